@@ -1,0 +1,118 @@
+"""From argv and the process to a command and back: dispatch, exit status, errors to messages."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import sys
+
+from calicoctl import grammar
+from calicoctl.environment import Environment
+from calicoctl.errors import CommandError
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TextIO
+
+USAGE = """calicoctl
+
+Override the host:port of the ETCD server by setting the environment variable
+ETCD_AUTHORITY [default: 127.0.0.1:2379]
+
+Usage: calicoctl <command> [<args>...]
+
+    profile           Configure endpoint profiles
+    version           Display the version of calicoctl
+
+See 'calicoctl <command> --help' to read about a specific subcommand.
+"""
+COMMANDS = ("profile", "version")
+
+INTERRUPTED = 130
+
+
+def run(
+    argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO
+) -> int:
+    """Run one command line and return its exit status (0, 1, 2 or 130).
+
+    ``argv`` are the arguments after the program's name, ``variables`` the environment variables. Every error ends
+    here as a message on ``stderr``; a reader of ``stdout`` that has gone away ends the command quietly.
+    """
+    environment = Environment(variables, stdin, stdout, stderr)
+    try:
+        status = _dispatch(argv, environment)
+        environment.finish()
+    except grammar.UsageError as usage:
+        environment.complain(str(usage))
+        return 1
+    except CommandError as error:
+        environment.complain(error.message)
+        return error.status
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        environment.complain("Aborted command.")
+        return INTERRUPTED
+    except Exception as error:
+        environment.complain(_bug_report(error, variables))
+        return 1
+    return status
+
+
+def _dispatch(argv: Sequence[str], environment: Environment) -> int:
+    try:
+        name = grammar.parse(USAGE, argv, options_first=True)["<command>"] if argv else None
+        if name is None:
+            raise grammar.HelpRequested(USAGE.strip("\n"))
+        if name not in COMMANDS:
+            raise CommandError(_unknown_command(name))
+        command = importlib.import_module(f"calicoctl.commands.{name}")
+        arguments = grammar.parse(command.USAGE, argv)
+    except grammar.HelpRequested as text:
+        environment.say(str(text))
+        return 0
+    status: int = command.run(arguments, environment)
+    return status
+
+
+def _unknown_command(name: str) -> str:
+    from difflib import get_close_matches
+
+    nearest = get_close_matches(name, COMMANDS, n=1, cutoff=0.0)[0]
+    return f"Unknown command: '{name}'. Did you mean '{nearest}'?\nSee 'calicoctl --help' for the commands."
+
+
+def _bug_report(error: Exception, variables: Mapping[str, str]) -> str:
+    if variables.get("CALICOCTL_DEBUG"):
+        import traceback
+
+        return traceback.format_exc().rstrip("\n")
+    return (
+        f"Internal error: {type(error).__name__}: {error}. This is a defect of calicoctl; "
+        "CALICOCTL_DEBUG=1 shows where."
+    )
+
+
+def console_main() -> None:
+    """Run as the process ``calicoctl`` and exit."""
+    try:
+        status = _run_process()
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    os._exit(status)  # all is flushed: taking the interpreter apart would only cost time
+
+
+def _run_process() -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # None: it was closed when the process began
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    stdout, stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
+    status = run(sys.argv[1:], os.environ, sys.stdin, stdout, stderr)
+    if sys.stdout is None and stdout.tell():
+        stderr.write("Cannot write the answer: standard output is closed.\n")
+        status = status or 1
+    stderr.flush()
+    return status

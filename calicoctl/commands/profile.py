@@ -1,0 +1,393 @@
+"""calicoctl profile: profiles, their tags and their rules."""
+
+from __future__ import annotations
+
+import re
+
+from calicoctl.datastore.profiles import Profiles
+from calicoctl.errors import CommandError
+from calicoctl.model import rule_validation
+from calicoctl.model.names import is_profile_name, is_tag
+from calicoctl.model.network import Network
+from calicoctl.model.rule import Rule
+from calicoctl.model.rules import InvalidRules, MalformedRules, Rules, Update, rule_lines
+from calicoctl.output import complaint, table, visible
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from calicoctl.environment import Environment
+    from calicoctl.grammar import Arguments
+
+USAGE = """
+Usage:
+  calicoctl profile show [--detailed]
+  calicoctl profile add <PROFILE>
+  calicoctl profile remove <PROFILE> [--no-check]
+  calicoctl profile <PROFILE> tag show
+  calicoctl profile <PROFILE> tag (add|remove) <TAG>
+  calicoctl profile <PROFILE> rule add (inbound|outbound) [--at=<POSITION>]
+    (allow|deny) [(
+      (tcp|udp) [(from [(ports <SRCPORTS>)] [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
+                [(to   [(ports <DSTPORTS>)] [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])] |
+      icmp [(type <ICMPTYPE> [(code <ICMPCODE>)])]
+           [(from [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
+           [(to   [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])] |
+      icmpv6 [(type <ICMPTYPE> [(code <ICMPCODE>)])]
+             [(from [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
+             [(to   [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])] |
+      [(from [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]  
+      [(to   [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])]
+    )]
+  calicoctl profile <PROFILE> rule remove (inbound|outbound) (--at=<POSITION>|
+    (allow|deny) [(
+      (tcp|udp) [(from [(ports <SRCPORTS>)] [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
+                [(to   [(ports <DSTPORTS>)] [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])] |
+      icmp [(type <ICMPTYPE> [(code <ICMPCODE>)])]
+           [(from [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
+           [(to   [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])] |
+      icmpv6 [(type <ICMPTYPE> [(code <ICMPCODE>)])]
+             [(from [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
+             [(to   [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])] |
+      [(from [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
+      [(to   [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])]
+    )])
+  calicoctl profile <PROFILE> rule show
+  calicoctl profile <PROFILE> rule json
+  calicoctl profile <PROFILE> rule update
+
+Description:
+  Modify available profiles and configure rules or tags.
+
+Options:
+  --detailed        Show additional information.
+  --no-check        Remove a profile without checking if there are endpoints
+                    associated with the profile.
+  --at=<POSITION>   Specify the position in the chain where the rule should
+                    be placed. Default: append at end.
+
+Examples:
+  Add and set up a rule to prevent all inbound traffic except pings from the 192.168/16 subnet
+  $ calicoctl profile add only-local-pings
+  $ calicoctl profile only-local-pings rule add inbound deny icmp
+  $ calicoctl profile only-local-pings rule add inbound --at=0 allow from cidr 192.168.0.0/16
+
+"""
+
+_DETAILED_HEADINGS = ("Name", "Host", "Orchestrator ID", "Workload ID", "Endpoint ID", "State")
+_PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6")
+
+
+def run(arguments: Arguments, environment: Environment) -> int:
+    """Carry out one ``profile`` command line, parsed by ``USAGE``, and return the exit status.
+
+    Raises CommandError.
+    """
+    name = arguments["<PROFILE>"]
+    complaints = list(_invalid_arguments(arguments))
+    if complaints:
+        raise CommandError("\n".join(complaints))
+    if arguments["rule"]:
+        return _run_rule(name, arguments, environment)
+    if arguments["tag"]:
+        return _run_tag(name, arguments["<TAG>"], arguments, environment)
+    if name is None:
+        return _show_detailed(environment) if arguments["--detailed"] else _show(environment)
+    if arguments["add"]:
+        return _add(name, environment)
+    return _remove(name, not arguments["--no-check"], environment)
+
+
+def _run_tag(name: str, tag: str, arguments: Arguments, environment: Environment) -> int:
+    if arguments["show"]:
+        return _tag_show(name, environment)
+    return (_tag_add if arguments["add"] else _tag_remove)(name, tag, environment)
+
+
+def _run_rule(name: str, arguments: Arguments, environment: Environment) -> int:
+    if arguments["show"]:
+        return _rule_show(name, environment)
+    if arguments["json"]:
+        return _rule_json(name, environment)
+    if arguments["update"]:
+        return _rule_update(name, environment)
+    direction = "inbound" if arguments["inbound"] else "outbound"
+    position = None if arguments["--at"] is None else int(arguments["--at"])
+    if arguments["add"]:
+        return _rule_add(name, direction, position, _rule_of(arguments), environment)
+    if position is not None:
+        return _rule_remove_at(name, direction, position, environment)
+    return _rule_remove(name, direction, _rule_of(arguments), environment)
+
+
+# Profiles
+
+
+def _show(environment: Environment) -> int:
+    names = Profiles(environment.client()).names()
+    environment.say(table(["Name"], [[name] for name in names]))
+    return 0
+
+
+def _show_detailed(environment: Environment) -> int:
+    from calicoctl.datastore.endpoints import Endpoints
+
+    client = environment.client()
+    names = Profiles(client).names()
+    users, complaints = Endpoints(client).by_profile()
+    rows: list[tuple[str | None, ...]] = []
+    for name in names:
+        rows += sorted(
+            (name, used.name.host, used.name.orchestrator, used.name.workload, used.name.endpoint, str(used.state))
+            for used in users.get(name, ())
+            if used.name.workload is not None
+        ) or [(name, None, None, None, None, None)]
+    environment.say(table(_DETAILED_HEADINGS, rows))
+    for complaint_text in complaints:
+        environment.complain(complaint_text)
+    return 1 if complaints else 0
+
+
+def _add(name: str, environment: Environment) -> int:
+    if name.startswith("_"):
+        raise CommandError(
+            f"A profile cannot be created with a name that begins with an underscore, as {name} does: etcd hides such "
+            "keys from every listing."
+        )
+    created, written = Profiles(environment.client()).create(name)
+    environment.say(f"Created profile {name}" if created else f"Profile {name} already exists.")
+    if written and not created:
+        environment.complain(f"It was incomplete; added its {' and '.join(written)}.")
+    return 0
+
+
+def _remove(name: str, check: bool, environment: Environment) -> int:
+    profiles = Profiles(environment.client())
+    directory = profiles.find(name)
+    if check:
+        _check_unused(name, environment)
+    profiles.delete(name, directory)
+    environment.say(f"Deleted profile {name}")
+    return 0
+
+
+def _check_unused(name: str, environment: Environment) -> None:
+    from calicoctl.datastore.endpoints import Endpoints
+
+    users, complaints = Endpoints(environment.client()).by_profile()
+    if name in users:
+        raise CommandError(
+            "Cannot remove profile - profile in use by endpoint(s).\n"
+            "Use the '--no-check' flag to remove the profile anyway."
+        )
+    if complaints:
+        raise CommandError(
+            "\n".join(complaints) + f"\nCannot remove profile - whether {name} is in use there cannot be told.\n"
+            "Use the '--no-check' flag to remove the profile anyway."
+        )
+
+
+# Tags
+
+
+def _tag_show(name: str, environment: Environment) -> int:
+    for tag in Profiles(environment.client()).tags(name):
+        environment.say(visible(tag))
+    return 0
+
+
+def _tag_add(name: str, tag: str, environment: Environment) -> int:
+    Profiles(environment.client()).edit_tags(name, lambda tags: None if tag in tags else [*tags, tag])
+    environment.say(f"Tag {tag} added to profile {name}")
+    return 0
+
+
+def _tag_remove(name: str, tag: str, environment: Environment) -> int:
+    def without_tag(tags: list[str]) -> list[str]:
+        if tag not in tags:
+            raise CommandError(f"Tag {tag} is not on profile {name}")
+        return [other for other in tags if other != tag]
+
+    Profiles(environment.client()).edit_tags(name, without_tag)
+    environment.say(f"Tag {visible(tag)} removed from profile {name}")
+    return 0
+
+
+# Rules
+
+
+def _rule_show(name: str, environment: Environment) -> int:
+    rules = Profiles(environment.client()).rules(name)
+    for heading, listed in (("Inbound rules:", rules.inbound), ("Outbound rules:", rules.outbound)):
+        environment.say("\n".join([heading, *(visible(line) for line in rule_lines(listed))]))
+    return 0
+
+
+def _rule_json(name: str, environment: Environment) -> int:
+    environment.say(Profiles(environment.client()).rules(name).to_json(indent=2))
+    return 0
+
+
+def _rule_update(name: str, environment: Environment) -> int:
+    text = environment.read_input()
+    warnings: list[str] = []
+
+    def updated(stored: Rules | None) -> Rules | None:
+        update = Update(text, stored)
+        warnings[:] = update.warnings
+        return None if stored is not None and update.rules.same_as(stored) else update.rules
+
+    try:
+        Profiles(environment.client()).replace_rules(name, updated)
+    except (MalformedRules, InvalidRules) as error:
+        raise CommandError(f"{_input_error(error)}\nNothing was written.") from None
+    for warning in warnings:
+        environment.complain(f"Warning: {warning}.")
+    environment.say(f"Successfully updated rules on profile {name}")
+    return 0
+
+
+def _input_error(error: ValueError) -> str:
+    return f"Invalid rules on standard input: {error}." if isinstance(error, MalformedRules) else str(error)
+
+
+def _rule_add(name: str, direction: str, position: int | None, rule: Rule, environment: Environment) -> int:
+    present: list[Rule] = []
+
+    def with_rule(rules: Rules) -> Rules | None:
+        listed = rules.in_direction(direction)
+        place = len(listed) + 1 if position is None else max(position, 1) if position >= 0 else position
+        if not 1 <= place <= len(listed) + 1:
+            raise CommandError(
+                f"Position {position} is out-of-range.\n"
+                f"The profile has {len(listed)} {direction} rules: positions 1 to {len(listed) + 1} are possible."
+            )
+        present[:] = [other for other in listed if rule.identity() == other.identity()][:1]
+        listed.insert(place - 1, rule)
+        return None if present else rules
+
+    Profiles(environment.client()).edit_rules(name, with_rule)
+    if present:
+        environment.say("Rule already present, skipping.")
+        _warn_of_refused_rule(present[0], environment)
+    return 0
+
+
+def _warn_of_refused_rule(stored: Rule, environment: Environment) -> None:
+    try:
+        rule_validation.new_rules(stored.fields)
+    except rule_validation.RuleProblems as error:
+        environment.complain(f"Warning: the rule is stored in a form that would be refused as new: {error}.")
+
+
+def _rule_remove_at(name: str, direction: str, position: int, environment: Environment) -> int:
+    def without_rule(rules: Rules) -> Rules:
+        listed = rules.in_direction(direction)
+        if not 1 <= position <= len(listed):
+            raise CommandError(
+                f"Rule position out-of-range.\nThe profile has {len(listed)} {direction} rules; "
+                f"the position given is {position}."
+            )
+        del listed[position - 1]
+        return rules
+
+    Profiles(environment.client()).edit_rules(name, without_rule)
+    return 0
+
+
+def _rule_remove(name: str, direction: str, rule: Rule, environment: Environment) -> int:
+    def without_rule(rules: Rules) -> Rules:
+        listed = rules.in_direction(direction)
+        for place, other in enumerate(listed):
+            if rule.identity() == other.identity():
+                del listed[place]
+                return rules
+        raise CommandError("Rule not found.")
+
+    Profiles(environment.client()).edit_rules(name, without_rule)
+    return 0
+
+
+def _rule_of(arguments: Arguments) -> Rule:
+    """Make the rule that valid arguments describe."""
+    fields: dict[str, object] = {"action": "allow" if arguments["allow"] else "deny"}
+    fields.update({"protocol": protocol for protocol in _PROTOCOLS if arguments[protocol]})
+    for field, argument in (("icmp_type", "<ICMPTYPE>"), ("icmp_code", "<ICMPCODE>")):
+        if arguments[argument] is not None:
+            fields[field] = int(arguments[argument])
+    for side in ("src", "dst"):
+        for field in ("ports", "tag", "net"):
+            text = arguments[f"<{side.upper()}{'CIDR' if field == 'net' else field.upper()}>"]
+            if text is not None:
+                fields[f"{side}_{field}"] = text.split(",") if field == "ports" else text
+    return rule_validation.new_rules(fields)[0]
+
+
+# Arguments, all of which are checked before anything is read: legacy's messages in legacy's order
+
+
+def _invalid_arguments(arguments: Arguments) -> Iterator[str]:
+    name = arguments["<PROFILE>"]
+    if name is not None and not is_profile_name(name):
+        yield complaint(
+            "Profile names must be < 129 character long and can only contain numbers, letters, dots, dashes and "
+            "underscores.",
+            f"Value provided is '{name}'",
+        )
+    tags = [arguments["<SRCTAG>"], arguments["<DSTTAG>"], arguments["<TAG>"] if arguments["add"] else None]
+    for tag in tags:
+        if tag is not None and not is_tag(tag):
+            yield complaint(
+                "Tags names can only contain numbers, letters, dots, dashes and underscores.",
+                f"Value provided is '{tag}'; a tag has 1 to 128 characters",
+            )
+    yield from _invalid_matches(arguments)
+    position = arguments["--at"]
+    if position is not None and not _is_number(position):
+        yield f"Invalid position specified.\nValue provided is '{position}'; a position is a whole number"
+
+
+def _invalid_matches(arguments: Arguments) -> Iterator[str]:
+    networks = {text: _network(text) for text in (arguments["<SRCCIDR>"], arguments["<DSTCIDR>"]) if text is not None}
+    unreadable = [text for text, network in networks.items() if network is None]
+    if unreadable:
+        yield f"Invalid CIDR specified.\nValue provided is '{unreadable[0]}'"
+    icmp = [(arguments["<ICMPTYPE>"], 254), (arguments["<ICMPCODE>"], 255)]
+    bad_icmp = [text for text, last in icmp if text is not None and not (_is_number(text) and 0 <= int(text) <= last)]
+    if bad_icmp:
+        yield (
+            f"Invalid ICMP type or ICMP code specified.\nValue provided is '{bad_icmp[0]}'; "
+            "a type is a number from 0 to 254, a code from 0 to 255"
+        )
+    for ports in (arguments["<SRCPORTS>"], arguments["<DSTPORTS>"]):
+        problem = None if ports is None else _ports_problem(ports)
+        if problem:
+            yield (
+                f"Invalid SRCPORTS or DSTPORTS specified.\nValue provided is '{ports}': {problem}; "
+                "expecting a comma-separated list of ports and port ranges such as 80,443,8080:8090"
+            )
+    versions = {network.version for network in networks.values() if network is not None}
+    versions |= {4} if arguments["icmp"] else {6} if arguments["icmpv6"] else set()
+    if unreadable or len(versions) > 1:
+        yield "Invalid or unmatching IP versions for SRCCIDR/DSTCIDR."
+
+
+def _network(text: str) -> Network | None:
+    try:
+        return Network.parse(text)
+    except ValueError:
+        return None
+
+
+def _ports_problem(text: str) -> str:
+    try:
+        for item in text.split(","):
+            rule_validation.port_item(item)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\s*[+-]?[0-9]{1,1000}\s*", text, re.ASCII) is not None

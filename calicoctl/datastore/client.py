@@ -1,0 +1,330 @@
+"""etcd's v2 API through python-etcd, with the guards that a tool needs which must not lose a write.
+
+python-etcd 0.4.5 on its own sends a write again when the reply was lost, waits four times the read timeout, follows
+the addresses that the members advertise, and loads a DNS library for a feature that is not used here. This client
+sends a request once to each of the endpoints that the operator named until one takes it. After a lost reply it asks
+the key's own history what became of the write.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from http.client import HTTPException
+from urllib.parse import urlencode
+
+from calicoctl.errors import CommandError
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+    from typing import Any
+
+    from calicoctl.datastore.settings import Settings
+
+    RawNode = dict[str, Any]
+
+# What etcd reads of a form at most (the limit of its HTTP library); python-etcd sends a value as a form.
+MAX_FORM_BYTES = 10 * 1024 * 1024
+
+_KEY_NOT_FOUND, _COMPARE_FAILED, _ALREADY_EXISTS, _HISTORY_CLEARED = 100, 101, 105, 401
+_TRIES_OF_A_WRITE = 5
+_SECONDS_FOR_HISTORY = 2.0
+
+
+class DatastoreError(CommandError):
+    """etcd cannot be used, or refused what it was asked; the message names the endpoint and the cause."""
+
+
+class Conflict(Exception):
+    """Somebody else changed the key since it was read: read it again and decide anew."""
+
+
+class _Refused(Exception):
+    """etcd answered with an error of its own."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class _Unreachable(Exception):
+    """The endpoint has seen nothing of the request."""
+
+
+class _ReplyLost(Exception):
+    """The request may or may not have been carried out: no usable reply came."""
+
+
+class _NotEtcd(Exception):
+    """Something answered that is not etcd's v2 API, or will not let us in."""
+
+
+def _import_etcd() -> ModuleType:
+    """Import python-etcd without dnspython, a third of its import time, which only its SRV look-up uses."""
+    placeholders = [name for name in ("dns", "dns.resolver") if name not in sys.modules]
+    for name in placeholders:
+        sys.modules[name] = type(sys)(name)
+    try:
+        import etcd
+    finally:
+        for name in placeholders:
+            del sys.modules[name]
+    module: ModuleType = etcd
+    return module
+
+
+etcd: Any = _import_etcd()
+import urllib3  # noqa: E402 - after python-etcd, whose import it is a part of
+
+
+class _OneTryClient(etcd.Client):  # type: ignore[misc]
+    """python-etcd's client, but a request is sent once, is not redirected, and keeps to the timeouts."""
+
+    def __init__(self, settings: Settings) -> None:
+        import ssl
+
+        super().__init__(cert=settings.certificate, ca_cert=settings.ca_file)
+        self.http.connection_pool_kw["cert_reqs"] = ssl.CERT_REQUIRED  # also where the system's authorities decide
+
+    def api_execute(self, url: str, method: str, params: Mapping[str, str], timeout: urllib3.Timeout) -> Any:
+        """Send one request to an absolute URL and return urllib3's response with its body read."""
+        send = self.http.request_encode_body if method == self._MPUT else self.http.request_encode_url
+        extra = {"encode_multipart": False} if method == self._MPUT else {}
+        response = send(
+            method, url, fields=params, timeout=timeout, retries=False, redirect=False, preload_content=False, **extra
+        )
+        response.data  # noqa: B018 - reads the body
+        return response
+
+
+class Client:
+    """The few operations on etcd that the datastore modules are made of.
+
+    Keys are quoted paths (see ``datastore.keys``). Nodes are etcd's own JSON objects: ``key`` (not quoted),
+    ``value`` or ``dir`` and ``nodes``, ``modifiedIndex``, ``createdIndex``. Every operation raises DatastoreError
+    where etcd cannot be used.
+
+    ``index`` is etcd's index as of the latest answer. ``remarks`` collects what the operator should know about how
+    a write ended.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._etcd = _OneTryClient(settings)
+        self._current = 0
+        self.index = 0
+        self.remarks: list[str] = []
+
+    # Reading
+
+    def get(self, key: str, recursive: bool = False, quorum: bool = False) -> RawNode | None:
+        """Return a key's node, with its children if it is a directory, or None if there is none.
+
+        ``recursive`` reads the whole tree below. ``quorum`` asks for the cluster's latest state instead of that of
+        the one member that answers.
+        """
+        query = {name: "true" for name, wanted in (("recursive", recursive), ("quorum", quorum)) if wanted}
+        try:
+            node: RawNode = self._read(key, query)["node"]
+        except _Refused as refusal:
+            if refusal.code == _KEY_NOT_FOUND:
+                return None
+            raise self._error(str(refusal)) from None
+        return node
+
+    # Writing
+
+    def create(self, key: str, value: str) -> None:
+        """Write a key that must not exist. Raises Conflict if it does."""
+        self._write(key, value, {"prevExist": "false"}, self.index)
+
+    def swap(self, key: str, value: str, index: int) -> None:
+        """Replace the value of a key last modified at ``index``. Raises Conflict if it was changed or removed since."""
+        self._write(key, value, {"prevIndex": str(index)}, index)
+
+    def delete_tree(self, key: str, node: RawNode) -> bool:
+        """Remove a directory, read before as ``node``, and all below it; False if it was gone already."""
+        for _ in range(_TRIES_OF_A_WRITE):
+            try:
+                self._send("DELETE", key, {"recursive": "true", "dir": "true"})
+                return True
+            except _Refused as refusal:
+                if refusal.code == _KEY_NOT_FOUND:
+                    return False
+                raise self._error(str(refusal)) from None
+            except _ReplyLost as lost:
+                now = self._state_after(lost, key)
+                if now is None or now["createdIndex"] != node["createdIndex"]:
+                    return True
+        raise self._error("every reply was lost", "The directory is still there.")
+
+    def _write(self, key: str, value: str, condition: dict[str, str], since: int) -> None:
+        form = {"value": value, **condition}
+        self._check_size(form)
+        for _ in range(_TRIES_OF_A_WRITE):
+            try:
+                self._send("PUT", key, form)
+                return
+            except _Refused as refusal:
+                if refusal.code in (_COMPARE_FAILED, _ALREADY_EXISTS, _KEY_NOT_FOUND):
+                    raise Conflict from None
+                raise self._error(str(refusal)) from None
+            except _ReplyLost as lost:
+                # The condition still guards a second try: it cannot be applied on top of the first one.
+                if self._was_applied(lost, key, value, since):
+                    return
+        raise self._error("every reply was lost", "Nothing was changed as far as etcd can tell.")
+
+    def _was_applied(self, lost: _ReplyLost, key: str, value: str, since: int) -> bool:
+        """Find out from the key's history what became of a conditional write whose reply was lost.
+
+        ``since`` is the index that the write was conditional on. True: applied; False: not applied so far. Raises
+        Conflict if another change came first, DatastoreError if nobody can tell.
+        """
+        now = self._state_after(lost, key)
+        if now is not None and now["modifiedIndex"] == since:
+            return False
+        try:
+            event = self._first_event(key, since + 1)
+        except _Refused:  # etcd keeps its latest 1,000 events
+            if now is not None and now.get("value") == value:
+                self.remarks.append(
+                    "The reply of etcd was lost and its history does not reach back to the write, but the key holds "
+                    "what was to be written."
+                )
+                return True
+            raise self._unknown_outcome(lost) from None
+        if event is None:
+            return False
+        if event["node"].get("value") == value and event["action"] in ("create", "compareAndSwap"):
+            return True
+        raise Conflict
+
+    def _state_after(self, lost: _ReplyLost, key: str) -> RawNode | None:
+        try:
+            return self.get(key, quorum=True)
+        except DatastoreError:
+            raise self._unknown_outcome(lost) from None
+
+    def _first_event(self, key: str, index: int) -> dict[str, Any] | None:
+        """Return the first change of a key at or after an index as far as it has happened, else None."""
+        query = {"wait": "true", "waitIndex": str(index)}
+        try:
+            return self._read(key, query, seconds=min(_SECONDS_FOR_HISTORY, self._settings.read_timeout))
+        except DatastoreError:  # etcd would wait for the first change to come
+            return None
+
+    def _check_size(self, form: Mapping[str, str]) -> None:
+        size = len(urlencode(form))
+        if size > MAX_FORM_BYTES:
+            raise DatastoreError(
+                f"Too large for etcd: {size:,} bytes in the form that etcd's v2 API takes, of at most "
+                f"{MAX_FORM_BYTES:,}. Nothing was written."
+            )
+
+    # Endpoints
+
+    def _read(self, key: str, query: Mapping[str, str], seconds: float | None = None) -> dict[str, Any]:
+        """GET from the first endpoint that answers. Raises _Refused, DatastoreError."""
+        failures = []
+        for position in self._order():
+            try:
+                return self._exchange(position, "GET", key, query, seconds)
+            except (_Unreachable, _ReplyLost, _NotEtcd) as failure:
+                failures.append((position, failure))
+        raise self._no_endpoint(failures)
+
+    def _send(self, method: str, key: str, fields: Mapping[str, str]) -> dict[str, Any]:
+        """Hand a write to the first endpoint that can be reached. Raises _Refused, _ReplyLost, DatastoreError."""
+        failures: list[tuple[int, Exception]] = []
+        for position in self._order():
+            try:
+                return self._exchange(position, method, key, fields, None)
+            except (_Unreachable, _NotEtcd) as failure:
+                failures.append((position, failure))
+        raise self._no_endpoint(failures)
+
+    def _order(self) -> list[int]:
+        """Return the positions of the endpoints to try: first the one that answered last."""
+        count = len(self._settings.endpoints)
+        return [(self._current + step) % count for step in range(count)]
+
+    def _exchange(
+        self, position: int, method: str, key: str, fields: Mapping[str, str], seconds: float | None
+    ) -> dict[str, Any]:
+        url = f"{self._settings.endpoints[position]}/v2/keys{key}"
+        connect, read = self._settings.connect_timeout, seconds or self._settings.read_timeout
+        try:
+            response = self._etcd.api_execute(url, method, fields, urllib3.Timeout(connect=connect, read=read))
+        except urllib3.exceptions.NewConnectionError as error:
+            raise _Unreachable(_system_cause(error)) from None
+        except urllib3.exceptions.ConnectTimeoutError:
+            raise _Unreachable(f"no connection within {connect:g} s") from None
+        except urllib3.exceptions.ReadTimeoutError:
+            raise _ReplyLost(f"no answer within {read:g} s") from None
+        except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
+            raise _ReplyLost(_system_cause(error)) from None
+        index = response.headers.get("X-Etcd-Index", "")
+        if index.isdecimal():
+            self.index = int(index)
+        answer = _answer_of(response, writing=method != "GET")
+        self._current = position
+        return answer
+
+    # Errors
+
+    def _error(self, cause: str, advice: str = "") -> DatastoreError:
+        where = self._settings.endpoints[self._current]
+        return DatastoreError(f"Error accessing etcd at {where} ({cause}).{'  ' + advice if advice else ''}")
+
+    def _no_endpoint(self, failures: list[tuple[int, Any]]) -> DatastoreError:
+        causes = [f"{self._settings.endpoints[position]} ({failure})" for position, failure in failures]
+        not_etcd = any(isinstance(failure, _NotEtcd) for _, failure in failures)
+        advice = "" if not_etcd else "  Is etcd running?"
+        return DatastoreError(f"Error accessing etcd at {', '.join(causes)}.{advice}")
+
+    def _unknown_outcome(self, lost: _ReplyLost) -> DatastoreError:
+        return self._error(
+            str(lost), "It is not known whether the change was made: look before you give the command again."
+        )
+
+
+def _answer_of(response: Any, writing: bool) -> dict[str, Any]:
+    """Decode an answer of etcd. Raises _Refused, _ReplyLost (for a write: it may have been applied), _NotEtcd."""
+    unclear = _ReplyLost if writing else _NotEtcd
+    try:
+        answer = json.loads(response.data)
+    except (ValueError, RecursionError):
+        answer = None
+    status = response.status
+    if not isinstance(answer, dict):
+        if status == 404:
+            raise _NotEtcd("it has no v2 API; start etcd with --enable-v2")
+        if 300 <= status < 500:
+            raise _NotEtcd(f"it answered {status} {response.reason}")
+        raise unclear(f"its answer of status {status} is not the JSON that etcd sends")
+    if status in (200, 201):
+        if not isinstance(answer.get("node"), dict):
+            raise unclear("its answer has no node")
+        return answer
+    cause = f"{answer.get('message')} : {answer.get('cause')}"
+    if status >= 500:
+        raise (_ReplyLost if writing else _Unreachable)(cause)
+    if isinstance(answer.get("errorCode"), int):
+        raise _Refused(answer["errorCode"], cause)
+    raise _NotEtcd(f"it answered {status} {response.reason}")
+
+
+def _system_cause(error: BaseException) -> str:
+    """Return the innermost reason of a failed connection, in the operating system's or TLS library's words."""
+    reason: BaseException | None = error
+    while reason is not None:
+        text = getattr(reason, "verify_message", None) or getattr(reason, "strerror", None)
+        if text:
+            return str(text)
+        inner = getattr(reason, "reason", None)
+        nested = reason.args[-1] if reason.args and isinstance(reason.args[-1], BaseException) else None
+        reason = inner if isinstance(inner, BaseException) else nested or reason.__cause__ or reason.__context__
+    return str(error) or type(error).__name__

@@ -1,0 +1,50 @@
+"""Where things are in etcd: the paths of the v1 data model, both ways (data model, section 1).
+
+This is the only place that builds a path, so it is the only place that quotes: etcd decodes ``%41``, cuts at ``?``
+and cleans ``..`` out of a path, any of which would let one name address another's keys.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from calicoctl.model.endpoint import EndpointName
+
+PROFILES = "/calico/v1/policy/profile"
+HOSTS = "/calico/v1/host"
+
+
+def profile(name: str) -> str:
+    """Return the directory of a profile."""
+    return f"{PROFILES}/{segment(name)}"
+
+
+def profile_part(name: str, part: str) -> str:
+    """Return the key of one part of a profile: ``tags``, ``labels`` or ``rules``."""
+    return f"{profile(name)}/{segment(part)}"
+
+
+def segment(name: str) -> str:
+    """Quote a name as one segment of a path.
+
+    Raises ValueError for a name that no segment can hold: empty, ``.``, ``..`` or with a slash, which etcd would
+    take for a path, however it is quoted.
+    """
+    if name in ("", ".", "..") or "/" in name:
+        raise ValueError(f"{name!r} cannot be a segment of an etcd key")
+    return quote(name, safe="", errors="surrogatepass")
+
+
+def last_segment(key: str) -> str:
+    """Return the last name of a key as etcd reports it (not quoted)."""
+    return key.rpartition("/")[2]
+
+
+def endpoint_name(key: str) -> EndpointName | None:
+    """Tell which endpoint a key (not quoted) is of; None for every other key below a host."""
+    segments = key.split("/")
+    if len(segments) == 10 and segments[5] == "workload" and segments[8] == "endpoint":
+        return EndpointName(segments[4], segments[6], segments[7], segments[9])
+    if len(segments) == 7 and segments[5] == "endpoint":
+        return EndpointName(segments[4], None, None, segments[6])
+    return None

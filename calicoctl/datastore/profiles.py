@@ -1,0 +1,189 @@
+"""Profiles in etcd: a directory each, with the keys ``tags``, ``labels`` and ``rules``."""
+
+from __future__ import annotations
+
+import time
+
+from calicoctl.datastore import keys
+from calicoctl.datastore.client import Conflict, DatastoreError
+from calicoctl.errors import CommandError
+from calicoctl.model.rules import MalformedRules, Rules
+from calicoctl.model.tags import MalformedTags, tags_from_json, tags_to_json
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from calicoctl.datastore.client import Client, RawNode
+
+_STUCK = 20  # conflicts in a row without any change of the key: something other than a writer is in the way
+
+
+class ProfileNotFound(CommandError):
+    """There is no profile of that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Profile {name} not found.")
+
+
+class MalformedObject(CommandError):
+    """A stored value cannot be read; the message names its key."""
+
+    def __init__(self, key: str, reason: object, remedy: str = "") -> None:
+        super().__init__(f"Cannot read {key}: {reason}.{'  ' + remedy if remedy else ''}")
+
+
+class Profiles:
+    """What the commands ask of the profiles. Methods that take a name raise ProfileNotFound unless they say otherwise.
+
+    Every method raises DatastoreError where etcd cannot be used, and MalformedObject for a value it needs and cannot
+    read. Edits are compare-and-swap, repeated on what others have written meanwhile.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def names(self) -> list[str]:
+        """Return the names of all profiles, sorted."""
+        directory = self._client.get(keys.PROFILES) or {}
+        return sorted(keys.last_segment(node["key"]) for node in directory.get("nodes", ()))
+
+    def tags(self, name: str) -> list[str]:
+        """Return the tags in stored order; a profile without the key has none."""
+        return _tags_of(self._existing_parts(name).get("tags"))
+
+    def rules(self, name: str) -> Rules:
+        """Return the rules; a profile without the key has none."""
+        return _rules_of(name, self._existing_parts(name).get("rules"))
+
+    def edit_tags(self, name: str, change: Callable[[list[str]], list[str] | None]) -> None:
+        """Replace the tags by what ``change`` makes of them; None leaves them alone.
+
+        ``change`` is called again when somebody else was faster.
+        """
+
+        def changed(node: RawNode | None) -> str | None:
+            tags = change(_tags_of(node))
+            return None if tags is None else tags_to_json(tags)
+
+        self._edit(name, "tags", changed)
+
+    def edit_rules(self, name: str, change: Callable[[Rules], Rules | None]) -> None:
+        """Replace the rules by what ``change`` makes of them; None leaves them alone.
+
+        ``change`` is called again when somebody else was faster.
+        """
+
+        def changed(node: RawNode | None) -> str | None:
+            rules = change(_rules_of(name, node))
+            return None if rules is None else rules.to_json()
+
+        self._edit(name, "rules", changed)
+
+    def replace_rules(self, name: str, change: Callable[[Rules | None], Rules | None]) -> None:
+        """Do as ``edit_rules``, but also where the stored rules cannot be read: ``change`` is given None then."""
+
+        def changed(node: RawNode | None) -> str | None:
+            try:
+                stored = _rules_of(name, node)
+            except MalformedObject:
+                stored = None
+            rules = change(stored)
+            return None if rules is None else rules.to_json()
+
+        self._edit(name, "rules", changed)
+
+    def create(self, name: str) -> tuple[bool, list[str]]:
+        """Write a new profile, or what an interrupted creation left out; keys that exist are left alone.
+
+        The rules come last: Felix drops the traffic of a profile that has none. Returns whether the rules are new,
+        which makes it this call that created the profile, and the names of the keys that this call wrote.
+        """
+        present = self._parts(name) or {}
+        values = {"tags": tags_to_json([name]), "labels": "{}", "rules": Rules.of_new_profile(name).to_json()}
+        written = []
+        for part, value in values.items():
+            if part not in present:
+                try:
+                    self._client.create(keys.profile_part(name, part), value)
+                except Conflict:  # another creation of the same profile
+                    continue
+                written.append(part)
+        return "rules" in written, written
+
+    def find(self, name: str) -> RawNode:
+        """Return a profile's directory, to be handed to ``delete``."""
+        directory = self._client.get(keys.profile(name))
+        if directory is None:
+            raise ProfileNotFound(name)
+        return directory
+
+    def delete(self, name: str, directory: RawNode) -> None:
+        """Remove a profile with all below its directory, read before with ``find``."""
+        if not self._client.delete_tree(keys.profile(name), directory):
+            raise ProfileNotFound(name)
+
+    def _parts(self, name: str, quorum: bool = False) -> dict[str, RawNode] | None:
+        directory = self._client.get(keys.profile(name), quorum=quorum)
+        if directory is None:
+            return None
+        if not directory.get("dir"):
+            raise MalformedObject(directory["key"], "it is a value where the profile's directory should be")
+        return {keys.last_segment(node["key"]): node for node in directory.get("nodes", ())}
+
+    def _existing_parts(self, name: str, quorum: bool = False) -> dict[str, RawNode]:
+        parts = self._parts(name, quorum)
+        if parts is None:
+            raise ProfileNotFound(name)
+        return parts
+
+    def _edit(self, name: str, part: str, changed: Callable[[RawNode | None], str | None]) -> None:
+        key = keys.profile_part(name, part)
+        indexes: list[int | None] = []
+        while len(indexes) < _STUCK or len(set(indexes[-_STUCK:])) > 1:
+            node = self._existing_parts(name, quorum=True).get(part)
+            value = changed(node)
+            if value is None:
+                return
+            try:
+                if node is None:
+                    self._client.create(key, value)
+                else:
+                    self._client.swap(key, value, node["modifiedIndex"])
+                return
+            except Conflict:
+                indexes.append(node["modifiedIndex"] if node else None)
+                _pause(len(indexes))
+        raise DatastoreError(f"etcd refuses every change of {key} though nobody else changes it.")
+
+
+def _pause(conflicts: int) -> None:
+    """Wait up to 10 ms for each conflict so far, at most 200 ms, so that many writers do not meet again and again."""
+    import random
+
+    time.sleep(random.uniform(0, 0.01 * min(conflicts, 20)))
+
+
+def _tags_of(node: RawNode | None) -> list[str]:
+    if node is None:
+        return []
+    try:
+        return tags_from_json(_value(node))
+    except MalformedTags as error:
+        raise MalformedObject(node["key"], error) from None
+
+
+def _rules_of(name: str, node: RawNode | None) -> Rules:
+    if node is None:
+        return Rules([], [])
+    try:
+        return Rules.from_json(_value(node))
+    except MalformedRules as error:
+        remedy = f"'calicoctl profile {name} rule update' replaces it."
+        raise MalformedObject(node["key"], error, remedy) from None
+
+
+def _value(node: RawNode) -> str:
+    if node.get("dir"):
+        raise MalformedObject(node["key"], "it is a directory")
+    return str(node.get("value", ""))

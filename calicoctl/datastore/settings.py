@@ -1,0 +1,154 @@
+"""Where etcd is: the environment variables that tell (legacy reference, section 1.4), checked before any use."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from calicoctl.errors import CommandError
+from calicoctl.output import complaint
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_HOST_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_CREDENTIALS = re.compile(r"(^|,|://)[^,]*@")
+
+
+class Settings:
+    """How to reach etcd.
+
+    ``endpoints`` are base URLs (``http://[::1]:2379``) in the order to try them; ``ca_file`` is None for the
+    system's certificate authorities; ``certificate`` is None or the paths of a client certificate and its key; the
+    timeouts are seconds: ``connect_timeout`` for one connection, ``read_timeout`` without a byte of an answer.
+    """
+
+    def __init__(
+        self,
+        endpoints: list[str],
+        ca_file: str | None = None,
+        certificate: tuple[str, str] | None = None,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 60.0,
+    ) -> None:
+        self.endpoints = endpoints
+        self.ca_file = ca_file
+        self.certificate = certificate
+        self.connect_timeout = connect_timeout
+        self.read_timeout = read_timeout
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> Settings:
+        """Read the settings from environment variables.
+
+        ETCD_ENDPOINTS, else ETCD_AUTHORITY and ETCD_SCHEME; for https ETCD_CA_CERT_FILE, ETCD_CERT_FILE and
+        ETCD_KEY_FILE; CALICOCTL_CONNECT_TIMEOUT and CALICOCTL_READ_TIMEOUT. Raises CommandError with legacy's
+        message for values that cannot be used.
+        """
+        scheme, endpoints = _endpoints(variables)
+        ca_file, certificate = _tls_files(variables) if scheme == "https" else (None, None)
+        return cls(
+            endpoints,
+            ca_file,
+            certificate,
+            _seconds(variables, "CALICOCTL_CONNECT_TIMEOUT", 5.0),
+            _seconds(variables, "CALICOCTL_READ_TIMEOUT", 60.0),
+        )
+
+
+def masked(text: str) -> str:
+    """Hide credentials (``user:password@``) in the value of a variable that is about to be shown."""
+    return _CREDENTIALS.sub(r"\1***@", text)
+
+
+def _endpoints(variables: Mapping[str, str]) -> tuple[str, list[str]]:
+    listed = variables.get("ETCD_ENDPOINTS", "")
+    if not listed:
+        scheme = variables.get("ETCD_SCHEME", "http") or "http"
+        _check_scheme(scheme, "ETCD_SCHEME")
+        return scheme, [_base_url(scheme, variables.get("ETCD_AUTHORITY", "127.0.0.1:2379"), "ETCD_AUTHORITY")]
+    entries = [entry.strip() for entry in listed.split(",")]
+    if not all("://" in entry for entry in entries):
+        raise _invalid(
+            "Invalid ETCD_ENDPOINTS. It must take the form'ENDPOINT[,ENDPOINT][,...]' "
+            f"where ENDPOINT:='http[s]://ADDRESS:PORT'. Value provided is '{masked(listed)}'"
+        )
+    parsed = [entry.partition("://")[::2] for entry in entries]
+    schemes = {scheme for scheme, _ in parsed}
+    if len(schemes) > 1:
+        raise _invalid(f"Inconsistent protocols in ETCD_ENDPOINTS.  Value provided is '{masked(listed)}'")
+    scheme = parsed[0][0]
+    _check_scheme(scheme, "ETCD_ENDPOINTS")
+    return scheme, [_base_url(scheme, address, "ETCD_ENDPOINTS") for _, address in parsed]
+
+
+def _check_scheme(scheme: str, variable: str) -> None:
+    if scheme not in ("http", "https"):
+        raise _invalid(f'Invalid {variable}. Value must be one of: "", "http", "https". Value provided: {masked(scheme)}')
+
+
+def _base_url(scheme: str, authority: str, variable: str) -> str:
+    host, _, port = authority.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") and ":" in host else host
+    port_is_valid = re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535
+    if not (port_is_valid and _is_host(host)):
+        raise _invalid(
+            f"Invalid {variable}. Address must take the form <address>:<port>. Value provided is '{masked(authority)}'"
+        )
+    return f"{scheme}://[{host}]:{int(port)}" if ":" in host else f"{scheme}://{host}:{int(port)}"
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host:
+        import socket
+
+        try:
+            socket.inet_pton(socket.AF_INET6, host)
+        except (OSError, ValueError):
+            return False
+        return True
+    return len(host) <= 254 and re.fullmatch(rf"{_HOST_LABEL}(\.{_HOST_LABEL})*\.?", host) is not None
+
+
+def _tls_files(variables: Mapping[str, str]) -> tuple[str | None, tuple[str, str] | None]:
+    key, certificate = variables.get("ETCD_KEY_FILE", ""), variables.get("ETCD_CERT_FILE", "")
+    values = f"ETCD_KEY_FILE={key}, ETCD_CERT_FILE={certificate}"
+    if bool(key) != bool(certificate):
+        raise _invalid(
+            "Invalid ETCD_KEY_FILE, ETCD_CERT_FILE combination. Key and certificate must both be specified or both "
+            f"be blank. Values provided: {values}"
+        )
+    if key and not (_is_readable(key) and _is_readable(certificate)):
+        raise _invalid(
+            "Cannot read ETCD_KEY_FILE and/or ETCD_CERT_FILE. Both must be readable file paths. "
+            f"Values provided: {values}"
+        )
+    ca_file = variables.get("ETCD_CA_CERT_FILE", "")
+    if ca_file and not _is_readable(ca_file):
+        raise _invalid(
+            "Invalid ETCD_CA_CERT_FILE. Certificate Authority cert is required and must be a readable file path. "
+            f"Value provided: {ca_file}"
+        )
+    return ca_file or None, (certificate, key) if key else None
+
+
+def _is_readable(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.R_OK)
+
+
+def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
+    text = variables.get(name, "")
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86400:
+        raise _invalid(f"Invalid {name}. It must be a number of seconds above 0 and at most 86400. Value provided: {text}")
+    return seconds
+
+
+def _invalid(message: str) -> CommandError:
+    return CommandError(complaint(message))

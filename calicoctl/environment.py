@@ -1,0 +1,94 @@
+"""What surrounds a command: its streams, its environment variables and, once asked for, the datastore."""
+
+from __future__ import annotations
+
+from calicoctl.errors import CommandError
+from calicoctl.output import visible
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TextIO
+
+    from calicoctl.datastore.client import Client
+
+
+class Environment:
+    """The streams and settings that a command works with.
+
+    Answers go to ``stdout``, complaints to ``stderr``. ``variables`` are the environment variables. Nothing is
+    looked at before a command needs it, so that help and version work in a broken environment.
+    """
+
+    def __init__(self, variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> None:
+        self.variables = variables
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self._client: Client | None = None
+
+    def client(self) -> Client:
+        """Return the connection to etcd that the environment variables describe; it connects with its first request.
+
+        Raises CommandError if the variables are not usable.
+        """
+        if self._client is None:
+            from calicoctl.datastore.client import Client
+            from calicoctl.datastore.settings import Settings
+
+            self._client = Client(Settings.from_environment(self.variables))
+        return self._client
+
+    def say(self, text: str) -> None:
+        """Print an answer. Raises CommandError where it cannot be written, BrokenPipeError if nobody reads it."""
+        with _WriteErrors():
+            self.stdout.write(text + "\n")
+
+    def complain(self, text: str) -> None:
+        """Print a complaint, a warning or a remark that is no part of the answer."""
+        try:
+            self.stdout.flush()  # keeps the two streams in order where they end in one place
+            self.stderr.write("\n".join(visible(line) for line in text.split("\n")) + "\n")
+        except OSError:
+            pass  # there is nobody left to tell; ``finish`` reports what became of the answer
+
+    def finish(self) -> None:
+        """Write out what was said, and what the operator should know about how the writes ended."""
+        with _WriteErrors():
+            self.stdout.flush()
+        for remark in self._client.remarks if self._client else ():
+            self.complain(remark)
+
+    def read_input(self) -> str:
+        """Read standard input to its end as UTF-8; a byte order mark at its start is dropped.
+
+        On a terminal the operator is told first that input is awaited. Raises CommandError if the input is closed
+        or no UTF-8.
+        """
+        if self.stdin is None:
+            raise CommandError("Standard input is closed, and this command reads from it.")
+        if self.stdin.isatty():
+            self.complain("Reading from standard input; end with Ctrl-D.")
+        try:
+            text = self._input_text()
+        except UnicodeDecodeError as error:
+            raise CommandError(f"Standard input is not UTF-8: byte {error.start + 1} is 0x{error.object[error.start]:02x}.") from None
+        except OSError as error:
+            raise CommandError(f"Cannot read standard input: {error.strerror}.") from None
+        return text.removeprefix("\ufeff")
+
+    def _input_text(self) -> str:
+        assert self.stdin is not None
+        raw = getattr(self.stdin, "buffer", None)  # text streams without bytes below them: StringIO
+        return self.stdin.read() if raw is None else raw.read().decode("utf-8")
+
+
+class _WriteErrors:
+    """Turns the failure of a write to standard output into a message; a reader that went away is no failure."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            raise CommandError(f"Cannot write to standard output: {error.strerror}.") from None

@@ -1,0 +1,16 @@
+"""Errors that end a command with a message for the operator instead of a traceback."""
+
+from __future__ import annotations
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked to.
+
+    ``message`` is what the operator reads on standard error, as it is to be printed (one or more lines, no
+    newline at the end); ``status`` is the exit status of the process.
+    """
+
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status

@@ -1,0 +1,78 @@
+"""One rule of a profile: the JSON object of the v1 data model (section 2), its equality and its order of keys."""
+
+from __future__ import annotations
+
+import json
+
+from calicoctl.model.network import Network
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from typing import Any
+
+    Fields = dict[str, Any]
+
+_ORDER = ("action", "dst_net", "icmp_type", "dst_tag", "protocol", "src_tag", "dst_ports", "src_net", "src_ports")
+_POSITION = {key: position for position, key in enumerate(_ORDER)}
+
+
+class Rule:
+    """A rule as it is stored: ``fields`` maps the data model's keys to JSON values.
+
+    Fields that this version does not know are kept. A field that is null counts as absent.
+    """
+
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
+
+    def ordered(self) -> Fields:
+        """Return the fields in the order of legacy's JSON; those it does not know last, in the order they have."""
+        return dict(sorted(self.fields.items(), key=lambda field: _POSITION.get(field[0], len(_ORDER))))
+
+    def exact(self) -> str:
+        """Return a text that is the same for two rules with the same JSON, whatever the order of their keys."""
+        return json.dumps(self.fields, sort_keys=True)
+
+    def identity(self) -> Hashable:
+        """Return what is the same for two rules that mean the same, however they are spelled.
+
+        Ports are equal as sets of items, a one-port range is its port; networks are equal by network; no action is
+        ``allow``; protocol numbers may be text. An ``ip_version`` in one rule only makes a difference.
+        """
+        meaning: dict[str, Hashable] = {"action": '"allow"'}
+        for key, value in self.fields.items():
+            if value is None:
+                continue
+            negation, field = ("!", key[1:]) if key.startswith("!") else ("", key)
+            if field in ("src_net", "dst_net", "src_nets", "dst_nets"):
+                nets = value if field.endswith("s") and isinstance(value, list) else [value]
+                name = negation + field.removesuffix("s") + "s"
+                so_far = meaning.get(name, frozenset())
+                assert isinstance(so_far, frozenset)
+                meaning[name] = so_far | frozenset(map(_network_identity, nets))
+            elif field in ("src_ports", "dst_ports") and isinstance(value, list):
+                meaning[key] = frozenset(map(_port_identity, value))
+            elif field == "protocol" and isinstance(value, str) and value.isascii() and value.isdigit():
+                meaning[key] = str(int(value))
+            else:
+                meaning[key] = json.dumps(value, sort_keys=True)
+        return frozenset(meaning.items())
+
+
+def _network_identity(value: Any) -> Hashable:
+    try:
+        return Network.parse(value).key()
+    except (ValueError, AttributeError):  # no text, or no CIDR: equal to itself only
+        return json.dumps(value, sort_keys=True)
+
+
+def _port_identity(value: Any) -> Hashable:
+    if isinstance(value, str):
+        first, _, last = value.partition(":")
+        if first.isascii() and first.isdigit() and last in ("", first):
+            return str(int(first))
+        return value
+    return json.dumps(value)

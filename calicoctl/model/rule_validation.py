@@ -1,0 +1,269 @@
+"""What a new rule may say: the stricter of the documents and of Felix 1.4 (data model, section 2).
+
+Felix drops a whole profile for one rule that it refuses, and turns some rules that it takes into a drop of all
+traffic. Neither is stored. Rules that are stored already are not judged here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from calicoctl.model.names import is_tag
+from calicoctl.model.network import Network
+from calicoctl.model.rule import Rule
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from calicoctl.model.rule import Fields
+
+_ACTIONS = ("allow", "deny", "next-tier", "log")
+_PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite")
+_NAMES_OF_NUMBERS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6"}
+_RANGE = re.compile(r"([0-9]{1,9})(?:[:-]([0-9]{1,9}))?")
+
+
+class RuleProblems(ValueError):
+    """A rule cannot be stored; ``problems`` says why, one text for each problem, beginning with the field's name."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def new_rules(fields: Fields) -> list[Rule]:
+    """Check a rule that is about to be stored and return it in the form that is stored.
+
+    That form is the one of legacy: ports as numbers or ``"80:90"``, networks with a prefix length. Mostly this is one
+    rule; several networks under ``src_nets`` or ``dst_nets``, which Felix does not know or ignores, become one rule
+    each, in order (the first match decides, so they mean the same).
+
+    Raises RuleProblems with all that is wrong.
+    """
+    problems: list[str] = []
+    checked: Fields = {}
+    for key, value in fields.items():
+        if value is None:
+            continue
+        check = _check_for(key)
+        if check is None:
+            problems.append(f"{_shown(key)} is not a field of a rule{_nearest(key)}")
+            continue
+        try:
+            checked[key] = check(value)
+        except ValueError as error:
+            problems.append(f"{key}: {error}")
+    if not problems:
+        _prefer_protocol_names(checked)
+        problems += _contradictions(checked)
+    if problems:
+        raise RuleProblems(problems)
+    return [Rule(expanded) for expanded in _one_network_each(checked)]
+
+
+def _check_for(key: str) -> Callable[[Any], Any] | None:
+    field = key[1:] if key.startswith("!") and key[1:] not in _NEVER_NEGATED else key
+    return _CHECKS.get(field)
+
+
+# Single fields: each takes a JSON value and returns what is stored, or raises ValueError.
+
+
+def _action(value: Any) -> str:
+    return _one_of(value, _ACTIONS)
+
+
+def _ip_version(value: Any) -> int:
+    if not _is_int(value) or value not in (4, 6):
+        raise ValueError(f"{_shown(value)} is not the number 4 or 6")
+    return int(value)
+
+
+def _protocol(value: Any) -> str | int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 3:
+        value = int(value)
+    if _is_int(value) and 1 <= value <= 255:
+        return int(value)
+    return _one_of(value, _PROTOCOLS, " or a number from 1 to 255")
+
+
+def _one_of(value: Any, allowed: tuple[str, ...], or_else: str = "") -> str:
+    if isinstance(value, str) and value in allowed:
+        return value
+    raise ValueError(f"{_shown(value)} is not one of {', '.join(allowed)}{or_else}")
+
+
+def _tag(value: Any) -> str:
+    if not isinstance(value, str) or not is_tag(value):
+        raise ValueError(f"{_shown(value)} is not a tag: 1 to 128 letters, digits, dots, dashes and underscores")
+    return value
+
+
+def _selector(value: Any) -> str:
+    from calicoctl.model import selector
+
+    if not isinstance(value, str):
+        raise ValueError(f"{_shown(value)} is not a text")
+    selector.parse(value, strict=True)
+    return value
+
+
+def _log_prefix(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{_shown(value)} is not a text")
+    return value
+
+
+def _network(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{_shown(value)} is not a CIDR")
+    try:
+        return str(Network.parse(value))
+    except ValueError:
+        raise ValueError(f"{_shown(value)} is not a CIDR such as 10.0.0.0/8 or fd80::/64") from None
+
+
+def _networks(value: Any) -> list[str]:
+    return [_network(item) for item in _filled_list(value, "networks")]
+
+
+def _ports(value: Any) -> list[int | str]:
+    return [port_item(item) for item in _filled_list(value, "ports")]
+
+
+def _filled_list(value: Any, what: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{_shown(value)} is not a list of {what}")
+    if not value:
+        raise ValueError(f"the list of {what} is empty; leave the field out to match all {what}")
+    return value
+
+
+def port_item(value: Any) -> int | str:
+    """Return a port (``80`` or ``"80"``) or range of ports (``"80:90"``, ``"80-90"``) as it is stored: 80, ``"80:90"``.
+
+    Ports are 0 to 65535; a range of one port is that port. Raises ValueError.
+    """
+    match = _RANGE.fullmatch(str(value) if _is_int(value) else value) if _is_int(value) or isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{_shown(value)} is not a port or a range of ports such as 80:90")
+    first, last = int(match[1]), int(match[2] or match[1])
+    if max(first, last) > 65535:
+        raise ValueError(f"{_shown(value)} is above the last port, 65535")
+    if first > last:
+        raise ValueError(f"{_shown(value)} ends below its beginning")
+    return first if first == last else f"{first}:{last}"
+
+
+def icmp_type(value: Any) -> int:
+    """Return an ICMP type, 0 to 254. Felix and the kernel take 255 for any type. Raises ValueError."""
+    return _number(value, 254)
+
+
+def icmp_code(value: Any) -> int:
+    """Return an ICMP code, 0 to 255. Raises ValueError."""
+    return _number(value, 255)
+
+
+def _number(value: Any, last: int) -> int:
+    if not _is_int(value) or not 0 <= value <= last:
+        raise ValueError(f"{_shown(value)} is not a number from 0 to {last}")
+    return int(value)
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_NEVER_NEGATED = ("action", "ip_version", "log_prefix")
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "action": _action,
+    "ip_version": _ip_version,
+    "log_prefix": _log_prefix,
+    "protocol": _protocol,
+    "icmp_type": icmp_type,
+    "icmp_code": icmp_code,
+    **{
+        f"{side}_{field}": check
+        for side in ("src", "dst")
+        for field, check in (
+            ("tag", _tag), ("selector", _selector), ("net", _network), ("nets", _networks), ("ports", _ports)
+        )
+    },
+}  # fmt: skip
+
+
+# Fields together.
+
+
+def _prefer_protocol_names(fields: Fields) -> None:
+    """Name the protocols that have ports or ICMP types: Felix 1.4 understands those only beside the name."""
+    number = fields.get("protocol")
+    needs_name = any(key.lstrip("!") in ("src_ports", "dst_ports", "icmp_type", "icmp_code") for key in fields)
+    if needs_name and number in _NAMES_OF_NUMBERS:
+        fields["protocol"] = _NAMES_OF_NUMBERS[number]
+
+
+def _contradictions(fields: Fields) -> Iterator[str]:
+    protocol = fields.get("protocol")
+    for key in fields:
+        field = key.removeprefix("!")
+        if field in ("src_ports", "dst_ports") and protocol not in ("tcp", "udp"):
+            yield f"{key}: ports need the protocol tcp or udp"
+        if field in ("icmp_type", "icmp_code") and protocol not in ("icmp", "icmpv6"):
+            yield f"{key}: needs the protocol icmp or icmpv6"
+        if field == "icmp_code" and key.replace("code", "type") not in fields:
+            yield f"{key}: needs {key.replace('code', 'type')}"
+        if field in ("src_nets", "dst_nets"):
+            if key[:-1] in fields:
+                yield f"{key}: stands beside {key[:-1]}; give one of them"
+            if key.startswith("!") and len(fields[key]) > 1:
+                yield f"{key}: several networks under ! cannot be stored so that every Felix understands them"
+    versions = sorted({version for version, _ in _ip_versions(fields)})
+    if len(versions) > 1:
+        yield "mixed IP versions: " + ", ".join(f"{what} is IPv{version}" for version, what in _ip_versions(fields))
+
+
+def _ip_versions(fields: Fields) -> Iterator[tuple[int, str]]:
+    """Yield each IP version that a part of the rule implies, with that part."""
+    if "ip_version" in fields:
+        yield fields["ip_version"], "ip_version"
+    for key in ("protocol", "!protocol"):
+        # A negated protocol says nothing about the version, but Felix refuses it beside the other version.
+        if fields.get(key) in ("icmp", "icmpv6") and (key == "protocol" or "ip_version" in fields):
+            yield 6 if fields[key] == "icmpv6" else 4, f"{key} {fields[key]}"
+    for key, value in fields.items():
+        if key.endswith(("_net", "_nets")):
+            for network in value if isinstance(value, list) else [value]:
+                yield Network.parse(network).version, f"{key} {network}"
+
+
+def _one_network_each(fields: Fields) -> list[Fields]:
+    expanded = [fields]
+    for key in ("src_nets", "dst_nets", "!src_nets", "!dst_nets"):
+        if key in fields:
+            expanded = [
+                {name[:-1] if name == key else name: network if name == key else value for name, value in rule.items()}
+                for rule in expanded
+                for network in fields[key]
+            ]
+    return expanded
+
+
+# Wording.
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _nearest(key: str) -> str:
+    from difflib import get_close_matches
+
+    names = [*_CHECKS, *("!" + name for name in _CHECKS if name not in _NEVER_NEGATED)]
+    nearest = get_close_matches(key, names, n=1)
+    return f"; did you mean {nearest[0]}?" if nearest else ""

@@ -1,0 +1,189 @@
+"""The rules of a profile: the value of its ``rules`` key (data model, section 2)."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from calicoctl.model.rule import Rule
+from calicoctl.model.rule_validation import RuleProblems, new_rules
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+_LISTS = ("inbound_rules", "outbound_rules")
+_SHOWN_PROBLEMS = 20
+
+
+class MalformedRules(ValueError):
+    """Text that is no JSON, or JSON that is not of the shape of rules; the message says what is wrong."""
+
+
+class InvalidRules(ValueError):
+    """New rules that cannot be stored; the message has a line for each problem."""
+
+
+class Rules:
+    """``inbound`` and ``outbound`` rules in the order of evaluation; ``extra`` holds further members of the object."""
+
+    def __init__(self, inbound: list[Rule], outbound: list[Rule], extra: dict[str, Any] | None = None) -> None:
+        self.inbound = inbound
+        self.outbound = outbound
+        self.extra = extra or {}
+
+    @classmethod
+    def of_new_profile(cls, name: str) -> Rules:
+        """Return the rules that a profile begins with: in from its own tag, out to everywhere."""
+        return cls([Rule({"action": "allow", "src_tag": name})], [Rule({"action": "allow"})])
+
+    @classmethod
+    def from_json(cls, text: str) -> Rules:
+        """Read a stored value; a missing list counts as empty. Raises MalformedRules."""
+        document = _decode(text)
+        lists = [document.pop(name, []) for name in _LISTS]
+        for name, rules in zip(_LISTS, lists):
+            if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+                raise MalformedRules(f"{name} is not a list of objects")
+        return cls([Rule(fields) for fields in lists[0]], [Rule(fields) for fields in lists[1]], document)
+
+    def in_direction(self, direction: str) -> list[Rule]:
+        """Return the list itself, to read or edit, of ``inbound`` or ``outbound``."""
+        return self.inbound if direction == "inbound" else self.outbound
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return the value to store, or with ``indent`` the lines that ``rule json`` prints."""
+        return json.dumps(self._document(), indent=indent)
+
+    def same_as(self, other: Rules) -> bool:
+        """Tell whether both are the same JSON, whatever the order of the members of an object."""
+        return json.dumps(self._document(), sort_keys=True) == json.dumps(other._document(), sort_keys=True)
+
+    def _document(self) -> dict[str, Any]:
+        return {
+            "inbound_rules": [rule.ordered() for rule in self.inbound],
+            "outbound_rules": [rule.ordered() for rule in self.outbound],
+            **self.extra,
+        }
+
+
+class Update:
+    """New rules for a profile, read from what an operator or a script pipes in.
+
+    Each rule that is already stored in the profile, in whichever list, is taken as it is; every other one is
+    checked and brought to the form that is stored (``new_rules``). ``rules`` is the result, with the further members
+    of the stored object kept; ``warnings`` names the rules that are kept though they would be refused as new.
+    """
+
+    def __init__(self, text: str, stored: Rules | None) -> None:
+        """Read and check; ``stored`` is None where nothing readable is stored. Raises MalformedRules, InvalidRules."""
+        self._stored = stored or Rules([], [])
+        self._by_text = {rule.exact(): rule for rule in self._stored_rules()}
+        self._by_identity: dict[Any, Rule] | None = None
+        self._problems: list[str] = []
+        self.warnings: list[str] = []
+        document = _decode(text, _without_duplicates)
+        inbound, outbound = (self._rules(document, name) for name in _LISTS)
+        self.rules = Rules(inbound, outbound, self._extra(document))
+        if self._problems:
+            raise InvalidRules(_joined(self._problems))
+
+    def _stored_rules(self) -> list[Rule]:
+        return self._stored.inbound + self._stored.outbound
+
+    def _rules(self, document: dict[str, Any], name: str) -> list[Rule]:
+        if name not in document:
+            self._problems.append(f"{name} is missing; an empty list means no rules")
+            return []
+        listed = document.pop(name)
+        if not isinstance(listed, list):
+            self._problems.append(f"{name} is not a list")
+            return []
+        direction = name.partition("_")[0]
+        return [
+            rule
+            for number, fields in enumerate(listed, start=1)
+            for rule in self._rule(f"{direction} rule {number}", fields)
+        ]
+
+    def _rule(self, where: str, fields: Any) -> list[Rule]:
+        if not isinstance(fields, dict):
+            self._problems.append(f"{where}: is not an object")
+            return []
+        known = self._by_text.get(Rule(fields).exact())
+        try:
+            checked = new_rules(fields)
+        except RuleProblems as error:
+            known = known or self._stored_equal(Rule(fields))
+            if known is None:
+                self._problems += [f"{where}: {problem}" for problem in error.problems]
+                return []
+            self.warnings += [f"{where}: kept as it is stored, though {problem}" for problem in error.problems]
+        return checked if known is None else [known]
+
+    def _stored_equal(self, rule: Rule) -> Rule | None:
+        if self._by_identity is None:
+            self._by_identity = {stored.identity(): stored for stored in reversed(self._stored_rules())}
+        return self._by_identity.get(rule.identity())
+
+    def _extra(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the further members: those stored, and those given that are ``id`` or are stored already."""
+        extra = dict(self._stored.extra)
+        for name, value in document.items():
+            if json.dumps(value, sort_keys=True) == json.dumps(extra.get(name, math.nan), sort_keys=True):
+                continue
+            if name != "id":
+                self._problems.append(f"{json.dumps(name)} is neither inbound_rules nor outbound_rules")
+            elif not isinstance(value, str):
+                self._problems.append("id is not a text")
+            else:
+                extra[name] = value
+        return extra
+
+
+def _joined(problems: list[str]) -> str:
+    more = len(problems) - _SHOWN_PROBLEMS
+    return "\n".join(problems[:_SHOWN_PROBLEMS] + ([f"and {more} more problems"] if more > 0 else []))
+
+
+def _decode(text: str, pairs_hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = None) -> dict[str, Any]:
+    try:
+        document = json.loads(text, object_pairs_hook=pairs_hook, parse_constant=_no_json, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        raise MalformedRules(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    except ValueError as error:
+        raise MalformedRules("a number has too many digits" if "digits" in str(error) else str(error)) from None
+    except RecursionError:
+        raise MalformedRules("it is nested too deeply") from None
+    if not isinstance(document, dict):
+        raise MalformedRules(f"it is not an object with the lists {' and '.join(_LISTS)}")
+    return document
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{json.dumps(twice)} stands twice in one object")
+    return members
+
+
+def _no_json(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"the number {text[:40]} is out of range")
+    return number
+
+
+def rule_lines(rules: list[Rule]) -> Iterator[str]:
+    """Yield the lines of ``rule show`` for one list: the position, three wide, and the rule's text."""
+    from calicoctl.model.rule_text import rule_text
+
+    for position, rule in enumerate(rules, start=1):
+        yield f" {position:3d} {rule_text(rule)}"

@@ -1,0 +1,330 @@
+"""Selectors: expressions over labels, as rules and policies hold them.
+
+The language is that of the v1 data model (libcalico-go 1.2 to 1.7)::
+
+    selector  := nothing | or                        nothing or blanks only: all()
+    or        := and ("||" and)*
+    and       := operand ("&&" operand)*
+    operand   := "!"* ( "has(" label ")" | "all()" | label "==" string | label "!=" string
+                      | label "in" set | label "not in" set | "(" or ")" )
+    set       := "{" [ string ("," string)* [","] ] "}"
+    string    := "..." | '...'                       no escapes, any character but the quote
+    label     := 1 to 512 of letters, digits, "_", ".", "/", "-"
+
+Blanks and tabs may stand between tokens, any white space inside `has( )`, `all( )` and `not in`; `notin` is `not in`.
+`in` and `not in` are recognised before labels, so a label such as `in-use` (or `in`, `notin`, and `not` before `in`)
+can be named only in has(). `!=` and `not in` hold where the label is missing.
+
+Beyond the language there is one limit: brackets nest at most 100 deep. `&&`, `||` and `!` may follow one another
+without limit.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    Matcher = Callable[[Mapping[str, str]], bool]
+    Requirements = dict[str, frozenset[str] | None]
+
+_MAX_LABEL = 512
+_MAX_NESTING = 100
+# Felix 1.4 recurses for every bracket and does not survive more than about 40, whatever stands between them.
+_MAX_NESTING_FELIX = 32
+
+# The order of the alternatives is the language's order of recognition. Something always matches.
+_TOKEN = re.compile(
+    r"""[ \t]*(?:
+        (?P<string>"[^"]*"|'[^']*')
+      | (?P<symbol>==|!=|&&|\|\||[!(){},])
+      | (?P<has>has\([ \t\n\f\r]*[\w./-]+[ \t\n\f\r]*\))
+      | (?P<not_in>not[ \t\n\f\r]*in\b)
+      | (?P<in>in\b)
+      | (?P<all>all\([ \t\n\f\r]*\))
+      | (?P<global>global\()
+      | (?P<label>[\w./-]+)
+      | (?P<end>\Z)
+      | (?P<unknown>.)
+    )""",
+    re.ASCII | re.DOTALL | re.VERBOSE,
+)
+_UNKNOWN = {
+    '"': 'string without closing "',
+    "'": "string without closing '",
+    "=": "expected ==",
+    "&": "expected &&",
+    "|": "expected ||",
+}
+_LATER = " is later than the v1 data model"
+_LATER_OPERATORS = {
+    "contains": "contains",
+    "starts": "starts with",
+    "startswith": "starts with",
+    "ends": "ends with",
+    "endswith": "ends with",
+}
+
+
+class SelectorError(ValueError):
+    """A text is no selector. The message says what is wrong and at which column, counted in characters from 1."""
+
+
+class Selector:
+    """A parsed selector; `parse` makes them.
+
+    `matches(labels)`, with a mapping of label names to values, tells whether the selector selects what has these
+    labels.
+
+    `requires` maps each label that whatever matches must have to the values of which it must have one, or to None
+    where any value will do. It is a necessary condition, not a sufficient one: made for finding, through an index, the
+    few label sets worth a call of `matches`.
+    """
+
+    __slots__ = ("_negated", "_text", "matches", "requires")
+
+    def __init__(
+        self, text: str, matches: Matcher, requires: Requirements | None = None, negated: Selector | None = None
+    ) -> None:
+        self._text = text
+        self.matches = matches
+        self.requires = requires or {}
+        self._negated = negated
+
+    def canonical(self) -> str:
+        """The one text that all spellings of this selector share.
+
+        Values are in double quotes (in single ones if they hold a double quote), sets sorted and without duplicates,
+        each list of `&&` or `||` in one pair of brackets, `!` at most once, all else without brackets.
+        With these brackets the text of a selector that is nested almost too deep may be nested too deep.
+        """
+        return self._text
+
+    __str__ = canonical
+
+    def unique_id(self) -> str:
+        """The id that libcalico-go gives this selector: "s:" and a hash of the canonical text."""
+        from base64 import urlsafe_b64encode
+        from hashlib import sha224
+
+        # Lone surrogates can come out of JSON.
+        digest = sha224(b"s:" + self._text.encode("utf-8", "surrogatepass")).digest()
+        return "s:" + urlsafe_b64encode(digest).decode("ascii").rstrip("=")
+
+
+def parse(text: str, *, strict: bool = False) -> Selector:
+    """The selector that a text says.
+
+    With `strict`, meant for text about to be stored, what Felix 1.4 rejects or reads otherwise is an error too: an
+    empty set, a comma before }, `notin`, `all( )`, form feeds, more than 32 nested brackets, and in strings tabs, line
+    ends and a backslash before t, n, f or r.
+
+    Raises SelectorError, which names the operators of later versions (contains, starts with, ends with, global()).
+    """
+    return _Parser(text, strict).selector()
+
+
+class _Parser:
+    """Recursive descent with one token of lookahead: its kind (of a symbol the symbol itself), text and column."""
+
+    kind: str | None
+    token: str
+    column: int
+
+    def __init__(self, text: str, strict: bool) -> None:
+        self.strict = strict
+        self.max_nesting = _MAX_NESTING_FELIX if strict else _MAX_NESTING
+        self.found = _TOKEN.finditer(text)
+        self.advance()
+
+    def advance(self) -> None:
+        found = next(self.found)
+        self.token = found[0].lstrip(" \t")
+        self.kind = self.token if found.lastgroup == "symbol" else found.lastgroup
+        self.column = found.end() - len(self.token) + 1
+        if self.kind == "unknown":
+            raise self.error(_UNKNOWN.get(self.token) or f"unexpected character {self.token!r}")
+        if self.strict:
+            self.check_felix_reads_token()
+
+    def take(self) -> str:
+        token = self.token
+        self.advance()
+        return token
+
+    def error(self, what: str, rest: str = "") -> SelectorError:
+        return SelectorError(f"{what} at column {self.column}{rest}")
+
+    def check_felix_reads_token(self) -> None:
+        if self.kind == "string":
+            # Its parser replaces tabs by blanks, rejects line ends and, in some releases, replaces these escapes.
+            if re.search(r"[\t\n\r]|\\[tnfr]", self.token):
+                raise self.error("Felix 1.4 cannot read a tab, a line end or an escape such as \\t in a string")
+        elif self.kind == "all" and self.token != "all()":
+            raise self.error("Felix 1.4 cannot read blanks inside all()")
+        elif "\f" in self.token:
+            raise self.error("Felix 1.4 cannot read a form feed")
+
+    def selector(self) -> Selector:
+        if self.kind == "end":
+            return _everything()
+        selector = self.alternatives(0)
+        if self.kind != "end":
+            raise self.error("expected &&, || or the end")
+        return selector
+
+    def alternatives(self, nesting: int) -> Selector:
+        alternatives = [self.conjunction(nesting)]
+        while self.kind == "||":
+            self.advance()
+            alternatives.append(self.conjunction(nesting))
+        return alternatives[0] if len(alternatives) == 1 else _any_of(alternatives)
+
+    def conjunction(self, nesting: int) -> Selector:
+        operands = [self.operand(nesting)]
+        while self.kind == "&&":
+            self.advance()
+            operands.append(self.operand(nesting))
+        return operands[0] if len(operands) == 1 else _all_of(operands)
+
+    def operand(self, nesting: int) -> Selector:
+        negated = False
+        while self.kind == "!":
+            negated = not negated
+            self.advance()
+        operand = self.bracketed(nesting) if self.kind == "(" else self.condition()
+        return _not(operand) if negated else operand
+
+    def bracketed(self, nesting: int) -> Selector:
+        if nesting == self.max_nesting:
+            raise self.error(f"more than {self.max_nesting} nested brackets")
+        self.advance()
+        selector = self.alternatives(nesting + 1)
+        if self.kind != ")":
+            raise self.error("expected &&, || or )")
+        self.advance()
+        return selector
+
+    def condition(self) -> Selector:
+        if self.kind == "label":
+            return self.comparison()
+        if self.kind == "has":
+            label = self.valid_label(self.token[len("has(") : -1].strip())
+            self.advance()
+            return Selector(f"has({label})", lambda labels: label in labels, {label: None})
+        if self.kind == "all":
+            self.advance()
+            return _everything()
+        if self.kind == "global":
+            raise self.error('"global()"', _LATER)
+        if self.kind in ("in", "not_in"):
+            raise self.error(f'"{self.token}"', " is an operator; a label that begins so can be named only in has()")
+        raise self.error("expected a label, has(), all(), ! or (")
+
+    def comparison(self) -> Selector:
+        label = self.valid_label(self.token)
+        self.advance()
+        if self.kind in ("==", "!="):
+            operator = self.take()
+            if self.kind != "string":
+                raise self.error(f"expected a string after {operator}")
+            value = self.take()[1:-1]
+            text = f"{label} {operator} {_quoted(value)}"
+            if operator == "==":
+                return Selector(text, lambda labels: labels.get(label) == value, {label: frozenset((value,))})
+            return Selector(text, lambda labels: labels.get(label) != value)
+        if self.kind in ("in", "not_in"):
+            if self.strict and self.token == "notin":
+                raise self.error("Felix 1.4 cannot read notin without a blank")
+            operator = "in" if self.kind == "in" else "not in"
+            self.advance()
+            values = self.set_after(operator)
+            text = f"{label} {operator} {{{', '.join(map(_quoted, sorted(values)))}}}"
+            if operator == "in":
+                return Selector(text, lambda labels: labels.get(label) in values, {label: values})
+            return Selector(text, lambda labels: labels.get(label) not in values)
+        if self.token in _LATER_OPERATORS:
+            raise self.error(f'"{_LATER_OPERATORS[self.token]}"', _LATER)
+        raise self.error(f"expected ==, !=, in or not in after {label}")
+
+    def set_after(self, operator: str) -> frozenset[str]:
+        if self.kind != "{":
+            raise self.error(f"expected {{ after {operator}")
+        self.advance()
+        values = []
+        comma = False
+        while self.kind == "string":
+            values.append(self.take()[1:-1])
+            comma = self.kind == ","
+            if not comma:
+                break
+            self.advance()
+        if self.kind != "}":
+            raise self.error("expected , or }" if values and not comma else "expected a string or }")
+        if self.strict and (comma or not values):
+            raise self.error(f"Felix 1.4 cannot read {'a comma before }' if comma else 'an empty set'}")
+        self.advance()
+        return frozenset(values)
+
+    def valid_label(self, name: str) -> str:
+        if len(name) > _MAX_LABEL:
+            raise self.error(f"label name of more than {_MAX_LABEL} characters")
+        return name
+
+
+def _quoted(value: str) -> str:
+    return f"'{value}'" if '"' in value else f'"{value}"'
+
+
+def _everything() -> Selector:
+    return Selector("all()", lambda labels: True)
+
+
+def _not(selector: Selector) -> Selector:
+    if selector._negated is not None:
+        return selector._negated
+    matches = selector.matches
+    return Selector(f"!{selector}", lambda labels: not matches(labels), negated=selector)
+
+
+def _all_of(selectors: list[Selector]) -> Selector:
+    matchers = [selector.matches for selector in selectors]
+
+    # Plain loops: these run once for every label set, and all() and any() would take twice the time.
+    def matches(labels: Mapping[str, str]) -> bool:
+        for matcher in matchers:
+            if not matcher(labels):
+                return False
+        return True
+
+    requires: Requirements = {}
+    for selector in selectors:
+        for label, values in selector.requires.items():
+            known = requires.get(label)
+            requires[label] = known if values is None else values if known is None else known & values
+    return Selector(f"({' && '.join(map(str, selectors))})", matches, requires)
+
+
+def _any_of(selectors: list[Selector]) -> Selector:
+    matchers = [selector.matches for selector in selectors]
+
+    def matches(labels: Mapping[str, str]) -> bool:
+        for matcher in matchers:
+            if matcher(labels):
+                return True
+        return False
+
+    common = set(selectors[0].requires).intersection(*(selector.requires for selector in selectors))
+    requires = {label: _union(selector.requires[label] for selector in selectors) for label in common}
+    return Selector(f"({' || '.join(map(str, selectors))})", matches, requires)
+
+
+def _union(alternatives: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+    values: set[str] = set()
+    for alternative in alternatives:
+        if alternative is None:
+            return None
+        values |= alternative
+    return frozenset(values)

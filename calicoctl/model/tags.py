@@ -1,0 +1,25 @@
+"""The tags of a profile: the value of its ``tags`` key (data model, section 2)."""
+
+from __future__ import annotations
+
+import json
+
+
+class MalformedTags(ValueError):
+    """A stored value that is no JSON list of texts."""
+
+
+def tags_from_json(text: str) -> list[str]:
+    """Read a stored value, in its order. Raises MalformedTags."""
+    try:
+        tags = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MalformedTags(f"it is not JSON ({error})") from None
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise MalformedTags("it is not a list of texts")
+    return tags
+
+
+def tags_to_json(tags: list[str]) -> str:
+    """Return the value to store."""
+    return json.dumps(tags)

@@ -1,0 +1,94 @@
+"""What the answers look like: paragraphs, tables and text that is safe for a terminal."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_WIDTH = 80
+
+
+def paragraph(text: str) -> str:
+    """Fill a message to lines of at most 80 characters, followed by one empty line, as legacy calicoctl does.
+
+    The result lacks the last newline, which printing adds.
+    """
+    import textwrap
+
+    return textwrap.fill(text, width=_WIDTH) + "\n"
+
+
+def complaint(sentence: str, remedy: str = "") -> str:
+    """Compose a complaint: legacy's sentence as a paragraph, with a line on the value and the remedy below it."""
+    filled = paragraph(sentence)
+    return f"{filled}{remedy}\n" if remedy else filled
+
+
+def visible(text: str) -> str:
+    """Replace control characters, which others may have stored, by ``\\xNN`` or ``\\uNNNN``: never send one to a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(_visible_character(character) for character in text)
+
+
+def _visible_character(character: str) -> str:
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Draw a table as prettytable does by default: ``+-|`` borders, one blank of padding, centred cells.
+
+    A cell is the text of its object (None gives ``None``) and may hold several lines. Rows keep their order.
+    The result lacks the last newline. Text of printable ASCII is drawn here; for all other text prettytable
+    itself knows the width of the characters.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    if all(text.isascii() for row in cells for text in row):
+        return _ascii_table(headings, cells)
+    import prettytable
+
+    drawn = prettytable.PrettyTable(list(headings))
+    drawn.add_rows(cells)
+    return str(drawn)
+
+
+def _cell(value: object) -> str:
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def _ascii_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [len(heading) for heading in headings]
+    for row in rows:
+        for column, text in enumerate(row):
+            width = len(text) if "\n" not in text else max(map(len, text.split("\n")))
+            if width > widths[column]:
+                widths[column] = width
+    border = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
+    lines = [border, _line(headings, widths), border]
+    for row in rows:
+        if any("\n" in text for text in row):
+            lines += _lines_of_a_tall_row(row, widths)
+        else:
+            lines.append(_line(row, widths))
+    lines.append(border)
+    return "\n".join(lines)
+
+
+def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
+    return "| " + " | ".join([text.center(width) for text, width in zip(texts, widths)]) + " |"
+
+
+def _lines_of_a_tall_row(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    columns = [text.split("\n") for text in row]
+    height = max(map(len, columns))
+    padded = [column + [""] * (height - len(column)) for column in columns]
+    return [_line(texts, widths) for texts in zip(*padded)]
