@@ -24,11 +24,12 @@ ETCD_AUTHORITY [default: 127.0.0.1:2379]
 Usage: calicoctl <command> [<args>...]
 
     profile           Configure endpoint profiles
+    endpoint          Configure the endpoints assigned to existing containers
     version           Display the version of calicoctl
 
 See 'calicoctl <command> --help' to read about a specific subcommand.
 """
-COMMANDS = ("profile", "version")
+COMMANDS = ("profile", "endpoint", "version")
 
 INTERRUPTED = 130
 

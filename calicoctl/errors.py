@@ -14,3 +14,10 @@ class CommandError(Exception):
         super().__init__(message)
         self.message = message
         self.status = status
+
+
+class MalformedObject(CommandError):
+    """A stored value that a command needs cannot be read; the message names its key."""
+
+    def __init__(self, key: str, reason: object, remedy: str = "") -> None:
+        super().__init__(f"Cannot read {key}: {reason}.{'  ' + remedy if remedy else ''}")

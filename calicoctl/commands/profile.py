@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from calicoctl.commands.messages import invalid_profile_name
 from calicoctl.datastore.profiles import Profiles
-from calicoctl.errors import CommandError
+from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.model import rule_validation
+from calicoctl.model.endpoint import MalformedEndpoint
 from calicoctl.model.names import is_profile_name, is_tag
 from calicoctl.model.network import Network
 from calicoctl.model.rule import Rule
@@ -76,6 +78,7 @@ Examples:
 """
 
 _DETAILED_HEADINGS = ("Name", "Host", "Orchestrator ID", "Workload ID", "Endpoint ID", "State")
+_FORCE = "Use the '--no-check' flag to remove the profile anyway."
 _PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6")
 
 
@@ -131,22 +134,33 @@ def _show(environment: Environment) -> int:
 
 
 def _show_detailed(environment: Environment) -> int:
-    from calicoctl.datastore.endpoints import Endpoints
-
-    client = environment.client()
-    names = Profiles(client).names()
-    users, complaints = Endpoints(client).by_profile()
+    names = Profiles(environment.client()).names()
+    users, complaints = _users_of_profiles(environment)
     rows: list[tuple[str | None, ...]] = []
     for name in names:
-        rows += sorted(
-            (name, used.name.host, used.name.orchestrator, used.name.workload, used.name.endpoint, str(used.state))
-            for used in users.get(name, ())
-            if used.name.workload is not None
-        ) or [(name, None, None, None, None, None)]
+        rows += [(name, *row) for row in sorted(users.get(name, ()))] or [(name, *[None] * 5)]
     environment.say(table(_DETAILED_HEADINGS, rows))
-    for complaint_text in complaints:
-        environment.complain(complaint_text)
+    for text in complaints:
+        environment.complain(text)
     return 1 if complaints else 0
+
+
+def _users_of_profiles(environment: Environment) -> tuple[dict[str, list[tuple[str, ...]]], list[str]]:
+    """Return the workload endpoints by the profiles they use, as rows, and complaints about unreadable ones."""
+    from calicoctl.datastore.endpoints import Endpoints, Filter
+
+    users: dict[str, list[tuple[str, ...]]] = {}
+    complaints = []
+    for found in Endpoints(environment.client()).matching(Filter()):
+        name = found.name
+        try:
+            endpoint = found.decode()
+            row = (name.host, str(name.orchestrator), str(name.workload), name.endpoint, str(endpoint.state))
+            for profile in dict.fromkeys(endpoint.profile_ids):
+                users.setdefault(profile, []).append(row)
+        except MalformedEndpoint as error:
+            complaints.append(MalformedObject(found.key, error).message)
+    return users, sorted(complaints)
 
 
 def _add(name: str, environment: Environment) -> int:
@@ -175,17 +189,18 @@ def _remove(name: str, check: bool, environment: Environment) -> int:
 def _check_unused(name: str, environment: Environment) -> None:
     from calicoctl.datastore.endpoints import Endpoints
 
-    users, complaints = Endpoints(environment.client()).by_profile()
-    if name in users:
-        raise CommandError(
-            "Cannot remove profile - profile in use by endpoint(s).\n"
-            "Use the '--no-check' flag to remove the profile anyway."
-        )
-    if complaints:
-        raise CommandError(
-            "\n".join(complaints) + f"\nCannot remove profile - whether {name} is in use there cannot be told.\n"
-            "Use the '--no-check' flag to remove the profile anyway."
-        )
+    used = False
+    unreadable = []
+    for found in Endpoints(environment.client()).all():
+        try:
+            used = used or name in found.decode().profile_ids
+        except MalformedEndpoint as error:
+            unreadable.append(MalformedObject(found.key, error).message)
+    if used:
+        raise CommandError(f"Cannot remove profile - profile in use by endpoint(s).\n{_FORCE}")
+    if unreadable:
+        reasons = "\n".join(sorted(unreadable))
+        raise CommandError(f"Cannot remove profile - an endpoint that may use it cannot be read.\n{reasons}\n{_FORCE}")
 
 
 # Tags
@@ -330,11 +345,7 @@ def _rule_of(arguments: Arguments) -> Rule:
 def _invalid_arguments(arguments: Arguments) -> Iterator[str]:
     name = arguments["<PROFILE>"]
     if name is not None and not is_profile_name(name):
-        yield complaint(
-            "Profile names must be < 129 character long and can only contain numbers, letters, dots, dashes and "
-            "underscores.",
-            f"Value provided is '{name}'",
-        )
+        yield invalid_profile_name(name)
     tags = [arguments["<SRCTAG>"], arguments["<DSTTAG>"], arguments["<TAG>"] if arguments["add"] else None]
     for tag in tags:
         if tag is not None and not is_tag(tag):

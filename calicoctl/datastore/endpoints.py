@@ -3,40 +3,110 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.model.endpoint import Endpoint, EndpointName, MalformedEndpoint
+from calicoctl.datastore.edit import edit
+from calicoctl.errors import MalformedObject
+from calicoctl.model.endpoint import Endpoint, MalformedEndpoint
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from calicoctl.datastore.client import Client, RawNode
+    from calicoctl.model.endpoint import EndpointName
+
+
+class Filter:
+    """Which workload endpoints are meant, by exact names; an empty one means any."""
+
+    def __init__(self, host: str = "", orchestrator: str = "", workload: str = "", endpoint: str = "") -> None:
+        self.names = (host, orchestrator, workload, endpoint)
+
+    def place(self) -> str | None:
+        """Return the key below which all the meant endpoints are; None where a name is given that no key can have."""
+        host, *below = self.names
+        try:
+            return keys.workloads(host, *below) if host else keys.HOSTS
+        except ValueError:
+            return None
+
+    def matches(self, name: EndpointName) -> bool:
+        """Tell whether an endpoint is a workload endpoint and meant."""
+        found = (name.host, name.orchestrator, name.workload, name.endpoint)
+        return name.workload is not None and all(
+            not wanted or wanted == actual for wanted, actual in zip(self.names, found, strict=True)
+        )
+
+
+class EndpointNode:
+    """An endpoint as it was read: its name, its key (not quoted) and the value stored there."""
+
+    __slots__ = ("name", "node")
+
+    def __init__(self, name: EndpointName, node: RawNode) -> None:
+        self.name = name
+        self.node = node
+
+    @property
+    def key(self) -> str:
+        """The key, not quoted."""
+        return str(self.node["key"])
+
+    def decode(self) -> Endpoint:
+        """Return the endpoint that the value describes. Raises MalformedEndpoint."""
+        return Endpoint.from_json(self.name, self.node["value"])
 
 
 class Endpoints:
-    """What the commands ask of the endpoints."""
+    """What the commands ask of the endpoints. Every method raises DatastoreError where etcd cannot be used."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def by_profile(self) -> tuple[dict[str, list[Endpoint]], list[str]]:
-        """Return all endpoints, workload and host ones, by the profiles they use, and complaints about unreadable ones.
+    def all(self) -> Iterator[EndpointNode]:
+        """Read all endpoints, workload and host ones, in one request, and yield them in no order."""
+        return _endpoint_nodes(self._client.get(keys.HOSTS, recursive=True))
 
-        One request, whatever the number of profiles. Each complaint names a key and what is wrong with its value.
+    def matching(self, wanted: Filter, latest: bool = False) -> Iterator[EndpointNode]:
+        """Read the workload endpoints that a filter means, in one request, as narrow as the filter allows.
+
+        ``latest`` asks the whole cluster, as an edit must, and not the one member that answers.
         """
-        users: dict[str, list[Endpoint]] = {}
-        complaints = []
-        for key, name, text in _endpoint_nodes(self._client.get(keys.HOSTS, recursive=True)):
+        place = wanted.place()
+        tree = self._client.get(place, recursive=True, quorum=latest) if place else None
+        return (found for found in _endpoint_nodes(tree) if wanted.matches(found.name))
+
+    def edit(self, found: EndpointNode, change: Callable[[Endpoint], Endpoint]) -> None:
+        """Replace an endpoint by what ``change`` makes of it, by compare-and-swap.
+
+        ``change`` is called again when somebody else was faster. Raises EndpointVanished if the endpoint is removed
+        meanwhile, MalformedObject if it cannot be read.
+        """
+        name = found.name
+        key = keys.workloads(name.host, name.orchestrator or "", name.workload or "", name.endpoint)
+        first_read = [found.node]
+
+        def read() -> RawNode:
+            node = first_read.pop() if first_read else self._client.get(key, quorum=True)
+            if node is None:
+                raise EndpointVanished
+            return node
+
+        def changed(node: RawNode | None) -> str:
+            assert node is not None
             try:
-                endpoint = Endpoint.from_json(name, text)
-                for profile in dict.fromkeys(endpoint.profile_ids):
-                    users.setdefault(profile, []).append(endpoint)
+                return change(EndpointNode(name, node).decode()).to_json()
             except MalformedEndpoint as error:
-                complaints.append(f"Cannot read {key}: {error}.")
-        return users, complaints
+                raise MalformedObject(found.key, error) from None
+
+        edit(self._client, key, read, changed)
 
 
-def _endpoint_nodes(tree: RawNode | None) -> Iterator[tuple[str, EndpointName, str]]:
-    """Yield key, name and value of each endpoint in a tree; other keys below a host are passed over."""
+class EndpointVanished(Exception):
+    """The endpoint was removed while it was being edited."""
+
+
+def _endpoint_nodes(tree: RawNode | None) -> Iterator[EndpointNode]:
+    """Yield the endpoints of a tree of nodes; other keys below a host are passed over."""
     nodes = [tree] if tree else []
     while nodes:
         node = nodes.pop()
@@ -45,4 +115,4 @@ def _endpoint_nodes(tree: RawNode | None) -> Iterator[tuple[str, EndpointName, s
         elif "value" in node:
             name = keys.endpoint_name(node["key"])
             if name is not None:
-                yield node["key"], name, node["value"]
+                yield EndpointNode(name, node)

@@ -24,6 +24,19 @@ def profile_part(name: str, part: str) -> str:
     return f"{profile(name)}/{segment(part)}"
 
 
+def workloads(host: str, orchestrator: str = "", workload: str = "", endpoint: str = "") -> str:
+    """Return the directory of a host's workload endpoints, or what is below it as far as it is named.
+
+    With all four names this is the key of one endpoint. A name counts only if those before it are given.
+    """
+    path = f"{HOSTS}/{segment(host)}/workload"
+    for name, below in ((orchestrator, ""), (workload, ""), (endpoint, "/endpoint")):
+        if not name:
+            break
+        path += f"{below}/{segment(name)}"
+    return path
+
+
 def segment(name: str) -> str:
     """Quote a name as one segment of a path.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 from calicoctl.datastore import keys
-from calicoctl.datastore.client import Conflict, DatastoreError
-from calicoctl.errors import CommandError
+from calicoctl.datastore.client import Conflict
+from calicoctl.datastore.edit import edit
+from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.model.rules import MalformedRules, Rules
 from calicoctl.model.tags import MalformedTags, tags_from_json, tags_to_json
 
@@ -16,21 +15,12 @@ if TYPE_CHECKING:
 
     from calicoctl.datastore.client import Client, RawNode
 
-_STUCK = 20  # conflicts in a row without any change of the key: something other than a writer is in the way
-
 
 class ProfileNotFound(CommandError):
     """There is no profile of that name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Profile {name} not found.")
-
-
-class MalformedObject(CommandError):
-    """A stored value cannot be read; the message names its key."""
-
-    def __init__(self, key: str, reason: object, remedy: str = "") -> None:
-        super().__init__(f"Cannot read {key}: {reason}.{'  ' + remedy if remedy else ''}")
 
 
 class Profiles:
@@ -47,6 +37,10 @@ class Profiles:
         """Return the names of all profiles, sorted."""
         directory = self._client.get(keys.PROFILES) or {}
         return sorted(keys.last_segment(node["key"]) for node in directory.get("nodes", ()))
+
+    def exists(self, name: str) -> bool:
+        """Tell whether there is a profile of that name."""
+        return self._client.get(keys.profile(name)) is not None
 
     def tags(self, name: str) -> list[str]:
         """Return the tags in stored order; a profile without the key has none."""
@@ -138,30 +132,12 @@ class Profiles:
         return parts
 
     def _edit(self, name: str, part: str, changed: Callable[[RawNode | None], str | None]) -> None:
-        key = keys.profile_part(name, part)
-        indexes: list[int | None] = []
-        while len(indexes) < _STUCK or len(set(indexes[-_STUCK:])) > 1:
-            node = self._existing_parts(name, quorum=True).get(part)
-            value = changed(node)
-            if value is None:
-                return
-            try:
-                if node is None:
-                    self._client.create(key, value)
-                else:
-                    self._client.swap(key, value, node["modifiedIndex"])
-                return
-            except Conflict:
-                indexes.append(node["modifiedIndex"] if node else None)
-                _pause(len(indexes))
-        raise DatastoreError(f"etcd refuses every change of {key} though nobody else changes it.")
-
-
-def _pause(conflicts: int) -> None:
-    """Wait up to 10 ms for each conflict so far, at most 200 ms, so that many writers do not meet again and again."""
-    import random
-
-    time.sleep(random.uniform(0, 0.01 * min(conflicts, 20)))
+        edit(
+            self._client,
+            keys.profile_part(name, part),
+            lambda: self._existing_parts(name, quorum=True).get(part),
+            changed,
+        )
 
 
 def _tags_of(node: RawNode | None) -> list[str]:

@@ -1,12 +1,18 @@
-"""An endpoint: the JSON object of the data model (section 3) under its name."""
+"""An endpoint: the JSON object of the data model (section 3) and the name under which it is stored."""
 
 from __future__ import annotations
 
 import json
+import re
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from typing import Any
+
+    from calicoctl.model.network import Network
+
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_USUAL_ADDRESS = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}/(?:[12]?[0-9]|3[0-2])")
 
 
 class MalformedEndpoint(ValueError):
@@ -24,9 +30,16 @@ class EndpointName:
         self.workload = workload
         self.endpoint = endpoint
 
+    def __str__(self) -> str:
+        """The full name, ``host/orchestrator/workload/endpoint`` or ``host/endpoint``."""
+        return "/".join(filter(None, (self.host, self.orchestrator, self.workload, self.endpoint)))
+
 
 class Endpoint:
-    """A workload or host endpoint; ``fields`` is its stored object, fields that this version does not know included."""
+    """A workload or host endpoint; ``fields`` is its stored object, fields that this version does not know included.
+
+    The properties raise MalformedEndpoint for a field that is not of its type.
+    """
 
     __slots__ = ("name", "fields")
 
@@ -39,25 +52,69 @@ class Endpoint:
         """Read a stored value. Raises MalformedEndpoint."""
         try:
             fields = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise MalformedEndpoint(f"it is not JSON ({error})") from None
+        except (ValueError, RecursionError):
+            raise MalformedEndpoint("it is not JSON") from None
         if not isinstance(fields, dict):
-            raise MalformedEndpoint("it is not an object")
+            raise MalformedEndpoint("it is not a JSON object")
         return cls(name, fields)
+
+    def to_json(self) -> str:
+        """Return the value to store."""
+        return json.dumps(self.fields)
 
     @property
     def profile_ids(self) -> list[str]:
-        """The profiles in the order of evaluation, also from the old form with one ``profile_id``.
+        """The profiles in the order of evaluation, also from the old form with one ``profile_id``."""
+        old = self._text("profile_id")
+        return [old] if old else self._texts("profile_ids")
 
-        Raises MalformedEndpoint.
-        """
-        old = self.fields.get("profile_id")
-        ids = [old] if old else self.fields.get("profile_ids") or []
-        if not isinstance(ids, list) or not all(isinstance(profile, str) for profile in ids):
-            raise MalformedEndpoint("profile_ids is not a list of texts")
-        return ids
+    def with_profiles(self, profile_ids: list[str]) -> Endpoint:
+        """Return the endpoint with other profiles and all else as it is; the old single ``profile_id`` goes."""
+        fields = {key: value for key, value in self.fields.items() if key != "profile_id"}
+        fields["profile_ids"] = profile_ids
+        return Endpoint(self.name, fields)
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses with their prefix lengths: IPv4 before IPv6, each in numeric order."""
+        texts = self._texts("ipv4_nets") + self._texts("ipv6_nets")
+        if len(texts) == 1 and _USUAL_ADDRESS.fullmatch(texts[0]):
+            return texts
+        return [str(network) for network in sorted(map(_network, texts), key=_numerically)]
+
+    @property
+    def mac(self) -> str | None:
+        """The MAC address as it is stored; None where there is none."""
+        return self._text("mac")
 
     @property
     def state(self) -> str | None:
-        """``active`` or ``inactive``; None if it is not stored."""
-        return self.fields.get("state")
+        """``active`` or ``inactive``; None where it is not stored."""
+        return self._text("state")
+
+    def _text(self, field: str) -> str | None:
+        value = self.fields.get(field)
+        if value is not None and not isinstance(value, str):
+            raise MalformedEndpoint(f"{field} is not a text")
+        return value
+
+    def _texts(self, field: str) -> list[str]:
+        values = self.fields.get(field)
+        if values is None:
+            return []
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise MalformedEndpoint(f"{field} is not a list of texts")
+        return values
+
+
+def _network(text: str) -> Network:
+    from calicoctl.model.network import Network
+
+    try:
+        return Network.parse(text)
+    except ValueError:
+        raise MalformedEndpoint(f"{json.dumps(text)} is not an address") from None
+
+
+def _numerically(network: Network) -> tuple[int, int, int]:
+    return network.version, network.address, network.prefix_length

@@ -1,0 +1,243 @@
+"""calicoctl endpoint: the endpoints of the workloads, and the profiles that they use."""
+
+from __future__ import annotations
+
+from calicoctl.commands.messages import invalid_profile_name
+from calicoctl.datastore.endpoints import Endpoints, EndpointVanished, Filter
+from calicoctl.datastore.profiles import Profiles
+from calicoctl.errors import CommandError, MalformedObject
+from calicoctl.model.endpoint import MalformedEndpoint
+from calicoctl.model.names import is_profile_name
+from calicoctl.output import complaint, paragraph, table
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from calicoctl.datastore.endpoints import EndpointNode
+    from calicoctl.environment import Environment
+    from calicoctl.grammar import Arguments
+    from calicoctl.model.endpoint import Endpoint
+
+USAGE = """
+Usage:
+  calicoctl endpoint show [--host=<HOSTNAME>] [--orchestrator=<ORCHESTRATOR_ID>]
+    [--workload=<WORKLOAD_ID>] [--endpoint=<ENDPOINT_ID>] [--detailed]
+  calicoctl endpoint <ENDPOINT_ID> profile (append|remove|set) [--host=<HOSTNAME>]
+    [--orchestrator=<ORCHESTRATOR_ID>] [--workload=<WORKLOAD_ID>]  [<PROFILES>...]
+  calicoctl endpoint <ENDPOINT_ID> profile show [--host=<HOSTNAME>]
+    [--orchestrator=<ORCHESTRATOR_ID>] [--workload=<WORKLOAD_ID>]
+
+Description:
+  Configure or show endpoints assigned to existing containers
+
+Options:
+ --detailed                         Show additional information
+ --host=<HOSTNAME>                  Filters endpoints on a specific host
+ --orchestrator=<ORCHESTRATOR_ID>   Filters endpoints created on a specific orchestrator
+ --workload=<WORKLOAD_ID>           Filters endpoints on a specific workload
+ --endpoint=<ENDPOINT_ID>           Filters endpoints with a specific endpoint ID
+
+Examples:
+    Show all endpoints belonging to 'host1':
+        $ calicoctl endpoint show --host=host1
+
+    Add a profile called 'profile-A' to the endpoint a1b2c3d4:
+        $ calicoctl endpoint a1b2c3d4 profile append profile-A
+
+    Add a profile called 'profile-A' to the endpoint a1b2c3d4, but faster,
+    by providing more specific filters:
+        $ calicoctl endpoint a1b2c3d4 profile append profile-A --host=host1 --orchestrator=docker --workload=f9e8d7e6
+
+"""
+
+_HEADINGS = ("Hostname", "Orchestrator ID", "Number of Workloads", "Number of Endpoints")
+_DETAILED_HEADINGS = (
+    "Hostname", "Orchestrator ID", "Workload ID", "Endpoint ID", "Addresses", "MAC", "Profiles", "State",
+)  # fmt: skip
+_FAILURES = {
+    "show": "Failed to list profiles in endpoint.",
+    "append": "Failed to append profiles to endpoint.",
+    "remove": "Failed to remove profiles from endpoint.",
+    "set": "Failed to set profiles for endpoint.",
+}
+_SHOWN_MATCHES = 10
+
+
+def run(arguments: Arguments, environment: Environment) -> int:
+    """Carry out one ``endpoint`` command line, parsed by ``USAGE``, and return the exit status. Raises CommandError."""
+    wanted = Filter(
+        arguments["--host"] or "",
+        arguments["--orchestrator"] or "",
+        arguments["--workload"] or "",
+        arguments["<ENDPOINT_ID>"] or arguments["--endpoint"] or "",
+    )
+    if not arguments["profile"]:
+        return (show_detailed if arguments["--detailed"] else _show)(wanted, environment)
+    endpoint = arguments["<ENDPOINT_ID>"]
+    if arguments["show"]:
+        return _profile_show(endpoint, wanted, environment)
+    verb = next(verb for verb in ("append", "remove", "set") if arguments[verb])
+    return edit_profiles(verb, arguments["<PROFILES>"], endpoint, wanted, environment)
+
+
+# Showing
+
+
+def _show(wanted: Filter, environment: Environment) -> int:
+    workloads: dict[tuple[str, str], list[str]] = {}
+    complaints = []
+    for found in Endpoints(environment.client()).matching(wanted):
+        try:
+            found.decode()
+        except MalformedEndpoint as error:
+            complaints.append(MalformedObject(found.key, error).message)
+            continue
+        workloads.setdefault((found.name.host, str(found.name.orchestrator)), []).append(str(found.name.workload))
+    rows = [(*place, len(set(names)), len(names)) for place, names in sorted(workloads.items())]
+    return _say_table(_HEADINGS, rows, complaints, environment)
+
+
+def show_detailed(wanted: Filter, environment: Environment) -> int:
+    """Print a row for each endpoint that the filter means; return 1 if one of them could not be read."""
+    rows = []
+    complaints = []
+    for found in Endpoints(environment.client()).matching(wanted):
+        try:
+            rows.append(_detailed_row(found.decode()))
+        except MalformedEndpoint as error:
+            complaints.append(MalformedObject(found.key, error).message)
+    return _say_table(_DETAILED_HEADINGS, sorted(rows, key=_names), complaints, environment)
+
+
+def _names(row: tuple[object, ...]) -> tuple[object, ...]:
+    return row[:4]
+
+
+def _detailed_row(endpoint: Endpoint) -> tuple[object, ...]:
+    name = endpoint.name
+    return (
+        name.host,
+        name.orchestrator,
+        name.workload,
+        name.endpoint,
+        "\n".join(endpoint.addresses),
+        endpoint.mac,
+        ",".join(endpoint.profile_ids),
+        endpoint.state,
+    )
+
+
+def _say_table(
+    headings: tuple[str, ...], rows: Sequence[tuple[object, ...]], complaints: list[str], environment: Environment
+) -> int:
+    environment.say(table(headings, rows) + "\n")
+    for text in sorted(complaints):
+        environment.complain(text)
+    return 1 if complaints else 0
+
+
+def _profile_show(endpoint: str, wanted: Filter, environment: Environment) -> int:
+    found = _only_match("show", endpoint, wanted, environment)
+    try:
+        profiles = found.decode().profile_ids
+    except MalformedEndpoint as error:
+        raise MalformedObject(found.key, error) from None
+    if profiles:
+        environment.say(table(["Name"], [[profile] for profile in profiles]) + "\n")
+    else:
+        environment.say("Endpoint has no profiles associated with it.")
+    return 0
+
+
+# Editing
+
+
+def edit_profiles(verb: str, profiles: list[str], endpoint: str, wanted: Filter, environment: Environment) -> int:
+    """Append, remove or set (``verb``) profiles of the one endpoint that the filter means.
+
+    ``endpoint`` is what messages call it. Raises CommandError; nothing is written then.
+    """
+    _check_names(profiles)
+    if verb != "set" and not profiles:
+        raise CommandError(complaint("No profile specified."))
+    if verb != "remove":
+        _check_existence(profiles, environment)
+    found = _only_match(verb, endpoint, wanted, environment)
+    changes: dict[str, Callable[[list[str]], list[str]]] = {
+        "append": lambda present: _appended(present, profiles),
+        "remove": lambda present: _removed(present, profiles),
+        "set": lambda present: profiles,
+    }
+    try:
+        Endpoints(environment.client()).edit(
+            found, lambda current: current.with_profiles(changes[verb](current.profile_ids))
+        )
+    except EndpointVanished:
+        raise CommandError(_unknown(verb, endpoint)) from None
+    environment.say(paragraph(_success(verb, profiles)))
+    return 0
+
+
+def _success(verb: str, profiles: list[str]) -> str:
+    if not profiles:
+        return "Removed all profiles from endpoint."
+    if verb == "remove":
+        return f"Profile(s) {','.join(profiles)} removed."
+    return f"Profile(s) {', '.join(profiles)} {'appended' if verb == 'append' else 'set'}."
+
+
+def _appended(present: list[str], profiles: list[str]) -> list[str]:
+    for profile in present:
+        if profile in profiles:
+            raise CommandError(complaint(f"Profile {profile} is already in endpoint profile list"))
+    return present + profiles
+
+
+def _removed(present: list[str], profiles: list[str]) -> list[str]:
+    for profile in profiles:
+        if profile not in present:
+            raise CommandError(complaint(f"Profile {profile} is not in endpoint profile list."))
+    return [profile for profile in present if profile not in profiles]
+
+
+def _check_names(profiles: list[str]) -> None:
+    invalid = [profile for profile in profiles if not is_profile_name(profile)]
+    if invalid:
+        raise CommandError("\n".join(map(invalid_profile_name, invalid)))
+    for position, profile in enumerate(profiles):
+        if profile in profiles[:position]:
+            raise CommandError(f"Profile with name {profile} was specified more than once.")
+
+
+def _check_existence(profiles: list[str], environment: Environment) -> None:
+    store = Profiles(environment.client())
+    existing = store.names() if len(profiles) > 1 else [profile for profile in profiles if store.exists(profile)]
+    for profile in profiles:
+        if profile not in existing:
+            raise CommandError(f"Profile with name {profile} was not found.")
+
+
+def _only_match(verb: str, endpoint: str, wanted: Filter, environment: Environment) -> EndpointNode:
+    matches = list(Endpoints(environment.client()).matching(wanted, latest=True))
+    if not matches:
+        raise CommandError(_unknown(verb, endpoint))
+    if len(matches) > 1:
+        sentence = (
+            "More than 1 endpoint matches the provided criteria.  Please provide additional parameters to refine the "
+            "search."
+        )
+        raise CommandError(f"{_FAILURES[verb]}\n\n{complaint(sentence, _listed(matches))}")
+    return matches[0]
+
+
+def _unknown(verb: str, endpoint: str) -> str:
+    named = f"Endpoint {endpoint} is unknown to Calico."
+    legacy = complaint(named) if verb in ("show", "append") else complaint("Endpoint could not be found.", named)
+    return f"{_FAILURES[verb]}\n\n{legacy}"
+
+
+def _listed(matches: list[EndpointNode]) -> str:
+    names = sorted(str(found.name) for found in matches)
+    more = len(names) - _SHOWN_MATCHES
+    return "It may be one of: " + ", ".join(names[:_SHOWN_MATCHES]) + (f" and {more} more" if more > 0 else "")

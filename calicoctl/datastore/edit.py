@@ -1,0 +1,49 @@
+"""Read-modify-write of one key by compare-and-swap: no update is lost, however many write at once."""
+
+from __future__ import annotations
+
+import time
+
+from calicoctl.datastore.client import Conflict, DatastoreError
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from calicoctl.datastore.client import Client, RawNode
+
+_STUCK = 20  # conflicts in a row without any change of the key: something other than a writer is in the way
+
+
+def edit(
+    client: Client, key: str, read: Callable[[], RawNode | None], change: Callable[[RawNode | None], str | None]
+) -> None:
+    """Replace the value of a key by what ``change`` makes of it.
+
+    ``read`` returns the key's node or None where there is none; ``change`` turns it into the value to write, or None
+    to write nothing. Both are called again as long as others are faster. Raises DatastoreError, and whatever the
+    two raise.
+    """
+    indexes: list[int | None] = []
+    while len(indexes) < _STUCK or len(set(indexes[-_STUCK:])) > 1:
+        node = read()
+        value = change(node)
+        if value is None:
+            return
+        try:
+            if node is None:
+                client.create(key, value)
+            else:
+                client.swap(key, value, node["modifiedIndex"])
+            return
+        except Conflict:
+            indexes.append(node["modifiedIndex"] if node else None)
+            _pause(len(indexes))
+    raise DatastoreError(f"etcd refuses every change of {key} though nobody else changes it.")
+
+
+def _pause(conflicts: int) -> None:
+    """Wait up to 10 ms for each conflict so far, at most 200 ms, so that many writers do not meet again and again."""
+    import random
+
+    time.sleep(random.uniform(0, 0.01 * min(conflicts, 20)))
