@@ -127,5 +127,8 @@ def _run_process() -> int:
     if sys.stdout is None and stdout.tell():
         stderr.write("Cannot write the answer: standard output is closed.\n")
         status = status or 1
-    stderr.flush()
+    try:
+        stderr.flush()
+    except OSError:
+        pass  # nobody can be told
     return status
