@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ProfileRecord:
-    """A profile as it was read: ``profile``, the ``texts`` of its keys and ``version``, the largest of their indexes."""
+    """A profile as read: ``profile``, the ``texts`` of its keys, and ``version``, the largest of their indexes."""
 
     def __init__(self, name: str, node: RawNode) -> None:
         nodes = {keys.last_segment(child["key"]): child for child in node.get("nodes", ()) if not child.get("dir")}

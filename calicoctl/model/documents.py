@@ -23,6 +23,7 @@ _DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _INTEGERS = ((_DECIMAL, 10), (re.compile(r"0x[0-9A-Fa-f]+"), 16), (re.compile(r"0o[0-7]+"), 8))
 _LEADING_ZEROS = re.compile(r"[-+]?0[0-9]+")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST_NUMBER = 4000  # digits; Python refuses to read much longer ones
 
 _DEEPEST = 150
@@ -153,7 +154,8 @@ def _without_booleans(value: Any, depth: int) -> Any:
 def _read_yaml(text: str) -> list[Any]:
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    # libyaml refuses the escape of half a surrogate pair, which stored JSON can hold.
+    loader = yaml.SafeLoader if _HALF_A_PAIR.search(text) else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return list(_Builder(yaml).documents(yaml.parse(text, Loader=loader)))
     except yaml.MarkedYAMLError as error:

@@ -41,7 +41,7 @@ def annotation_key_problem(key: str) -> str:
 def annotations_problem(annotations: dict[str, str]) -> str:
     """Say if annotations take more room than all of them together may."""
     size = sum(len(text.encode("utf-8", "surrogatepass")) for pair in annotations.items() for text in pair)
-    return f"{size:,} bytes are more than the {_MOST_ANNOTATIONS:,} for all annotations" if size > _MOST_ANNOTATIONS else ""
+    return f"{size:,} bytes are more than {_MOST_ANNOTATIONS:,}" if size > _MOST_ANNOTATIONS else ""
 
 
 def _is_name(text: str) -> bool:

@@ -18,6 +18,8 @@ from calicoctl.model.stored_profile import PARTS, StoredProfile
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from typing import Any
+
     from calicoctl.model.profile_resource import ProfileResource
     from calicoctl.model.rule import Rule
     from calicoctl.model.rule_form import Form
@@ -65,7 +67,7 @@ class Plan:
                 f"{shown(name)} is not accepted: 1 to 128 letters, digits, dots, dashes and underscores",
             )
         elif name.startswith("_"):
-            self._found.add("metadata.name", f"{shown(name)} is not accepted: etcd hides what begins with an underscore")
+            self._found.add("metadata.name", f"{shown(name)} is not accepted: etcd hides names that begin with _")
 
     def _differs(self, part: str, changed: bool) -> bool:
         return changed or part in self.stored.unreadable or (self._needs(part) and part not in self.stored.present)
@@ -98,10 +100,10 @@ class Plan:
         if self.resource.annotations is not None:
             self._check_annotations(self.resource.annotations, metadata.get("annotations", {}))
             metadata["annotations"] = self.resource.annotations
-        metadata = {name: content for name, content in metadata.items() if content or name not in _OWN_METADATA}
-        stored = {name: content for name, content in self.stored.metadata.items() if content or name not in _OWN_METADATA}
+        metadata = _without_empty(metadata)
         mentioned = self.resource.labels is not None or self.resource.annotations is not None
-        return json.dumps(metadata) if mentioned and self._differs("metadata", metadata != stored) else None
+        changed = metadata != _without_empty(self.stored.metadata)
+        return json.dumps(metadata) if mentioned and self._differs("metadata", changed) else None
 
     def _check_labels(self, given: dict[str, str], stored: dict[str, str], path: str) -> None:
         for key, value in given.items():
@@ -189,4 +191,5 @@ class _Stored:
         return waiting.pop() if waiting else self._any.get(text)
 
 
-_OWN_METADATA = ("labels", "annotations")
+def _without_empty(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {name: content for name, content in metadata.items() if content != {}}

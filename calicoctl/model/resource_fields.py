@@ -100,7 +100,7 @@ def integer(value: Any, path: str, problems: Problems) -> int | None:
 def list_of(
     read: Callable[[Any, str, Problems], Item | None], value: Any, path: str, problems: Problems
 ) -> list[Item | None]:
-    """Return a list, each item of it read by ``read``; an item with a problem is None, so that the others keep their places."""
+    """Return a list, each item of it read by ``read``; where one has a problem, None keeps its place."""
     if not isinstance(value, list):
         problems.add(path, f"{shown(value)} is not a list")
         return []

@@ -57,9 +57,8 @@ def _texts(value: Any, path: str, problems: Problems) -> list[str | None]:
     return read.list_of(read.text, value, path, problems)
 
 
-def _ports(value: Any, path: str, problems: Problems) -> list[int | str | None]:
-    ports: list[int | str | None] = read.list_of(_port, value, path, problems)
-    return ports
+def _ports(value: Any, path: str, problems: Problems) -> list[Any]:
+    return read.list_of(_port, value, path, problems)
 
 
 def _icmp(value: Any, path: str, problems: Problems) -> Form:

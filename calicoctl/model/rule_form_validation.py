@@ -1,4 +1,4 @@
-"""What a new rule of the Profile resource may say: the rules of Calico 3.7 for the kind, and what the v1 model can hold.
+"""What a new rule of the Profile resource may say: the rules of Calico 3.7, and what the v1 data model can hold.
 
 What the v1 data model has no place for is refused by name: dropping it would leave a rule that matches more than its
 author wrote. Rules that are stored already are not judged here.

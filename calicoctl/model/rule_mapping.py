@@ -158,6 +158,6 @@ def _can_say(name: str, value: Any) -> bool:
 
 
 def form_to_document(form: Form) -> Form:
-    """Return a form as ``get`` shows it: ``source`` and ``destination`` are always there, as Go's calicoctl has them."""
+    """Return a form as ``get`` shows it: with ``source`` and ``destination`` always there, as in Go's calicoctl."""
     complete = {**{side: {} for side in ENTITIES}, **form}
     return {name: complete[name] for name in FIELDS if name in complete}

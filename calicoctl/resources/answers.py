@@ -72,6 +72,9 @@ class Format:
             environment.say((text.to_json if self.name == "json" else text.to_yaml)(document))
 
     def _table(self, records: list[Any]) -> str:
-        rows = [self._columns, *([visible(self._kind.columns[name](record)) for name in self._columns] for record in records)]
-        widths = [max(_NARROWEST, *(len(row[column]) + _PADDING for row in rows)) for column in range(len(self._columns))]
-        return "".join("".join(cell.ljust(width) for cell, width in zip(row, widths)) + "\n" for row in rows)
+        lines = [""] * (len(records) + 1)
+        for name in self._columns:
+            cells = [name, *(visible(self._kind.columns[name](record)) for record in records)]
+            width = max(_NARROWEST, *(len(cell) + _PADDING for cell in cells))
+            lines = [line + cell.ljust(width) for line, cell in zip(lines, cells, strict=True)]
+        return "\n".join(lines) + "\n"

@@ -43,7 +43,7 @@ class Change:
         """Work out the outcome from what is stored. Raises Failure."""
         self.plan = None
         if self.verb == CREATE and self.item.resource.resource_version is not None:
-            self.problems = [self.item.complaint("metadata.resourceVersion: must not be set for a resource to be created")]
+            self.problems = [self.item.complaint("metadata.resourceVersion: must not be set to create a resource")]
         elif self.verb == CREATE and self.record is not None:
             self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
         elif self.verb in (REPLACE, DELETE) and self.record is None:
@@ -69,8 +69,8 @@ class Change:
             state = f"is {actual} now" if actual else "does not exist any more"
             raise Failure(
                 f"update conflict: {self.item}\n"
-                f"The resourceVersion given is {expected}, and the resource {state}: get it again and repeat the change, or "
-                "leave resourceVersion out to overwrite what others have written."
+                f"The resourceVersion given is {expected}, and the resource {state}: get it again and repeat the "
+                "change, or leave resourceVersion out to overwrite what others have written."
             )
 
     def carry_out(self) -> None:
@@ -150,7 +150,7 @@ def prepared(verb: str, manifest: Manifest, skip: bool = False) -> list[Change]:
     """Return what is to become of each resource of the input. Raises CommandError if one of them cannot be done."""
     changes, failures = [], []
     items = [item for item in manifest.items if item.resource.name]
-    for item, record in zip(items, _records(items)):
+    for item, record in zip(items, _records(items), strict=True):
         try:
             changes.append(Change(verb, item, record, skip))
             item.problems += changes[-1].problems

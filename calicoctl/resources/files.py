@@ -17,7 +17,7 @@ _ENDINGS = (".yaml", ".yml", ".json")
 
 
 def texts(filename: str, recursive: bool, environment: Environment) -> Iterator[tuple[str, str]]:
-    """Yield the label (a path or ``stdin``) and the text of each file; the files of a directory in order of their paths.
+    """Yield the label (a path or ``stdin``) and the text of each file, those of a directory in order of their paths.
 
     A directory is read only with ``recursive``: its files that end in .yaml, .yml or .json, without hidden ones. Raises
     CommandError for what cannot be read.

@@ -19,8 +19,7 @@ def of_word(word: str, client: Client | None) -> Kind:
         if word.lower() in kind.aliases:
             return kind(client)
     raise CommandError(
-        f"resource type '{word}' is not supported\n"
-        f"Known are: {'; '.join(', '.join(kind.aliases) for kind in KINDS)}"
+        f"resource type '{word}' is not supported\nKnown are: {'; '.join(', '.join(kind.aliases) for kind in KINDS)}"
     )
 
 

@@ -10,7 +10,6 @@ from calicoctl.resources import files, kinds
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from calicoctl.datastore.client import Client
@@ -85,11 +84,10 @@ class Manifest:
 
     def _resource(self, value: Any, label: str, inherited: tuple[str, str] = ("", "")) -> None:
         if not isinstance(value, Mapping):
-            self.problems.append(f"{label}: {shown(value)} is not a resource, which is a mapping with kind and apiVersion")
+            self.problems.append(f"{label}: {shown(value)} is not a resource: a mapping with apiVersion and kind")
             return
         origin = f"{label}:{value.line}"
-        names = dict(_type_of(value))
-        kind, version = (str(names.get(field) or default) for field, default in zip(("kind", "apiVersion"), inherited))
+        kind, version = _type_of(value, inherited)
         found = kinds.of_document(kind, version, self._client)
         if found is None:
             self.problems.append(
@@ -123,6 +121,7 @@ class Manifest:
                 item.problems.append(item.complaint(f"stands in the input twice, first at {first[str(item)].origin}"))
 
 
-def _type_of(value: Mapping) -> Iterator[tuple[str, Any]]:
-    proper = {"kind": "kind", "apiversion": "apiVersion"}
-    return ((proper[name.lower()], content) for name, content in value.items() if name.lower() in proper)
+def _type_of(value: Mapping, inherited: tuple[str, str]) -> tuple[str, str]:
+    """Return the kind and apiVersion of a document; ``inherited`` are those that the list it stands in implies."""
+    given = {name.lower(): str(content) for name, content in value.items() if content is not None}
+    return given.get("kind", inherited[0]), given.get("apiversion", inherited[1])

@@ -17,7 +17,16 @@ def to_yaml(document: Any) -> str:
     """Return a document in YAML, its fields sorted; texts that some reader would take for something else in quotes."""
     import yaml
 
-    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    try:
+        return _dumped(document, getattr(yaml, "CSafeDumper", yaml.SafeDumper))
+    except UnicodeEncodeError:  # half of a surrogate pair, as JSON can hold it: libyaml cannot write that
+        return _dumped(document, yaml.SafeDumper)
+
+
+def _dumped(document: Any, dumper: Any) -> str:
+    import yaml
+
+    class Dumper(dumper):  # type: ignore[misc]
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
@@ -31,4 +40,9 @@ def to_yaml(document: Any) -> str:
 
 def to_json(document: Any) -> str:
     """Return a document in JSON, its fields in the order they have."""
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return json.dumps(document, indent=2)
+    return text
