@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from calicoctl.model.documents import Plain
+from calicoctl.model.documents import Plain, plain_values
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Problems:
 
 def shown(value: Any) -> str:
     """Return a value of a document as a complaint shows it: unquoted text as it was written, all else as JSON."""
-    text = str(value) if isinstance(value, Plain) else json.dumps(value, ensure_ascii=False)
+    text = str(value) if isinstance(value, Plain) else json.dumps(plain_values(value), ensure_ascii=False)
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 
 
