@@ -28,7 +28,8 @@ NOT_IN_V1 = "cannot be stored in the Calico v1 data model"
 
 _WITH_PORTS = ("TCP", "UDP", 6, 17)
 _VERSION_OF_ICMP = {"ICMP": 4, "ICMPv6": 6}
-_CIDR = re.compile(r"(?:[0-9]+(?:\.[0-9]+){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)/(?:0|[1-9][0-9]{0,2})")
+_NUMBER = "(?:0|[1-9][0-9]{0,2})"
+_CIDR = re.compile(rf"(?:{_NUMBER}(?:\.{_NUMBER}){{3}}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)/{_NUMBER}")
 _PORT = re.compile(r"([0-9]{1,9})(?::([0-9]{1,9}))?")
 _NAMED_PORT = re.compile(r"(?=[0-9-]*[a-z])(?!-)(?!.*--)[a-z0-9-]{1,15}(?<!-)")
 

@@ -38,10 +38,13 @@ def identity(form: Form) -> str:
 
 
 def rules_of(form: Form, path: str, problems: Problems) -> list[Rule]:
-    """Return the rules to store for a new form; none, and a problem for each reason, if it may not be stored."""
+    """Return the rules to store for a new form; none, and a problem for each reason, if it may not be stored.
+
+    What was refused when the form was read is not said again.
+    """
     found = Problems()
     check_form(form, path, found)
-    if not found.texts:
+    if not found.texts and _is_whole(form):
         try:
             return new_rules(_stored_fields(form))
         except RuleProblems as error:  # Felix is stricter here and there
@@ -53,6 +56,12 @@ def rules_of(form: Form, path: str, problems: Problems) -> list[Rule]:
                     found.add(path, problem)
     problems.texts += found.texts
     return []
+
+
+def _is_whole(form: Form) -> bool:
+    """Tell whether no item of a list was refused when the form was read."""
+    entities = (form.get(side, {}) for side in ENTITIES)
+    return not any(isinstance(items, list) and None in items for entity in entities for items in entity.values())
 
 
 def _stored_fields(form: Form) -> Fields:

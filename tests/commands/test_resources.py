@@ -261,14 +261,14 @@ def test_a_list_and_a_profile_list(calicoctl: Calicoctl) -> None:
 
 
 def test_unchanged_rules_are_kept_with_a_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
-    rules = {"inbound_rules": [{"action": "allow", "src_net": "10.0.0.1/24"}], "outbound_rules": [{"future": 1}]}
+    rules: Any = {"inbound_rules": [{"action": "allow", "src_net": "10.0.0.1/24"}], "outbound_rules": [{"future": 1}]}
     etcd.put(f"{PROFILES}/old/rules", json.dumps(rules))
     shown = calicoctl("get", "profile", "old", "-o", "yaml").stdout
     before = etcd.index()
     result = calicoctl("apply", "-f", "-", stdin=shown)
     assert result._replace(stderr="") == done("applied", 1, "Profile(old): unchanged")
     assert result.stderr == (
-        'Warning: Profile(old): spec.ingress[0] is kept as it is stored, though it would be refused as new: '
+        "Warning: Profile(old): spec.ingress[0] is kept as it is stored, though it would be refused as new: "
         'source.nets[0]: "10.0.0.1/24" has bits set beyond its prefix length; the network is 10.0.0.0/24.\n'
         "Warning: Profile(old): spec.egress[0] is kept as it is stored, though it would be refused as new: "
         "storedFields: can only stand in a rule that is stored in this profile and is left as it is.\n"
@@ -284,8 +284,8 @@ def test_stored_fields_cannot_be_made_up(etcd: EtcdServer, calicoctl: Calicoctl)
     document = profile("a", ingress=[{"action": "Allow", "storedFields": {"x": 1}}], storedFields={"order": 1})
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(document))
     assert result.stderr == (
-        "stdin:1: Profile(a): spec.ingress[0].storedFields: can only stand in a rule that is stored in this profile and "
-        "is left as it is\n"
+        "stdin:1: Profile(a): spec.ingress[0].storedFields: can only stand in a rule that is stored in this profile "
+        "and is left as it is\n"
         "stdin:1: Profile(a): spec.storedFields.order: can only stand here if it is stored in this profile as it is\n"
         + NOTHING_WRITTEN
     )
@@ -425,8 +425,8 @@ def test_a_stale_resource_version(etcd: EtcdServer, calicoctl: Calicoctl) -> Non
     for verb in ("apply", "replace", "delete"):
         assert calicoctl(verb, "-f", "-", stdin=json.dumps(shown)) == failed(
             f"Failed to {verb} 'Profile' resource: update conflict: Profile(dev-apps)\n"
-            f"The resourceVersion given is {version}, and the resource is {newer} now: get it again and repeat the change, "
-            "or leave resourceVersion out to overwrite what others have written."
+            f"The resourceVersion given is {version}, and the resource is {newer} now: get it again and repeat the "
+            "change, or leave resourceVersion out to overwrite what others have written."
         )
     assert etcd.index() == newer
     shown["metadata"]["resourceVersion"] = str(newer)
@@ -526,7 +526,9 @@ def test_validate_needs_no_etcd(calicoctl: Calicoctl) -> None:
         0, "Successfully validated 1 'Profile' resource(s)\n", ""
     )
     result = calicoctl("validate", "-f", "-", stdin=DEV_APPS.replace("Deny", "deny"), env=nowhere)
-    assert result == failed('stdin:1: Profile(dev-apps): spec.ingress[0].action: "deny" is not one of Allow, Deny, Log, Pass')
+    assert result == failed(
+        'stdin:1: Profile(dev-apps): spec.ingress[0].action: "deny" is not one of Allow, Deny, Log, Pass'
+    )
 
 
 def test_validate_takes_a_document_with_a_version(calicoctl: Calicoctl) -> None:
