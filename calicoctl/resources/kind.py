@@ -45,6 +45,9 @@ if TYPE_CHECKING:
         def read_identity(self, document: dict[str, Any], problems: Problems) -> Resource:
             """Read only what tells which resource a document is about."""
 
+        def schema(self) -> str:
+            """Return the JSON Schema of the kind, as text."""
+
         def all(self) -> tuple[list[Any], list[str]]:
             """Return every stored resource, sorted by name, and complaints about what is none."""
 

@@ -47,6 +47,11 @@ class ProfileKind:
     def read_identity(self, document: dict[str, Any], problems: Problems) -> ProfileResource:
         return read_identity(document, problems)
 
+    def schema(self) -> str:
+        from importlib.resources import files
+
+        return files("calicoctl.resources").joinpath("profile.schema.json").read_text(encoding="utf-8").rstrip("\n")
+
     def all(self) -> tuple[list[ProfileRecord], list[str]]:
         return self._store.all()
 
