@@ -26,7 +26,7 @@ def complaint(sentence: str, remedy: str = "") -> str:
 
 
 def visible(text: str) -> str:
-    """Replace control characters, which others may have stored, by ``\\xNN`` or ``\\uNNNN``: never send one to a terminal."""
+    """Replace control characters by ``\\xNN`` or ``\\uNNNN``: others may have stored what a terminal would obey."""
     if text.isprintable():
         return text
     return "".join(_visible_character(character) for character in text)
