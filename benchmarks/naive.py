@@ -1,4 +1,4 @@
-"""The obvious calicoctl, to measure against: plain docopt, python-etcd, netaddr and prettytable, used as their pages say.
+"""The obvious calicoctl, to measure against: plain docopt, python-etcd, netaddr and prettytable as their pages say.
 
     python naive.py HELP_TEXT_FILE ARGUMENT...
 
