@@ -123,7 +123,7 @@ def _detailed_row(endpoint: Endpoint) -> tuple[object, ...]:
         name.orchestrator,
         name.workload,
         name.endpoint,
-        "\n".join(endpoint.addresses),
+        endpoint.addresses,
         endpoint.mac,
         ",".join(endpoint.profile_ids),
         endpoint.state,
