@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from calicoctl.model import object_labels
-from calicoctl.model.names import is_profile_name, is_tag
+from calicoctl.model.names import ALLOWED, is_profile_name, is_tag
 from calicoctl.model.resource_fields import Problems, member, shown
 from calicoctl.model.rule_folding import Group
 from calicoctl.model.rule_mapping import identity, rules_of
@@ -64,7 +64,7 @@ class Plan:
         if not is_profile_name(name):
             self._found.add(
                 "metadata.name",
-                f"{shown(name)} is not accepted: 1 to 128 letters, digits, dots, dashes and underscores",
+                f"{shown(name)} is not accepted: {ALLOWED}",
             )
         elif name.startswith("_"):
             self._found.add("metadata.name", f"{shown(name)} is not accepted: etcd hides names that begin with _")
@@ -83,7 +83,7 @@ class Plan:
             if tag is not None and not is_tag(tag) and tag not in self.stored.tags:
                 self._found.add(
                     f"metadata.tags[{position}]",
-                    f"{shown(tag)} is not a tag: 1 to 128 letters, digits, dots, dashes and underscores",
+                    f"{shown(tag)} is not a tag: {ALLOWED}",
                 )
         return json.dumps(given) if self._differs("tags", given != self.stored.tags) else None
 

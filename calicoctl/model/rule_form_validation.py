@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from calicoctl.model import selector
-from calicoctl.model.names import is_tag
+from calicoctl.model.names import ALLOWED, is_tag
 from calicoctl.model.network import Network
 from calicoctl.model.resource_fields import below, shown
 from calicoctl.model.rule_form import ENTITIES
@@ -154,7 +154,7 @@ def _port_problem(port: int | str) -> str:
 
 
 def _tag_problem(tag: str) -> str:
-    return "" if is_tag(tag) else "is not a tag: 1 to 128 letters, digits, dots, dashes and underscores"
+    return "" if is_tag(tag) else f"is not a tag: {ALLOWED}"
 
 
 def _selector_problem(text: str) -> str:

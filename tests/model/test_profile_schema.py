@@ -35,15 +35,19 @@ def schema_accepts(document: Any) -> bool:
     return bool(jsonschema.Draft7Validator(SCHEMA).is_valid(document))
 
 
-NULLABLE = st.none()
-SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-1, 300), st.floats(-2, 300), st.sampled_from(["", "a", "TCP"]))
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(-1, 300), st.floats(-2, 300), st.sampled_from(["", "a", "TCP"])
+)
 TEXTS = st.one_of(st.sampled_from(["web", "a b", "", "x/y", "-"]), SCALARS)
-NETS = st.one_of(st.lists(st.one_of(st.sampled_from(["10.0.0.0/8", "fd80::/64", "10.0.0.1", "x"]), SCALARS), max_size=2), SCALARS)
+NETS = st.one_of(
+    st.lists(st.one_of(st.sampled_from(["10.0.0.0/8", "fd80::/64", "10.0.0.1", "x"]), SCALARS), max_size=2), SCALARS
+)
 PORTS = st.one_of(
-    st.lists(st.one_of(st.integers(-1, 65536), st.sampled_from(["80", "1:2", "http", "0"]), SCALARS), max_size=2), SCALARS
+    st.lists(st.one_of(st.integers(-1, 65536), st.sampled_from(["80", "1:2", "http", "0"]), SCALARS), max_size=2),
+    SCALARS,
 )
 LABELS = st.one_of(st.dictionaries(st.sampled_from(["a", "x.org/a", "X.org/a", "a b", ""]), TEXTS, max_size=2), SCALARS)
-ENTITIES = st.one_of(
+ENTITIES: st.SearchStrategy[Any] = st.one_of(
     SCALARS,
     st.fixed_dictionaries(
         {},
@@ -51,7 +55,7 @@ ENTITIES = st.one_of(
             **{name: NETS for name in ("nets", "notNets")},
             **{name: PORTS for name in ("ports", "notPorts")},
             **{name: TEXTS for name in ("selector", "notSelector", "tag", "notTag", "namespaceSelector", "net")},
-            "serviceAccounts": st.one_of(SCALARS, st.sampled_from([{}, {"names": []}, {"names": ["a"]}, {"selector": ""}])),
+            "serviceAccounts": st.sampled_from([None, "a", {}, {"names": []}, {"names": ["a"]}, {"selector": ""}]),
         },
     ),
 )

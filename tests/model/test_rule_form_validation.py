@@ -135,7 +135,8 @@ def stored(text: str) -> list[dict[str, Any]]:
         ),
         ("action: Allow\nprotocol: TCP\nsource: {ports: [1e3]}", [
             f'source.ports[0]: "1e3" is a named port, which {NOT_IN_V1}']),
-        ("action: Allow\nprotocol: TCP\nsource: {ports: [20:10]}", ['source.ports[0]: "20:10" ends below its beginning']),
+        ("action: Allow\nprotocol: TCP\nsource: {ports: [20:10]}", [
+            'source.ports[0]: "20:10" ends below its beginning']),
         (
             "action: Allow\nprotocol: TCP\nsource: {notPorts: [80, http]}",
             [f'source.notPorts[1]: "http" is a named port, which {NOT_IN_V1}'],
