@@ -5,7 +5,7 @@ and ``rules``, each written by compare-and-swap on the version that was read.
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.client import Conflict, DatastoreError
+from calicoctl.datastore.errors import Conflict, DatastoreError
 from calicoctl.model.stored_profile import PARTS, StoredProfile
 
 TYPE_CHECKING = False  # spares the import of typing at start-up

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from calicoctl.datastore.client import DatastoreError
 from calicoctl.datastore.edit import pause
+from calicoctl.datastore.errors import DatastoreError
 from calicoctl.datastore.profile_resources import PartlyWritten
 from calicoctl.errors import CommandError
 from calicoctl.resources.manifest import Item, Manifest
