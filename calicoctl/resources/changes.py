@@ -42,9 +42,7 @@ class Change:
     def _decide(self) -> None:
         """Work out the outcome from what is stored. Raises Failure."""
         self.plan = None
-        if self.verb == CREATE and self.item.resource.resource_version is not None:
-            self.problems = [self.item.complaint("metadata.resourceVersion: must not be set to create a resource")]
-        elif self.verb == CREATE and self.record is not None:
+        if self.verb == CREATE and self.record is not None:
             self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
         elif self.verb in (REPLACE, DELETE) and self.record is None:
             self._skip_or_fail("does not exist, skipped", f"resource does not exist: {self.item} with error: <nil>")
@@ -54,7 +52,7 @@ class Change:
                 self.outcome = "deleted"
             else:
                 self.plan = self.item.kind.plan(self.item.resource, self.record, self.verb == REPLACE)
-                self.problems = [self.item.complaint(text) for text in self.plan.problems]
+                self.problems = [self.item.complaint(text) for text in self._new_version() + self.plan.problems]
                 self.outcome = "created" if self.record is None else "changed" if self.plan.changes else "unchanged"
 
     def _skip_or_fail(self, outcome: str, failure: str) -> None:
@@ -65,13 +63,17 @@ class Change:
     def _require_version(self) -> None:
         expected = self.item.resource.resource_version
         actual = self.record.version if self.record else None
-        if expected not in (None, actual) and self.verb != VALIDATE:
+        if expected not in (None, actual) and self.verb not in (CREATE, VALIDATE):
             state = f"is {actual} now" if actual else "does not exist any more"
             raise Failure(
                 f"update conflict: {self.item}\n"
                 f"The resourceVersion given is {expected}, and the resource {state}: get it again and repeat the "
                 "change, or leave resourceVersion out to overwrite what others have written."
             )
+
+    def _new_version(self) -> list[str]:
+        wrong = self.verb == CREATE and self.item.resource.resource_version is not None
+        return ["metadata.resourceVersion: must not be set to create a resource"] if wrong else []
 
     def carry_out(self) -> None:
         """Write, if there is anything to write. Raises Failure, DatastoreError."""
@@ -104,7 +106,6 @@ class Change:
             self._read_again()
             if self.problems:
                 raise Failure("\n".join(self.problems))
-
         if written and self.outcome == "unchanged":
             self.outcome = "changed"
 

@@ -114,6 +114,10 @@ def test_create_refuses_a_resource_version(calicoctl: Calicoctl) -> None:
     result = calicoctl("create", "-f", "-", stdin=stdin_of(profile("a", meta_resourceVersion="5")))
     problem = "stdin:1: Profile(a): metadata.resourceVersion: must not be set to create a resource\n"
     assert result == Result(1, "", problem + NOTHING_WRITTEN)
+    document = profile("a", meta_resourceVersion="5", ingress=[{"action": "allow"}])
+    another = 'stdin:1: Profile(a): spec.ingress[0].action: "allow" is not one of Allow, Deny, Log, Pass\n'
+    result = calicoctl("create", "-f", "-", stdin=stdin_of(document))
+    assert result == Result(1, "", problem + another + NOTHING_WRITTEN)
 
 
 def test_labels_and_annotations_of_the_object_have_a_key_of_their_own(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
@@ -661,6 +665,39 @@ def test_two_creations_at_once(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Pr
     assert calicoctl("create", "-f", "-", "--skip-exists", stdin=DEV_APPS) == done(
         "created", 1, "Profile(dev-apps): exists, skipped"
     )
+
+
+def test_apply_goes_on_where_another_has_begun_to_create(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    def somebody_creates_it(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/dev-apps/tags", '["first"]')
+        return request.forward()
+
+    proxy.at(2, somebody_creates_it)
+    assert calicoctl("apply", "-f", "-", stdin=DEV_APPS) == done("applied", 1, "Profile(dev-apps): changed")
+    assert etcd.keys(PROFILES) == {**DEV_APPS_KEYS, f"{PROFILES}/dev-apps/tags": '["first"]'}
+
+
+def test_what_others_delete_meanwhile(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    def somebody_deletes_it(request: Request) -> bytes:
+        etcd.delete(f"{PROFILES}/dev-apps")
+        return request.forward()
+
+    changed = DEV_APPS.replace("action: Deny", "action: Log")
+    expected = {
+        "apply": done("applied", 1, "Profile(dev-apps): created"),
+        "replace": failed(
+            "Failed to replace 'Profile' resource: resource does not exist: Profile(dev-apps) with error: <nil>"
+        ),
+        "delete": failed(
+            "Failed to delete 'Profile' resource: resource does not exist: Profile(dev-apps) with error: <nil>"
+        ),
+    }
+    for verb, result in expected.items():
+        calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+        proxy.reset()
+        proxy.at(2, somebody_deletes_it)
+        assert calicoctl(verb, "-f", "-", stdin=changed) == result
+        assert (f"{PROFILES}/dev-apps/rules" in etcd.keys(PROFILES)) == (verb == "apply")
 
 
 def test_etcd_fails_midway(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
