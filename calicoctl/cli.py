@@ -11,6 +11,7 @@ import sys
 from calicoctl import grammar
 from calicoctl.environment import Environment
 from calicoctl.errors import CommandError
+from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _unknown_command(name: str) -> str:
     from difflib import get_close_matches
 
     nearest = get_close_matches(name, COMMANDS, n=1, cutoff=0.0)[0]
-    return f"Unknown command: '{name}'. Did you mean '{nearest}'?\nSee 'calicoctl --help' for the commands."
+    return f"Unknown command: '{visible(name)}'. Did you mean '{nearest}'?\nSee 'calicoctl --help' for the commands."
 
 
 def _bug_report(error: Exception, variables: Mapping[str, str]) -> str:
