@@ -27,11 +27,20 @@ Usage: calicoctl <command> [<args>...]
 
     profile           Configure endpoint profiles
     endpoint          Configure the endpoints assigned to existing containers
+    create            Create resources from files
+    apply             Create or change resources by files
+    replace           Replace resources by files
+    delete            Delete resources
+    get               Show resources
+    validate          Check files of resources, without etcd
+    diff              Show what applying files would change
     version           Display the version of calicoctl
 
 See 'calicoctl <command> --help' to read about a specific subcommand.
 """
-COMMANDS = ("profile", "endpoint", "version")
+COMMANDS = (
+    "profile", "endpoint", "create", "apply", "replace", "delete", "get", "validate", "diff", "version",
+)  # fmt: skip
 
 INTERRUPTED = 130
 
@@ -50,10 +59,10 @@ def run(
         environment.finish()
     except grammar.UsageError as usage:
         environment.complain(str(usage))
-        return 1
+        return environment.failure_status
     except CommandError as error:
         environment.complain(error.message)
-        return error.status
+        return environment.failure_status if error.status == 1 else error.status
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
@@ -61,7 +70,7 @@ def run(
         return INTERRUPTED
     except Exception as error:
         environment.complain(_bug_report(error, variables))
-        return 1
+        return environment.failure_status
     return status
 
 
@@ -73,6 +82,7 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
         if name not in COMMANDS:
             raise CommandError(_unknown_command(name))
         command = importlib.import_module(f"calicoctl.commands.{name}")
+        environment.failure_status = getattr(command, "FAILURE_STATUS", 1)
         arguments = grammar.parse(command.USAGE, argv)
     except grammar.HelpRequested as text:
         environment.say(str(text))
