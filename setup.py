@@ -34,8 +34,8 @@ setup(
         "docopt==0.6.2",
         "netaddr>=1.3.0",
         "prettytable>=3.10.0",
-        "PyYAML>=6.0",
         "python-etcd==0.4.5",
+        "PyYAML>=6.0.1",
         "urllib3>=1.26.20,!=2.6.0,<3",  # of python-etcd: 2.6.0 lacks HTTPResponse.getheader, which it calls
     ],
     extras_require={
@@ -44,5 +44,10 @@ setup(
             *ETCD, "hypothesis", "jsonschema", "mypy", "pytest", "ruff", "tox", "types-jsonschema", "types-PyYAML"
         ],
     },
-    entry_points={"console_scripts": ["calicoctl = calicoctl.cli:console_main"]},
+    entry_points={
+        "console_scripts": [
+            "calicoctl = calicoctl.cli:console_main",
+            "calicoq = calicoctl.query.cli:console_main",
+        ]
+    },
 )
