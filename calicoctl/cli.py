@@ -23,13 +23,16 @@ ETCD_AUTHORITY [default: 127.0.0.1:2379]
 
 Usage: calicoctl <command> [<args>...]
 
+    container         Configure containers and their addresses
     profile           Configure endpoint profiles
     endpoint          Configure the endpoints assigned to existing containers
+    pool              Configure ip-pools
+    ipam              Configure IP address management
     version           Display the version of calicoctl
 
 See 'calicoctl <command> --help' to read about a specific subcommand.
 """
-COMMANDS = ("profile", "endpoint", "version")
+COMMANDS = ("container", "profile", "endpoint", "pool", "ipam", "version")
 
 INTERRUPTED = 130
 
