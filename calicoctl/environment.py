@@ -48,9 +48,12 @@ class Environment:
         """Print a complaint, a warning or a remark that is no part of the answer."""
         try:
             self.stdout.flush()  # keeps the two streams in order where they end in one place
+        except OSError:
+            pass  # ``finish`` reports what became of the answer
+        try:
             self.stderr.write("\n".join(visible(line) for line in text.split("\n")) + "\n")
         except OSError:
-            pass  # there is nobody left to tell; ``finish`` reports what became of the answer
+            pass  # there is nobody left to tell
 
     def finish(self) -> None:
         """Write out what was said, and what the operator should know about how the writes ended."""

@@ -38,7 +38,8 @@ def parse(usage: str, argv: Sequence[str], options_first: bool = False) -> Argum
 
     ``usage`` is the whole help text of a command; ``argv`` the arguments after the program's name. The result maps
     the name of every element of the usage (``"<PROFILE>"``, ``"rule"``, ``"--at"``) to its value: text or None for
-    arguments, False/True or a count for keywords and flags.
+    arguments, False/True or a count for keywords and flags. The shortcut ``[options]`` is not supported: no usage
+    text has it.
 
     Raises HelpRequested and UsageError.
     """

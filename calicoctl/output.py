@@ -48,8 +48,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     The result lacks the last newline. Text of printable ASCII is drawn here; for all other text prettytable
     itself knows the width of the characters.
     """
-    cells = [[_cell(value) for value in row] for row in rows]
-    if all(text.isascii() for row in cells for text in row):
+    cells = [_cells(row) for row in rows]
+    if all("".join(row).isascii() for row in cells):
         return _ascii_table(headings, cells)
     import prettytable
 
@@ -58,37 +58,30 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return str(drawn)
 
 
-def _cell(value: object) -> str:
-    text = str(value)
-    if text.isprintable():
-        return text
-    return "\n".join(visible(line) for line in text.split("\n"))
+def _cells(row: Sequence[object]) -> list[str]:
+    texts = list(map(str, row))
+    if "".join(texts).isprintable():
+        return texts
+    return ["\n".join(visible(line) for line in text.split("\n")) for text in texts]
 
 
 def _ascii_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [len(heading) for heading in headings]
+    lines: list[Sequence[str]] = [headings]
     for row in rows:
-        for column, text in enumerate(row):
-            width = len(text) if "\n" not in text else max(map(len, text.split("\n")))
-            if width > widths[column]:
-                widths[column] = width
-    border = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
-    lines = [border, _line(headings, widths), border]
-    for row in rows:
-        if any("\n" in text for text in row):
-            lines += _lines_of_a_tall_row(row, widths)
-        else:
-            lines.append(_line(row, widths))
-    lines.append(border)
-    return "\n".join(lines)
+        lines += _lines_of_a_tall_row(row) if "\n" in "".join(row) else [row]
+    # Column by column, so that the work for each cell is one call of str.center
+    columns = []
+    border = "+"
+    for column in zip(*lines, strict=True):
+        width = max(map(len, column))
+        border += "-" * (width + 2) + "+"
+        columns.append([text.center(width) for text in column])
+    heading, *body = ["| " + " | ".join(line) + " |" for line in zip(*columns, strict=True)]
+    return "\n".join([border, heading, border, *body, border])
 
 
-def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
-    return "| " + " | ".join([text.center(width) for text, width in zip(texts, widths)]) + " |"
-
-
-def _lines_of_a_tall_row(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+def _lines_of_a_tall_row(row: Sequence[str]) -> list[list[str]]:
     columns = [text.split("\n") for text in row]
     height = max(map(len, columns))
     padded = [column + [""] * (height - len(column)) for column in columns]
-    return [_line(texts, widths) for texts in zip(*padded)]
+    return [list(line) for line in zip(*padded, strict=True)]

@@ -63,8 +63,8 @@ class Endpoints:
         self._client = client
 
     def all(self) -> Iterator[EndpointNode]:
-        """Read all endpoints, workload and host ones, in one request, and yield them in no order."""
-        return _endpoint_nodes(self._client.get(keys.HOSTS, recursive=True))
+        """Read all endpoints, workload and host ones, in one request, as of the cluster's latest state."""
+        return _endpoint_nodes(self._client.get(keys.HOSTS, recursive=True, quorum=True))
 
     def matching(self, wanted: Filter, latest: bool = False) -> Iterator[EndpointNode]:
         """Read the workload endpoints that a filter means, in one request, as narrow as the filter allows.

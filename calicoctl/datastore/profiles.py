@@ -93,7 +93,7 @@ class Profiles:
         The rules come last: Felix drops the traffic of a profile that has none. Returns whether the rules are new,
         which makes it this call that created the profile, and the names of the keys that this call wrote.
         """
-        present = self._parts(name) or {}
+        present = self._parts(name, quorum=True) or {}
         values = {"tags": tags_to_json([name]), "labels": "{}", "rules": Rules.of_new_profile(name).to_json()}
         written = []
         for part, value in values.items():
@@ -107,7 +107,7 @@ class Profiles:
 
     def find(self, name: str) -> RawNode:
         """Return a profile's directory, to be handed to ``delete``."""
-        directory = self._client.get(keys.profile(name))
+        directory = self._client.get(keys.profile(name), quorum=True)
         if directory is None:
             raise ProfileNotFound(name)
         return directory

@@ -46,9 +46,8 @@ class Network:
     def _parse_rare_form(cls, text: str) -> Network:
         import netaddr  # rarely needed, and half of the start-up time of a command
 
-        decimal = re.sub(r"(?<![0-9A-Fa-f:])0+(?=[0-9])", "", text) if ":" not in text else text
         try:
-            network = netaddr.IPNetwork(decimal, expand_partial=True)
+            network = netaddr.IPNetwork(text, expand_partial=True)
         except (netaddr.AddrFormatError, ValueError, TypeError, IndexError):
             raise ValueError(f"{text!r} is no CIDR") from None
         return cls(network.version, network.value, network.prefixlen)

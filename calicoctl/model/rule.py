@@ -56,7 +56,7 @@ class Rule:
             elif field in ("src_ports", "dst_ports") and isinstance(value, list):
                 meaning[key] = frozenset(map(_port_identity, value))
             elif field == "protocol" and isinstance(value, str) and value.isascii() and value.isdigit():
-                meaning[key] = str(int(value))
+                meaning[key] = _without_leading_zeros(value)
             else:
                 meaning[key] = json.dumps(value, sort_keys=True)
         return frozenset(meaning.items())
@@ -71,8 +71,11 @@ def _network_identity(value: Any) -> Hashable:
 
 def _port_identity(value: Any) -> Hashable:
     if isinstance(value, str):
-        first, _, last = value.partition(":")
-        if first.isascii() and first.isdigit() and last in ("", first):
-            return str(int(first))
-        return value
-    return json.dumps(value)
+        first, colon, last = value.partition(":")
+        if first.isascii() and first.isdigit() and last == (first if colon else ""):
+            return _without_leading_zeros(first)
+    return json.dumps(value, sort_keys=True)
+
+
+def _without_leading_zeros(digits: str) -> str:
+    return digits.lstrip("0") or "0"

@@ -19,10 +19,11 @@ def rule_text(rule: Rule) -> str:
 
     What the legacy grammar cannot say stands in the same order, each match after its positive form: ``ipv4``,
     ``not tcp``, ``not tag X``, ``cidr A,B`` for several networks, ``selector "..."``, ``log-prefix "..."``; fields
-    that are not in the data model last, as ``with key=value`` in JSON. Nothing of a rule is left out.
+    that are not in the data model, or not of its types, last, as ``with key=value`` in JSON. Nothing of a rule is
+    left out.
     """
     left = {key: value for key, value in rule.fields.items() if value is not None}
-    words = [_word(left.pop("action", "allow"))]
+    words = [_word(left.pop("action", "allow"))] if isinstance(left.get("action", "allow"), str) else []
     if left.get("ip_version") in (4, 6):
         words.append(f"ipv{left.pop('ip_version')}")
     words += _match(left, "protocol", "")
@@ -46,9 +47,24 @@ def _match(left: Fields, field: str, keyword: str) -> list[str]:
     """Take a field and its negation out of ``left`` and return the words for both."""
     words = []
     for name, negation in ((field, []), ("!" + field, ["not"])):
-        if name in left:
+        if name in left and _has_words(field, left[name]):
             words += [*negation, *([keyword] if keyword else []), _value(left.pop(name))]
     return words
+
+
+def _has_words(field: str, value: Any) -> bool:
+    """Tell whether a value is of the type that its field has: in words, ``"8"`` could not be told from ``8``."""
+    if field.endswith("_ports"):
+        return _is_list_of(value, int, str)
+    if field.endswith("_nets"):
+        return _is_list_of(value, str)
+    if field.startswith("icmp_"):
+        return type(value) is int
+    return type(value) is str or (field == "protocol" and type(value) is int)
+
+
+def _is_list_of(value: Any, *types: type) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(item) in types for item in value)
 
 
 def _selector(left: Fields, field: str) -> list[str]:
@@ -60,9 +76,7 @@ def _selector(left: Fields, field: str) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, list) and value and all(isinstance(item, (int, str)) for item in value):
-        return ",".join(_word(item) for item in value)
-    return _word(value)
+    return ",".join(map(_word, value)) if isinstance(value, list) else _word(value)
 
 
 def _word(value: Any) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LISTS = ("inbound_rules", "outbound_rules")
 _SHOWN_PROBLEMS = 20
+_DEEPEST = 100  # far more than any rule needs, and far less than what Python's JSON encoder can write
 
 
 class MalformedRules(ValueError):
@@ -153,20 +154,35 @@ def _decode(text: str, pairs_hook: Callable[[list[tuple[str, Any]]], dict[str, A
     except json.JSONDecodeError as error:
         raise MalformedRules(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except ValueError as error:
-        raise MalformedRules("a number has too many digits" if "digits" in str(error) else str(error)) from None
+        too_long = str(error).startswith("Exceeds the limit")  # Python's own, for integers
+        raise MalformedRules("a number has too many digits" if too_long else str(error)) from None
     except RecursionError:
         raise MalformedRules("it is nested too deeply") from None
     if not isinstance(document, dict):
         raise MalformedRules(f"it is not an object with the lists {' and '.join(_LISTS)}")
+    if _is_too_deep(document):
+        raise MalformedRules("it is nested too deeply")
     return document
+
+
+def _is_too_deep(document: dict[str, Any]) -> bool:
+    level: list[Any] = [document]
+    for _ in range(_DEEPEST):
+        members = (value for parent in level for value in (parent.values() if isinstance(parent, dict) else parent))
+        level = [value for value in members if isinstance(value, (dict, list))]
+        if not level:
+            return False
+    return True
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{json.dumps(twice)} stands twice in one object")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f"{json.dumps(name)} stands twice in one object")
+            seen.add(name)
     return members
 
 

@@ -1,0 +1,81 @@
+"""Data to measure on: endpoints and profiles in an etcd, written fast."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import urllib.parse
+import uuid
+from collections.abc import Iterable, Iterator
+
+HOSTS = 100
+WRITERS = 8
+
+
+def put_all(endpoint: str, items: Iterable[tuple[str, str]]) -> None:
+    """Write keys and values over a few connections at once; `endpoint` is `address:port`."""
+    queue = iter(items)
+    lock = threading.Lock()
+    failures: list[BaseException] = []
+
+    def write() -> None:
+        connection = http.client.HTTPConnection(endpoint, timeout=60)
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        while not failures:
+            with lock:
+                item = next(queue, None)
+            if item is None:
+                return
+            connection.request("PUT", f"/v2/keys{item[0]}", urllib.parse.urlencode({"value": item[1]}), headers)
+            response = connection.getresponse()
+            response.read()
+            if response.status not in (200, 201):
+                failures.append(RuntimeError(f"etcd answered {response.status} for {item[0]}"))
+
+    threads = [threading.Thread(target=write) for _ in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def clear(endpoint: str) -> None:
+    """Remove all of Calico's data."""
+    connection = http.client.HTTPConnection(endpoint, timeout=60)
+    connection.request("DELETE", "/v2/keys/calico?recursive=true&dir=true")
+    connection.getresponse().read()
+
+
+def endpoints(first: int, last: int, profiles: int = 10) -> Iterator[tuple[str, str]]:
+    """Yield workload endpoints number `first` up to `last`, spread over 100 hosts, each with one of the profiles."""
+    for number in range(first, last):
+        unique = uuid.uuid5(uuid.NAMESPACE_OID, str(number)).hex
+        key = f"/calico/v1/host/host-{number % HOSTS:03d}/workload/docker/{unique}{unique}/endpoint/{unique}"
+        yield key, json.dumps(
+            {
+                "name": f"cali{unique[:11]}",
+                "labels": {},
+                "state": "active",
+                "ipv6_nets": [],
+                "mac": ":".join(unique[place : place + 2] for place in range(0, 12, 2)),
+                "ipv4_nets": [f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}/32"],
+                "profile_ids": [f"profile-{number % profiles:04d}"],
+            }
+        )
+
+
+def profiles(count: int) -> Iterator[tuple[str, str]]:
+    """Yield the keys of that many default profiles."""
+    for number in range(count):
+        name = f"profile-{number:04d}"
+        key = f"/calico/v1/policy/profile/{name}"
+        yield f"{key}/tags", json.dumps([name])
+        yield f"{key}/labels", "{}"
+        rules = {
+            "inbound_rules": [{"action": "allow", "src_tag": name}],
+            "outbound_rules": [{"action": "allow"}],
+        }
+        yield f"{key}/rules", json.dumps(rules)

@@ -1,0 +1,132 @@
+"""Measure calicoctl against the naive script, on the etcd that ETCD_AUTHORITY names; prints Markdown tables.
+
+    python -m benchmarks.run [--runs N] [--endpoints N,N,...]
+
+It fills that etcd with endpoints: give it one of its own (`make bench` does).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import dataset
+from benchmarks.measure import Contestant, measure, table
+
+HERE = Path(__file__).parent
+NAIVE = str(HERE / "naive.py")
+
+
+class Bench:
+    """What the measurements share: the etcd, the number of runs and the help texts that the naive script parses."""
+
+    def __init__(self, runs: int, folder: Path) -> None:
+        self.runs = runs
+        self.folder = folder
+        self.etcd = os.environ["ETCD_AUTHORITY"]
+        self.environ = {**os.environ, "PYTHONPATH": str(HERE.parent), "PYTHONDONTWRITEBYTECODE": ""}
+        for command in ("profile", "endpoint"):
+            self._calicoctl(command, "--help", to=folder / f"{command}.txt")
+
+    def _calicoctl(self, *arguments: str, to: Path) -> None:
+        with open(to, "wb") as output:
+            subprocess.run([sys.executable, "-m", "calicoctl", *arguments], stdout=output, env=self.environ, check=True)
+
+    def ours(self, *arguments: str, stdin: str = os.devnull) -> Contestant:
+        """calicoctl, started as its console script is."""
+        start = "from calicoctl.cli import console_main; console_main()"
+        return Contestant("calicoctl", [sys.executable, "-c", start, *arguments], stdin)
+
+    def naive(self, *arguments: str, stdin: str = os.devnull) -> Contestant:
+        """The naive script for the same command line."""
+        help_text = str(self.folder / f"{arguments[0]}.txt")
+        return Contestant("naive", [sys.executable, NAIVE, help_text, *arguments], stdin)
+
+    def compare(self, *arguments: str, bound: float | None, stdin: str = os.devnull, runs: int = 0) -> None:
+        """Print the table for one command line: naive, calicoctl, and python doing nothing."""
+        contestants = [
+            self.naive(*arguments, stdin=stdin),
+            self.ours(*arguments, stdin=stdin),
+            Contestant("python -c pass", [sys.executable, "-c", "pass"]),
+        ]
+        figures = measure(contestants, runs or self.runs, self.environ)
+        print(f"\n`calicoctl {' '.join(arguments)}`\n")
+        print(table("naive", figures, {} if bound is None else {"calicoctl": bound}), flush=True)
+
+
+def start_up(bench: Bench) -> None:
+    """Small commands: what is measured is mostly the start of the process."""
+    print("\n## Small commands\n")
+    dataset.clear(bench.etcd)
+    dataset.put_all(bench.etcd, dataset.profiles(10))
+    rules = str(HERE.parent / "examples" / "web_rules.json")
+    bench.compare("profile", "show", bound=None)
+    bench.compare("profile", "profile-0001", "rule", "show", bound=None)
+    bench.compare("profile", "profile-0002", "rule", "update", stdin=rules, bound=None)
+    add = "profile profile-0003 rule add inbound allow tcp from cidr 10.0.0.0/8 to ports 80,443"
+    bench.compare(*add.split(), bound=None)
+    bench.compare("profile", "profile-0004", "tag", "add", "WEB", bound=None)
+
+
+def endpoints(bench: Bench, counts: list[int]) -> None:
+    """Endpoints at growing numbers, on 100 hosts."""
+    loaded = 0
+    dataset.clear(bench.etcd)
+    for count in counts:
+        dataset.put_all(bench.etcd, dataset.endpoints(loaded, count))
+        loaded = count
+        print(f"\n## {count:,} endpoints\n")
+        runs = max(3, bench.runs // 4) if count >= 100_000 else bench.runs
+        bound = {10_000: 0.45, 100_000: 0.5}.get(count)
+        bench.compare("endpoint", "show", bound=None, runs=runs)
+        bench.compare("endpoint", "show", "--detailed", bound=bound, runs=runs)
+        (key, _), = dataset.endpoints(7, 8)
+        _, _, _, _, host, _, orchestrator, workload, _, endpoint = key.split("/")
+        filters = (f"--host={host}", f"--orchestrator={orchestrator}", f"--workload={workload}", f"--endpoint={endpoint}")
+        bench.compare("endpoint", "show", "--detailed", *filters, bound=None, runs=runs)
+
+
+def profiles_of_endpoints(bench: Bench) -> None:
+    """`profile show --detailed` beside `endpoint show --detailed`, with 1,000 profiles on 10,000 endpoints."""
+    dataset.clear(bench.etcd)
+    dataset.put_all(bench.etcd, dataset.profiles(1_000))
+    dataset.put_all(bench.etcd, dataset.endpoints(0, 10_000, profiles=1_000))
+    contestants = [
+        bench.ours("endpoint", "show", "--detailed")._replace(name="endpoint show --detailed"),
+        bench.ours("profile", "show", "--detailed")._replace(name="profile show --detailed"),
+    ]
+    figures = measure(contestants, bench.runs, bench.environ)
+    print("\n## 1,000 profiles on 10,000 endpoints\n")
+    print(table("endpoint show --detailed", figures, {"profile show --detailed": 1.5}), flush=True)
+
+
+SECTIONS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {
+    "small": lambda bench, options: start_up(bench),
+    "profiles": lambda bench, options: profiles_of_endpoints(bench),
+    "endpoints": lambda bench, options: endpoints(bench, options.endpoints),
+}
+
+
+def main() -> None:
+    """Read the options and measure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--runs", type=int, default=20, help="counted runs of each command (default 20)")
+    parser.add_argument("--endpoints", default="1000,10000,100000", help="numbers of endpoints, growing")
+    parser.add_argument("--sections", default=",".join(SECTIONS), help=f"of {','.join(SECTIONS)}")
+    options = parser.parse_args()
+    options.endpoints = [int(count) for count in options.endpoints.split(",")]
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {options.runs} runs each, by turns.")
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(options.runs, Path(folder))
+        for section in options.sections.split(","):
+            SECTIONS[section](bench, options)
+
+
+if __name__ == "__main__":
+    main()
