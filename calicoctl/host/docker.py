@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-_CONTAINER_NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]*")  # what Docker itself allows, and its own leading slash
+_NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]*")  # as Docker has it: the SDK makes it a part of a path
 
 
 class DockerUnavailable(CommandError):
@@ -90,7 +90,7 @@ class Docker:
 
     def container(self, name: str) -> Container:
         """Return the container of a name or id. Raises ContainerNotFound."""
-        if not _CONTAINER_NAME.fullmatch(name):  # the SDK makes it a part of a path
+        if not _NAME.fullmatch(name):
             raise ContainerNotFound(name)
         description = self._asked(lambda: self._client.api.inspect_container(name))
         if description is None:
@@ -98,9 +98,13 @@ class Docker:
         return Container(name, description)
 
     def network(self, name: str) -> tuple[str, str] | None:
-        """Return id and name of the network of a name or id; None if there is none."""
+        """Return id and name of the network of a name or full id; None if there is none."""
+        if not _NAME.fullmatch(name):
+            return None
         description = self._asked(lambda: self._client.api.inspect_network(name))
-        return None if description is None else (str(description["Id"]), str(description["Name"]))
+        if description is None or name not in (description["Id"], description["Name"]):
+            return None  # Docker takes the beginning of an id too
+        return str(description["Id"]), str(description["Name"])
 
     def _asked(self, question: Callable[[], Any]) -> Any:
         """Return Docker's answer; None if it knows of no such thing."""
@@ -110,6 +114,27 @@ class Docker:
             return None
         except self._failures as error:
             raise _unavailable(error) from None
+
+
+class Networks:
+    """The networks of Docker, for those who can do without: Docker is asked only when a network is looked for."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        """``variables`` are the environment variables."""
+        self._variables = variables
+        self._docker: Docker | None = None
+        self._unavailable = False
+
+    def find(self, name: str) -> tuple[str, str] | None:
+        """Return id and name of the network of a name or full id; None if there is none, or no Docker to ask."""
+        if self._unavailable:
+            return None
+        try:
+            self._docker = self._docker or Docker(self._variables)
+            return self._docker.network(name)
+        except DockerUnavailable:
+            self._unavailable = True
+            return None
 
 
 def _unavailable(error: BaseException) -> DockerUnavailable:
