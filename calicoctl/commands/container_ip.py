@@ -101,7 +101,9 @@ class _Container:
         """Undo ``add``: all of it, or nothing."""
         attributes = self._ipam.attributes_of(address) or {}
         if address not in self._listed and attributes.get("handle_id") != self._handle:
-            raise CommandError("IP address is not assigned to container. Aborting.")
+            if not self._ipam.give_back(address, self._handle):
+                raise CommandError("IP address is not assigned to container. Aborting.")
+            return
         if self._veth.interface_with(address) not in (self._veth.interface, None):
             raise NetworkError(f"Interface {self._veth.interface} does not have the address {address}.")
         others = [other for other in self._listed if other != address]
@@ -112,16 +114,10 @@ class _Container:
             self._edit(address, listed=False)
             undo.note(f"{address} off {self._veth.interface}", lambda: self._add_to_kernel(address, others))
             self._remove_from_kernel(address, others)
-        # The address is no longer in use: from here on there is no way back, only a repeat.
-        self._release(address)
-
-    def _release(self, address: Address) -> None:
-        attributes = self._ipam.attributes_of(address) or {}
-        if attributes.get("handle_id") == self._handle:
-            try:
-                self._ipam.release(address)
-            except CommandError as error:
-                raise CommandError(f"{error.message}\nThe address is still claimed: repeat the command.") from None
+        try:
+            self._ipam.give_back(address, self._handle)
+        except CommandError as error:  # no way back from here: it is no longer in use
+            raise CommandError(f"{error.message}\nThe address is still claimed: repeat the command.") from None
 
     def _add_to_kernel(self, address: Address, others: list[Address]) -> None:
         if self._veth.interface_with(address) is None:

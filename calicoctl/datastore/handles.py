@@ -65,21 +65,25 @@ class Handles:
 
         self._edit(name, changed)
 
-    def set_count(self, name: str, block: Network, count: int) -> None:
-        """Note how many addresses of a block are claimed; a handle that has none left is removed."""
+    def set_count(self, name: str, block: Network, count: int) -> bool:
+        """Note how many addresses of a block are claimed; a handle that has none left is removed.
+
+        False if that was noted already.
+        """
+        before = count
 
         def changed(node: RawNode | None) -> str | None:
-            if node is None:
-                return None
-            fields = _fields(node)
+            nonlocal before
+            fields = {"block": {}} if node is None else _fields(node)
             before = fields["block"].pop(str(block), 0)
+            if node is None or before == count != 0:
+                return None
             if count:
                 fields["block"][str(block)] = count
-            if not fields["block"]:
-                return REMOVED
-            return None if before == count else json.dumps(fields)
+            return json.dumps(fields) if fields["block"] else REMOVED
 
         self._edit(name, changed)
+        return before != count
 
     def _node(self, name: str) -> RawNode | None:
         return self._client.get(keys.handle(name), quorum=True)

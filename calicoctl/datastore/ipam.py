@@ -214,6 +214,25 @@ class Ipam:
                 self._handles.count_one_less(handle, network)
         return bool(handles)
 
+    def give_back(self, address: Address, handle: str) -> bool:
+        """Release an address if the handle has claimed it. Nobody else may be changing the handle meanwhile.
+
+        False if there was nothing to do; finishing what an interruption left half done is something.
+        """
+        network = block_of(address)
+        left = 0
+
+        def changed(block: Block) -> bool:
+            nonlocal left
+            claims = _claims_of(handle, block)
+            left = len([claimed for claimed in claims if claimed != address])
+            if address in claims:
+                block.release(address)
+            return address in claims
+
+        self._edit_if_there(network, changed)
+        return self._handles.set_count(handle, network, left)
+
     def release_all(self, handle: str, but: Sequence[Address] = ()) -> None:
         """Release the addresses that a handle has claimed, but for some."""
         for network in self._handles.blocks(handle):

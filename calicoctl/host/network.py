@@ -135,18 +135,23 @@ def default_routes(namespace: Namespace, version: int) -> list[dict[str, Any]]:
 def restore_default_route(namespace: Namespace) -> None:
     """Make the default route that ``Veth.add_routes`` displaced the first choice again."""
     routes = default_routes(namespace, 4)
-    displaced = [route for route in routes if route.get("protocol") == _DISPLACED]
-    if displaced and all(_metric(route) for route in routes):
-        ip("-4", "route", "add", *_description(displaced[0]), namespace=namespace)
-        _delete(displaced[0], 4, namespace)
+    first = [route for route in routes if not _metric(route)]
+    for displaced in [route for route in routes if route.get("protocol") == _DISPLACED][:1]:
+        if not first:
+            ip("-4", "route", "add", *_description(displaced), namespace=namespace)
+        if not first or _description(first[0]) == _description(displaced):
+            _delete(displaced, 4, namespace)
 
 
 def _displace(route: dict[str, Any], namespace: Namespace) -> None:
     if "nexthops" in route:
         raise NetworkError("The container has a default route with several next hops, which would be lost.")
-    taken = {_metric(other) for other in default_routes(namespace, 4)}
-    metric = next(metric for metric in range(1, len(taken) + 2) if metric not in taken)
-    ip("-4", "route", "add", *_description(route), "metric", str(metric), "proto", _DISPLACED, namespace=namespace)
+    others = [other for other in default_routes(namespace, 4) if _metric(other)]
+    if not any(_description(other) == _description(route) for other in others):
+        taken = set(map(_metric, others))
+        metric = next(metric for metric in range(1, len(taken) + 2) if metric not in taken)
+        words = ["metric", str(metric), "proto", _DISPLACED]
+        ip("-4", "route", "add", *_description(route), *words, namespace=namespace)
     _delete(route, 4, namespace)
 
 

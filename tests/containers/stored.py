@@ -55,3 +55,10 @@ def handles(etcd: EtcdServer) -> dict[str, Any]:
     """Every handle's counts of addresses by block."""
     prefix = "/calico/ipam/v2/handle/"
     return {key.removeprefix(prefix): json.loads(text)["block"] for key, text in etcd.keys(prefix).items() if text}
+
+
+def forget_empty_blocks(etcd: EtcdServer, before: dict[str, Any]) -> None:
+    """Delete the blocks without claims, and their marks, that were not there before: a host keeps them for later."""
+    for key, value in state(etcd).items():
+        if key not in before and "/block/" in key and not (value and value["attributes"]):
+            etcd.delete(key)
