@@ -1,7 +1,7 @@
 """Handles in etcd: under which name how many addresses of which blocks are claimed (data model, section 5).
 
-A handle's counts are raised before an address is claimed and lowered after it is released. So a handle may name a
-block in which it has nothing, after an interrupted command, but no claim is ever missing from its handle.
+A handle's count is raised before an address is claimed and lowered after it is released. So a handle may name a block
+in which it has nothing, after an interrupted command, but no claim is ever missing from its handle.
 """
 
 from __future__ import annotations
@@ -41,21 +41,11 @@ class Handles:
         except ValueError as error:
             raise MalformedObject(keys.handle(name), error) from None
 
-    def count_one_more(self, name: str, block: Network) -> None:
-        """Note that an address of a block is about to be claimed."""
-
-        def changed(node: RawNode | None) -> str:
-            fields: dict[str, Any] = {"id": name, "block": {}} if node is None else _fields(node)
-            fields["block"][str(block)] = fields["block"].get(str(block), 0) + 1
-            return json.dumps(fields)
-
-        self._edit(name, changed)
-
     def count_one_less(self, name: str, block: Network) -> None:
         """Note that an address of a block was released; a handle that has none left is removed."""
 
         def changed(node: RawNode | None) -> str | None:
-            fields = {"block": {}} if node is None else _fields(node)
+            fields: dict[str, Any] = {"block": {}} if node is None else _fields(node)
             count = fields["block"].pop(str(block), None)
             if count is None:
                 return None
@@ -68,18 +58,19 @@ class Handles:
     def set_count(self, name: str, block: Network, count: int) -> bool:
         """Note how many addresses of a block are claimed; a handle that has none left is removed.
 
-        False if that was noted already.
+        For a handle that nobody else is changing. False if that was noted already.
         """
         before = count
 
         def changed(node: RawNode | None) -> str | None:
             nonlocal before
-            fields = {"block": {}} if node is None else _fields(node)
-            before = fields["block"].pop(str(block), 0)
-            if node is None or before == count != 0:
+            fields: dict[str, Any] = {"id": name, "block": {}} if node is None else _fields(node)
+            before = fields["block"].get(str(block), 0)
+            fields["block"][str(block)] = count
+            if not count:
+                del fields["block"][str(block)]
+            if before == count and (node is None or fields["block"]):
                 return None
-            if count:
-                fields["block"][str(block)] = count
             return json.dumps(fields) if fields["block"] else REMOVED
 
         self._edit(name, changed)

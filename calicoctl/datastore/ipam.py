@@ -35,6 +35,8 @@ class ForeignBlock(Exception):
 class Ipam:
     """Claims addresses for endpoints of a host and gives them back.
 
+    A handle is changed by one command at a time: whoever claims for it holds the lock of its workload.
+
     Every method raises DatastoreError where etcd cannot be used, and MalformedObject for a value it needs and cannot
     read. Every change is compare-and-swap, repeated on what others have written meanwhile.
     """
@@ -65,7 +67,7 @@ class Ipam:
                 self._create(network, self._config()["strict_affinity"])
                 continue
             chosen(block)
-            if self._claim_in(network, handle, chosen) is not None:
+            if self._claim_in(block, handle, chosen) is not None:
                 return
 
     def claim_any(self, pools: Sequence[Pool], handle: str) -> Address | None:
@@ -80,13 +82,13 @@ class Ipam:
                 address
                 for blocks in (self._own_blocks(pools, config), self._new_blocks(pools, config),
                                self._blocks_of_others(pools, config))
-                for network in blocks
-                if (address := self._claim_in(network, handle, self._first_free)) is not None
+                for block in blocks
+                if (address := self._claim_in(block, handle, self._first_free)) is not None
             ),
             None,
         )  # fmt: skip
 
-    def _own_blocks(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Network]:
+    def _own_blocks(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Block]:
         if not pools:
             return
         for network in self._blocks.affine_to(self._host, pools[0].network.version):
@@ -100,20 +102,20 @@ class Ipam:
             if block.host != self._host:
                 self._blocks.unmark(self._host, network)
             elif self._first_free(block) is not None:
-                yield network
+                yield block
 
-    def _new_blocks(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Network]:
+    def _new_blocks(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Block]:
         for pool in pools if config["auto_allocate_blocks"] else ():
             taken = {block.network.key() for block in self._blocks.all_in(pool.network)}
             for network in blocks_of(pool.network, self._host):
-                if network.key() not in taken and self._create(network, config["strict_affinity"]):
-                    yield network
+                if network.key() not in taken and (block := self._create(network, config["strict_affinity"])):
+                    yield block
 
-    def _blocks_of_others(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Network]:
+    def _blocks_of_others(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Block]:
         for pool in pools if not config["strict_affinity"] else ():
             for block in self._blocks.all_in(pool.network):
                 if self._first_free(block) is not None:
-                    yield block.network
+                    yield block
 
     def _first_free(self, block: Block) -> Address | None:
         return next(block.free_addresses(), None) if block.is_open_to(self._host) else None
@@ -122,30 +124,29 @@ class Ipam:
         self._new_networks.append(network)
         return self._blocks.create(network, self._host, strict)
 
-    def _claim_in(
-        self, network: Network, handle: str, choose: Callable[[Block], Address | None]
-    ) -> Address | None:
+    def _claim_in(self, block: Block, handle: str, choose: Callable[[Block], Address | None]) -> Address | None:
         """Claim the address that ``choose`` picks of a block; None if it picks none or the block has gone."""
-        claimed: list[Address | None] = [None]
+        address: Address | None = None
+        claims_so_far = len(_claims_of(handle, block))
 
         def changed(block: Block) -> bool:
-            claimed[0] = address = choose(block)
-            if address is None:
-                return False
-            block.claim(address, handle)
-            return True
+            nonlocal address
+            address = choose(block)
+            if address is not None:
+                block.claim(address, handle)
+            return address is not None
 
-        self._handles.count_one_more(handle, network)
+        self._handles.set_count(handle, block.network, claims_so_far + 1)
         try:
-            self._blocks.edit(network, changed)
+            self._blocks.edit(block.network, changed)
         except BlockVanished:
-            claimed[0] = None
+            address = None
         except (AddressTaken, ForeignBlock):
-            self._handles.count_one_less(handle, network)
+            self._handles.set_count(handle, block.network, claims_so_far)
             raise
-        if claimed[0] is None:
-            self._handles.count_one_less(handle, network)
-        return claimed[0]
+        if address is None:
+            self._handles.set_count(handle, block.network, claims_so_far)
+        return address
 
     def _config(self) -> dict[str, bool]:
         config = {"auto_allocate_blocks": True, "strict_affinity": False}
@@ -180,18 +181,17 @@ class Ipam:
     def take_over(self, address: Address, handle: str) -> None:
         """Put a claim without a handle, one of legacy calicoctl, under a handle; every other is left alone."""
         network = block_of(address)
-        attributes = self.attributes_of(address)
-        if attributes is None or attributes.get("handle_id") is not None:
+        block = self._blocks.get(network)
+        if block is None or not _is_without_handle(block, address):
             return
 
         def changed(block: Block) -> bool:
-            attributes = block.attributes_of(address)
-            if attributes is None or attributes.get("handle_id") is not None:
+            if not _is_without_handle(block, address):
                 return False
             block.hand_over(address, handle)
             return True
 
-        self._handles.count_one_more(handle, network)
+        self._handles.set_count(handle, network, len(_claims_of(handle, block)) + 1)
         self._edit_if_there(network, changed)
 
     # Giving back
@@ -261,6 +261,11 @@ class Ipam:
     def _edit_if_there(self, network: Network, change: Callable[[Block], bool]) -> None:
         with suppress(BlockVanished):  # nothing of it is claimed then
             self._blocks.edit(network, change)
+
+
+def _is_without_handle(block: Block, address: Address) -> bool:
+    attributes = block.attributes_of(address)
+    return attributes is not None and attributes.get("handle_id") is None
 
 
 def _claims_of(handle: str, block: Block) -> list[Address]:

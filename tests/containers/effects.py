@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from calicoctl.datastore import client as etcd_client
-from calicoctl.host import network
+from calicoctl.host import iproute, network
 from calicoctl.host.iproute import NetworkError
 from tests.conftest import Calicoctl
 
@@ -19,17 +19,23 @@ Step = Callable[[int, str, Callable[[], Any]], Any]
 
 
 class Steps:
-    """Counts what a command does to etcd and the kernel, and lets `at` replace what happens at each.
+    """Notes what a command does to etcd and the kernel, and lets `at` replace what happens at each step.
 
-    `at` is called with the number of the step from 1, its kind (`ip`, `get`, `put` or `delete`) and what would carry it out.
+    `at` is called with the number of the step from 1, its kind (`ip`, `get`, `put` or `delete`) and what would carry
+    it out.
     """
 
     def __init__(self, at: Step) -> None:
-        self.count = 0
+        self.kinds: list[str] = []
         self._at = at
 
+    @property
+    def count(self) -> int:
+        """The number of steps so far."""
+        return len(self.kinds)
+
     def take(self, kind: str, carry_out: Callable[[], Any]) -> Any:
-        self.count += 1
+        self.kinds.append(kind)
         return self._at(self.count, kind, carry_out)
 
 
@@ -37,7 +43,7 @@ class Steps:
 def steps(at: Step) -> Iterator[Steps]:
     """Inside the block every step of every command in this process goes through `at`."""
     taken = Steps(at)
-    run_ip, exchange = network.ip, etcd_client.Client._exchange
+    run_ip, exchange = iproute.ip, etcd_client.Client._exchange
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(network, "ip", lambda *words, **named: taken.take("ip", lambda: run_ip(*words, **named)))
         patch.setattr(

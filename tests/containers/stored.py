@@ -14,7 +14,7 @@ def state(etcd: EtcdServer) -> dict[str, Any]:
     for key, text in etcd.keys("/calico").items():
         if key.endswith("/"):
             continue
-        value = json.loads(text) if text and text.startswith("{") else text
+        value: Any = json.loads(text) if text and text.startswith("{") else text
         if "/ipam/v2/assignment/" in key:
             value["unallocated"] = sorted(value["unallocated"])
         if "/endpoint/" in key:

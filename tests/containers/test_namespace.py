@@ -49,8 +49,9 @@ def test_whole_cycle(host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace)
         for namespace in (netns, other):
             answer = host("container", namespace.path, "profile", "append", "WEB")
             assert answer == said("Profile(s) WEB appended.\n\n")
-        assert host("container", netns.path, "ip", "add", "10.65.0.200") == said(f"IP 10.65.0.200 added to {netns.path}\n")
-        assert host("container", netns.path, "ip", "add", "fd80:65::5") == said(f"IP fd80:65::5 added to {netns.path}\n")
+        for address in ("10.65.0.200", "fd80:65::5"):
+            answer = host("container", netns.path, "ip", "add", address)
+            assert answer == said(f"IP {address} added to {netns.path}\n")
         assert netns.addresses() == ["eth1 10.65.0.192/32", "eth1 10.65.0.200/32", "eth1 fd80:65::5/128"]
 
         (key, endpoint), (_, second) = sorted(stored.endpoints(etcd).items())
@@ -283,7 +284,9 @@ def test_an_address_that_is_no_longer_ours_is_not_released(
     assert stored.allocated(etcd) == {}
 
 
-def test_only_root_may_touch_the_kernel(host: Calicoctl, netns: NetworkNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_root_may_touch_the_kernel(
+    host: Calicoctl, netns: NetworkNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     for arguments in (["add", netns.path, "x"], ["remove", netns.path], [netns.path, "ip", "add", "x"],
                       [netns.path, "ip", "remove", "x"]):  # fmt: skip
