@@ -63,9 +63,10 @@ class Veth:
         try:
             self._inside(f"-{address.version}", "addr", "add", address.net, "dev", self.interface)
         except NetworkError as error:
-            if address.version == 6 and "Permission denied" in error.message:
-                raise NetworkError(f"{error.message} (IPv6 is disabled in the container: see its sysctl "
-                                   "net.ipv6.conf.all.disable_ipv6)") from None  # fmt: skip
+            refusals = ("Permission denied", "IPv6 is disabled")  # of older and of newer kernels
+            if address.version == 6 and any(words in error.message for words in refusals):
+                hint = "IPv6 is disabled in the container: see its sysctl net.ipv6.conf.all.disable_ipv6."
+                raise NetworkError(f"{error.message} {hint}") from None
             raise
 
     def remove_address(self, address: Address) -> None:
