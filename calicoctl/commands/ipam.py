@@ -6,7 +6,6 @@ import json
 
 from calicoctl.datastore.ipam import Ipam
 from calicoctl.errors import CommandError
-from calicoctl.host.hostname import hostname
 from calicoctl.model.address import Address
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -35,7 +34,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
         address = Address.parse(arguments["<IP>"])
     except ValueError:
         raise CommandError(f"Invalid IP address specified.\nValue provided is '{arguments['<IP>']}'") from None
-    ipam = Ipam(environment.client(), hostname(environment.variables))
+    ipam = Ipam(environment.client())
     return (_release if arguments["release"] else _info)(address, ipam, environment)
 
 

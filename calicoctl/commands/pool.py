@@ -177,8 +177,8 @@ def _remove_pool(found: PoolNode, seconds: float, environment: Environment) -> N
 def _release_blocks(pool: Network, client: Client) -> None:
     """Make the blocks of a pool nobody's own; those without claims are removed."""
     blocks = Blocks(client)
-    for block in blocks.all_in(pool):
-        blocks.release_affinity(block.network)
+    for network, _ in blocks.all_in(pool):
+        blocks.release_affinity(network)
     for host, network in blocks.marks_in(pool):
         blocks.unmark(host, network)
 

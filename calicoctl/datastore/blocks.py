@@ -34,16 +34,20 @@ class Blocks:
         node = self._client.get(keys.block(network), quorum=True)
         return None if node is None else _block(node)
 
-    def all_in(self, pool: Network) -> list[Block]:
-        """Return all blocks of a pool, in numeric order; those that cannot be read are left out."""
+    def all_in(self, pool: Network) -> list[tuple[Network, Block | None]]:
+        """Return the networks of all blocks of a pool, in numeric order, each with its block, None if unreadable."""
         directory = self._client.get(keys.blocks(pool.version), quorum=True) or {}
-        blocks = []
+        found: list[tuple[Network, Block | None]] = []
         for node in directory.get("nodes", ()):
+            network = keys.network_of(node["key"])
+            if network is None or not contains(pool, network):
+                continue
             try:
-                blocks.append(Block.from_json(node.get("value", "")))
-            except MalformedBlock:
-                continue  # whoever needs that very block is told
-        return sorted((block for block in blocks if contains(pool, block.network)), key=_number)
+                found.append((network, Block.from_json(node.get("value", ""))))
+            except MalformedBlock as error:
+                self._client.remark(MalformedObject(node["key"], error).message)
+                found.append((network, None))
+        return sorted(found, key=lambda each: each[0].key())
 
     def affine_to(self, host: str, version: int) -> list[Network]:
         """Return the networks of the blocks that are marked as a host's own, in numeric order."""
@@ -83,7 +87,7 @@ class Blocks:
         except Conflict:
             existing = self.get(network)
         if existing is not None and existing.host == host:
-            return existing
+            return existing  # another command on this host was faster
         self.unmark(host, network)
         return None
 
@@ -153,7 +157,3 @@ def _block(node: RawNode) -> Block:
         return Block.from_json(node.get("value", ""))
     except MalformedBlock as error:
         raise MalformedObject(node["key"], error) from None
-
-
-def _number(block: Block) -> tuple[int, int, int]:
-    return block.network.key()

@@ -109,7 +109,7 @@ class Client:
     where etcd cannot be used.
 
     ``index`` is etcd's index as of the latest answer. ``remarks`` collects what the operator should know about how
-    a write ended.
+    a write ended, or about what was passed over.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -118,6 +118,11 @@ class Client:
         self._current = 0
         self.index = 0
         self.remarks: list[str] = []
+
+    def remark(self, text: str) -> None:
+        """Note something for the operator, once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
 
     # Reading
 
@@ -234,7 +239,7 @@ class Client:
             event = self._first_event(key, since + 1)
         except _Refused:  # etcd keeps its latest 1,000 events
             if now is not None and now.get("value") == value:
-                self.remarks.append(
+                self.remark(
                     "The reply of etcd was lost and its history does not reach back to the write, but the key holds "
                     "what was to be written."
                 )

@@ -41,7 +41,8 @@ class Ipam:
     read. Every change is compare-and-swap, repeated on what others have written meanwhile.
     """
 
-    def __init__(self, client: Client, host: str) -> None:
+    def __init__(self, client: Client, host: str = "") -> None:
+        """``host`` is for whom addresses are claimed; who only looks or releases needs none."""
         self._client = client
         self._host = host
         self._handles = Handles(client)
@@ -94,7 +95,11 @@ class Ipam:
         for network in self._blocks.affine_to(self._host, pools[0].network.version):
             if not any(contains(pool.network, network) for pool in pools):
                 continue
-            block = self._blocks.get(network)
+            try:
+                block = self._blocks.get(network)
+            except MalformedObject as error:
+                self._client.remark(error.message)
+                continue
             if block is None and config["auto_allocate_blocks"]:  # a claim of the block was interrupted
                 block = self._create(network, config["strict_affinity"])
             if block is None:
@@ -106,15 +111,15 @@ class Ipam:
 
     def _new_blocks(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Block]:
         for pool in pools if config["auto_allocate_blocks"] else ():
-            taken = {block.network.key() for block in self._blocks.all_in(pool.network)}
+            taken = {network.key() for network, _ in self._blocks.all_in(pool.network)}
             for network in blocks_of(pool.network, self._host):
                 if network.key() not in taken and (block := self._create(network, config["strict_affinity"])):
                     yield block
 
     def _blocks_of_others(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Block]:
         for pool in pools if not config["strict_affinity"] else ():
-            for block in self._blocks.all_in(pool.network):
-                if self._first_free(block) is not None:
+            for _, block in self._blocks.all_in(pool.network):
+                if block is not None and self._first_free(block) is not None:
                     yield block
 
     def _first_free(self, block: Block) -> Address | None:

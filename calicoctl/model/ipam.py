@@ -62,8 +62,9 @@ class Block:
             raise MalformedBlock("it is not JSON") from None
         if not isinstance(fields, dict):
             raise MalformedBlock("it is not a JSON object")
+        cidr = fields.get("cidr")
         try:
-            network = Network.parse(str(fields.get("cidr")))
+            network = Network.parse(cidr if isinstance(cidr, str) else "")
         except ValueError:
             raise MalformedBlock("cidr is not a network") from None
         if network.prefix_length != BLOCK_PREFIX_LENGTHS[network.version]:

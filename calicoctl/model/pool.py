@@ -44,8 +44,9 @@ class Pool:
             raise MalformedPool("it is not JSON") from None
         if not isinstance(fields, dict):
             raise MalformedPool("it is not a JSON object")
+        cidr = fields.get("cidr")
         try:
-            return cls(Network(*Network.parse(str(fields.get("cidr"))).key()), fields)
+            return cls(Network(*Network.parse(cidr if isinstance(cidr, str) else "").key()), fields)
         except ValueError:
             raise MalformedPool("cidr is not a network") from None
 

@@ -244,8 +244,8 @@ def test_profile_of_a_network_needs_networks_for_tags(
         "You are referencing a Docker network (absent) that does not exist.  Create the\n"
         "network first and then update this profile rule to reference it.\n\n"
     )
-    assert docker_host("profile", "front", "tag", "add", "absent") == refused(message)
-    assert docker_host("profile", "front", "rule", "add", "inbound", "allow", "from", "tag", "absent") == refused(message)
+    for edit in (["tag", "add", "absent"], ["rule", "add", "inbound", "allow", "from", "tag", "absent"]):
+        assert docker_host("profile", "front", *edit) == refused(message)
     assert etcd.index() == index
 
 

@@ -218,6 +218,11 @@ def test_endpoint_show_of_an_unknown_container_is_empty(host: Calicoctl, netns: 
     assert (answer.status, len(answer.stdout.splitlines()), answer.stderr) == (0, 5, "")
 
 
+def test_an_impossible_host_name(host: Calicoctl, netns: NetworkNamespace) -> None:
+    answer = host("container", "add", netns.path, "ipv4", env={"HOSTNAME": "a/b"})
+    assert answer == refused("Invalid host name: 'a/b'. Set HOSTNAME to the name of this host in Calico.\n")
+
+
 def test_an_exhausted_pool(host: Calicoctl, netns: NetworkNamespace) -> None:
     assert host("pool", "remove", "10.65.0.0/24", "--wait=0").status == 0
     message = "Failed to allocate any IPs (requested 1 IPv4s and 0 IPv6s). Pools are likely exhausted.\n"
