@@ -236,7 +236,8 @@ def test_a_failed_removal_does_not_leave_the_pool_disabled(
 def test_a_conflict_is_retried(
     calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release, changes = pool_command._release_blocks, []
+    release = pool_command._release_blocks
+    changes: list[int] = []
 
     def change_meanwhile(*arguments: Any) -> None:
         if not changes:
