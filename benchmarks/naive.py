@@ -1,4 +1,4 @@
-"""The obvious calicoctl, to measure against: plain docopt, python-etcd, netaddr and prettytable, used as their pages say.
+"""The obvious calicoctl, to measure against: plain docopt, python-etcd, netaddr and prettytable as their pages say.
 
     python naive.py HELP_TEXT_FILE ARGUMENT...
 
@@ -67,7 +67,7 @@ def rule_show(client, name):
     for heading, key in (("Inbound rules:", "inbound_rules"), ("Outbound rules:", "outbound_rules")):
         print(heading)
         for position, rule in enumerate(rules[key], start=1):
-            print(" %3d %s" % (position, rule_text(rule)))
+            print(f" {position:3d} {rule_text(rule)}")
 
 
 def rule_text(rule):
@@ -110,7 +110,7 @@ def tag_add(client, name, tag):
     key = PROFILES + name + "/tags"
     tags = json.loads(client.read(key).value)
     client.write(key, json.dumps([*tags, tag]))
-    print("Tag %s added to profile %s" % (tag, name))
+    print(f"Tag {tag} added to profile {name}")
 
 
 def endpoints(client, place=HOSTS):
@@ -141,7 +141,7 @@ def endpoint_show(client, arguments):
     else:
         table = PrettyTable(["Hostname", "Orchestrator ID", "Number of Workloads", "Number of Endpoints"])
         counts = {}
-        for (host, orchestrator, workload, name), _ in endpoints(client, place):
+        for (host, orchestrator, workload, _), _ in endpoints(client, place):
             counts.setdefault((host, orchestrator), []).append(workload)
         for (host, orchestrator), workloads in counts.items():
             table.add_row([host, orchestrator, len(set(workloads)), len(workloads)])

@@ -88,7 +88,8 @@ def endpoints(bench: Bench, counts: list[int]) -> None:
         bench.compare("endpoint", "show", "--detailed", bound=bound, runs=runs)
         (key, _), = dataset.endpoints(7, 8)
         _, _, _, _, host, _, orchestrator, workload, _, endpoint = key.split("/")
-        filters = (f"--host={host}", f"--orchestrator={orchestrator}", f"--workload={workload}", f"--endpoint={endpoint}")
+        place = {"host": host, "orchestrator": orchestrator, "workload": workload, "endpoint": endpoint}
+        filters = [f"--{name}={value}" for name, value in place.items()]
         bench.compare("endpoint", "show", "--detailed", *filters, bound=None, runs=runs)
 
 

@@ -95,10 +95,8 @@ def _bug_report(error: Exception, variables: Mapping[str, str]) -> str:
         import traceback
 
         return traceback.format_exc().rstrip("\n")
-    return (
-        f"Internal error: {type(error).__name__}: {error}. This is a defect of calicoctl; "
-        "CALICOCTL_DEBUG=1 shows where."
-    )
+    cause = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"Internal error: {cause}. This is a defect of calicoctl; CALICOCTL_DEBUG=1 shows where."
 
 
 def console_main() -> None:

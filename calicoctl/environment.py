@@ -75,7 +75,8 @@ class Environment:
         try:
             text = self._input_text()
         except UnicodeDecodeError as error:
-            raise CommandError(f"Standard input is not UTF-8: byte {error.start + 1} is 0x{error.object[error.start]:02x}.") from None
+            place = f"byte {error.start + 1} is 0x{error.object[error.start]:02x}"
+            raise CommandError(f"Standard input is not UTF-8: {place}.") from None
         except OSError as error:
             raise CommandError(f"Cannot read standard input: {error.strerror}.") from None
         return text.removeprefix("\ufeff")

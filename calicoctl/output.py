@@ -26,7 +26,7 @@ def complaint(sentence: str, remedy: str = "") -> str:
 
 
 def visible(text: str) -> str:
-    """Replace control characters, which others may have stored, by ``\\xNN`` or ``\\uNNNN``: never send one to a terminal."""
+    """Replace control characters by ``\\xNN`` or ``\\uNNNN``: others may have stored what a terminal would obey."""
     if text.isprintable():
         return text
     return "".join(_visible_character(character) for character in text)
@@ -44,7 +44,8 @@ def _visible_character(character: str) -> str:
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Draw a table as prettytable does by default: ``+-|`` borders, one blank of padding, centred cells.
 
-    A cell is the text of its object (None gives ``None``) and may hold several lines. Rows keep their order.
+    A cell is the text of its object (None gives ``None``); a list has a line for each of its texts. Rows keep their
+    order. Control characters, line ends in a text among them, are made ``visible``.
     The result lacks the last newline. Text of printable ASCII is drawn here; for all other text prettytable
     itself knows the width of the characters.
     """
@@ -59,10 +60,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cells(row: Sequence[object]) -> list[str]:
-    texts = list(map(str, row))
-    if "".join(texts).isprintable():
-        return texts
-    return ["\n".join(visible(line) for line in text.split("\n")) for text in texts]
+    return [value if type(value) is str and value.isprintable() else _cell(value) for value in row]
+
+
+def _cell(value: object) -> str:
+    return "\n".join(map(visible, value)) if isinstance(value, list) else visible(str(value))
 
 
 def _ascii_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -75,9 +75,11 @@ def run(arguments: Arguments, environment: Environment) -> int:
     if not arguments["profile"]:
         return (show_detailed if arguments["--detailed"] else _show)(wanted, environment)
     endpoint = arguments["<ENDPOINT_ID>"]
-    if arguments["show"]:
+    verb = next(verb for verb in _FAILURES if arguments[verb])
+    if not endpoint:  # to the filter it would mean any endpoint
+        raise CommandError(_unknown(verb, endpoint))
+    if verb == "show":
         return _profile_show(endpoint, wanted, environment)
-    verb = next(verb for verb in ("append", "remove", "set") if arguments[verb])
     return edit_profiles(verb, arguments["<PROFILES>"], endpoint, wanted, environment)
 
 
@@ -121,7 +123,7 @@ def _detailed_row(endpoint: Endpoint) -> tuple[object, ...]:
         name.orchestrator,
         name.workload,
         name.endpoint,
-        "\n".join(endpoint.addresses),
+        endpoint.addresses,
         endpoint.mac,
         ",".join(endpoint.profile_ids),
         endpoint.state,
@@ -212,9 +214,11 @@ def _check_names(profiles: list[str]) -> None:
 
 def _check_existence(profiles: list[str], environment: Environment) -> None:
     store = Profiles(environment.client())
-    existing = store.names() if len(profiles) > 1 else [profile for profile in profiles if store.exists(profile)]
+    listed = store.names() if len(profiles) > 1 else []
     for profile in profiles:
-        if profile not in existing:
+        # etcd leaves names with a leading underscore out of every listing
+        looked_at = len(profiles) == 1 or profile.startswith("_")
+        if not (store.exists(profile) if looked_at else profile in listed):
             raise CommandError(f"Profile with name {profile} was not found.")
 
 

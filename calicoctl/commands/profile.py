@@ -327,7 +327,9 @@ def _rule_remove(name: str, direction: str, rule: Rule, environment: Environment
 def _rule_of(arguments: Arguments) -> Rule:
     """Make the rule that valid arguments describe."""
     fields: dict[str, object] = {"action": "allow" if arguments["allow"] else "deny"}
-    fields.update({"protocol": protocol for protocol in _PROTOCOLS if arguments[protocol]})
+    for protocol in _PROTOCOLS:
+        if arguments[protocol]:
+            fields["protocol"] = protocol
     for field, argument in (("icmp_type", "<ICMPTYPE>"), ("icmp_code", "<ICMPCODE>")):
         if arguments[argument] is not None:
             fields[field] = int(arguments[argument])

@@ -9,8 +9,10 @@ the key's own history what became of the write.
 from __future__ import annotations
 
 import json
+import re
 import sys
-from http.client import HTTPException
+import time
+from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from urllib.parse import urlencode
 
 from calicoctl.errors import CommandError
@@ -31,6 +33,7 @@ MAX_FORM_BYTES = 10 * 1024 * 1024
 _KEY_NOT_FOUND, _COMPARE_FAILED, _NOT_A_DIRECTORY, _ALREADY_EXISTS, _NOT_EMPTY, _HISTORY_CLEARED = (
     100, 101, 104, 105, 108, 401,
 )  # fmt: skip
+_WHERE_IN_OPENSSL = re.compile(r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$")
 _TRIES_OF_A_WRITE = 5
 _SECONDS_FOR_HISTORY = 2.0
 
@@ -149,25 +152,27 @@ class Client:
 
     def swap(self, key: str, value: str, index: int) -> None:
         """Replace the value of a key last modified at ``index``. Raises Conflict if it was changed or removed since."""
-        self._write(key, value, {"prevIndex": str(index)}, index)
+        self._write(key, value, {"prevIndex": str(index)}, max(index, self.index))
 
     def put(self, key: str, value: str) -> None:
         """Write a key, whatever it was; after a lost reply again. For values that every writer would write."""
+        lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
-                self._send("PUT", key, {"value": value})
+                self._send("PUT", key, {"value": value}, lost)
                 return
             except _Refused as refusal:
                 raise self._error(str(refusal)) from None
-            except _ReplyLost:
-                continue
+            except _ReplyLost as failure:
+                lost = failure
         raise self._error("every reply was lost", "It is not known whether the change was made.")
 
     def delete(self, key: str, index: int) -> None:
         """Remove a key last modified at ``index``, or gone already. Raises Conflict if it was changed since."""
+        lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
-                self._send("DELETE", key, {"prevIndex": str(index)})
+                self._send("DELETE", key, {"prevIndex": str(index)}, lost)
                 return
             except _Refused as refusal:
                 if refusal.code == _KEY_NOT_FOUND:
@@ -175,7 +180,8 @@ class Client:
                 if refusal.code == _COMPARE_FAILED:
                     raise Conflict from None
                 raise self._error(str(refusal)) from None
-            except _ReplyLost as lost:
+            except _ReplyLost as failure:
+                lost = failure
                 now = self._state_after(lost, key)
                 if now is None:
                     return
@@ -186,7 +192,7 @@ class Client:
     def prune(self, directory: str) -> None:
         """Remove a directory if nothing is in it; any other outcome is fine too."""
         try:
-            self._send("DELETE", directory, {"dir": "true"})
+            self._send("DELETE", directory, {"dir": "true"}, None)
         except _Refused as refusal:
             if refusal.code not in (_KEY_NOT_FOUND, _NOT_A_DIRECTORY, _NOT_EMPTY):
                 raise self._error(str(refusal)) from None
@@ -195,15 +201,17 @@ class Client:
 
     def delete_tree(self, key: str, node: RawNode) -> bool:
         """Remove a directory, read before as ``node``, and all below it; False if it was gone already."""
+        lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
-                self._send("DELETE", key, {"recursive": "true", "dir": "true"})
+                self._send("DELETE", key, {"recursive": "true", "dir": "true"}, lost)
                 return True
             except _Refused as refusal:
                 if refusal.code == _KEY_NOT_FOUND:
-                    return False
+                    return lost is not None  # an earlier try came through after all
                 raise self._error(str(refusal)) from None
-            except _ReplyLost as lost:
+            except _ReplyLost as failure:
+                lost = failure
                 now = self._state_after(lost, key)
                 if now is None or now["createdIndex"] != node["createdIndex"]:
                     return True
@@ -212,16 +220,21 @@ class Client:
     def _write(self, key: str, value: str, condition: dict[str, str], since: int) -> None:
         form = {"value": value, **condition}
         self._check_size(form)
+        lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
-                self._send("PUT", key, form)
+                self._send("PUT", key, form, lost)
                 return
             except _Refused as refusal:
-                if refusal.code in (_COMPARE_FAILED, _ALREADY_EXISTS, _KEY_NOT_FOUND):
-                    raise Conflict from None
-                raise self._error(str(refusal)) from None
-            except _ReplyLost as lost:
+                if refusal.code not in (_COMPARE_FAILED, _ALREADY_EXISTS, _KEY_NOT_FOUND):
+                    raise self._error(str(refusal)) from None
+                # What is in the way may be an earlier try of this very write, which came through late.
+                if lost is not None and self._was_applied(lost, key, value, since):
+                    return
+                raise Conflict from None
+            except _ReplyLost as failure:
                 # The condition still guards a second try: it cannot be applied on top of the first one.
+                lost = failure
                 if self._was_applied(lost, key, value, since):
                     return
         raise self._error("every reply was lost", "Nothing was changed as far as etcd can tell.")
@@ -229,11 +242,11 @@ class Client:
     def _was_applied(self, lost: _ReplyLost, key: str, value: str, since: int) -> bool:
         """Find out from the key's history what became of a conditional write whose reply was lost.
 
-        ``since`` is the index that the write was conditional on. True: applied; False: not applied so far. Raises
+        ``since`` is etcd's index before the write was sent first. True: applied; False: not applied so far. Raises
         Conflict if another change came first, DatastoreError if nobody can tell.
         """
         now = self._state_after(lost, key)
-        if now is not None and now["modifiedIndex"] == since:
+        if now is not None and now["modifiedIndex"] <= since:
             return False
         try:
             event = self._first_event(key, since + 1)
@@ -285,15 +298,18 @@ class Client:
                 failures.append((position, failure))
         raise self._no_endpoint(failures)
 
-    def _send(self, method: str, key: str, fields: Mapping[str, str]) -> dict[str, Any]:
-        """Hand a write to the first endpoint that can be reached. Raises _Refused, _ReplyLost, DatastoreError."""
+    def _send(self, method: str, key: str, fields: Mapping[str, str], lost: _ReplyLost | None) -> dict[str, Any]:
+        """Hand a write to the first endpoint that can be reached; ``lost`` is what became of the try before this one.
+
+        Raises _Refused, _ReplyLost, DatastoreError.
+        """
         failures: list[tuple[int, Exception]] = []
         for position in self._order():
             try:
                 return self._exchange(position, method, key, fields, None)
             except (_Unreachable, _NotEtcd) as failure:
                 failures.append((position, failure))
-        raise self._no_endpoint(failures)
+        raise self._no_endpoint(failures) if lost is None else self._unknown_outcome(lost)
 
     def _order(self) -> list[int]:
         """Return the positions of the endpoints to try: first the one that answered last."""
@@ -305,6 +321,7 @@ class Client:
     ) -> dict[str, Any]:
         url = f"{self._settings.endpoints[position]}/v2/keys{key}"
         connect, read = self._settings.connect_timeout, seconds or self._settings.read_timeout
+        began = time.monotonic()
         try:
             response = self._etcd.api_execute(url, method, fields, urllib3.Timeout(connect=connect, read=read))
         except urllib3.exceptions.NewConnectionError as error:
@@ -312,7 +329,11 @@ class Client:
         except urllib3.exceptions.ConnectTimeoutError:
             raise _Unreachable(f"no connection within {connect:g} s") from None
         except urllib3.exceptions.ReadTimeoutError:
-            raise _ReplyLost(f"no answer within {read:g} s") from None
+            within = connect if time.monotonic() - began < read else read  # the former holds for the TLS handshake
+            raise _ReplyLost(f"no answer within {within:g} s") from None
+        except urllib3.exceptions.SSLError as error:
+            cause = f"TLS: {_system_cause(error)}; are https and the certificate files right?"
+            raise (_NotEtcd if method == "GET" else _ReplyLost)(cause) from None
         except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
             raise _ReplyLost(_system_cause(error)) from None
         index = response.headers.get("X-Etcd-Index", "")
@@ -352,7 +373,7 @@ def _answer_of(response: Any, writing: bool) -> dict[str, Any]:
         if status == 404:
             raise _NotEtcd("it has no v2 API; start etcd with --enable-v2")
         if 300 <= status < 500:
-            raise _NotEtcd(f"it answered {status} {response.reason}")
+            raise _NotEtcd(f"it answered {status} {response.reason}{_first_line(response)}")
         raise unclear(f"its answer of status {status} is not the JSON that etcd sends")
     if status in (200, 201):
         if not isinstance(answer.get("node"), dict):
@@ -366,14 +387,28 @@ def _answer_of(response: Any, writing: bool) -> dict[str, Any]:
     raise _NotEtcd(f"it answered {status} {response.reason}")
 
 
+def _first_line(response: Any) -> str:
+    """Return what a server that is no etcd says in a plain text, such as that it speaks https only."""
+    if not response.headers.get("Content-Type", "text/plain").startswith("text/plain"):
+        return ""
+    text = response.data.decode("utf-8", "replace").strip().partition("\n")[0]
+    return f": {text[:100]}" if text else ""
+
+
 def _system_cause(error: BaseException) -> str:
-    """Return the innermost reason of a failed connection, in the operating system's or TLS library's words."""
+    """Return the innermost reason of a failed connection, in the operating system's or a library's words."""
     reason: BaseException | None = error
+    innermost = error
     while reason is not None:
         text = getattr(reason, "verify_message", None) or getattr(reason, "strerror", None)
         if text:
-            return str(text)
+            return _WHERE_IN_OPENSSL.sub("", str(text))
+        innermost = reason
         inner = getattr(reason, "reason", None)
         nested = reason.args[-1] if reason.args and isinstance(reason.args[-1], BaseException) else None
-        reason = inner if isinstance(inner, BaseException) else nested or reason.__cause__ or reason.__context__
-    return str(error) or type(error).__name__
+        # urllib3 1.26 gives no cause, and http.client's errors have one of its other attempts as their context.
+        outer = reason.__cause__ or (reason.__context__ if isinstance(reason, urllib3.exceptions.HTTPError) else None)
+        reason = inner if isinstance(inner, BaseException) else nested or outer
+    if isinstance(innermost, BadStatusLine) and not isinstance(innermost, RemoteDisconnected):
+        return "it does not speak HTTP"
+    return str(innermost) or type(innermost).__name__

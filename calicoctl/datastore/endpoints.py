@@ -87,7 +87,7 @@ class Endpoints:
 
         def read() -> RawNode:
             node = first_read.pop() if first_read else self._client.get(key, quorum=True)
-            if node is None:
+            if node is None or "value" not in node:  # a directory is no endpoint
                 raise EndpointVanished
             return node
 

@@ -75,13 +75,16 @@ class Profiles:
         self._edit(name, "rules", changed)
 
     def replace_rules(self, name: str, change: Callable[[Rules | None], Rules | None]) -> None:
-        """Do as ``edit_rules``, but also where the stored rules cannot be read: ``change`` is given None then."""
+        """Do as ``edit_rules``, but ``change`` is given None where there are no rules or none that can be read."""
 
         def changed(node: RawNode | None) -> str | None:
-            try:
-                stored = _rules_of(name, node)
-            except MalformedObject:
-                stored = None
+            stored = None
+            if node is not None:
+                _value(node)  # a directory cannot be replaced
+                try:
+                    stored = _rules_of(name, node)
+                except MalformedObject:
+                    pass
             rules = change(stored)
             return None if rules is None else rules.to_json()
 

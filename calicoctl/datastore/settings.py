@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _HOST_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
-_CREDENTIALS = re.compile(r"(^|,|://)[^,]*@")
+_CREDENTIALS = re.compile(r"(^|://)(?:(?!://).)*@", re.DOTALL)
 
 
 class Settings:
@@ -85,7 +85,9 @@ def _endpoints(variables: Mapping[str, str]) -> tuple[str, list[str]]:
 
 def _check_scheme(scheme: str, variable: str) -> None:
     if scheme not in ("http", "https"):
-        raise _invalid(f'Invalid {variable}. Value must be one of: "", "http", "https". Value provided: {masked(scheme)}')
+        raise _invalid(
+            f'Invalid {variable}. Value must be one of: "", "http", "https". Value provided: {masked(scheme)}'
+        )
 
 
 def _base_url(scheme: str, authority: str, variable: str) -> str:
@@ -146,7 +148,9 @@ def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds <= 86400:
-        raise _invalid(f"Invalid {name}. It must be a number of seconds above 0 and at most 86400. Value provided: {text}")
+        raise _invalid(
+            f"Invalid {name}. It must be a number of seconds above 0 and at most 86400. Value provided: {text}"
+        )
     return seconds
 
 

@@ -75,8 +75,11 @@ class Endpoint:
         return cls(name, fields)
 
     def to_json(self) -> str:
-        """Return the value to store."""
-        return json.dumps(self.fields)
+        """Return the value to store. Raises MalformedEndpoint for NaN and 1e999, which Python reads and JSON lacks."""
+        try:
+            return json.dumps(self.fields, allow_nan=False)
+        except ValueError:
+            raise MalformedEndpoint("it has a number that is not JSON") from None
 
     @property
     def profile_ids(self) -> list[str]:

@@ -47,8 +47,9 @@ class Rule:
             if value is None:
                 continue
             negation, field = ("!", key[1:]) if key.startswith("!") else ("", key)
-            if field in ("src_net", "dst_net", "src_nets", "dst_nets"):
-                nets = value if field.endswith("s") and isinstance(value, list) else [value]
+            several = field in ("src_nets", "dst_nets") and isinstance(value, list)
+            if several or field in ("src_net", "dst_net"):
+                nets = value if several else [value]
                 name = negation + field.removesuffix("s") + "s"
                 so_far = meaning.get(name, frozenset())
                 assert isinstance(so_far, frozenset)

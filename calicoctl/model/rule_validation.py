@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ACTIONS = ("allow", "deny", "next-tier", "log")
 _PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite")
+_MOST_RULES = 200_000  # with two networks each, already more than the 10 MB that etcd takes
 _NAMES_OF_NUMBERS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6"}
 _RANGE = re.compile(r"([0-9]{1,9})(?:[:-]([0-9]{1,9}))?")
 
@@ -58,7 +59,7 @@ def new_rules(fields: Fields) -> list[Rule]:
             problems.append(f"{key}: {error}")
     if not problems:
         _prefer_protocol_names(checked)
-        problems += _contradictions(checked)
+        problems += [*_contradictions(checked), *_too_many(checked)]
     if problems:
         raise RuleProblems(problems)
     return [Rule(expanded) for expanded in _one_network_each(checked)]
@@ -147,7 +148,8 @@ def port_item(value: Any) -> int | str:
 
     Ports are 0 to 65535; a range of one port is that port. Raises ValueError.
     """
-    match = _RANGE.fullmatch(str(value) if _is_int(value) else value) if _is_int(value) or isinstance(value, str) else None
+    text = str(value) if _is_int(value) else value
+    match = _RANGE.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"{_shown(value)} is not a port or a range of ports such as 80:90")
     first, last = int(match[1]), int(match[2] or match[1])
@@ -239,6 +241,14 @@ def _ip_versions(fields: Fields) -> Iterator[tuple[int, str]]:
         if key.endswith(("_net", "_nets")):
             for network in value if isinstance(value, list) else [value]:
                 yield Network.parse(network).version, f"{key} {network}"
+
+
+def _too_many(fields: Fields) -> Iterator[str]:
+    count = 1
+    for key in ("src_nets", "dst_nets"):
+        count *= len(fields.get(key, [None]))
+    if count > _MOST_RULES:
+        yield f"src_nets and dst_nets: together they make {count:,} rules, more than fit in one profile"
 
 
 def _one_network_each(fields: Fields) -> list[Fields]:

@@ -43,11 +43,12 @@ class Rules:
     def from_json(cls, text: str) -> Rules:
         """Read a stored value; a missing list counts as empty. Raises MalformedRules."""
         document = _decode(text)
-        lists = [document.pop(name, []) for name in _LISTS]
-        for name, rules in zip(_LISTS, lists):
+        lists = {name: document.pop(name, []) for name in _LISTS}
+        for name, rules in lists.items():
             if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
                 raise MalformedRules(f"{name} is not a list of objects")
-        return cls([Rule(fields) for fields in lists[0]], [Rule(fields) for fields in lists[1]], document)
+        inbound, outbound = ([Rule(fields) for fields in rules] for rules in lists.values())
+        return cls(inbound, outbound, document)
 
     def in_direction(self, direction: str) -> list[Rule]:
         """Return the list itself, to read or edit, of ``inbound`` or ``outbound``."""
@@ -145,14 +146,15 @@ class Update:
 
 def _joined(problems: list[str]) -> str:
     more = len(problems) - _SHOWN_PROBLEMS
-    return "\n".join(problems[:_SHOWN_PROBLEMS] + ([f"and {more} more problems"] if more > 0 else []))
+    return "\n".join(problems[:_SHOWN_PROBLEMS] + ([f"and {more} more"] if more > 0 else []))
 
 
 def _decode(text: str, pairs_hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = None) -> dict[str, Any]:
     try:
         document = json.loads(text, object_pairs_hook=pairs_hook, parse_constant=_no_json, parse_float=_finite)
     except json.JSONDecodeError as error:
-        raise MalformedRules(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+        what = error.msg.removesuffix(" at")
+        raise MalformedRules(f"{what} at line {error.lineno}, column {error.colno}") from None
     except ValueError as error:
         too_long = str(error).startswith("Exceeds the limit")  # Python's own, for integers
         raise MalformedRules("a number has too many digits" if too_long else str(error)) from None

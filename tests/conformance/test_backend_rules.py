@@ -1,0 +1,84 @@
+"""The rule table of libcalico-go's v1 backend model, with Felix 1.4.9's verdicts: both must take what is stored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calicoctl.model.rule_validation import RuleProblems, new_rules
+
+# What one of the two takes and this project refuses, by the end of a complaint, and why.
+STRICTER_THAN_BOTH = {
+    "needs the protocol icmp or icmpv6": "Felix leaves the match out for one IP version and drops all of the other",
+}
+STRICTER_THAN_LIBCALICO_GO = {
+    '"foo" is not a port or a range of ports such as 80:90': "named ports are of Calico 3",
+    "is not a field of a rule": "the fields orig_… are of Calico 3, and Felix 1.4 drops a profile that has them",
+}
+STRICTER_THAN_FELIX = {
+    "255 is not a number from 0 to 254": "Felix turns ICMP type 255 into a drop of all traffic",
+}
+
+Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def rows(conformance_dir: Path) -> list[Row]:
+    read: list[Row] = json.loads((conformance_dir / "v1-backend-rule-table.json").read_text(encoding="utf-8"))
+    assert len(read) == 56
+    return read
+
+
+def complaints(row: Row) -> list[str]:
+    """What this project says against a row's rule, without its guesses of what was meant."""
+    try:
+        new_rules(row["rule"])
+    except RuleProblems as error:
+        return [problem.partition(";")[0] for problem in error.problems]
+    return []
+
+
+def felix_takes(row: Row) -> bool:
+    return bool(row["felix_1_4_9_check"] == "ok")
+
+
+def test_what_is_accepted_here_is_accepted_by_both(rows: list[Row]) -> None:
+    accepted = [row for row in rows if not complaints(row)]
+    assert len(accepted) >= 7
+    assert [row["name"] for row in accepted if not (row["upstream_expects"] and felix_takes(row))] == []
+
+
+def test_what_is_accepted_here_is_stored_as_it_is(rows: list[Row]) -> None:
+    for row in rows:
+        if not complaints(row):
+            assert [rule.fields for rule in new_rules(row["rule"])] == [row["rule"]]
+
+
+@pytest.mark.parametrize(
+    ("by_libcalico_go", "by_felix", "reasons"),
+    [
+        (True, True, STRICTER_THAN_BOTH),
+        (True, False, STRICTER_THAN_LIBCALICO_GO),
+        (False, True, STRICTER_THAN_FELIX),
+    ],
+)
+def test_what_is_refused_here_alone_is_refused_for_a_reason(
+    rows: list[Row], by_libcalico_go: bool, by_felix: bool, reasons: dict[str, str]
+) -> None:
+    refused = [
+        line
+        for row in rows
+        if (row["upstream_expects"], felix_takes(row)) == (by_libcalico_go, by_felix)
+        for line in complaints(row)
+    ]
+    assert [line for line in refused if not line.endswith(tuple(reasons))] == []
+    assert {ending for ending in reasons for line in refused if line.endswith(ending)} == set(reasons)
+
+
+def test_what_both_refuse_is_refused_here(rows: list[Row]) -> None:
+    both = [row for row in rows if not row["upstream_expects"] and not felix_takes(row)]
+    assert len(both) >= 20
+    assert [row["name"] for row in both if not complaints(row)] == []

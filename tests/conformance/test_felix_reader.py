@@ -1,0 +1,98 @@
+"""Felix 1.4.9's verdicts on the values of rules keys: what this project stores, Felix takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calicoctl.model.names import is_profile_name
+from calicoctl.model.rule_validation import port_item
+from calicoctl.model.rules import InvalidRules, MalformedRules, Rules, Update
+
+# What Felix takes and this project refuses, by the end of the complaint, and why.
+STRICTER = {
+    "needs the protocol icmp or icmpv6": "Felix leaves the match out for one IP version and drops all of the other",
+    "ports need the protocol tcp or udp": "Felix turns ports with sctp or udplite into a drop of all traffic",
+    "is missing; an empty list means no rules": "a forgotten list would silently take a profile's rules away",
+    "is neither inbound_rules nor outbound_rules": "these are members of a policy; a profile has no use for them",
+}
+ROWS = {"rules": 226, "rule_port": 20}
+
+Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def rows(conformance_dir: Path) -> list[Row]:
+    read: list[Row] = json.loads((conformance_dir / "felix-1-4-reader-table.json").read_text(encoding="utf-8"))
+    return read
+
+
+def rows_of(rows: list[Row], check: str) -> list[Row]:
+    chosen = [row for row in rows if row["check"] == check]
+    assert len(chosen) == ROWS[check]
+    return chosen
+
+
+def complaints(row: Row) -> list[str]:
+    """What this project says against storing a row's value as the rules of its profile."""
+    if not is_profile_name(row["profile_id"]):
+        return ["no profile name"]
+    try:
+        Update(json.dumps(row["value"]), None)
+    except (InvalidRules, MalformedRules) as error:
+        return str(error).split("\n")
+    return []
+
+
+def test_what_is_accepted_here_is_accepted_by_felix(rows: list[Row]) -> None:
+    accepted = [row for row in rows_of(rows, "rules") if not complaints(row)]
+    assert len(accepted) >= 80
+    assert [row["name"] for row in accepted if not row["accept"]] == []
+
+
+def test_what_is_stored_is_accepted_by_felix_as_it_was_given(rows: list[Row]) -> None:
+    # The form that is stored has networks written in full, which Felix takes as well; nothing else changes here.
+    for row in rows_of(rows, "rules"):
+        if not complaints(row):
+            stored = json.loads(Update(json.dumps(row["value"]), None).rules.to_json())
+            given = {"inbound_rules": [], "outbound_rules": [], **row["value"]}
+            assert _spelled_alike(stored) == _spelled_alike(given), row["name"]
+
+
+def test_what_is_refused_here_alone_is_refused_for_a_reason(rows: list[Row]) -> None:
+    refused = [line for row in rows_of(rows, "rules") if row["accept"] for line in complaints(row)]
+    assert [line for line in refused if not line.endswith(tuple(STRICTER))] == []
+    assert {ending for ending in STRICTER for line in refused if line.endswith(ending)} == set(STRICTER)
+
+
+def test_every_value_that_felix_accepts_can_be_read(rows: list[Row]) -> None:
+    for row in rows_of(rows, "rules"):
+        if row["accept"]:
+            assert json.loads(Rules.from_json(json.dumps(row["value"])).to_json()).items() >= row["value"].items()
+
+
+def test_ports(rows: list[Row]) -> None:
+    for row in rows_of(rows, "rule_port"):
+        if row["accept"]:
+            assert port_item(row["value"]) == row["value"]
+        elif row["value"] == "1":
+            assert port_item("1") == 1  # text is taken, and stored as the number that Felix takes
+        else:
+            with pytest.raises(ValueError):
+                port_item(row["value"])
+
+
+def _spelled_alike(document: Row) -> Row:
+    return {
+        name: [
+            {key: _without_spelling(key, value) for key, value in rule.items() if value is not None} for rule in rules
+        ]
+        for name, rules in document.items()
+    }
+
+
+def _without_spelling(key: str, value: Any) -> Any:
+    return "a network" if key.endswith("_net") else str(value) if key.endswith("protocol") else value

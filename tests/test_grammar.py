@@ -1,0 +1,473 @@
+"""The grammar is docopt's: every argument list ends as it ends with plain ``docopt.docopt`` 0.6.2.
+
+``grammar.parse`` differs from docopt in one step, the fixing of the pattern, which does not know the arguments. So the
+fixed patterns are compared as such; some hundred argument lists a grammar are compared with docopt untouched; and
+thousands with a docopt that fixes each pattern once, keeps a copy, and is plain in all else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pickle
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import docopt
+import pytest
+
+from calicoctl import cli, grammar
+from calicoctl.commands import profile, version
+
+# The grammars of the commands to come, as test inputs: their usage lines and what docopt reads of their options.
+ENDPOINT = """
+Usage:
+  calicoctl endpoint show [--host=<HOSTNAME>] [--orchestrator=<ORCHESTRATOR_ID>]
+    [--workload=<WORKLOAD_ID>] [--endpoint=<ENDPOINT_ID>] [--detailed]
+  calicoctl endpoint <ENDPOINT_ID> profile (append|remove|set) [--host=<HOSTNAME>]
+    [--orchestrator=<ORCHESTRATOR_ID>] [--workload=<WORKLOAD_ID>]  [<PROFILES>...]
+  calicoctl endpoint <ENDPOINT_ID> profile show [--host=<HOSTNAME>]
+    [--orchestrator=<ORCHESTRATOR_ID>] [--workload=<WORKLOAD_ID>]
+
+Options:
+ --detailed                         Show more
+ --host=<HOSTNAME>                  Of a host
+ --orchestrator=<ORCHESTRATOR_ID>   Of an orchestrator
+ --workload=<WORKLOAD_ID>           Of a workload
+ --endpoint=<ENDPOINT_ID>           One endpoint
+"""
+CONTAINER = """
+Usage:
+  calicoctl container add <CONTAINER> <IP> [--interface=<INTERFACE>]
+  calicoctl container remove <CONTAINER>
+  calicoctl container <CONTAINER> ip (add|remove) <IP> [--interface=<INTERFACE>]
+  calicoctl container <CONTAINER> endpoint show
+  calicoctl container <CONTAINER> profile (append|remove|set) [<PROFILES>...]
+
+Options:
+  --interface=<INTERFACE>  A name
+                           [default: eth1]
+"""
+POOL = """
+Usage:
+  calicoctl pool add <CIDRS>... [--ipip] [--nat-outgoing]
+  calicoctl pool remove <CIDRS>...
+  calicoctl pool range add <START_IP> <END_IP> [--ipip] [--nat-outgoing]
+  calicoctl pool show [--ipv4 | --ipv6]
+
+Options:
+  --ipv4          One version
+  --ipv6          The other
+  --nat-outgoing  NAT
+  --ipip          A tunnel
+"""
+IPAM = "\n  \nUsage:\n  calicoctl ipam release <IP>\n  calicoctl ipam info <IP>\n \n"
+NODE = """
+Usage:
+  calicoctl node [--ip=<IP>] [--ip6=<IP6>] [--node-image=<DOCKER_IMAGE_NAME>]
+    [--runtime=<RUNTIME>] [--as=<AS_NUM>] [--log-dir=<LOG_DIR>]
+    [--detach=<DETACH>] [--no-pull]
+    [(--libnetwork [--libnetwork-image=<LIBNETWORK_IMAGE_NAME>])]
+  calicoctl node stop [--force]
+  calicoctl node remove [--hostname=<HOSTNAME>] [--remove-endpoints]
+  calicoctl node show
+  calicoctl node bgp peer add <PEER_IP> as <AS_NUM>
+  calicoctl node bgp peer remove <PEER_IP>
+  calicoctl node bgp peer show [--ipv4 | --ipv6]
+
+Options:
+  --as=<AS_NUM>             A number
+  --detach=<DETACH>         Go on alone [default: true]
+  --force                   Stop all the same
+  --ip=<IP>                 An address
+  --libnetwork-image=<LIBNETWORK_IMAGE_NAME>    An image
+                            [default: calico/node-libnetwork:v0.10.0]
+  --log-dir=<LOG_DIR>       A folder [default: /var/log/calico]
+"""
+SHORT_OPTIONS = """
+Usage: tool [-v...] [-n <NUMBER> | --name=<NAME>]... [--] <FILE>...
+       tool (-a | --all) [-x]
+
+Options: -h, --help  Say this
+  -n, --number=<NUMBER>  A number [default: 1 2]
+  -a, --all  Everything
+"""
+
+
+class Grammar(NamedTuple):
+    """A usage text under test: how many argument lists are compared, and how many of them with plain docopt."""
+
+    usage: str
+    lists: int
+    plain_lists: int
+    options_first: bool = False
+
+
+GRAMMARS = {
+    "profile": Grammar(profile.USAGE, 2000, 60),
+    "version": Grammar(version.USAGE, 100, 50),
+    "top level": Grammar(cli.USAGE, 300, 100, options_first=True),
+    "endpoint": Grammar(ENDPOINT, 700, 100),
+    "container": Grammar(CONTAINER, 400, 50),
+    "pool": Grammar(POOL, 400, 50),
+    "ipam": Grammar(IPAM, 100, 50),
+    "node": Grammar(NODE, 600, 50),
+    "short options": Grammar(SHORT_OPTIONS, 300, 50),
+}
+each_grammar = pytest.mark.parametrize("name", GRAMMARS)
+
+WORDS = [
+    *("WEB", "allow", "from", "to", "tag", "show", "rule", "add", "tcp", "profile", "calicoctl", "stop"),
+    *("80,443", "10.0.0.0/8", "é", "日本", "", " ", "-", "a b", "x=y", "0", "\udc80"),
+]
+ODD_WORDS = [
+    *WORDS,
+    *("--", "--", "-h", "--help", "--hel", "-1", "-x", "--=1", "--at", "--at=", "--at=2", "--a", "--no", "--d"),
+    *("--detailed=1", "--unknown", "--é", "---", "-hv", "--ip", "--host", "--w=\udc80", "--version", "-é"),
+]
+
+
+def pattern_of(usage: str) -> Any:
+    """The pattern as docopt reads it, not fixed yet."""
+    return docopt.parse_pattern(docopt.formal_usage(docopt.printable_usage(usage)), docopt.parse_defaults(usage))
+
+
+def keywords_and_options(usage: str) -> list[str]:
+    leaves = pattern_of(usage).flat(docopt.Command, docopt.Option)
+    return sorted({leaf.name for leaf in leaves})
+
+
+# Argument lists
+
+
+def accepted(pattern: Any, random: Random) -> list[list[str]]:
+    """A random walk through a pattern: what it takes, in pieces; an option and its value are one piece."""
+    kind = type(pattern)
+    if kind is docopt.Optional and random.random() < 0.5:
+        return []
+    if kind is docopt.Either:
+        return accepted(random.choice(pattern.children), random)
+    if kind in (docopt.Required, docopt.Optional):
+        return [piece for child in pattern.children for piece in accepted(child, random)]
+    if kind is docopt.OneOrMore:
+        return [piece for _ in range(random.randint(1, 3)) for piece in accepted(pattern.children[0], random)]
+    if kind is docopt.Command:
+        return [[pattern.name]]
+    if kind is docopt.Argument:
+        return [[random.choice(WORDS)]]
+    return [spelled_option(pattern, random)]
+
+
+def spelled_option(option: docopt.Option, random: Random) -> list[str]:
+    if not option.long:
+        return [option.short, random.choice(WORDS)] if option.argcount else [option.short]
+    name = option.long if random.random() < 0.6 else option.long[: random.randint(3, len(option.long))]
+    if not option.argcount:
+        return [name]
+    value = random.choice([*WORDS, "-1", "--", "-h"])
+    return [name, value] if random.random() < 0.5 else [f"{name}={value}"]
+
+
+def options_moved(pieces: list[list[str]], random: Random) -> list[list[str]]:
+    """Options may stand anywhere."""
+    moved = [piece for piece in pieces if not piece[0].startswith("-")]
+    for piece in pieces:
+        if piece[0].startswith("-"):
+            moved.insert(random.randint(0, len(moved)), piece)
+    return moved
+
+
+def mutated(argv: list[str], random: Random, words: Sequence[str]) -> list[str]:
+    argv = list(argv)
+    for _ in range(random.randint(1, 3)):
+        place = random.randint(0, len(argv))
+        kind = random.randrange(5) if place < len(argv) else 0
+        if kind == 0:
+            argv.insert(place, random.choice(words))
+        elif kind == 1:
+            argv[place] = random.choice(words)
+        elif kind == 2:
+            del argv[place]
+        elif kind == 3:
+            argv.insert(random.randint(0, len(argv)), argv[place])
+        else:
+            argv[place] = argv[place][: random.randint(0, len(argv[place]))]
+    return argv
+
+
+def argument_lists(usage: str, count: int, random: Random) -> list[list[str]]:
+    """Three in five are what the grammar takes, the others that with mistakes, or words at random."""
+    pattern = pattern_of(usage)
+    words = keywords_and_options(usage) * 2 + ODD_WORDS
+    lists = []
+    for number in range(count):
+        argv = [word for piece in options_moved(accepted(pattern, random), random) for word in piece]
+        if number % 5 == 3:
+            argv = mutated(argv, random, words)
+        elif number % 5 == 4:
+            argv = random.choices(words, k=random.randint(0, 12)) if number % 2 else mutated(argv, random, ODD_WORDS)
+        lists.append(argv)
+    return lists
+
+
+# Outcomes: what kind, and the dictionary in its order or the text
+
+
+def by_docopt(usage: str, argv: list[str], options_first: bool) -> tuple[str, str]:
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            arguments = docopt.docopt(usage, argv, options_first=options_first)
+    except docopt.DocoptExit as error:
+        return "error", str(error)
+    except SystemExit as done:
+        assert done.code is None
+        return "help", printed.getvalue()
+    return "arguments", repr(list(arguments.items()))
+
+
+def by_grammar(usage: str, argv: list[str], options_first: bool) -> tuple[str, str]:
+    try:
+        arguments = grammar.parse(usage, argv, options_first)
+    except grammar.UsageError as error:
+        return "error", str(error)
+    except grammar.HelpRequested as text:
+        return "help", f"{text}\n"
+    return "arguments", repr(list(arguments.items()))
+
+
+def compare(usage: str, lists: list[list[str]], options_first: bool) -> Counter[str]:
+    outcomes: Counter[str] = Counter()
+    for argv in lists:
+        given = list(argv)
+        outcome = by_grammar(usage, argv, options_first)
+        assert argv == given
+        assert outcome == by_docopt(usage, argv, options_first), argv
+        outcomes[outcome[0]] += 1
+    return outcomes
+
+
+@pytest.fixture
+def patterns_fixed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let docopt fix each pattern once and take a fresh copy of the result from then on."""
+    fix: Callable[[Any], Any] = docopt.Pattern.fix
+    fixed: dict[str, bytes] = {}
+
+    def fix_once(pattern: Any) -> Any:
+        key = repr(pattern)
+        if key not in fixed:
+            fixed[key] = pickle.dumps(fix(pattern))
+        pattern.children = pickle.loads(fixed[key]).children
+        return pattern
+
+    monkeypatch.setattr(docopt.Pattern, "fix", fix_once)
+
+
+def structure(pattern: Any) -> list[Any]:
+    """The tree with, for each leaf, its text and which leaves are one object."""
+    numbers: dict[int, int] = {}
+
+    def walk(part: Any) -> Any:
+        if hasattr(part, "children"):
+            return [type(part).__name__, *map(walk, part.children)]
+        return repr(part), numbers.setdefault(id(part), len(numbers))
+
+    return [walk(pattern), len(numbers)]
+
+
+def assert_fixed_alike(usage: str) -> None:
+    ours, plain = pattern_of(usage), pattern_of(usage)
+    grammar._fix(ours)
+    assert structure(ours) == structure(plain.fix()), usage
+
+
+@each_grammar
+def test_fixed_pattern(name: str) -> None:
+    assert_fixed_alike(GRAMMARS[name].usage)
+
+
+def test_fixing_changes_the_pattern_of_profile() -> None:
+    # Otherwise the test above could not fail.
+    pattern = pattern_of(profile.USAGE)
+    before = structure(pattern)
+    grammar._fix(pattern)
+    after = structure(pattern)
+    leaves = pattern.flat()
+    assert before[1] == len(leaves)
+    assert after[1] == len({leaf.name for leaf in leaves}) < before[1]
+    assert after[0] != before[0]
+
+
+def random_expression(random: Random, depth: int) -> str:
+    atoms = ["a", "b", "<X>", "<Y>", "-f", "--long", "--value=<V>", "--default=<D>", "-n"]
+    kind = random.randrange(6) if depth else 0
+    if kind < 2:
+        atom = random.choice(atoms)
+    elif kind == 2:
+        atom = " ".join(random_expression(random, depth - 1) for _ in range(random.randint(1, 3)))
+    elif kind == 3:
+        atom = "[" + random_expression(random, depth - 1) + "]"
+    else:
+        alternatives = "|".join(random_expression(random, depth - 1) for _ in range(random.randint(2, 3)))
+        atom = f"({alternatives})"
+    if " " not in atom and random.random() < 0.15:
+        return f"{atom}..."
+    return atom
+
+
+def test_fixed_patterns_of_random_grammars() -> None:
+    random = Random(20)
+    different = 0
+    for _ in range(1500):
+        usage = f"Usage: tool {random_expression(random, 3)}\n\nOptions: -f\n  --default=<D>  Has one [default: x y]\n"
+        try:
+            before = structure(pattern_of(usage))
+        except docopt.DocoptLanguageError:
+            continue
+        assert_fixed_alike(usage)
+        fixed = pattern_of(usage)
+        grammar._fix(fixed)
+        different += structure(fixed) != before
+    assert different > 400
+
+
+@each_grammar
+def test_plain_docopt(name: str) -> None:
+    usage, _, count, options_first = GRAMMARS[name]
+    outcomes = compare(usage, argument_lists(usage, count, Random(f"plain {name}")), options_first)
+    assert outcomes["arguments"] >= 0.4 * count
+    assert outcomes["error"] + outcomes["help"] >= 0.1 * count
+
+
+@pytest.mark.usefixtures("patterns_fixed_once")
+def test_thousands_of_argument_lists() -> None:
+    outcomes: Counter[str] = Counter()
+    for name, (usage, count, _, options_first) in GRAMMARS.items():
+        of_this = compare(usage, argument_lists(usage, count, Random(name)), options_first)
+        assert of_this["arguments"] >= 0.4 * count, name
+        outcomes += of_this
+    assert outcomes.total() >= 4000
+    assert outcomes["arguments"] >= 2000
+    assert outcomes["error"] >= 800
+    assert outcomes["help"] >= 100
+
+
+@pytest.mark.usefixtures("patterns_fixed_once")
+def test_help_anywhere() -> None:
+    random = Random(7)
+    lists = []
+    for argv in argument_lists(profile.USAGE, 60, random):
+        place = random.randint(0, len(argv))
+        lists.append([*argv[:place], random.choice(["-h", "--help", "-xh"]), *argv[place:]])
+    assert compare(profile.USAGE, lists, False)["help"] >= 30
+
+
+# What it comes to, in examples
+
+
+def parsed(*argv: str) -> dict[str, Any]:
+    """The arguments that are neither absent nor zero."""
+    return {name: value for name, value in grammar.parse(profile.USAGE, ["profile", *argv]).items() if value}
+
+
+def refused(*argv: str) -> str:
+    with pytest.raises(grammar.UsageError) as caught:
+        grammar.parse(profile.USAGE, ["profile", *argv])
+    return str(caught.value)
+
+
+USAGE_OF_PROFILE = profile.USAGE.split("\n\n")[0].strip()
+
+
+def test_every_element_has_a_value() -> None:
+    arguments = grammar.parse(version.USAGE, ["version"])
+    assert arguments == {"version": True}
+    absent = {name: value for name, value in grammar.parse(profile.USAGE, ["profile", "show"]).items() if not value}
+    assert absent == {
+        **dict.fromkeys(["--at", "<DSTCIDR>", "<DSTPORTS>", "<DSTTAG>", "<ICMPCODE>", "<ICMPTYPE>", "<PROFILE>"]),
+        **dict.fromkeys(["<SRCCIDR>", "<SRCPORTS>", "<SRCTAG>", "<TAG>"]),
+        **dict.fromkeys(["--detailed", "--no-check", "add", "allow", "code", "deny", "from", "icmp", "icmpv6"], False),
+        **dict.fromkeys(["inbound", "json", "outbound", "remove", "rule", "tcp", "to", "type", "udp", "update"], False),
+        **dict.fromkeys(["cidr", "ports", "tag"], 0),
+    }
+
+
+def test_keyword_shaped_names() -> None:
+    assert parsed("show", "tag", "show") == {"profile": True, "<PROFILE>": "show", "tag": 1, "show": True}
+    assert parsed("add", "rule", "json") == {"profile": True, "<PROFILE>": "add", "rule": True, "json": True}
+    words = {"profile": True, "<PROFILE>": "rule", "rule": True, "add": True, "inbound": True, "allow": True}
+    assert parsed(*"rule rule add inbound allow from tag to to tag from".split()) == {
+        **words, "from": True, "to": True, "tag": 2, "<SRCTAG>": "to", "<DSTTAG>": "from"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("at", [["--at=2"], ["--at", "2"], ["--a=2"], ["--a", "2"]], ids=" ".join)
+def test_options_stand_anywhere(at: list[str]) -> None:
+    words = "WEB rule add inbound deny".split()
+    expected = parsed(*words, "--at=2")
+    assert expected["--at"] == "2"
+    for place in range(len(words) + 1):
+        assert parsed(*words[:place], *at, *words[place:]) == expected
+
+
+def test_option_values() -> None:
+    assert parsed(*"WEB rule add inbound allow --at -1".split())["--at"] == "-1"
+    assert parsed(*"WEB rule add inbound allow --at --detailed".split())["--at"] == "--detailed"
+    assert grammar.parse(profile.USAGE, "profile WEB rule add inbound allow --at=".split())["--at"] == ""
+    assert parsed("show", "--det") == {"profile": True, "show": True, "--detailed": True}
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        ("", ""),
+        ("frob", ""),
+        ("show WEB", ""),
+        ("add -1", ""),
+        ("add -- WEB", ""),
+        ("WEB rule add inbound --at=0 allow from 192.168.0.0/16", ""),
+        ("WEB rule remove inbound --at=1 allow", ""),
+        ("WEB rule add inbound allow --at=1 --at=2", ""),
+        ("WEB rule add inbound allow --at", "--at requires argument\n"),
+        ("show --detailed=1", "--detailed must not have an argument\n"),
+        ("show --=1", "-- is not a unique prefix: --detailed, --no-check, --at?\n"),
+    ],
+)
+def test_usage_errors(argv: str, reason: str) -> None:
+    assert refused(*argv.split()) == reason + USAGE_OF_PROFILE
+
+
+@pytest.mark.parametrize("argv", ["--help", "-h", "profile show -h", "frob --help", "profile show --unknown -h"])
+def test_help(argv: str) -> None:
+    with pytest.raises(grammar.HelpRequested) as caught:
+        grammar.parse(profile.USAGE, argv.split())
+    assert str(caught.value) == profile.USAGE.strip("\n")
+
+
+def test_two_dashes_do_not_make_a_name_of_an_option() -> None:
+    assert refused("add", "--", "-h") == USAGE_OF_PROFILE
+
+
+def import_of(module: str, cache: Path) -> str:
+    """What the import of a module writes to standard error where nothing was compiled before."""
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-X", f"pycache_prefix={cache}", "-c", f"import {module}"],
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    return done.stderr
+
+
+def test_the_import_of_docopt_warns_of_nothing(tmp_path: Path) -> None:
+    assert "docopt.py" in import_of("docopt", tmp_path / "plain")  # or there would be nothing to guard against
+    assert import_of("calicoctl.grammar", tmp_path / "guarded") == ""
