@@ -210,7 +210,7 @@ def _handles_of(workload: Workload, host: str, environment: Environment) -> list
 def _namespace_if_any(workload: Workload) -> Namespace | None:
     """Open the container's namespace unless it has ended or cannot be worked on."""
     try:
-        return workload.namespace()
+        return workload.namespace(even_paused=True)
     except CommandError:
         return None
 

@@ -60,9 +60,7 @@ def ip_remove(name: str, ip: str, interface: str, environment: Environment) -> i
 class _Container:
     """A container that is on the network: its endpoint, its interface and the handle of its addresses."""
 
-    def __init__(
-        self, workload: Workload, host: str, interface: str, unknown: str, environment: Environment
-    ) -> None:
+    def __init__(self, workload: Workload, host: str, interface: str, unknown: str, environment: Environment) -> None:
         """Find the container's endpoint and interface; ``unknown`` is the message where it has none."""
         self._name = workload.name
         self._unknown = unknown

@@ -189,9 +189,7 @@ def _release_blocks(pool: Network, client: Client) -> None:
 def _show(versions: Sequence[int], environment: Environment) -> int:
     found, complaints = Pools(environment.client()).read()
     for version in versions:
-        rows = sorted(
-            (str(node.pool), _options(node.pool)) for node in found if node.pool.network.version == version
-        )
+        rows = sorted((str(node.pool), _options(node.pool)) for node in found if node.pool.network.version == version)
         environment.say(table([f"IPv{version} CIDR", "Options"], rows))
     for line in complaints:
         environment.complain(line)

@@ -36,20 +36,18 @@ class Container:
         self._state: Mapping[str, Any] = description.get("State") or {}
         self._host_config: Mapping[str, Any] = description.get("HostConfig") or {}
 
-    def namespace_path(self) -> str:
+    def namespace_path(self, even_paused: bool = False) -> str:
         """Return the path of the container's network namespace.
 
-        Raises CommandError for a container that has none to work on: stopped, paused, on the host's network, or
-        not of this machine.
+        Raises CommandError for a container that has none to work on: stopped, paused (unless ``even_paused``), on the
+        host's network, or not of this machine.
         """
         if not self._state.get("Running") or not self._state.get("Pid"):
             raise CommandError(complaint(f"{self.name} is not currently running."))
-        if self._state.get("Paused"):
+        if self._state.get("Paused") and not even_paused:
             raise CommandError(complaint(f"{self.name} is currently paused."))
         if self._host_config.get("NetworkMode") == "host":
-            raise CommandError(
-                complaint(f"Can't add {self.name} to Calico because it is running NetworkMode = host.")
-            )
+            raise CommandError(complaint(f"Can't add {self.name} to Calico because it is running NetworkMode = host."))
         self._check_process(self._state["Pid"])
         return f"/proc/{self._state['Pid']}/ns/net"
 

@@ -26,7 +26,9 @@ class NamespaceNotFound(CommandError):
 
 
 class Namespace:
-    """A network namespace, held open so that it stays the same one whatever becomes of its path."""
+    """A network namespace, held open by this object so that it stays the same one whatever becomes of its path."""
+
+    file = -1
 
     def __init__(self, path: str) -> None:
         """Open the namespace at a path, ``/var/run/netns/x`` or ``/proc/<pid>/ns/net``.
@@ -42,6 +44,10 @@ class Namespace:
         here, there = os.stat("/proc/self/ns/net"), os.fstat(self.file)
         if (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino):
             raise NetworkError(f"{path} is the network namespace of this host, not of a container.")
+
+    def __del__(self) -> None:
+        if self.file >= 0:
+            os.close(self.file)
 
     def _is_network_namespace(self) -> bool:
         import fcntl

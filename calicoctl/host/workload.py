@@ -33,6 +33,8 @@ class Workload:
     @classmethod
     def named(cls, name: str, variables: Mapping[str, str]) -> Workload:
         """Return the workload that the operator means. Raises ContainerNotFound, DockerUnavailable."""
+        if not name:
+            raise ContainerNotFound(name)
         if is_path(name):
             return cls(name, NAMESPACE, name.replace("/", "-"))
         container = Docker(variables).container(name)
@@ -47,6 +49,8 @@ class Workload:
         try:
             return cls.named(name, variables), None
         except (ContainerNotFound, DockerUnavailable) as error:
+            if not name:  # a filter without a workload would mean all of them
+                raise
             return cls(name, DOCKER, name), error
 
     @property
@@ -54,7 +58,7 @@ class Workload:
         """Where to look for endpoints: legacy calicoctl stored those of namespaces among Docker's."""
         return (self.orchestrator, DOCKER) if self.orchestrator == NAMESPACE else (DOCKER,)
 
-    def namespace(self) -> Namespace:
+    def namespace(self, even_paused: bool = False) -> Namespace:
         """Open the container's network namespace. Raises CommandError for one that cannot be worked on."""
         if self.orchestrator == NAMESPACE:
             try:
@@ -63,7 +67,7 @@ class Workload:
                 raise CommandError(f"Container {self.name} was not found.\n{error.message}") from None
         if self._container is None:
             raise ContainerNotFound(self.name)
-        return Namespace(self._container.namespace_path())
+        return Namespace(self._container.namespace_path(even_paused))
 
     def new_endpoint(self, host: str) -> EndpointName:
         """Name the endpoint that the workload gets on a host.

@@ -233,9 +233,7 @@ def test_a_failed_removal_does_not_leave_the_pool_disabled(
     assert values(in_use) == before
 
 
-def test_a_conflict_is_retried(
-    calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_conflict_is_retried(calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> None:
     release = pool_command._release_blocks
     changes: list[int] = []
 

@@ -46,9 +46,7 @@ def allocated(etcd: EtcdServer) -> dict[str, str | None]:
 def endpoints(etcd: EtcdServer) -> dict[str, Any]:
     """Every workload endpoint by its key below the hosts."""
     prefix = "/calico/v1/host/"
-    return {
-        key.removeprefix(prefix): json.loads(text) for key, text in etcd.keys(prefix).items() if text is not None
-    }
+    return {key.removeprefix(prefix): json.loads(text) for key, text in etcd.keys(prefix).items() if text is not None}
 
 
 def handles(etcd: EtcdServer) -> dict[str, Any]:

@@ -106,7 +106,12 @@ def test_a_container_that_is_paused(docker_host: Calicoctl, docker_daemon: Docke
     container.pause()
     assert docker_host("container", "add", "resting", "ipv4") == refused("resting is currently paused.\n\n")
     container.unpause()
+    before = inside(container, "link")
     assert docker_host("container", "add", "resting", "ipv4").status == 0
+    container.pause()
+    assert docker_host("container", "remove", "resting") == said(f"Removed Calico from {container.id}\n")
+    container.unpause()
+    assert inside(container, "link") == before
 
 
 def test_a_container_on_the_network_of_the_host(docker_host: Calicoctl, docker_daemon: DockerDaemon) -> None:

@@ -189,9 +189,7 @@ def test_refusals_leave_everything_alone(
     assert (etcd.index(), netns.state()) == (index, state)
 
 
-def test_refusals_of_a_container_on_the_network(
-    host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace
-) -> None:
+def test_refusals_of_a_container_on_the_network(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     before, state = stored.state(etcd), added.state()
     for arguments, message in (
         (["ip", "add", "10.65.0.192"], "IP address is already assigned in pool 10.65.0.0/24.\n\n"),
@@ -216,6 +214,14 @@ def test_profiles_of_an_unknown_container(host: Calicoctl, netns: NetworkNamespa
 def test_endpoint_show_of_an_unknown_container_is_empty(host: Calicoctl, netns: NetworkNamespace) -> None:
     answer = host("container", netns.path, "endpoint", "show")
     assert (answer.status, len(answer.stdout.splitlines()), answer.stderr) == (0, 5, "")
+
+
+def test_no_name_does_not_mean_every_container(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
+    etcd.put("/calico/v1/host/h1/workload/docker/w/endpoint/e", "{}")
+    index = etcd.index()
+    for arguments in (["remove", ""], ["add", "", "ipv4"], ["", "endpoint", "show"], ["", "profile", "set"]):
+        assert host("container", *arguments) == refused("Container  was not found.\n")
+    assert etcd.index() == index
 
 
 def test_an_impossible_host_name(host: Calicoctl, netns: NetworkNamespace) -> None:

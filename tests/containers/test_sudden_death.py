@@ -53,9 +53,7 @@ def test_killed_while_adding_and_removed(
     assert number > 20
 
 
-def test_killed_while_adding_and_another_address_asked_for(
-    container: str, host: Calicoctl, etcd: EtcdServer
-) -> None:
+def test_killed_while_adding_and_another_address_asked_for(container: str, host: Calicoctl, etcd: EtcdServer) -> None:
     for number in (12, 18, 24):
         assert killed_before(number, host, "container", "add", container, "10.65.0.9")
         assert host("container", "add", container, "fd80:65::9").status == 0
