@@ -60,6 +60,19 @@ class Bench:
         print(table("naive", figures, {} if bound is None else {"calicoctl": bound}), flush=True)
 
 
+def no_datastore(bench: Bench) -> None:
+    """Commands that need no etcd, beside a Python that does nothing."""
+    contestants = [
+        Contestant("python -c pass", [sys.executable, "-c", "pass"]),
+        bench.ours("--help")._replace(name="calicoctl --help"),
+        bench.ours("version")._replace(name="calicoctl version"),
+        bench.ours("profile", "--help")._replace(name="calicoctl profile --help"),
+    ]
+    figures = measure(contestants, bench.runs, bench.environ)
+    print("\n## Without etcd\n")
+    print(table("python -c pass", figures, {"calicoctl --help": 2.5, "calicoctl version": 2.5}), flush=True)
+
+
 def start_up(bench: Bench) -> None:
     """Small commands: what is measured is mostly the start of the process."""
     print("\n## Small commands\n")
@@ -108,6 +121,7 @@ def profiles_of_endpoints(bench: Bench) -> None:
 
 
 SECTIONS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {
+    "help": lambda bench, options: no_datastore(bench),
     "small": lambda bench, options: start_up(bench),
     "profiles": lambda bench, options: profiles_of_endpoints(bench),
     "endpoints": lambda bench, options: endpoints(bench, options.endpoints),

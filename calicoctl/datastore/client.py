@@ -15,7 +15,7 @@ import time
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from urllib.parse import urlencode
 
-from calicoctl.errors import CommandError
+from calicoctl.datastore.errors import Conflict, DatastoreError
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -36,14 +36,6 @@ _KEY_NOT_FOUND, _COMPARE_FAILED, _NOT_A_DIRECTORY, _ALREADY_EXISTS, _NOT_EMPTY, 
 _WHERE_IN_OPENSSL = re.compile(r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$")
 _TRIES_OF_A_WRITE = 5
 _SECONDS_FOR_HISTORY = 2.0
-
-
-class DatastoreError(CommandError):
-    """etcd cannot be used, or refused what it was asked; the message names the endpoint and the cause."""
-
-
-class Conflict(Exception):
-    """Somebody else changed the key since it was read: read it again and decide anew."""
 
 
 class _Refused(Exception):

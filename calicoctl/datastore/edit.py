@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from calicoctl.datastore.client import Conflict, DatastoreError
+from calicoctl.datastore.errors import Conflict, DatastoreError
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.client import Conflict
+from calicoctl.datastore.errors import Conflict
 from calicoctl.datastore.edit import edit
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.model.rules import MalformedRules, Rules

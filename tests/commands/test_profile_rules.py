@@ -1,0 +1,586 @@
+"""`calicoctl profile PROF rule add|remove|show|json`, against a real etcd."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import Calicoctl, Result
+from tests.etcd_server import EtcdServer
+from tests.proxy import Proxy
+
+RULES = "/calico/v1/policy/profile/P/rules"
+NOT_FOUND = Result(1, "", "Profile P not found.\n")
+DONE = Result(0, "", "")
+THREE = (
+    '{"inbound_rules": [{"action": "allow", "src_tag": "P"}, {"action": "deny", "protocol": "udp"}, '
+    '{"action": "deny"}], "outbound_rules": [{"action": "allow"}]}'
+)
+
+
+@pytest.fixture
+def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
+    """A proxy that `calicoctl` goes through."""
+    with Proxy(etcd) as proxy:
+        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
+        yield proxy
+
+
+def rule(calicoctl: Calicoctl, words: str) -> Result:
+    """Run `calicoctl profile P rule` with the words of a text."""
+    return calicoctl("profile", "P", "rule", *words.split())
+
+
+def stored(inbound: str, outbound: str = '{"action": "allow"}') -> str:
+    return f'{{"inbound_rules": [{inbound}], "outbound_rules": [{outbound}]}}'
+
+
+# Adding
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("deny", '{"action": "deny"}'),
+        ("allow tcp", '{"action": "allow", "protocol": "tcp"}'),
+        ("allow tcp to ports 80,443", '{"action": "allow", "protocol": "tcp", "dst_ports": [80, 443]}'),
+        (
+            "allow tcp to ports 80:90,90-95,7:7",
+            '{"action": "allow", "protocol": "tcp", "dst_ports": ["80:90", "90:95", 7]}',
+        ),
+        ("deny udp from ports 0,65535", '{"action": "deny", "protocol": "udp", "src_ports": [0, 65535]}'),
+        (
+            "allow tcp from ports 007 to ports 0:65535",
+            '{"action": "allow", "protocol": "tcp", "dst_ports": ["0:65535"], "src_ports": [7]}',
+        ),
+        ("allow icmp", '{"action": "allow", "protocol": "icmp"}'),
+        ("allow icmp type 8", '{"action": "allow", "icmp_type": 8, "protocol": "icmp"}'),
+        ("allow icmp type 3 code 255", '{"action": "allow", "icmp_type": 3, "protocol": "icmp", "icmp_code": 255}'),
+        ("allow icmpv6 type 254 code 0", '{"action": "allow", "icmp_type": 254, "protocol": "icmpv6", "icmp_code": 0}'),
+        ("allow icmp type +08", '{"action": "allow", "icmp_type": 8, "protocol": "icmp"}'),
+        ("allow from tag WEB", '{"action": "allow", "src_tag": "WEB"}'),
+        ("allow to tag WEB", '{"action": "allow", "dst_tag": "WEB"}'),
+        ("allow from tag to to tag from", '{"action": "allow", "dst_tag": "from", "src_tag": "to"}'),
+        ("allow from cidr 10.1.2.3/8", '{"action": "allow", "src_net": "10.1.2.3/8"}'),
+        ("allow from cidr 10.0.0.1", '{"action": "allow", "src_net": "10.0.0.1/32"}'),
+        ("allow from cidr 10", '{"action": "allow", "src_net": "10.0.0.0/32"}'),
+        ("allow from cidr 192.168/16", '{"action": "allow", "src_net": "192.168.0.0/16"}'),
+        ("allow from cidr 10.0.0.0/255.0.0.0", '{"action": "allow", "src_net": "10.0.0.0/8"}'),
+        ("allow from cidr 010.0.0.8", '{"action": "allow", "src_net": "10.0.0.8/32"}'),
+        ("allow to cidr FE80::0:1/64", '{"action": "allow", "dst_net": "fe80::1/64"}'),
+        ("allow icmpv6 to cidr ::", '{"action": "allow", "dst_net": "::/128", "protocol": "icmpv6"}'),
+        ("deny from", '{"action": "deny"}'),
+        ("deny tcp from to", '{"action": "deny", "protocol": "tcp"}'),
+        (
+            "deny udp from ports 1,2 tag A cidr 10.0.0.0/8 to ports 3:4 tag B cidr 11.0.0.0/8",
+            '{"action": "deny", "dst_net": "11.0.0.0/8", "dst_tag": "B", "protocol": "udp", "src_tag": "A", '
+            '"dst_ports": ["3:4"], "src_net": "10.0.0.0/8", "src_ports": [1, 2]}',
+        ),
+        (
+            "allow icmp type 8 code 0 from tag A cidr 10.0.0.0/8 to tag B cidr 10.0.0.0/8",
+            '{"action": "allow", "dst_net": "10.0.0.0/8", "icmp_type": 8, "dst_tag": "B", "protocol": "icmp", '
+            '"src_tag": "A", "src_net": "10.0.0.0/8", "icmp_code": 0}',
+        ),
+    ],
+)
+def test_add_stores_what_legacy_stores(calicoctl: Calicoctl, etcd: EtcdServer, words: str, text: str) -> None:
+    etcd.put(RULES, '{"inbound_rules": [], "outbound_rules": []}')
+    assert rule(calicoctl, f"add inbound {words}") == DONE
+    assert etcd.get(RULES) == f'{{"inbound_rules": [{text}], "outbound_rules": []}}'
+    assert rule(calicoctl, f"add outbound {words}") == DONE
+    assert etcd.get(RULES) == f'{{"inbound_rules": [{text}], "outbound_rules": [{text}]}}'
+    assert rule(calicoctl, f"remove inbound {words}") == DONE
+    assert etcd.get(RULES) == f'{{"inbound_rules": [], "outbound_rules": [{text}]}}'
+
+
+def test_add_appends_after_the_rules_of_a_new_profile(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    calicoctl("profile", "add", "P")
+    assert rule(calicoctl, "add inbound deny tcp") == DONE
+    assert rule(calicoctl, "add outbound deny") == DONE
+    assert etcd.keys() == {
+        "/calico/v1/policy/profile/P/labels": "{}",
+        RULES: (
+            '{"inbound_rules": [{"action": "allow", "src_tag": "P"}, {"action": "deny", "protocol": "tcp"}], '
+            '"outbound_rules": [{"action": "allow"}, {"action": "deny"}]}'
+        ),
+        "/calico/v1/policy/profile/P/tags": '["P"]',
+    }
+
+
+@pytest.mark.parametrize(
+    ("position", "order"),
+    [
+        ("--at=0", "NAbc"),
+        ("--at=1", "NAbc"),
+        ("--at=2", "ANbc"),
+        ("--at=3", "AbNc"),
+        ("--at=4", "AbcN"),
+        ("--at 2", "ANbc"),
+        ("--at=+2", "ANbc"),
+        ("--at=002", "ANbc"),
+        ("--at=-0", "NAbc"),
+        ("--a=2", "ANbc"),
+    ],
+)
+def test_add_at_a_position(calicoctl: Calicoctl, etcd: EtcdServer, position: str, order: str) -> None:
+    etcd.put(RULES, THREE)
+    assert rule(calicoctl, f"add inbound {position} allow tcp") == DONE
+    rules = json.loads(THREE)["inbound_rules"]
+    letters = {"A": rules[0], "b": rules[1], "c": rules[2], "N": {"action": "allow", "protocol": "tcp"}}
+    assert etcd.get(RULES) == stored(", ".join(json.dumps(letters[letter]) for letter in order))
+
+
+def test_the_position_may_stand_anywhere(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, stored(""))
+    assert calicoctl("profile", "--at=1", "P", "rule", "add", "inbound", "deny") == DONE
+    assert rule(calicoctl, "add inbound allow tcp to ports 80 --at 1") == DONE
+    assert etcd.get(RULES) == stored('{"action": "allow", "protocol": "tcp", "dst_ports": [80]}, {"action": "deny"}')
+
+
+@pytest.mark.parametrize(
+    ("position", "shown"), [("5", "5"), ("-1", "-1"), ("9" * 40, "9" * 40), ("-99", "-99"), ("+5", "5")]
+)
+def test_add_out_of_range_writes_nothing(calicoctl: Calicoctl, etcd: EtcdServer, position: str, shown: str) -> None:
+    etcd.put(RULES, THREE)
+    index = etcd.index()
+    complaint = f"Position {shown} is out-of-range.\nThe profile has 3 inbound rules: positions 1 to 4 are possible.\n"
+    assert rule(calicoctl, f"add inbound --at={position} allow tcp") == Result(1, "", complaint)
+    # Also where the rule is there already.
+    assert rule(calicoctl, f"add inbound --at={position} deny") == Result(1, "", complaint)
+    assert etcd.index() == index
+
+
+@pytest.mark.parametrize("position", ["", "x", "1.5", "1e2", "0x2", "1 2", "--", "9" * 1001, "²"])
+@pytest.mark.parametrize("command", ["add", "remove"])
+def test_a_position_that_is_no_integer(calicoctl: Calicoctl, proxy: Proxy, command: str, position: str) -> None:
+    words = ["deny"] if command == "add" else []
+    complaint = f"Invalid position specified.\nValue provided is '{position}'; a position is a whole number\n"
+    result = calicoctl("profile", "P", "rule", command, "inbound", f"--at={position}", *words)
+    assert result == Result(1, "", complaint)
+    assert proxy.requests == []
+
+
+@pytest.mark.parametrize(
+    ("present", "words"),
+    [
+        ('{"action": "allow", "protocol": "tcp", "dst_ports": [80, 443]}', "allow tcp to ports 443,80"),
+        ('{"action": "allow", "protocol": "tcp", "dst_ports": ["80", 443, 80]}', "allow tcp to ports 443,80"),
+        ('{"action": "allow", "protocol": "tcp", "dst_ports": [80]}', "allow tcp to ports 80:80"),
+        ('{"action": "allow", "protocol": "tcp", "dst_ports": ["80:90"]}', "allow tcp to ports 80-90"),
+        ('{"src_net": "10.1.2.3/8"}', "allow from cidr 10.9.9.9/8"),
+        ('{"src_nets": ["10.1.2.3/8"]}', "allow from cidr 10.0.0.0/8"),
+        ('{"action": "deny", "dst_net": "FE80:0::/64", "src_tag": null}', "deny to cidr fe80::1/64"),
+    ],
+)
+def test_add_of_a_rule_that_is_there_in_another_spelling(
+    calicoctl: Calicoctl, etcd: EtcdServer, present: str, words: str
+) -> None:
+    etcd.put(RULES, stored(present, ""))
+    index = etcd.index()
+    assert rule(calicoctl, f"add inbound {words}") == Result(0, "Rule already present, skipping.\n", "")
+    assert etcd.index() == index
+    assert rule(calicoctl, f"remove inbound {words}") == DONE
+    assert etcd.get(RULES) == stored("", "")
+
+
+def test_add_of_a_rule_that_is_there(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, THREE)
+    index = etcd.index()
+    present = Result(0, "Rule already present, skipping.\n", "")
+    assert rule(calicoctl, "add inbound deny") == present
+    assert rule(calicoctl, "add inbound --at=1 deny") == present
+    assert etcd.index() == index
+    assert rule(calicoctl, "add outbound deny") == DONE  # the other direction is another list
+
+
+def test_add_warns_of_a_stored_rule_that_would_be_refused(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, stored('{"src_net": "10.1.1.1/8", "src_nets": ["10.0.0.0/8"]}'))
+    index = etcd.index()
+    warning = (
+        "Warning: the rule is stored in a form that would be refused as new: src_nets: stands beside src_net; "
+        "give one of them.\n"
+    )
+    result = rule(calicoctl, "add inbound allow from cidr 10.0.0.0/8")
+    assert result == Result(0, "Rule already present, skipping.\n", warning)
+    assert etcd.index() == index
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        '{"action": "deny", "ip_version": 4}',
+        '{"action": "deny", "src_selector": ""}',
+        '{"action": "deny", "!protocol": "tcp"}',
+        '{"action": "deny", "future": 1}',
+        '{"action": "allow"}',
+        '{"action": "deny", "src_net": "0.0.0.0/0"}',
+    ],
+)
+def test_rules_that_are_not_equal(calicoctl: Calicoctl, etcd: EtcdServer, present: str) -> None:
+    etcd.put(RULES, stored(present))
+    assert rule(calicoctl, "remove inbound deny") == Result(1, "", "Rule not found.\n")
+    assert rule(calicoctl, "add inbound deny") == DONE
+    assert etcd.get(RULES) == stored(f'{present}, {{"action": "deny"}}')
+
+
+# Removing
+
+
+@pytest.mark.parametrize(
+    ("position", "left"), [("1", [1, 2]), ("2", [0, 2]), ("3", [0, 1]), ("+3", [0, 1]), (" 2", [0, 2])]
+)
+def test_remove_at_a_position(calicoctl: Calicoctl, etcd: EtcdServer, position: str, left: list[int]) -> None:
+    etcd.put(RULES, THREE)
+    assert calicoctl("profile", "P", "rule", "remove", "inbound", f"--at={position}") == DONE
+    rules = json.loads(THREE)["inbound_rules"]
+    assert etcd.get(RULES) == stored(", ".join(json.dumps(rules[place]) for place in left))
+
+
+@pytest.mark.parametrize("position", ["0", "4", "-1", "9" * 40])
+def test_remove_out_of_range_writes_nothing(calicoctl: Calicoctl, etcd: EtcdServer, position: str) -> None:
+    etcd.put(RULES, THREE)
+    index = etcd.index()
+    complaint = f"Rule position out-of-range.\nThe profile has 3 inbound rules; the position given is {position}.\n"
+    assert rule(calicoctl, f"remove inbound --at={position}") == Result(1, "", complaint)
+    assert etcd.index() == index
+
+
+def test_remove_of_the_last_rule_leaves_an_empty_list(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, THREE)
+    assert rule(calicoctl, "remove outbound --at=1") == DONE
+    assert json.loads(etcd.get(RULES) or "")["outbound_rules"] == []
+    complaint = "Rule position out-of-range.\nThe profile has 0 outbound rules; the position given is 1.\n"
+    assert rule(calicoctl, "remove outbound --at=1") == Result(1, "", complaint)
+
+
+def test_remove_takes_the_first_equal_rule(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(
+        RULES, stored('{"src_net": "10.0.0.0/8"}, {"action": "deny"}, {"action": "allow", "src_net": "10.1.1.1/8"}')
+    )
+    assert rule(calicoctl, "remove inbound allow from cidr 10.0.0.0/8") == DONE
+    assert etcd.get(RULES) == stored('{"action": "deny"}, {"action": "allow", "src_net": "10.1.1.1/8"}')
+
+
+def test_remove_of_a_rule_that_is_not_there(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, THREE)
+    index = etcd.index()
+    assert rule(calicoctl, "remove outbound deny") == Result(1, "", "Rule not found.\n")
+    assert rule(calicoctl, "remove inbound allow icmp type 8") == Result(1, "", "Rule not found.\n")
+    assert etcd.index() == index
+
+
+def test_remove_takes_a_rule_or_a_position(calicoctl: Calicoctl, proxy: Proxy) -> None:
+    result = rule(calicoctl, "remove inbound --at=1 deny")
+    assert (result.status, result.stdout) == (1, "")
+    assert result.stderr.startswith("Usage:\n  calicoctl profile show [--detailed]\n")
+    assert proxy.requests == []
+
+
+# What is not understood is kept
+
+STRANGE = (
+    '{"action": "next-tier", "src_selector": "a == \\"b\\"", "future": {"b": 1, "a": [null]}, "!src_net": "10.0.0.0/8"}'
+)
+
+
+def test_edits_keep_unknown_fields_and_members(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, f'{{"extra": {{"z": 1, "a": 2}}, "outbound_rules": [{STRANGE}], "id": "P", "inbound_rules": []}}')
+    calicoctl("profile", "P", "tag", "add", "T")
+    assert rule(calicoctl, "add inbound deny") == DONE
+    kept = f'"outbound_rules": [{STRANGE}], "extra": {{"z": 1, "a": 2}}, "id": "P"}}'
+    assert etcd.get(RULES) == f'{{"inbound_rules": [{{"action": "deny"}}], {kept}'
+    assert rule(calicoctl, "remove inbound --at=1") == DONE
+    assert etcd.get(RULES) == f'{{"inbound_rules": [], {kept}'
+    assert etcd.get("/calico/v1/policy/profile/P/tags") == '["T"]'
+
+
+def test_a_tag_edit_leaves_the_rules_alone(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, "{not even JSON")
+    etcd.put("/calico/v1/policy/profile/P/further", "x")
+    assert calicoctl("profile", "P", "tag", "add", "T") == Result(0, "Tag T added to profile P\n", "")
+    assert etcd.keys() == {
+        RULES: "{not even JSON",
+        "/calico/v1/policy/profile/P/further": "x",
+        "/calico/v1/policy/profile/P/tags": '["T"]',
+    }
+
+
+@pytest.mark.parametrize("value", ["{}", '{"inbound_rules": []}', '{"outbound_rules": []}'])
+def test_a_missing_list_counts_as_empty(calicoctl: Calicoctl, etcd: EtcdServer, value: str) -> None:
+    etcd.put(RULES, value)
+    assert rule(calicoctl, "show") == Result(0, "Inbound rules:\nOutbound rules:\n", "")
+    assert rule(calicoctl, "add outbound deny") == DONE
+    assert etcd.get(RULES) == '{"inbound_rules": [], "outbound_rules": [{"action": "deny"}]}'
+
+
+def test_a_missing_key_counts_as_no_rules(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put("/calico/v1/policy/profile/P/tags", "[]")
+    assert rule(calicoctl, "show") == Result(0, "Inbound rules:\nOutbound rules:\n", "")
+    assert rule(calicoctl, "json") == Result(0, '{\n  "inbound_rules": [],\n  "outbound_rules": []\n}\n', "")
+    assert rule(calicoctl, "add inbound deny") == DONE
+    assert etcd.get(RULES) == '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
+
+
+# Showing
+
+
+def test_show(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, THREE)
+    text = """\
+Inbound rules:
+   1 allow from tag P
+   2 deny udp
+   3 deny
+Outbound rules:
+   1 allow
+"""
+    assert rule(calicoctl, "show") == Result(0, text, "")
+
+
+def test_show_of_more_than_999_rules(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(
+        RULES, stored(", ".join(f'{{"action": "allow", "src_tag": "t{number}"}}' for number in range(1, 1001)), "")
+    )
+    lines = rule(calicoctl, "show").stdout.splitlines()
+    assert lines[0] == "Inbound rules:"
+    assert lines[9:11] == ["   9 allow from tag t9", "  10 allow from tag t10"]
+    assert lines[999:] == [" 999 allow from tag t999", " 1000 allow from tag t1000", "Outbound rules:"]
+
+
+def test_show_leaves_nothing_of_a_rule_out_and_sends_no_control_characters(
+    calicoctl: Calicoctl, etcd: EtcdServer
+) -> None:
+    etcd.put(RULES, stored(STRANGE, '{"src_tag": "a\\u001b[2J", "dst_selector": "x\\n", "log_prefix": "\\u009b"}'))
+    text = """\
+Inbound rules:
+   1 next-tier from not cidr 10.0.0.0/8 selector "a == \\"b\\"" with future={"b": 1, "a": [null]}
+Outbound rules:
+   1 allow from tag "a\\u001b[2J" to selector "x\\n" log-prefix "\\x9b"
+"""
+    assert rule(calicoctl, "show") == Result(0, text, "")
+
+
+def test_json(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    calicoctl("profile", "add", "P")
+    rule(calicoctl, "add inbound --at=1 allow tcp from ports 1:2 to ports 80,443")
+    text = """\
+{
+  "inbound_rules": [
+    {
+      "action": "allow",
+      "protocol": "tcp",
+      "dst_ports": [
+        80,
+        443
+      ],
+      "src_ports": [
+        "1:2"
+      ]
+    },
+    {
+      "action": "allow",
+      "src_tag": "P"
+    }
+  ],
+  "outbound_rules": [
+    {
+      "action": "allow"
+    }
+  ]
+}
+"""
+    assert rule(calicoctl, "json") == Result(0, text, "")
+
+
+def test_json_of_what_new_input_could_not_create(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, '{"id": "\\u00e9", "inbound_rules": [{"z": "\\ud800", "protocol": 6, "action": null}]}')
+    text = """\
+{
+  "inbound_rules": [
+    {
+      "action": null,
+      "protocol": 6,
+      "z": "\\ud800"
+    }
+  ],
+  "outbound_rules": [],
+  "id": "\\u00e9"
+}
+"""
+    assert rule(calicoctl, "json") == Result(0, text, "")
+
+
+# Rules that cannot be read
+
+COMMANDS = ["show", "json", "add inbound deny", "remove inbound deny", "remove inbound --at=1"]
+REMEDY = "'calicoctl profile P rule update' replaces it."
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [
+        ("", "Expecting value at line 1, column 1"),
+        ('{"inbound_rules": [}', "Expecting value at line 1, column 20"),
+        ("[]", "it is not an object with the lists inbound_rules and outbound_rules"),
+        ('{"inbound_rules": {}}', "inbound_rules is not a list of objects"),
+        ('{"outbound_rules": [{}, "x"]}', "outbound_rules is not a list of objects"),
+        ('{"inbound_rules": null}', "inbound_rules is not a list of objects"),
+        ('{"inbound_rules": [{"icmp_type": NaN}]}', "NaN is not JSON"),
+        ("[" * 100_000, "it is nested too deeply"),
+    ],
+)
+def test_malformed_rules(calicoctl: Calicoctl, etcd: EtcdServer, command: str, value: str, cause: str) -> None:
+    etcd.put(RULES, value)
+    index = etcd.index()
+    assert rule(calicoctl, command) == Result(1, "", f"Cannot read {RULES}: {cause}.  {REMEDY}\n")
+    assert etcd.index() == index
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_directory_in_place_of_the_rules(calicoctl: Calicoctl, etcd: EtcdServer, command: str) -> None:
+    etcd.put(f"{RULES}/x", "{}")
+    index = etcd.index()
+    assert rule(calicoctl, command) == Result(1, "", f"Cannot read {RULES}: it is a directory.\n")
+    assert etcd.index() == index
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_rules_of_a_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, command: str) -> None:
+    index = etcd.index()
+    assert rule(calicoctl, command) == NOT_FOUND
+    assert etcd.index() == index
+
+
+# Arguments: all refusals of a command together, before anything is read
+
+NAME = """\
+Profile names must be < 129 character long and can only contain numbers,
+letters, dots, dashes and underscores.
+Value provided is '{}'
+
+"""
+TAG = """\
+Tags names can only contain numbers, letters, dots, dashes and underscores.
+Value provided is '{}'; a tag has 1 to 128 characters
+
+"""
+CIDR = "Invalid CIDR specified.\nValue provided is '{}'\n"
+ICMP = """\
+Invalid ICMP type or ICMP code specified.
+Value provided is '{}'; a type is a number from 0 to 254, a code from 0 to 255
+"""
+PORTS = """\
+Invalid SRCPORTS or DSTPORTS specified.
+Value provided is '{}': {}; expecting a comma-separated list of ports and port ranges such as 80,443,8080:8090
+"""
+VERSIONS = "Invalid or unmatching IP versions for SRCCIDR/DSTCIDR.\n"
+POSITION = "Invalid position specified.\nValue provided is '{}'; a position is a whole number\n"
+
+
+def refusal(calicoctl: Calicoctl, proxy: Proxy, *words: str) -> str:
+    """What `rule add` and `rule remove` say to a rule that both refuse without asking etcd anything."""
+    texts = set()
+    for command in ("add", "remove"):
+        result = calicoctl("profile", "P", "rule", command, "inbound", *words)
+        assert (result.status, result.stdout) == (1, "")
+        texts.add(result.stderr)
+    assert proxy.requests == []
+    (text,) = texts
+    return text
+
+
+@pytest.mark.parametrize(
+    "cidr",
+    [
+        "",
+        "x",
+        "10.0.0.0/33",
+        "fe80::/129",
+        "10.0.0.256",
+        "10.0.0.0/255.0.255.0",
+        "10.0.0.0/-1",
+        "٣",
+        "10.0.0.0/8/8",
+        "10..1",
+        "1:2",
+    ],
+)
+def test_networks_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, cidr: str) -> None:
+    assert refusal(calicoctl, proxy, "allow", "from", "cidr", cidr) == CIDR.format(cidr) + VERSIONS
+
+
+@pytest.mark.parametrize(
+    "words", ["type 255", "type 256", "type x", "type 8 code 256", "type 8 code x", "type 8.0", "type ²"]
+)
+@pytest.mark.parametrize("protocol", ["icmp", "icmpv6"])
+def test_icmp_types_and_codes_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, protocol: str, words: str) -> None:
+    bad = words.split()[-1]
+    assert refusal(calicoctl, proxy, "allow", protocol, *words.split()) == ICMP.format(bad)
+
+
+@pytest.mark.parametrize(
+    ("ports", "cause"),
+    [
+        ("", '"" is not a port or a range of ports such as 80:90'),
+        ("80,", '"" is not a port or a range of ports such as 80:90'),
+        ("x", '"x" is not a port or a range of ports such as 80:90'),
+        ("80, 443", '" 443" is not a port or a range of ports such as 80:90'),
+        ("+80", '"+80" is not a port or a range of ports such as 80:90'),
+        ("80:", '"80:" is not a port or a range of ports such as 80:90'),
+        ("80:90:95", '"80:90:95" is not a port or a range of ports such as 80:90'),
+        ("65536", '"65536" is above the last port, 65535'),
+        ("1,80:65536", '"80:65536" is above the last port, 65535'),
+        ("90:80", '"90:80" ends below its beginning'),
+        ("90-80", '"90-80" ends below its beginning'),
+    ],
+)
+def test_ports_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, ports: str, cause: str) -> None:
+    assert refusal(calicoctl, proxy, "allow", "tcp", "to", "ports", ports) == PORTS.format(ports, cause)
+    assert refusal(calicoctl, proxy, "allow", "udp", "from", "ports", ports) == PORTS.format(ports, cause)
+
+
+@pytest.mark.parametrize("tag", ["", "a b", "a/b", "é", "x" * 129])
+def test_tags_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, tag: str) -> None:
+    assert refusal(calicoctl, proxy, "allow", "from", "tag", tag) == TAG.format(tag)
+    assert refusal(calicoctl, proxy, "allow", "tcp", "to", "tag", tag) == TAG.format(tag)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "allow from cidr 10.0.0.0/8 to cidr fe80::/64",
+        "allow tcp from cidr fe80::1 to cidr 10.0.0.1",
+        "allow icmp from cidr fe80::/64",
+        "allow icmp to cidr fe80::/64",
+        "allow icmpv6 from cidr 10.0.0.0/8",
+        "allow icmpv6 type 8 from cidr fe80::1 to cidr 10.0.0.0/8",
+    ],
+)
+def test_ip_versions_that_do_not_match(calicoctl: Calicoctl, proxy: Proxy, words: str) -> None:
+    assert refusal(calicoctl, proxy, *words.split()) == VERSIONS
+
+
+def test_all_refusals_come_together_and_in_order(calicoctl: Calicoctl, proxy: Proxy) -> None:
+    words = "allow tcp from ports 1,x tag a,b cidr 10/33 to ports 70000 tag c/d cidr fe80::/200".split()
+    result = calicoctl("profile", "a/b", "rule", "add", "inbound", "--at=first", *words)
+    assert result == Result(
+        1,
+        "",
+        NAME.format("a/b")
+        + TAG.format("a,b")
+        + TAG.format("c/d")
+        + CIDR.format("10/33")
+        + PORTS.format("1,x", '"x" is not a port or a range of ports such as 80:90')
+        + PORTS.format("70000", '"70000" is above the last port, 65535')
+        + VERSIONS
+        + POSITION.format("first"),
+    )
+    words = "deny icmp type 300 code x from tag a,b cidr nowhere".split()
+    result = calicoctl("profile", ".", "rule", "remove", "outbound", *words)
+    assert result == Result(
+        1, "", NAME.format(".") + TAG.format("a,b") + CIDR.format("nowhere") + ICMP.format("300") + VERSIONS
+    )
+    assert proxy.requests == []

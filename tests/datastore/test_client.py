@@ -1,0 +1,501 @@
+"""The client against a real etcd, reached through a proxy that fails, through several endpoints and through TLS."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from calicoctl.datastore.client import Client, Conflict, DatastoreError
+from calicoctl.datastore.settings import Settings
+from tests.conftest import Calicoctl, Result
+from tests.etcd_server import HOST, EtcdServer
+from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw, drop_reply, drop_request, never_answer
+
+EMPTY_TABLE = "+------+\n| Name |\n+------+\n+------+\n"
+KEY = "/test/key"
+NOT_KNOWN = "It is not known whether the change was made: look before you give the command again."
+
+
+@pytest.fixture
+def proxy(etcd: EtcdServer) -> Iterator[Proxy]:
+    with Proxy(etcd) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def dead() -> Iterator[str]:
+    """An address that refuses connections for as long as the test runs."""
+    with socket.socket() as reserved:
+        reserved.bind((HOST, 0))
+        yield f"{HOST}:{reserved.getsockname()[1]}"
+
+
+def client_of(*authorities: str, read_timeout: float = 5.0) -> Client:
+    return Client(Settings([f"http://{authority}" for authority in authorities], read_timeout=read_timeout))
+
+
+def error(status: int, code: int, message: str = "message", cause: str = "cause") -> Behaviour:
+    """An error as etcd reports it."""
+    body = json.dumps({"errorCode": code, "message": message, "cause": cause, "index": 1})
+    return answer(f"{status} Status", body, "application/json")
+
+
+# The operations
+
+
+def test_get(etcd: EtcdServer) -> None:
+    etcd.put("/test/a/b", "x")
+    client = client_of(etcd.endpoint)
+    tree = client.get("/test", recursive=True)
+    assert tree is not None
+    assert tree["nodes"][0]["nodes"][0]["value"] == "x"
+    listing = client.get("/test")
+    assert listing is not None
+    assert listing["nodes"] == [{key: value for key, value in tree["nodes"][0].items() if key != "nodes"}]
+    assert client.index == etcd.index()
+
+
+def test_get_of_what_is_not_there(etcd: EtcdServer) -> None:
+    client = client_of(etcd.endpoint)
+    assert client.get(KEY) is None
+    assert client.index == etcd.index()
+
+
+def test_a_quorum_read_is_one_request(etcd: EtcdServer, proxy: Proxy) -> None:
+    asked = []
+
+    def look(request: Request) -> bytes | None:
+        asked.append(request.query)
+        return request.forward()
+
+    proxy.since(1, look)
+    client_of(proxy.authority).get(KEY, quorum=True)
+    client_of(proxy.authority).get(KEY, recursive=True)
+    assert asked == ["quorum=true", "recursive=true"]
+
+
+def test_create(etcd: EtcdServer) -> None:
+    client = client_of(etcd.endpoint)
+    client.create(KEY, "ä & = % + \n \x00")
+    assert etcd.get(KEY) == "ä & = % + \n \x00"
+    with pytest.raises(Conflict):
+        client.create(KEY, "other")
+    assert etcd.get(KEY) == "ä & = % + \n \x00"
+
+
+def test_swap(etcd: EtcdServer) -> None:
+    client = client_of(etcd.endpoint)
+    etcd.put(KEY, "old")
+    index = etcd.index()
+    client.swap(KEY, "new", index)
+    assert etcd.get(KEY) == "new"
+    with pytest.raises(Conflict):
+        client.swap(KEY, "newer", index)
+    assert etcd.get(KEY) == "new"
+
+
+def test_swap_of_what_is_not_there(etcd: EtcdServer) -> None:
+    client = client_of(etcd.endpoint)
+    etcd.put(KEY, "old")
+    index = etcd.index()
+    etcd.delete(KEY)
+    with pytest.raises(Conflict):
+        client.swap(KEY, "new", index)
+    assert etcd.get(KEY) is None
+
+
+def test_delete_tree(etcd: EtcdServer) -> None:
+    client = client_of(etcd.endpoint)
+    etcd.put(KEY, "x")
+    node = client.get("/test")
+    assert node is not None
+    assert client.delete_tree("/test", node) is True
+    assert etcd.keys() == {}
+    assert client.delete_tree("/test", node) is False
+
+
+# Errors: one line with the endpoint, the cause and what helps
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "cause"),
+    [
+        (drop_request, "(Remote end closed connection without response).  Is etcd running?"),
+        (answer_raw(b"SSH-2.0-OpenSSH_9.2p1\r\n"), "(it does not speak HTTP).  Is etcd running?"),
+        (answer_raw(b"\x15\x03\x01\x00\x02\x02\x16" * 1000), "(it does not speak HTTP).  Is etcd running?"),
+        (
+            answer_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"),
+            "(IncompleteRead(2 bytes read, 97 more expected)).  Is etcd running?",
+        ),
+        (answer("404 Not Found", "404 page not found\n"), "(it has no v2 API; start etcd with --enable-v2)."),
+        (answer("404 Not Found", "<html>", "text/html"), "(it has no v2 API; start etcd with --enable-v2)."),
+        (answer("302 Found", ""), "(it answered 302 Found)."),
+        (answer("403 Forbidden", "<html>", "text/html"), "(it answered 403 Forbidden)."),
+        (answer("401 Unauthorized", "{}", "application/json"), "(it answered 401 Unauthorized)."),
+        (
+            answer("400 Bad Request", "Client sent an HTTP request to an HTTPS server.\n"),
+            "(it answered 400 Bad Request: Client sent an HTTP request to an HTTPS server.).",
+        ),
+        (answer("200 OK", "<html>", "text/html"), "(its answer of status 200 is not the JSON that etcd sends)."),
+        (answer("200 OK", "[" * 100_000), "(its answer of status 200 is not the JSON that etcd sends)."),
+        (answer("200 OK", '{"node": 5}'), "(its answer has no node)."),
+        (answer("502 Bad Gateway", "<html>"), "(its answer of status 502 is not the JSON that etcd sends)."),
+        (error(500, 300, "Raft Internal Error"), "(Raft Internal Error : cause).  Is etcd running?"),
+        (error(401, 110, "The request requires user authentication", "Insufficient credentials"),
+         "(The request requires user authentication : Insufficient credentials)."),
+        (error(400, 104, "Not a directory", "/a\x1b[2J"), "(Not a directory : /a\\x1b[2J)."),
+    ],
+)  # fmt: skip
+def test_each_error_is_one_line(calicoctl: Calicoctl, proxy: Proxy, behaviour: Behaviour, cause: str) -> None:
+    proxy.at(1, behaviour)
+    result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": proxy.authority})
+    assert result == Result(1, "", f"Error accessing etcd at http://{proxy.authority} {cause}\n")
+    assert len(proxy.requests) == 1
+
+
+def test_a_refused_connection(calicoctl: Calicoctl, dead: str) -> None:
+    result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": dead})
+    complaint = f"Error accessing etcd at http://{dead} (Connection refused).  Is etcd running?\n"
+    assert result == Result(1, "", complaint)
+
+
+def test_a_name_that_does_not_resolve(calicoctl: Calicoctl) -> None:
+    result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": "etcd.invalid:2379"})
+    assert (result.status, result.stdout) == (1, "")
+    # The cause is in the words of the system's resolver.
+    assert result.stderr.startswith("Error accessing etcd at http://etcd.invalid:2379 (")
+    assert result.stderr.endswith(").  Is etcd running?\n")
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_ipv6_endpoint(calicoctl: Calicoctl) -> None:
+    with socket.socket(socket.AF_INET6) as reserved:
+        try:
+            reserved.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6 loopback address")
+        port = reserved.getsockname()[1]
+        complaint = f"Error accessing etcd at http://[::1]:{port} (Connection refused).  Is etcd running?\n"
+        for authority in (f"[::1]:{port}", f"::1:{port}"):
+            assert calicoctl("profile", "show", env={"ETCD_AUTHORITY": authority}) == Result(1, "", complaint)
+
+
+class EtcdWithoutV2(EtcdServer):
+    """An etcd as it is by default: it has no v2 API."""
+
+    def _wait_until_ready(self) -> bool:
+        super()._wait_until_ready()  # says no, as the v2 API does not answer, but not before etcd does
+        return self._process.poll() is None
+
+
+def test_an_etcd_without_the_v2_api(calicoctl: Calicoctl) -> None:
+    with EtcdWithoutV2(["--enable-v2=false"]) as etcd:
+        complaint = f"Error accessing etcd at http://{etcd.endpoint} (it has no v2 API; start etcd with --enable-v2).\n"
+        env = {"ETCD_AUTHORITY": etcd.endpoint}
+        for command in (("show",), ("add", "P"), ("remove", "P"), ("P", "tag", "add", "T")):
+            assert calicoctl("profile", *command, env=env) == Result(1, "", complaint)
+
+
+# Timeouts
+
+
+def test_the_read_timeout_means_what_it_says(calicoctl: Calicoctl, proxy: Proxy) -> None:
+    proxy.since(1, never_answer)
+    began = time.monotonic()
+    result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": proxy.authority, "CALICOCTL_READ_TIMEOUT": "1"})
+    seconds = time.monotonic() - began
+    complaint = f"Error accessing etcd at http://{proxy.authority} (no answer within 1 s).  Is etcd running?\n"
+    assert result == Result(1, "", complaint)
+    assert 1 <= seconds < 2.5
+    assert len(proxy.requests) == 1
+
+
+def test_the_read_timeout_is_for_each_byte() -> None:
+    # The whole answer takes longer than the timeout, but the server never pauses as long.
+    body = b'{"node": {"key": "/test/key", "value": "x", "modifiedIndex": 1}}'
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+            for start in range(0, len(body), 10):
+                time.sleep(0.1)  # waits for nothing: it is the server's pace
+                connection.sendall(body[start : start + 10])
+
+    with socket.create_server((HOST, 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        node = client_of(f"{HOST}:{listener.getsockname()[1]}", read_timeout=0.5).get(KEY)
+        thread.join()
+    assert node == {"key": "/test/key", "value": "x", "modifiedIndex": 1}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels answer though the queue of connections is full")
+def test_the_connect_timeout(calicoctl: Calicoctl) -> None:
+    with socket.socket() as full:
+        full.bind((HOST, 0))
+        full.listen(0)
+        address = full.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        try:
+            for each in waiting:
+                each.setblocking(False)
+                each.connect_ex(address)
+            env = {"ETCD_AUTHORITY": f"{HOST}:{address[1]}", "CALICOCTL_CONNECT_TIMEOUT": "0.3"}
+            began = time.monotonic()
+            result = calicoctl("profile", "show", env=env)
+            seconds = time.monotonic() - began
+        finally:
+            for each in waiting:
+                each.close()
+    complaint = f"Error accessing etcd at http://{HOST}:{address[1]} (no connection within 0.3 s).  Is etcd running?\n"
+    assert result == Result(1, "", complaint)
+    assert 0.3 <= seconds < 1.5
+
+
+def test_no_connection_is_sent_twice_after_a_timeout_of_a_write(proxy: Proxy, etcd: EtcdServer) -> None:
+    proxy.since(1, never_answer)
+    with pytest.raises(DatastoreError) as raised:
+        client_of(proxy.authority, read_timeout=0.2).create(KEY, "x")
+    assert raised.value.message == (
+        f"Error accessing etcd at http://{proxy.authority} (no answer within 0.2 s).  {NOT_KNOWN}"
+    )
+    assert proxy.requests == [f"PUT /v2/keys{KEY}", f"GET /v2/keys{KEY}"]
+
+
+# Several endpoints
+
+
+def test_the_first_endpoint_that_answers_is_taken(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, dead: str
+) -> None:
+    env = {"ETCD_ENDPOINTS": f"http://{dead}, http://{proxy.authority}, http://{etcd.endpoint}"}
+    assert calicoctl("profile", "add", "P", env=env) == Result(0, "Created profile P\n", "")
+    # It is asked first from then on, and nothing but what the command needs.
+    assert len(proxy.requests) == 4
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        drop_request,
+        error(500, 300),
+        error(503, 300),
+        answer("502 Bad Gateway", "<html>"),
+        answer("404 Not Found", "no"),
+    ],
+)
+def test_reading_goes_on_to_the_next_endpoint(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, behaviour: Behaviour
+) -> None:
+    proxy.since(1, behaviour)
+    env = {"ETCD_ENDPOINTS": f"http://{proxy.authority},http://{etcd.endpoint}"}
+    assert calicoctl("profile", "show", env=env) == Result(0, EMPTY_TABLE, "")
+    assert len(proxy.requests) == 1
+
+
+def test_etcd_s_own_refusal_is_no_reason_to_ask_another(etcd: EtcdServer, proxy: Proxy) -> None:
+    proxy.since(1, error(401, 110))
+    with pytest.raises(DatastoreError):
+        client_of(proxy.authority, etcd.endpoint).get(KEY)
+    assert len(proxy.requests) == 1
+
+
+def test_all_endpoints_dead(calicoctl: Calicoctl, proxy: Proxy, dead: str) -> None:
+    proxy.since(1, drop_request)
+    env = {"ETCD_ENDPOINTS": f"http://{dead},http://{proxy.authority}"}
+    complaint = (
+        f"Error accessing etcd at http://{dead} (Connection refused), "
+        f"http://{proxy.authority} (Remote end closed connection without response).  Is etcd running?\n"
+    )
+    for command in (("show",), ("add", "P"), ("remove", "P"), ("P", "tag", "add", "T")):
+        assert calicoctl("profile", *command, env=env) == Result(1, "", complaint)
+
+
+def test_a_write_goes_to_an_endpoint_that_can_be_reached(etcd: EtcdServer) -> None:
+    with Proxy(etcd) as first:
+        client = client_of(first.authority, etcd.endpoint)
+        assert client.get(KEY) is None
+    client.create(KEY, "x")
+    index = etcd.index()
+    assert etcd.get(KEY) == "x"
+    client.swap(KEY, "y", index)
+    assert etcd.get(KEY) == "y"
+
+
+def test_a_write_whose_reply_was_lost_is_looked_for_through_the_other_endpoint(etcd: EtcdServer, proxy: Proxy) -> None:
+    client = client_of(proxy.authority, etcd.endpoint)
+    etcd.put(KEY, "old")
+    index = etcd.index()
+    proxy.at(1, drop_reply)
+    proxy.since(2, drop_request)
+    client.swap(KEY, "new", index)
+    assert etcd.get(KEY) == "new"
+    assert etcd.index() == index + 1
+    assert proxy.requests == [f"PUT /v2/keys{KEY}", f"GET /v2/keys{KEY}"]
+
+
+# TLS
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the authorities `ca` and `other`, and certificates of `ca`.
+
+    These are `server` for 127.0.0.1, `elsewhere` for another host, and `client`.
+    """
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl to make certificates with")
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    (folder / "ca.cnf").write_text(
+        "[req]\ndistinguished_name=dn\nx509_extensions=ca\n[dn]\n"
+        "[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"
+    )
+    for name in ("ca", "other"):
+        openssl("req", "-x509", "-config", "ca.cnf", *new_key, "-keyout", f"{name}.key", "-out", f"{name}.crt",
+                "-days", "2", "-subj", f"/CN={name}")  # fmt: skip
+    names = {"server": "IP:127.0.0.1", "elsewhere": "DNS:elsewhere.example", "client": "DNS:client.example"}
+    for name, subject in names.items():
+        (folder / f"{name}.ext").write_text(f"subjectAltName={subject}\nauthorityKeyIdentifier=keyid\n")
+        openssl(
+            "req",
+            "-config",
+            "ca.cnf",
+            *new_key,
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
+            "-subj",
+            f"/CN={name}",
+        )
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+                "-out", f"{name}.crt", "-days", "2", "-extfile", f"{name}.ext")  # fmt: skip
+    return folder
+
+
+def tls_of(certificates: Path, name: str = "server", clients: bool = False) -> ssl.SSLContext:
+    """A server's side of TLS; with `clients` they must have a certificate of `ca`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / f"{name}.crt", certificates / f"{name}.key")
+    if clients:
+        context.load_verify_locations(certificates / "ca.crt")
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def secure(proxy: Proxy, **files: Path) -> dict[str, str]:
+    """The environment for https to a proxy with the files `ca`, `cert`, `key`."""
+    names = {"ca": "ETCD_CA_CERT_FILE", "cert": "ETCD_CERT_FILE", "key": "ETCD_KEY_FILE"}
+    return {
+        "ETCD_SCHEME": "https",
+        "ETCD_AUTHORITY": proxy.authority,
+        **{names[name]: str(path) for name, path in files.items()},
+    }
+
+
+def tls_failure(calicoctl: Calicoctl, proxy: Proxy, *command: str, env: dict[str, str]) -> str:
+    """The cause, in OpenSSL's words, that a `profile` command gives for not getting through."""
+    result = calicoctl("profile", *command, env=env)
+    assert (result.status, result.stdout) == (1, "")
+    said = re.fullmatch(r"Error accessing etcd at https://(\S+) \(TLS: (.+); (.+)\)\.\n", result.stderr)
+    assert said is not None
+    assert said[1] == proxy.authority
+    assert said[3] == "are https and the certificate files right?"
+    return said[2]
+
+
+def test_https_with_an_authority_of_one_s_own(calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path) -> None:
+    with Proxy(etcd, tls_of(certificates)) as proxy:
+        env = secure(proxy, ca=certificates / "ca.crt")
+        assert calicoctl("profile", "add", "P", env=env) == Result(0, "Created profile P\n", "")
+        assert len(proxy.requests) == 4
+        env = {**env, "ETCD_AUTHORITY": "", "ETCD_SCHEME": "", "ETCD_ENDPOINTS": f"https://{proxy.authority}"}
+        assert calicoctl("profile", "P", "tag", "show", env=env) == Result(0, "P\n", "")
+
+
+@pytest.mark.parametrize(
+    ("server", "authority", "cause"),
+    [
+        ("server", "other", "unable to get local issuer certificate"),
+        ("server", None, "unable to get local issuer certificate"),
+        ("elsewhere", "ca", r"(IP address|hostname).*127\.0\.0\.1.*"),
+        ("other", "ca", "self.signed certificate"),
+    ],
+)
+def test_https_refuses_a_server_that_it_cannot_trust(
+    calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path, server: str, authority: str | None, cause: str
+) -> None:
+    with Proxy(etcd, tls_of(certificates, server)) as proxy:
+        env = secure(proxy, **({"ca": certificates / f"{authority}.crt"} if authority else {}))
+        for command in (("show",), ("add", "P")):
+            assert re.fullmatch(cause, tls_failure(calicoctl, proxy, *command, env=env))
+        assert proxy.requests == []
+
+
+def test_https_with_a_client_s_certificate(calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path) -> None:
+    with Proxy(etcd, tls_of(certificates, clients=True)) as proxy:
+        files = {"ca": certificates / "ca.crt", "cert": certificates / "client.crt", "key": certificates / "client.key"}
+        assert calicoctl("profile", "add", "P", env=secure(proxy, **files)) == Result(0, "Created profile P\n", "")
+        # Without one the server may say why not, or just hang up.
+        tls_failure(calicoctl, proxy, "show", env=secure(proxy, ca=certificates / "ca.crt"))
+        assert len(proxy.requests) == 4
+
+
+def test_https_with_files_that_are_no_certificates(
+    calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path, tmp_path: Path
+) -> None:
+    nonsense = tmp_path / "nonsense"
+    nonsense.write_text("no certificate")
+    ca, cert, key = (certificates / name for name in ("ca.crt", "client.crt", "client.key"))
+    with Proxy(etcd, tls_of(certificates)) as proxy:
+        for files in (
+            {"ca": nonsense},
+            {"ca": ca, "cert": nonsense, "key": key},
+            {"ca": ca, "cert": cert, "key": nonsense},
+            {"ca": ca, "cert": cert, "key": certificates / "server.key"},
+        ):
+            tls_failure(calicoctl, proxy, "show", env=secure(proxy, **files))
+        assert proxy.requests == []
+
+
+def test_https_to_a_server_that_speaks_http(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    result = calicoctl("profile", "show", env={"ETCD_SCHEME": "https"})
+    assert (result.status, result.stdout) == (1, "")
+    # etcd hangs up; now and then the kernel is quicker to say so than OpenSSL.
+    causes = r"TLS: .+; are https and the certificate files right\?\)\.|Connection reset by peer\)\.  Is etcd running\?"
+    assert re.fullmatch(rf"Error accessing etcd at https://{etcd.endpoint} \(({causes})\n", result.stderr)
+
+
+def test_http_to_a_server_that_speaks_https(calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path) -> None:
+    with Proxy(etcd, tls_of(certificates)) as proxy:
+        result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": proxy.authority})
+        assert (result.status, result.stdout) == (1, "")
+        complaint = rf"Error accessing etcd at http://{proxy.authority} \([^()]+\)\.  Is etcd running\?\n"
+        assert re.fullmatch(complaint, result.stderr)
+        assert proxy.requests == []
+
+
+def test_a_server_that_never_ends_the_handshake(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    with socket.create_server((HOST, 0)) as silent:
+        authority = f"{HOST}:{silent.getsockname()[1]}"
+        env = {"ETCD_SCHEME": "https", "ETCD_AUTHORITY": authority, "CALICOCTL_CONNECT_TIMEOUT": "0.3"}
+        complaint = f"Error accessing etcd at https://{authority} (no answer within 0.3 s).  Is etcd running?\n"
+        assert calicoctl("profile", "show", env=env) == Result(1, "", complaint)

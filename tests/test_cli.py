@@ -1,0 +1,368 @@
+"""The process: dispatch, streams, exit statuses, signals, and what is said when something goes wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from calicoctl import __version__, cli
+from calicoctl.commands import profile
+from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
+from tests.etcd_server import EtcdServer
+from tests.proxy import Proxy, never_answer
+
+HELP = cli.USAGE.strip("\n") + "\n"
+PROFILE_HELP = profile.USAGE.strip("\n") + "\n"
+PROFILE_USAGE = PROFILE_HELP.split("\n\n")[0] + "\n"
+USAGE_LINE = "Usage: calicoctl <command> [<args>...]\n"
+RULES = "/calico/v1/policy/profile/P/rules"
+EMPTY = '{"inbound_rules": [], "outbound_rules": []}'
+
+# Every variable that leads to etcd, each with a value that cannot be used.
+BROKEN = {
+    "ETCD_ENDPOINTS": "nonsense",
+    "ETCD_AUTHORITY": "nonsense",
+    "ETCD_SCHEME": "nonsense",
+    "ETCD_CA_CERT_FILE": "/none",
+    "ETCD_CERT_FILE": "/none",
+    "ETCD_KEY_FILE": "",
+    "CALICOCTL_CONNECT_TIMEOUT": "nonsense",
+    "CALICOCTL_READ_TIMEOUT": "nonsense",
+}
+
+
+@pytest.fixture
+def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
+    """A proxy that `calicoctl` goes through."""
+    with Proxy(etcd) as proxy:
+        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
+        yield proxy
+
+
+def started(calicoctl: Calicoctl, *arguments: str, **streams: int) -> subprocess.Popen[str]:
+    """Start a process of its own; standard streams that are not given are pipes."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = [sys.executable, "-m", "calicoctl", *arguments]
+    process: subprocess.Popen[str] = subprocess.Popen(
+        command,
+        env=calicoctl.environ,
+        encoding="utf-8",
+        **{**pipes, **streams},  # type: ignore[call-overload]
+    )
+    return process
+
+
+def in_shell(calicoctl: Calicoctl, redirected: str, *arguments: str) -> Result:
+    """Run with redirections in the shell's words, such as `>&-`."""
+    script = f'exec "$0" -m calicoctl "$@" {redirected}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, sys.executable, *arguments],
+        env=calicoctl.environ,
+        input="",
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PROCESS_SECONDS,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+# Help
+
+
+def test_the_help_lists_every_command() -> None:
+    assert re.findall(r"^    (\S+)", HELP, re.MULTILINE) == list(cli.COMMANDS)
+    assert HELP.startswith(
+        "calicoctl\n\nOverride the host:port of the ETCD server by setting the environment variable\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",), ("-h", "profile", "show"), ("--help", "bogus")])
+def test_help(calicoctl: Calicoctl, arguments: tuple[str, ...]) -> None:
+    assert calicoctl(*arguments) == Result(0, HELP, "")
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_help_of_a_command(calicoctl: Calicoctl, command: str) -> None:
+    result = calicoctl(command, "--help")
+    assert (result.status, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"Usage:\n  calicoctl {command}")
+    assert calicoctl(command, "-h") == result
+
+
+@pytest.mark.parametrize("arguments", [("show", "--help"), ("--help", "a/b", "x"), ("P", "rule", "-h")])
+def test_help_anywhere_among_the_arguments(calicoctl: Calicoctl, arguments: tuple[str, ...]) -> None:
+    assert calicoctl("profile", *arguments) == Result(0, PROFILE_HELP, "")
+
+
+def test_version(calicoctl: Calicoctl) -> None:
+    assert calicoctl("version") == Result(0, f"{__version__}\n", "")
+    assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", __version__)
+
+
+def test_help_and_version_need_nothing(calicoctl: Calicoctl, proxy: Proxy) -> None:
+    assert calicoctl(env=BROKEN) == Result(0, HELP, "")
+    assert calicoctl("--help", env=BROKEN) == Result(0, HELP, "")
+    assert calicoctl("profile", "--help", env=BROKEN) == Result(0, PROFILE_HELP, "")
+    assert calicoctl("version", env=BROKEN) == Result(0, f"{__version__}\n", "")
+    assert proxy.requests == []
+
+
+def test_a_broken_environment_is_complained_of_by_a_command_that_needs_it(calicoctl: Calicoctl) -> None:
+    complaint = """\
+Invalid ETCD_ENDPOINTS. It must take the form'ENDPOINT[,ENDPOINT][,...]' where
+ENDPOINT:='http[s]://ADDRESS:PORT'. Value provided is 'nonsense'
+
+"""
+    assert calicoctl("profile", "show", env=BROKEN) == Result(1, "", complaint)
+
+
+# Usage errors
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("prof", "profile"),
+        ("profiles", "profile"),
+        ("Profile", "profile"),
+        ("vresion", "version"),
+        ("-", None),
+        ("", None),
+        ("é", None),
+        ("utils", None),
+    ],
+)
+def test_unknown_commands(calicoctl: Calicoctl, name: str, nearest: str | None) -> None:
+    result = calicoctl(name, "show")
+    said = re.fullmatch(
+        r"Unknown command: '(.*)'\. Did you mean '(.+)'\?\nSee 'calicoctl --help' for the commands\.\n", result.stderr
+    )
+    assert said is not None
+    assert said[1] == name
+    assert said[2] in ([nearest] if nearest else cli.COMMANDS)
+    assert (result.status, result.stdout) == (1, "")
+
+
+def test_an_unknown_command_does_not_reach_the_terminal_raw(calicoctl: Calicoctl) -> None:
+    assert calicoctl("\x1b[2J\udcff").stderr.startswith("Unknown command: '\\x1b[2J\\udcff'. Did you mean '")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--version",), ("--bogus", "profile"), ("-x", "profile", "show"), ("--at=1", "profile")]
+)
+def test_options_before_the_command(calicoctl: Calicoctl, arguments: tuple[str, ...]) -> None:
+    assert calicoctl(*arguments) == Result(1, "", USAGE_LINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ((), ""),
+        (("bogus",), ""),
+        (("show", "x"), ""),
+        (("add",), ""),
+        (("add", "a", "b"), ""),
+        (("add", "-web"), ""),
+        (("add", "--", "-web"), ""),
+        (("P", "rule", "add", "inbound"), ""),
+        (("P", "rule", "add", "inbound", "allow", "tcp", "to", "tag", "T", "ports", "80"), ""),
+        (("P", "rule", "add", "inbound", "allow", "icmp", "type", "-1"), ""),
+        (("P", "rule", "remove", "inbound", "--at=1", "deny"), ""),
+        (("show", "--no-check"), ""),
+        (("P", "rule", "add", "inbound", "deny", "--at"), "--at requires argument\n"),
+        (("show", "--detailed=yes"), "--detailed must not have an argument\n"),
+    ],
+)
+def test_usage_errors(calicoctl: Calicoctl, proxy: Proxy, arguments: tuple[str, ...], reason: str) -> None:
+    assert calicoctl("profile", *arguments) == Result(1, "", reason + PROFILE_USAGE)
+    assert proxy.requests == []
+
+
+def test_options_may_be_abbreviated(calicoctl: Calicoctl, proxy: Proxy) -> None:
+    assert calicoctl("profile", "--det", "show").status == 0
+    assert len(proxy.requests) == 2
+
+
+# A process
+
+
+def test_a_process_of_its_own(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    assert calicoctl.process("profile", "add", "P") == Result(0, "Created profile P\n", "")
+    assert calicoctl.process("profile", "P", "rule", "update", stdin=EMPTY) == Result(
+        0, "Successfully updated rules on profile P\n", ""
+    )
+    assert etcd.get(RULES) == EMPTY
+    assert calicoctl.process("profile", "bogus") == Result(1, "", PROFILE_USAGE)
+    assert calicoctl.process() == Result(0, HELP, "")
+
+
+def test_output_in_another_encoding(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put("/calico/v1/policy/profile/P/tags", '["é", "日本", "\\ud800"]')
+    env = {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "calicoctl", "profile", "P", "tag", "show"],
+        env={**calicoctl.environ, **env},
+        capture_output=True,
+        timeout=PROCESS_SECONDS,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"\xe9\n\\u65e5\\u672c\n\\ud800\n", b"")
+
+
+def test_an_interrupt_while_it_waits_for_input(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, EMPTY)
+    ours, its = os.openpty()
+    process = started(calicoctl, "profile", "P", "rule", "update", stdin=its)
+    try:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "Reading from standard input; end with Ctrl-D.\n"
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
+    finally:
+        os.close(its)
+        os.close(ours)
+    assert (process.returncode, stdout, stderr) == (130, "", "Aborted command.\n")
+    assert etcd.get(RULES) == EMPTY
+
+
+def test_an_interrupt_while_it_waits_for_etcd(calicoctl: Calicoctl, proxy: Proxy) -> None:
+    proxy.since(1, never_answer)
+    process = started(calicoctl, "profile", "show")
+    while not proxy.requests:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
+    assert (process.returncode, stdout, stderr) == (130, "", "Aborted command.\n")
+
+
+# Streams that cannot be written
+
+
+@pytest.mark.parametrize("command", [("version",), ("--help",), ("profile", "show"), ("profile", "P", "rule", "json")])
+def test_nobody_reads_the_answer(calicoctl: Calicoctl, etcd: EtcdServer, command: tuple[str, ...]) -> None:
+    etcd.put(RULES, EMPTY)
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = started(calicoctl, *command, stdout=writing)
+    os.close(writing)
+    _, stderr = process.communicate(timeout=PROCESS_SECONDS)
+    assert (process.returncode, stderr) == (0, "")
+
+
+def test_nobody_reads_on(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    rules = ", ".join(f'{{"action": "allow", "src_tag": "tag{number}"}}' for number in range(20_000))
+    etcd.put(RULES, f'{{"inbound_rules": [{rules}], "outbound_rules": []}}')
+    process = started(calicoctl, "profile", "P", "rule", "show")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "Inbound rules:\n"
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait(PROCESS_SECONDS) == 0
+    process.stderr.close()
+
+
+def test_nobody_reads_the_complaint(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = started(calicoctl, "profile", "P", "tag", "show", stderr=writing)
+    os.close(writing)
+    stdout, _ = process.communicate(timeout=PROCESS_SECONDS)
+    assert (process.returncode, stdout) == (1, "")
+
+
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+
+
+@needs_full
+@pytest.mark.parametrize("command", [("version",), ("--help",), ("profile", "show"), ("profile", "add", "Q")])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_under_the_answer(
+    calicoctl: Calicoctl, etcd: EtcdServer, command: tuple[str, ...], unbuffered: str
+) -> None:
+    calicoctl.environ = {**calicoctl.environ, "PYTHONUNBUFFERED": unbuffered}
+    complaint = "Cannot write to standard output: No space left on device.\n"
+    assert in_shell(calicoctl, ">/dev/full", *command) == Result(1, "", complaint)
+
+
+@needs_full
+def test_a_full_disk_under_an_answer_with_complaints(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put("/calico/v1/host/h/workload/o/w/endpoint/e", "{")
+    result = in_shell(calicoctl, ">/dev/full", "profile", "show", "--detailed")
+    complaints = """\
+Cannot read /calico/v1/host/h/workload/o/w/endpoint/e: it is not JSON.
+Cannot write to standard output: No space left on device.
+"""
+    assert result == Result(1, "", complaints)
+
+
+@needs_full
+def test_a_full_disk_under_the_complaint(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    assert in_shell(calicoctl, "2>/dev/full", "profile", "P", "tag", "show") == Result(1, "", "")
+    assert in_shell(calicoctl, "2>/dev/full", "bogus") == Result(1, "", "")
+
+
+def test_a_closed_standard_output(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    complaint = "Cannot write the answer: standard output is closed.\n"
+    assert in_shell(calicoctl, ">&-", "profile", "show") == Result(1, "", complaint)
+    assert in_shell(calicoctl, ">&-", "version") == Result(1, "", complaint)
+    assert in_shell(calicoctl, ">&-", "profile", "NONE", "tag", "show") == Result(1, "", "Profile NONE not found.\n")
+    etcd.put(RULES, EMPTY)
+    # It has no answer.
+    assert in_shell(calicoctl, ">&-", "profile", "P", "rule", "add", "inbound", "deny") == Result(0, "", "")
+    assert etcd.get(RULES) == '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
+
+
+def test_all_streams_closed(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, EMPTY)
+    closed = "<&- >&- 2>&-"
+    assert in_shell(calicoctl, closed, "profile", "P", "rule", "add", "inbound", "deny") == Result(0, "", "")
+    assert in_shell(calicoctl, closed, "profile", "show") == Result(1, "", "")
+    assert in_shell(calicoctl, closed, "profile", "P", "rule", "update") == Result(1, "", "")
+    assert etcd.get(RULES) == '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
+
+
+def test_answers_and_complaints_keep_their_order(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put("/calico/v1/host/h/workload/o/w/endpoint/e", "{")
+    result = in_shell(calicoctl, "2>&1", "profile", "show", "--detailed")
+    assert (result.status, result.stderr) == (1, "")
+    assert result.stdout.startswith("+------+------+-")
+    assert result.stdout.endswith("-+\nCannot read /calico/v1/host/h/workload/o/w/endpoint/e: it is not JSON.\n")
+
+
+# Defects of our own
+
+
+def fail(*_: object) -> int:
+    raise LookupError("of all things\n")
+
+
+def test_a_defect_is_one_line(calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile, "run", fail)
+    complaint = (
+        "Internal error: LookupError: of all things. This is a defect of calicoctl; CALICOCTL_DEBUG=1 shows where.\n"
+    )
+    assert calicoctl("profile", "show") == Result(1, "", complaint)
+
+
+def test_the_rest_of_a_defect(calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile, "run", fail)
+    result = calicoctl("profile", "show", env={"CALICOCTL_DEBUG": "1"})
+    assert (result.status, result.stdout) == (1, "")
+    lines = result.stderr.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert '    raise LookupError("of all things\\n")' in lines
+    assert lines[-1] == "LookupError: of all things"
+
+
+def test_debugging_does_not_change_the_errors_of_users(calicoctl: Calicoctl) -> None:
+    result = calicoctl("profile", "P", "tag", "show", env={"CALICOCTL_DEBUG": "1"})
+    assert result == Result(1, "", "Profile P not found.\n")
