@@ -49,12 +49,12 @@ class AddressChoice:
 
         Raises CommandError.
         """
+        pool = None if self.address is None else self._pool_of_address(self.address)
         for address in own:
             if self._accepts(address):
                 return address
         if self.address is None:
             return self._claim_any(ipam, handle)
-        pool = self._pool_of_address(self.address)
         try:
             ipam.claim(self.address, handle)
         except AddressTaken:

@@ -8,8 +8,8 @@ import re
 from calicoctl.commands import endpoint as endpoint_command
 from calicoctl.commands.address_choice import AddressChoice
 from calicoctl.commands.container_ip import ip_add, ip_remove
-from calicoctl.datastore.client import Conflict
 from calicoctl.datastore.endpoints import Endpoints, Filter
+from calicoctl.datastore.errors import Conflict
 from calicoctl.datastore.ipam import Ipam
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.host.hostname import hostname

@@ -6,7 +6,7 @@ import re
 import time
 
 from calicoctl.datastore.blocks import Blocks
-from calicoctl.datastore.client import Conflict
+from calicoctl.datastore.errors import Conflict
 from calicoctl.datastore.pools import PoolNode, Pools
 from calicoctl.errors import CommandError
 from calicoctl.model.address import Address

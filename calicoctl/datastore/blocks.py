@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.client import Conflict
 from calicoctl.datastore.edit import REMOVED, edit
+from calicoctl.datastore.errors import Conflict
 from calicoctl.errors import MalformedObject
 from calicoctl.model.ipam import Block, MalformedBlock
 from calicoctl.model.pool import contains

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.errors import Conflict
 from calicoctl.datastore.edit import edit
+from calicoctl.datastore.errors import Conflict
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.model.rules import MalformedRules, Rules
 from calicoctl.model.tags import MalformedTags, tags_from_json, tags_to_json

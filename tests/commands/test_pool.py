@@ -10,7 +10,7 @@ import pytest
 
 from calicoctl.commands import pool as pool_command
 from calicoctl.datastore.blocks import Blocks
-from calicoctl.datastore.client import DatastoreError
+from calicoctl.datastore.errors import DatastoreError
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
 
