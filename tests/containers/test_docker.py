@@ -150,7 +150,7 @@ def test_no_such_container(docker_host: Calicoctl) -> None:
 def test_no_docker_daemon(host: Calicoctl) -> None:
     pytest.importorskip("docker")
     for docker_host in ("unix:///nowhere.sock", "tcp://127.0.0.1:1", "bogus"):
-        answer = host("container", "add", "web", "ipv4", env={"DOCKER_HOST": docker_host})
+        answer = host("container", "web", "endpoint", "show", env={"DOCKER_HOST": docker_host})
         assert (answer.status, answer.stdout) == (1, "")
         assert answer.stderr.startswith(NO_DAEMON + "Docker's library says: ")
 
@@ -158,7 +158,7 @@ def test_no_docker_daemon(host: Calicoctl) -> None:
 def test_tls_settings_are_looked_at(host: Calicoctl) -> None:
     pytest.importorskip("docker")
     env = {"DOCKER_HOST": "tcp://127.0.0.1:1", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/nowhere"}
-    answer = host("container", "add", "web", "ipv4", env=env)
+    answer = host("container", "web", "endpoint", "show", env=env)
     assert answer.status == 1
     assert "certificate" in answer.stderr
 
@@ -193,7 +193,7 @@ def test_docker_of_another_machine() -> None:
 
 def test_without_the_library(host: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "docker", None)
-    assert host("container", "add", "web", "ipv4") == refused(
+    assert host("container", "web", "endpoint", "show") == refused(
         "The Python package 'docker' is needed to find containers by their Docker names: "
         "pip install 'calicoctl[docker]'.\n"
     )
