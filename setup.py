@@ -27,6 +27,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["calicoctl", "calicoctl.*"]),
+    package_data={"calicoctl.resources": ["*.schema.json"]},
     package_dir={"": "."},  # said although it is the default: only then is an editable install a plain line of sys.path
     python_requires=">=3.10",
     # tox.ini's environment `lowest` installs these lower bounds.
@@ -34,13 +35,16 @@ setup(
         "docopt==0.6.2",
         "netaddr>=1.3.0",
         "prettytable>=3.10.0",
+        "PyYAML>=6.0",
         "python-etcd==0.4.5",
         "urllib3>=1.26.20,!=2.6.0,<3",  # of python-etcd: 2.6.0 lacks HTTPResponse.getheader, which it calls
     ],
     extras_require={
         "docker": DOCKER,
         "etcd": ETCD,
-        "test": [*DOCKER, *ETCD, "hypothesis", "mypy", "pytest", "ruff", "tox"],
+        "test": [
+            *DOCKER, *ETCD, "hypothesis", "jsonschema", "mypy", "pytest", "ruff", "tox", "types-jsonschema", "types-PyYAML"
+        ],
     },
     entry_points={"console_scripts": ["calicoctl = calicoctl.cli:console_main"]},
 )

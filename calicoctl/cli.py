@@ -11,6 +11,7 @@ import sys
 from calicoctl import grammar
 from calicoctl.environment import Environment
 from calicoctl.errors import CommandError
+from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -29,11 +30,21 @@ Usage: calicoctl <command> [<args>...]
     endpoint          Configure the endpoints assigned to existing containers
     pool              Configure ip-pools
     ipam              Configure IP address management
+    create            Create resources from files
+    apply             Create or change resources by files
+    replace           Replace resources by files
+    delete            Delete resources
+    get               Show resources
+    validate          Check files of resources, without etcd
+    diff              Show what applying files would change
     version           Display the version of calicoctl
 
 See 'calicoctl <command> --help' to read about a specific subcommand.
 """
-COMMANDS = ("container", "profile", "endpoint", "pool", "ipam", "version")
+COMMANDS = (
+    "container", "profile", "endpoint", "pool", "ipam",
+    "create", "apply", "replace", "delete", "get", "validate", "diff", "version",
+)  # fmt: skip
 
 INTERRUPTED = 130
 
@@ -52,10 +63,10 @@ def run(
         environment.finish()
     except grammar.UsageError as usage:
         environment.complain(str(usage))
-        return 1
+        return environment.failure_status
     except CommandError as error:
         environment.complain(error.message)
-        return error.status
+        return environment.failure_status if error.status == 1 else error.status
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
@@ -63,7 +74,7 @@ def run(
         return INTERRUPTED
     except Exception as error:
         environment.complain(_bug_report(error, variables))
-        return 1
+        return environment.failure_status
     return status
 
 
@@ -75,6 +86,7 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
         if name not in COMMANDS:
             raise CommandError(_unknown_command(name))
         command = importlib.import_module(f"calicoctl.commands.{name}")
+        environment.failure_status = getattr(command, "FAILURE_STATUS", 1)
         arguments = grammar.parse(command.USAGE, argv)
     except grammar.HelpRequested as text:
         environment.say(str(text))
@@ -87,7 +99,7 @@ def _unknown_command(name: str) -> str:
     from difflib import get_close_matches
 
     nearest = get_close_matches(name, COMMANDS, n=1, cutoff=0.0)[0]
-    return f"Unknown command: '{name}'. Did you mean '{nearest}'?\nSee 'calicoctl --help' for the commands."
+    return f"Unknown command: '{visible(name)}'. Did you mean '{nearest}'?\nSee 'calicoctl --help' for the commands."
 
 
 def _bug_report(error: Exception, variables: Mapping[str, str]) -> str:

@@ -17,7 +17,8 @@ class Environment:
     """The streams and settings that a command works with.
 
     Answers go to ``stdout``, complaints to ``stderr``. ``variables`` are the environment variables. Nothing is
-    looked at before a command needs it, so that help and version work in a broken environment.
+    looked at before a command needs it, so that help and version work in a broken environment. ``failure_status`` is
+    the exit status of a command that fails: that of most is 1, but not where 1 is an answer.
     """
 
     def __init__(self, variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> None:
@@ -25,6 +26,7 @@ class Environment:
         self.stdin = stdin
         self.stdout = stdout
         self.stderr = stderr
+        self.failure_status = 1
         self._client: Client | None = None
 
     def client(self) -> Client:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from tests.etcd_server import EtcdServer
+from tests.proxy import Proxy
 
 CONFORMANCE_DIR = "CALICO_CONFORMANCE_DIR"
 PROCESS_SECONDS = 60.0
@@ -96,6 +97,14 @@ def calicoctl(etcd: EtcdServer) -> Calicoctl:
     """calicoctl for the emptied etcd, with an environment that has only what every process needs."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return Calicoctl(etcd.environ({**inherited, "LANG": "C.UTF-8"}))
+
+
+@pytest.fixture
+def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
+    """A proxy that `calicoctl` goes through."""
+    with Proxy(etcd) as proxy:
+        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
+        yield proxy
 
 
 @pytest.fixture(scope="session")

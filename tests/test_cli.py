@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,14 +36,6 @@ BROKEN = {
     "CALICOCTL_CONNECT_TIMEOUT": "nonsense",
     "CALICOCTL_READ_TIMEOUT": "nonsense",
 }
-
-
-@pytest.fixture
-def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
-    """A proxy that `calicoctl` goes through."""
-    with Proxy(etcd) as proxy:
-        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
-        yield proxy
 
 
 def started(calicoctl: Calicoctl, *arguments: str, **streams: int) -> subprocess.Popen[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calicoctl.output import complaint
+from calicoctl.output import complaint, visible
 
 
 def invalid_profile_name(name: str) -> str:
@@ -10,5 +10,10 @@ def invalid_profile_name(name: str) -> str:
     return complaint(
         "Profile names must be < 129 character long and can only contain numbers, letters, dots, dashes and "
         "underscores.",
-        f"Value provided is '{name}'",
+        provided([name]),
     )
+
+
+def provided(values: list[str]) -> str:
+    """Say what was given, on one line, whatever the values hold."""
+    return "Value provided is " + " and ".join(f"'{visible(value)}'" for value in values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from calicoctl.commands.messages import invalid_profile_name
+from calicoctl.commands.messages import invalid_profile_name, provided
 from calicoctl.datastore.profiles import Profiles
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.model import rule_validation
@@ -79,6 +79,7 @@ Examples:
 
 _DETAILED_HEADINGS = ("Name", "Host", "Orchestrator ID", "Workload ID", "Endpoint ID", "State")
 _FORCE = "Use the '--no-check' flag to remove the profile anyway."
+_PORTS_FORM = "Expecting a comma-separated list of ports and port ranges such as 80,443,8080:8090"
 _PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6")
 
 
@@ -356,42 +357,43 @@ def _invalid_arguments(arguments: Arguments) -> Iterator[str]:
     name = arguments["<PROFILE>"]
     if name is not None and not is_profile_name(name):
         yield invalid_profile_name(name)
-    tags = [arguments["<SRCTAG>"], arguments["<DSTTAG>"], arguments["<TAG>"] if arguments["add"] else None]
-    for tag in tags:
-        if tag is not None and not is_tag(tag):
-            yield complaint(
-                "Tags names can only contain numbers, letters, dots, dashes and underscores.",
-                f"Value provided is '{tag}'; a tag has 1 to 128 characters",
-            )
+    tags = _given(arguments, "<SRCTAG>", "<DSTTAG>", *(["<TAG>"] if arguments["add"] else []))
+    invalid_tags = [tag for tag in tags if not is_tag(tag)]
+    if invalid_tags:
+        yield complaint(
+            "Tags names can only contain numbers, letters, dots, dashes and underscores.",
+            f"{provided(invalid_tags)}; a tag has 1 to 128 characters",
+        )
     yield from _invalid_matches(arguments)
     position = arguments["--at"]
     if position is not None and not _is_number(position):
-        yield f"Invalid position specified.\nValue provided is '{position}'; a position is a whole number"
+        yield f"Invalid position specified.\n{provided([position])}; a position is a whole number"
 
 
 def _invalid_matches(arguments: Arguments) -> Iterator[str]:
-    networks = {text: _network(text) for text in (arguments["<SRCCIDR>"], arguments["<DSTCIDR>"]) if text is not None}
+    networks = {text: _network(text) for text in _given(arguments, "<SRCCIDR>", "<DSTCIDR>")}
     unreadable = [text for text, network in networks.items() if network is None]
     if unreadable:
-        yield f"Invalid CIDR specified.\nValue provided is '{unreadable[0]}'"
-    icmp = [(arguments["<ICMPTYPE>"], 254), (arguments["<ICMPCODE>"], 255)]
-    bad_icmp = [text for text, last in icmp if text is not None and not (_is_number(text) and 0 <= int(text) <= last)]
+        yield f"Invalid CIDR specified.\n{provided(unreadable)}"
+    bad_icmp = [text for text in _given(arguments, "<ICMPTYPE>") if not _is_number(text, 254)]
+    bad_icmp += [text for text in _given(arguments, "<ICMPCODE>") if not _is_number(text, 255)]
     if bad_icmp:
         yield (
-            f"Invalid ICMP type or ICMP code specified.\nValue provided is '{bad_icmp[0]}'; "
+            f"Invalid ICMP type or ICMP code specified.\n{provided(bad_icmp)}; "
             "a type is a number from 0 to 254, a code from 0 to 255"
         )
-    for ports in (arguments["<SRCPORTS>"], arguments["<DSTPORTS>"]):
-        problem = None if ports is None else _ports_problem(ports)
-        if problem:
-            yield (
-                f"Invalid SRCPORTS or DSTPORTS specified.\nValue provided is '{ports}': {problem}; "
-                "expecting a comma-separated list of ports and port ranges such as 80,443,8080:8090"
-            )
+    problems = {text: _ports_problem(text) for text in _given(arguments, "<SRCPORTS>", "<DSTPORTS>")}
+    bad_ports = [f"{provided([text])}: {problem}" for text, problem in problems.items() if problem]
+    if bad_ports:
+        yield "\n".join(["Invalid SRCPORTS or DSTPORTS specified.", *bad_ports, _PORTS_FORM])
     versions = {network.version for network in networks.values() if network is not None}
     versions |= {4} if arguments["icmp"] else {6} if arguments["icmpv6"] else set()
     if unreadable or len(versions) > 1:
         yield "Invalid or unmatching IP versions for SRCCIDR/DSTCIDR."
+
+
+def _given(arguments: Arguments, *names: str) -> list[str]:
+    return [arguments[name] for name in names if arguments[name] is not None]
 
 
 def _network(text: str) -> Network | None:
@@ -410,5 +412,7 @@ def _ports_problem(text: str) -> str:
     return ""
 
 
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"\s*[+-]?[0-9]{1,1000}\s*", text, re.ASCII) is not None
+def _is_number(text: str, last: int | None = None) -> bool:
+    """Tell whether a text is a whole number as Python's ``int`` reads it, and from 0 to ``last`` if that is given."""
+    is_number = re.fullmatch(r"\s*[+-]?[0-9]{1,1000}\s*", text, re.ASCII) is not None
+    return is_number and (last is None or 0 <= int(text) <= last)

@@ -42,11 +42,11 @@ def edit(
             return
         except Conflict:
             indexes.append(node["modifiedIndex"] if node else None)
-            _pause(len(indexes))
+            pause(len(indexes))
     raise DatastoreError(f"etcd refuses every change of {key} though nobody else changes it.")
 
 
-def _pause(conflicts: int) -> None:
+def pause(conflicts: int) -> None:
     """Wait up to 10 ms for each conflict so far, at most 200 ms, so that many writers do not meet again and again."""
     import random
 

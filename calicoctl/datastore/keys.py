@@ -24,7 +24,7 @@ def profile(name: str) -> str:
 
 
 def profile_part(name: str, part: str) -> str:
-    """Return the key of one part of a profile: ``tags``, ``labels`` or ``rules``."""
+    """Return the key of one part of a profile: ``tags``, ``labels``, ``rules`` or ``metadata``."""
     return f"{profile(name)}/{segment(part)}"
 
 
@@ -50,6 +50,16 @@ def segment(name: str) -> str:
     if name in ("", ".", "..") or "/" in name:
         raise ValueError(f"{name!r} cannot be a segment of an etcd key")
     return quote(name, safe="", errors="surrogatepass")
+
+
+def escaped(name: str) -> str:
+    """Return a name as Go's calicoctl writes it into a path, where a slash would end it (data model of calicoq)."""
+    return name.replace("%", "%25").replace("/", "%2f")
+
+
+def unescaped(segment_of_key: str) -> str:
+    """Return the name that Go's calicoctl reads out of a segment of a key (not quoted)."""
+    return segment_of_key.replace("%2f", "/").replace("%25", "%")
 
 
 def last_segment(key: str) -> str:

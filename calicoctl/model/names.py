@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+ALLOWED = "1 to 128 letters, digits, dots, dashes and underscores"
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 

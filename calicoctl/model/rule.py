@@ -42,7 +42,7 @@ class Rule:
         Ports are equal as sets of items, a one-port range is its port; networks are equal by network; no action is
         ``allow``; protocol numbers may be text. An ``ip_version`` in one rule only makes a difference.
         """
-        meaning: dict[str, Hashable] = {"action": '"allow"'}
+        meaning: dict[Hashable, Hashable] = {"action": '"allow"'}
         for key, value in self.fields.items():
             if value is None:
                 continue
@@ -50,10 +50,10 @@ class Rule:
             several = field in ("src_nets", "dst_nets") and isinstance(value, list)
             if several or field in ("src_net", "dst_net"):
                 nets = value if several else [value]
-                name = negation + field.removesuffix("s") + "s"
-                so_far = meaning.get(name, frozenset())
+                side = (negation, field[:3])
+                so_far = meaning.get(side, frozenset())
                 assert isinstance(so_far, frozenset)
-                meaning[name] = so_far | frozenset(map(_network_identity, nets))
+                meaning[side] = so_far | frozenset(map(_network_identity, nets))
             elif field in ("src_ports", "dst_ports") and isinstance(value, list):
                 meaning[key] = frozenset(map(_port_identity, value))
             elif field == "protocol" and isinstance(value, str) and value.isascii() and value.isdigit():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 
-from calicoctl.model.names import is_tag
+from calicoctl.model.names import ALLOWED, is_tag
 from calicoctl.model.network import Network
 from calicoctl.model.rule import Rule
 
@@ -99,7 +99,7 @@ def _one_of(value: Any, allowed: tuple[str, ...], or_else: str = "") -> str:
 
 def _tag(value: Any) -> str:
     if not isinstance(value, str) or not is_tag(value):
-        raise ValueError(f"{_shown(value)} is not a tag: 1 to 128 letters, digits, dots, dashes and underscores")
+        raise ValueError(f"{_shown(value)} is not a tag: {ALLOWED}")
     return value
 
 

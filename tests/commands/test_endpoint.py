@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -23,14 +23,6 @@ HEADINGS = ["Hostname", "Orchestrator ID", "Number of Workloads", "Number of End
 DETAILED_HEADINGS = [
     "Hostname", "Orchestrator ID", "Workload ID", "Endpoint ID", "Addresses", "MAC", "Profiles", "State",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
-    """A proxy that `calicoctl` goes through."""
-    with Proxy(etcd) as proxy:
-        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
-        yield proxy
 
 
 def table(headings: list[str], rows: Sequence[Sequence[object]]) -> str:

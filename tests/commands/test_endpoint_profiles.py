@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -40,14 +39,6 @@ Value provided is '{}'
 
 """
 ALL_VERBS = [("show",), ("append", "NEW"), ("remove", "PROF"), ("set", "NEW"), ("set",)]
-
-
-@pytest.fixture
-def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
-    """A proxy that `calicoctl` goes through."""
-    with Proxy(etcd) as proxy:
-        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
-        yield proxy
 
 
 @pytest.fixture(autouse=True)

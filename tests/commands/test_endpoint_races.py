@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -40,13 +40,10 @@ Endpoint e is unknown to Calico.
 }
 
 
-@pytest.fixture
-def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
-    """A proxy that `calicoctl` goes through, and the one profile that exists."""
+@pytest.fixture(autouse=True)
+def profile(etcd: EtcdServer) -> None:
+    """The one profile that exists."""
     etcd.put(f"{PROFILES}/WEB/tags", '["WEB"]')
-    with Proxy(etcd) as proxy:
-        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
-        yield proxy
 
 
 def value(*profiles: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,14 +17,6 @@ THREE = (
     '{"inbound_rules": [{"action": "allow", "src_tag": "P"}, {"action": "deny", "protocol": "udp"}, '
     '{"action": "deny"}], "outbound_rules": [{"action": "allow"}]}'
 )
-
-
-@pytest.fixture
-def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
-    """A proxy that `calicoctl` goes through."""
-    with Proxy(etcd) as proxy:
-        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
-        yield proxy
 
 
 def rule(calicoctl: Calicoctl, words: str) -> Result:
@@ -474,7 +465,8 @@ Value provided is '{}'; a type is a number from 0 to 254, a code from 0 to 255
 """
 PORTS = """\
 Invalid SRCPORTS or DSTPORTS specified.
-Value provided is '{}': {}; expecting a comma-separated list of ports and port ranges such as 80,443,8080:8090
+Value provided is '{}': {}
+Expecting a comma-separated list of ports and port ranges such as 80,443,8080:8090
 """
 VERSIONS = "Invalid or unmatching IP versions for SRCCIDR/DSTCIDR.\n"
 POSITION = "Invalid position specified.\nValue provided is '{}'; a position is a whole number\n"
@@ -570,17 +562,20 @@ def test_all_refusals_come_together_and_in_order(calicoctl: Calicoctl, proxy: Pr
         1,
         "",
         NAME.format("a/b")
-        + TAG.format("a,b")
-        + TAG.format("c/d")
-        + CIDR.format("10/33")
-        + PORTS.format("1,x", '"x" is not a port or a range of ports such as 80:90')
-        + PORTS.format("70000", '"70000" is above the last port, 65535')
+        + TAG.format("a,b' and 'c/d")
+        + CIDR.format("10/33' and 'fe80::/200")
+        + """\
+Invalid SRCPORTS or DSTPORTS specified.
+Value provided is '1,x': "x" is not a port or a range of ports such as 80:90
+Value provided is '70000': "70000" is above the last port, 65535
+Expecting a comma-separated list of ports and port ranges such as 80,443,8080:8090
+"""
         + VERSIONS
         + POSITION.format("first"),
     )
     words = "deny icmp type 300 code x from tag a,b cidr nowhere".split()
     result = calicoctl("profile", ".", "rule", "remove", "outbound", *words)
     assert result == Result(
-        1, "", NAME.format(".") + TAG.format("a,b") + CIDR.format("nowhere") + ICMP.format("300") + VERSIONS
+        1, "", NAME.format(".") + TAG.format("a,b") + CIDR.format("nowhere") + ICMP.format("300' and 'x") + VERSIONS
     )
     assert proxy.requests == []

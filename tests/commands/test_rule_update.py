@@ -7,7 +7,6 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,14 +25,6 @@ UPDATED = Result(0, "Successfully updated rules on profile P\n", "")
 NOTHING = "Nothing was written.\n"
 OLD = '{"inbound_rules": [{"action": "deny"}], "outbound_rules": [{"action": "allow"}]}'
 EMPTY = '{"inbound_rules": [], "outbound_rules": []}'
-
-
-@pytest.fixture
-def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
-    """A proxy that `calicoctl` goes through."""
-    with Proxy(etcd) as proxy:
-        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
-        yield proxy
 
 
 def update(calicoctl: Calicoctl, document: str | bytes) -> Result:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from calicoctl.datastore.client import Client, Conflict, DatastoreError
+from calicoctl.datastore.client import Client
+from calicoctl.datastore.errors import Conflict, DatastoreError
 from calicoctl.datastore.settings import Settings
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import HOST, EtcdServer

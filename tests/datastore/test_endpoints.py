@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from calicoctl.datastore.client import Client, DatastoreError
+from calicoctl.datastore.client import Client
 from calicoctl.datastore.endpoints import Endpoints, EndpointVanished, Filter
+from calicoctl.datastore.errors import DatastoreError
 from calicoctl.datastore.settings import Settings
 from calicoctl.errors import MalformedObject
 from calicoctl.model.endpoint import Endpoint, EndpointName

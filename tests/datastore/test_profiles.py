@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -19,14 +19,6 @@ NOT_KNOWN = "It is not known whether the change was made: look before you give t
 DROPPED = "Remote end closed connection without response"
 EVENTS_KEPT = 1000  # by etcd, of all keys together
 HASTY = {"CALICOCTL_READ_TIMEOUT": "0.5"}  # shortens the wait in vain for an event that has not happened
-
-
-@pytest.fixture
-def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
-    """A proxy that `calicoctl` goes through."""
-    with Proxy(etcd) as proxy:
-        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
-        yield proxy
 
 
 @pytest.fixture

@@ -1,0 +1,96 @@
+"""Whole profiles in etcd, as the resource commands read and write them: the keys ``tags``, ``labels``, ``metadata``
+and ``rules``, each written by compare-and-swap on the version that was read.
+"""
+
+from __future__ import annotations
+
+from calicoctl.datastore import keys
+from calicoctl.datastore.errors import Conflict, DatastoreError
+from calicoctl.model.stored_profile import PARTS, StoredProfile
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from calicoctl.datastore.client import Client, RawNode
+
+
+class ProfileRecord:
+    """A profile as read: ``profile``, the ``texts`` of its keys, and ``version``, the largest of their indexes."""
+
+    def __init__(self, name: str, node: RawNode) -> None:
+        nodes = {keys.last_segment(child["key"]): child for child in node.get("nodes", ()) if not child.get("dir")}
+        parts = {part: nodes[part] for part in PARTS if part in nodes}
+        self.node = node
+        self.texts = {part: str(child.get("value", "")) for part, child in parts.items()}
+        self.indexes = {part: int(child["modifiedIndex"]) for part, child in parts.items()}
+        self.version = str(max(self.indexes.values(), default=int(node["modifiedIndex"])))
+        self.profile = StoredProfile(name, self.texts)
+
+
+class PartlyWritten(Exception):
+    """A write stopped midway. ``written`` are the parts that have their new value; ``cause`` is what stopped it."""
+
+    def __init__(self, written: list[str], cause: Conflict | DatastoreError) -> None:
+        super().__init__(written)
+        self.written = written
+        self.cause = cause
+
+
+class ProfileResources:
+    """What the resource commands ask of the profiles. Every method raises DatastoreError where etcd cannot be used."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def all(self) -> tuple[list[ProfileRecord], list[str]]:
+        """Return every profile, sorted by name, and complaints about what is no profile. One request."""
+        tree = self._client.get(keys.PROFILES, recursive=True, quorum=True) or {}
+        records, complaints = [], []
+        for node in sorted(tree.get("nodes", ()), key=lambda node: str(node["key"])):
+            segment = keys.last_segment(node["key"])
+            name = keys.unescaped(segment)
+            if not node.get("dir"):
+                complaints.append(f"Cannot read {node['key']}: it is a value where the profile's directory should be.")
+            elif keys.escaped(name) != segment:
+                complaints.append(f"Cannot read {node['key']}: no profile can be called so.")
+            else:
+                records.append(ProfileRecord(name, node))
+        return sorted(records, key=lambda record: record.profile.name), complaints
+
+    def find(self, names: Iterable[str]) -> dict[str, ProfileRecord]:
+        """Return those of the named profiles that exist, by name. One request."""
+        wanted = list(names)
+        if len(wanted) == 1:
+            node = self._client.get(keys.profile(keys.escaped(wanted[0])), recursive=True, quorum=True)
+            return {} if node is None or not node.get("dir") else {wanted[0]: ProfileRecord(wanted[0], node)}
+        found = {record.profile.name: record for record in self.all()[0]}
+        return {name: found[name] for name in wanted if name in found} | self._hidden(set(wanted) - set(found))
+
+    def _hidden(self, names: set[str]) -> dict[str, ProfileRecord]:
+        """Return the profiles that etcd leaves out of listings, for their names begin with an underscore."""
+        return {name: record for each in names if each.startswith("_") for name, record in self.find([each]).items()}
+
+    def write(self, name: str, changes: dict[str, str], record: ProfileRecord | None) -> None:
+        """Write new values of parts, in order, each on condition that it is still as in ``record``.
+
+        Raises PartlyWritten with the Conflict or DatastoreError that ended it, also if nothing was written.
+        """
+        written: list[str] = []
+        for part, value in changes.items():
+            key = keys.profile_part(keys.escaped(name), part)
+            try:
+                if record is not None and part in record.indexes:
+                    self._client.swap(key, value, record.indexes[part])
+                else:
+                    self._client.create(key, value)
+            except (Conflict, DatastoreError) as error:
+                raise PartlyWritten(written, error) from None
+            written.append(part)
+
+    def delete(self, record: ProfileRecord) -> bool:
+        """Remove a profile, read just before, with all below its directory; False if it was gone already.
+
+        etcd v2 has no conditional removal of a directory: what others change between the reading and this is lost.
+        """
+        return self._client.delete_tree(keys.profile(keys.escaped(record.profile.name)), record.node)

@@ -1,0 +1,263 @@
+"""Documents in YAML or JSON, read so that a scalar means what its author wrote.
+
+YAML turns unquoted text into numbers, truth values and dates by rules that differ between its versions: ``10:20`` is
+620 here and a text there, ``010`` is 8 or 10, ``y`` may be true. So nothing is turned into anything here: an unquoted
+scalar is kept as `Plain`, the text that was written, and whoever knows the type of a field decides. An unquoted
+``null``, ``~`` or nothing at all is None.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+_NULLS = ("", "~", "null", "Null", "NULL")
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_INTEGERS = ((_DECIMAL, 10), (re.compile(r"0x[0-9A-Fa-f]+"), 16), (re.compile(r"0o[0-7]+"), 8))
+_LEADING_ZEROS = re.compile(r"[-+]?0[0-9]+")
+_FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_LONGEST_NUMBER = 4000  # digits; Python refuses to read much longer ones
+
+_DEEPEST = 150
+_MOST_VALUES = 2_000_000  # aliases multiply: a few lines can stand for more values than any memory holds
+
+_TEXT = "tag:yaml.org,2002:str"
+_PLAIN_TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
+_COLLECTION_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
+class MalformedDocument(ValueError):
+    """A text is neither YAML nor JSON; the message says what is wrong and where."""
+
+
+class Plain(str):
+    """An unquoted scalar, or a number or truth value of JSON: the text that was written."""
+
+    __slots__ = ()
+
+    def integer(self) -> int:
+        """Return the whole number that every version of YAML reads here.
+
+        Raises ValueError for other text, and for leading zeros that only some take for octal.
+        """
+        text = re.sub(r"\.0*\Z", "", self)
+        for pattern, base in _INTEGERS:
+            if len(text) <= _LONGEST_NUMBER and pattern.fullmatch(text):
+                return int(text, base)
+        if _LEADING_ZEROS.fullmatch(text) and len(text) <= _LONGEST_NUMBER:
+            if -8 < int(text) < 8:
+                return int(text)
+            raise ValueError("it is octal to some and decimal to others; write it without leading zeros")
+        raise ValueError("it is not a whole number")
+
+    def value(self) -> Any:
+        """Return what JSON would have in this place: a number, a truth value, else the text."""
+        if self in _BOOLEANS:
+            return _BOOLEANS[self]
+        if len(self) <= _LONGEST_NUMBER and _DECIMAL.fullmatch(self):
+            return int(self)
+        if _FLOAT.fullmatch(self) and not math.isinf(float(self)):
+            return float(self)
+        return str(self)
+
+
+class Mapping(dict[str, "Any"]):
+    """A mapping of a document; ``line`` is the number of its first line in the text, from 1."""
+
+    __slots__ = ("line",)
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+
+
+def is_plain_safe(text: str) -> bool:
+    """Tell whether a text, written unquoted, is read as this very text here and by other readers of YAML."""
+    return not (text in _NULLS or re.fullmatch(r"[-+.0-9][-+0-9A-Fa-fxXoO_,.:eE]*|[=~]|<<", text)
+                or text.lower() in ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
+                or Plain(text).value() != text)  # fmt: skip
+
+
+def plain_values(value: Any) -> Any:
+    """Return a value of a document with every `Plain` in it turned into what JSON would have in its place."""
+    if isinstance(value, dict):
+        return {key: plain_values(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [plain_values(item) for item in value]
+    return value.value() if isinstance(value, Plain) else value
+
+
+def read(text: str) -> list[Any]:
+    """Return the documents of a text, YAML or JSON, without those that are empty.
+
+    Values are `Mapping`, list, str where the text stands in quotes or in a block, `Plain` and None. Raises
+    MalformedDocument, also for a name that stands twice in one mapping, for aliases that multiply beyond reason and
+    for what is nested more than 150 deep.
+    """
+    documents = _read_json(text) if text.lstrip()[:1] in ("{", "[") else None
+    return [document for document in (_read_yaml(text) if documents is None else documents) if document is not None]
+
+
+# JSON: the parser of YAML stumbles over tabs and over the surrogate pairs of JSON.
+
+
+def _read_json(text: str) -> list[Any] | None:
+    """Return the one document of a JSON text; None for a text that is no JSON, but maybe YAML."""
+    try:
+        document = json.loads(
+            text, object_pairs_hook=_members, parse_int=Plain, parse_float=Plain, parse_constant=_no_constant
+        )
+    except json.JSONDecodeError:
+        return None
+    except RecursionError:
+        raise _too_deep() from None
+    return [_without_booleans(document, 0)]
+
+
+def _members(pairs: list[tuple[str, Any]]) -> Mapping:
+    mapping = Mapping(1)
+    for name, value in pairs:
+        if name in mapping:
+            raise MalformedDocument(f"{json.dumps(name)} stands twice in one object")
+        mapping[name] = value
+    return mapping
+
+
+def _no_constant(constant: str) -> Any:
+    raise MalformedDocument(f"{constant} is not JSON")
+
+
+def _without_booleans(value: Any, depth: int) -> Any:
+    if depth > _DEEPEST:
+        raise _too_deep()
+    if isinstance(value, bool):
+        return Plain("true" if value else "false")
+    if isinstance(value, list):
+        return [_without_booleans(item, depth + 1) for item in value]
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            value[name] = _without_booleans(member, depth + 1)
+    return value
+
+
+# YAML, from the parser's events: PyYAML's own constructor would decide what the scalars mean.
+
+
+def _read_yaml(text: str) -> list[Any]:
+    import yaml
+
+    # libyaml refuses the escape of half a surrogate pair, which stored JSON can hold.
+    loader = yaml.SafeLoader if _HALF_A_PAIR.search(text) else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return list(_Builder(yaml).documents(yaml.parse(text, Loader=loader)))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = error.problem or error.context
+        raise MalformedDocument(f"{_place(mark)}: {problem}" if mark else str(problem)) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise MalformedDocument(f"line {line}: a control character cannot stand in YAML") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise MalformedDocument(str(error) or type(error).__name__) from None
+
+
+class _Builder:
+    """Makes values of a stream of events; ``sizes`` counts the values that each anchor stands for."""
+
+    def __init__(self, yaml: Any) -> None:
+        self._yaml = yaml
+
+    def documents(self, events: Iterator[Any]) -> Iterator[Any]:
+        yaml = self._yaml
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                self._anchors: dict[str, tuple[Any, int]] = {}
+                self._open: list[_Collection] = []
+            elif isinstance(event, yaml.AliasEvent):
+                if event.anchor not in self._anchors:
+                    raise MalformedDocument(f"{_place(event.start_mark)}: there is no whole value named {event.anchor}")
+                yield from self._add(*self._anchors[event.anchor], event.start_mark)
+            elif isinstance(event, yaml.ScalarEvent):
+                value = _scalar(event)
+                self._name(event.anchor, value, 1)
+                yield from self._add(value, 1, event.start_mark)
+            elif isinstance(event, yaml.CollectionStartEvent):
+                self._start(event)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                ended = self._open.pop()
+                self._name(ended.anchor, ended.value, ended.size)
+                yield from self._add(ended.value, ended.size, ended.mark)
+
+    def _start(self, event: Any) -> None:
+        if event.tag not in _COLLECTION_TAGS:
+            raise MalformedDocument(f"{_place(event.start_mark)}: the tag {event.tag} is not supported")
+        if len(self._open) == _DEEPEST:
+            raise MalformedDocument(f"{_place(event.start_mark)}: {_too_deep()}")
+        mapping = isinstance(event, self._yaml.MappingStartEvent)
+        value: Any = Mapping(event.start_mark.line + 1) if mapping else []
+        self._open.append(_Collection(value, event.anchor, event.start_mark))
+
+    def _name(self, anchor: str | None, value: Any, size: int) -> None:
+        if anchor is not None:
+            self._anchors[anchor] = value, size
+
+    def _add(self, value: Any, size: int, mark: Any) -> Iterator[Any]:
+        """Put a whole value into the collection it stands in; yield it if it is the document."""
+        if not self._open:
+            yield value
+            return
+        parent = self._open[-1]
+        parent.size += size
+        if parent.size > _MOST_VALUES:
+            raise MalformedDocument(f"{_place(mark)}: the aliases stand for more than {_MOST_VALUES:,} values")
+        parent.add(value, mark)
+
+
+class _Collection:
+    """A mapping or list that is not complete yet."""
+
+    __slots__ = ("value", "anchor", "mark", "size", "_key")
+
+    def __init__(self, value: Any, anchor: str | None, mark: Any) -> None:
+        self.value = value
+        self.anchor = anchor
+        self.mark = mark
+        self.size = 1
+        self._key: str | None = None
+
+    def add(self, value: Any, mark: Any) -> None:
+        if isinstance(self.value, list):
+            self.value.append(value)
+        elif self._key is not None:
+            self.value[self._key] = value
+            self._key = None
+        elif not isinstance(value, str):
+            raise MalformedDocument(f"{_place(mark)}: the name of a field is not a text")
+        elif value in self.value:
+            raise MalformedDocument(f"{_place(mark)}: {value} stands twice in one mapping")
+        else:
+            self._key = str(value)
+
+
+def _scalar(event: Any) -> Any:
+    if event.tag in _PLAIN_TAGS or (event.tag is None and event.implicit[0]):
+        return None if event.value in _NULLS else Plain(event.value)
+    if event.tag in (None, "!", _TEXT):
+        return event.value
+    raise MalformedDocument(f"{_place(event.start_mark)}: the tag {event.tag} is not supported")
+
+
+def _place(mark: Any) -> str:
+    return f"line {mark.line + 1}, column {mark.column + 1}"
+
+
+def _too_deep() -> MalformedDocument:
+    return MalformedDocument(f"it is nested more than {_DEEPEST} deep")

@@ -1,0 +1,195 @@
+"""What has to be written so that a stored profile becomes what a resource says, and what speaks against it.
+
+What is stored already is accepted as it is, also where it would be refused if it were new: validation is for what is
+new or changed. A warning says so.
+"""
+
+from __future__ import annotations
+
+import json
+
+from calicoctl.model import object_labels
+from calicoctl.model.names import ALLOWED, is_profile_name, is_tag
+from calicoctl.model.resource_fields import Problems, member, shown
+from calicoctl.model.rule_folding import Group
+from calicoctl.model.rule_mapping import identity, rules_of
+from calicoctl.model.rules import Rules
+from calicoctl.model.stored_profile import PARTS, StoredProfile
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from typing import Any
+
+    from calicoctl.model.profile_resource import ProfileResource
+    from calicoctl.model.rule import Rule
+    from calicoctl.model.rule_form import Form
+
+
+class Plan:
+    """The outcome of comparing a resource with what is stored.
+
+    ``changes`` has the new value of each part to be written, in the order of writing; ``problems`` are reasons not to
+    write anything; ``warnings`` are remarks for the operator.
+    """
+
+    def __init__(self, resource: ProfileResource, stored: StoredProfile | None, rewrite: bool = False) -> None:
+        """``stored`` is None for a profile that is to be created.
+
+        Without ``rewrite`` a rule that the resource leaves as it is stays stored as it is, whatever its spelling; with
+        it each rule is brought to the form in which a new one is stored, and a part that is missing is written.
+        """
+        self.resource = resource
+        self.stored = stored or StoredProfile(resource.name, {})
+        self.is_new = stored is None
+        self._rewrite = rewrite
+        self._found = Problems()
+        self.warnings: list[str] = []
+        if self.is_new:
+            self._check_name()
+        values = {
+            "tags": self._tags(), "labels": self._labels(), "metadata": self._metadata(), "rules": self._rules()
+        }  # fmt: skip
+        self.problems = self._found.texts
+        self.changes = {part: value for part in PARTS if (value := values[part]) is not None}
+        self._remark_on_parts()
+
+    def result(self, texts: dict[str, str]) -> StoredProfile:
+        """Return the profile as it is after the changes; ``texts`` are the values that are stored now."""
+        return StoredProfile(self.resource.name, {**texts, **self.changes})
+
+    def _check_name(self) -> None:
+        name = self.resource.name
+        if not name:
+            return  # the document was refused for it already
+        if not is_profile_name(name):
+            self._found.add(
+                "metadata.name",
+                f"{shown(name)} is not accepted: {ALLOWED}",
+            )
+        elif name.startswith("_"):
+            self._found.add("metadata.name", f"{shown(name)} is not accepted: etcd hides names that begin with _")
+
+    def _differs(self, part: str, changed: bool) -> bool:
+        return changed or part in self.stored.unreadable or (self._needs(part) and part not in self.stored.present)
+
+    def _needs(self, part: str) -> bool:
+        return part != "metadata" and (self.is_new or self._rewrite)
+
+    def _tags(self) -> str | None:
+        given = self.resource.tags
+        if given is None:
+            return "[]" if self._needs("tags") and "tags" not in self.stored.present else None
+        for position, tag in enumerate(given):
+            if tag is not None and not is_tag(tag) and tag not in self.stored.tags:
+                self._found.add(
+                    f"metadata.tags[{position}]",
+                    f"{shown(tag)} is not a tag: {ALLOWED}",
+                )
+        return json.dumps(given) if self._differs("tags", given != self.stored.tags) else None
+
+    def _labels(self) -> str | None:
+        given = self.resource.labels_to_apply
+        self._check_labels(given, self.stored.labels, "spec.labelsToApply")
+        return json.dumps(given) if self._differs("labels", given != self.stored.labels) else None
+
+    def _metadata(self) -> str | None:
+        metadata = dict(self.stored.metadata)
+        if self.resource.labels is not None:
+            self._check_labels(self.resource.labels, metadata.get("labels", {}), "metadata.labels")
+            metadata["labels"] = self.resource.labels
+        if self.resource.annotations is not None:
+            self._check_annotations(self.resource.annotations, metadata.get("annotations", {}))
+            metadata["annotations"] = self.resource.annotations
+        metadata = _without_empty(metadata)
+        mentioned = self.resource.labels is not None or self.resource.annotations is not None
+        changed = metadata != _without_empty(self.stored.metadata)
+        return json.dumps(metadata) if mentioned and self._differs("metadata", changed) else None
+
+    def _check_labels(self, given: dict[str, str], stored: dict[str, str], path: str) -> None:
+        for key, value in given.items():
+            if stored.get(key) == value:
+                continue
+            for text, problem in (
+                (key, object_labels.key_problem(key)),
+                (value, object_labels.value_problem(value)),
+            ):
+                if problem:
+                    self._found.add(member(path, key), f"{shown(text)} is not accepted: {problem}")
+
+    def _check_annotations(self, given: dict[str, str], stored: dict[str, str]) -> None:
+        for key, value in given.items():
+            problem = object_labels.annotation_key_problem(key)
+            if problem and stored.get(key) != value:
+                self._found.add(member("metadata.annotations", key), f"{shown(key)} is not accepted: {problem}")
+        problem = object_labels.annotations_problem(given)
+        if problem and given != stored:
+            self._found.add("metadata.annotations", problem)
+
+    def _rules(self) -> str | None:
+        lists = {way: self._rules_of_direction(way) for way in ("ingress", "egress")}
+        rules = Rules(lists["ingress"], lists["egress"], self._extra())
+        return rules.to_json() if self._differs("rules", not rules.same_as(self.stored.rules)) else None
+
+    def _rules_of_direction(self, direction: str) -> list[Rule]:
+        groups = self.stored.groups()
+        same = _Stored(groups[direction], [group for listed in groups.values() for group in listed])
+        rules = []
+        for form, path in self.resource.rules[direction]:
+            group = same.take(form)
+            rules += rules_of(form, path, self._found) if group is None else self._kept(group, path)
+        return rules
+
+    def _kept(self, group: Group, path: str) -> list[Rule]:
+        as_new, problems = group.as_new()
+        if problems:
+            self.warnings += [f"{path} is kept as it is stored, though it would be refused as new: {problem}"
+                              for problem in problems]  # fmt: skip
+        elif self._rewrite:
+            return as_new
+        elif not group.is_canonical():
+            self.warnings.append(
+                f"{path} is kept as it is stored; a new rule would be stored in another form, which every Felix reads: "
+                "'calicoctl replace' rewrites it"
+            )
+        return group.rules
+
+    def _extra(self) -> Form:
+        extra = dict(self.stored.rules.extra)
+        for name, value in self.resource.stored_fields.items():
+            if name in extra and identity(extra[name]) == identity(value):
+                continue
+            if name != "id" or not isinstance(value, str):
+                self._found.add(
+                    member("spec.storedFields", name), "can only stand here if it is stored in this profile as it is"
+                )
+            extra[name] = value
+        return extra
+
+    def _remark_on_parts(self) -> None:
+        for part, reason in self.stored.unreadable.items():
+            if part in self.changes:
+                self.warnings.append(f"its {part} cannot be read ({reason}) and are replaced")
+        if not self.is_new and "rules" not in self.stored.present and "rules" not in self.changes:
+            self.warnings.append(
+                "it has no rules key, so that Felix takes it for missing and drops the traffic of its endpoints; "
+                "'calicoctl replace' writes it"
+            )
+
+
+class _Stored:
+    """Finds stored rules by their form: those of one direction in their order, then those that are there at all."""
+
+    def __init__(self, in_order: list[Group], everywhere: list[Group]) -> None:
+        self._next: dict[str, list[Group]] = {}
+        for group in reversed(in_order):
+            self._next.setdefault(identity(group.form), []).append(group)
+        self._any = {identity(group.form): group for group in everywhere}
+
+    def take(self, form: Form) -> Group | None:
+        text = identity(form)
+        waiting = self._next.get(text)
+        return waiting.pop() if waiting else self._any.get(text)
+
+
+def _without_empty(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {name: content for name, content in metadata.items() if content != {}}

@@ -1,0 +1,137 @@
+"""The Profile resource (apiVersion projectcalico.org/v3): what a document says about one profile, and the way back."""
+
+from __future__ import annotations
+
+from calicoctl.model import resource_fields as read
+from calicoctl.model.resource_fields import Problems, shown
+from calicoctl.model.rule_form import read_form, stored_fields
+from calicoctl.model.rule_mapping import form_to_document
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from typing import Any
+
+    from calicoctl.model.rule_form import Form
+
+API_VERSION = "projectcalico.org/v3"
+KIND = "Profile"
+TOP_FIELDS = ("apiVersion", "kind", "metadata", "spec")
+
+# Fields of every Kubernetes object that mean nothing here: accepted so that the output of other tools can be applied.
+_IGNORED = (
+    "clusterName", "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers",
+    "generateName", "generation", "initializers", "ownerReferences", "selfLink", "uid",
+)  # fmt: skip
+_METADATA = ("name", "namespace", "resourceVersion", "labels", "annotations", "tags", *_IGNORED)
+
+
+class ProfileResource:
+    """What a document says about a profile.
+
+    ``labels`` and ``annotations`` are those of the object itself, ``tags`` those that its endpoints inherit; each is
+    None where the document does not mention it. ``labels_to_apply`` are the labels that its endpoints inherit.
+    ``rules`` has the forms of the rules by direction (``ingress``, ``egress``), each with its path in the document.
+    ``stored_fields`` are further members of the stored rules object. ``resource_version`` is None where there is none.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.resource_version: str | None = None
+        self.labels: dict[str, str] | None = None
+        self.annotations: dict[str, str] | None = None
+        self.tags: list[str | None] | None = None
+        self.labels_to_apply: dict[str, str] = {}
+        self.rules: dict[str, list[tuple[Form, str]]] = {"ingress": [], "egress": []}
+        self.stored_fields: Form = {}
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the document of the resource, its fields in the order of Go's JSON; what is absent is left out."""
+        metadata = {
+            "name": self.name,
+            "resourceVersion": self.resource_version,
+            "labels": self.labels,
+            "annotations": self.annotations,
+            "tags": self.tags,
+        }
+        spec = {
+            "ingress": [form_to_document(form) for form, _ in self.rules["ingress"]],
+            "egress": [form_to_document(form) for form, _ in self.rules["egress"]],
+            "labelsToApply": self.labels_to_apply,
+            "storedFields": self.stored_fields,
+        }
+        return {
+            "kind": KIND,
+            "apiVersion": API_VERSION,
+            "metadata": {name: value for name, value in metadata.items() if value},
+            "spec": {name: value for name, value in spec.items() if value},
+        }
+
+
+def read_profile(document: dict[str, Any], problems: Problems) -> ProfileResource:
+    """Read a whole document of the kind, noting what is not of the right shape or type."""
+    top = read.fields(document, "", TOP_FIELDS, problems)
+    profile = _read_metadata(top.get("metadata"), problems)
+    spec = read.fields(top.get("spec"), "spec", ("ingress", "egress", "labelsToApply", "storedFields"), problems)
+    for direction, rules in profile.rules.items():
+        listed = spec.get(direction, [])
+        path = f"spec.{direction}"
+        if not isinstance(listed, list):
+            problems.add(path, f"{shown(listed)} is not a list of rules")
+            continue
+        for position, value in enumerate(listed):
+            where = f"{path}[{position}]"
+            form = read_form(value, where, problems)
+            if form is not None:
+                rules.append((form, where))
+    if "labelsToApply" in spec:
+        profile.labels_to_apply = read.texts_by_name(spec["labelsToApply"], "spec.labelsToApply", problems)
+    if "storedFields" in spec:
+        profile.stored_fields = stored_fields(spec["storedFields"], "spec.storedFields", problems) or {}
+    return profile
+
+
+def read_identity(document: dict[str, Any], problems: Problems) -> ProfileResource:
+    """Read only what tells which profile a document is about: its name and resourceVersion."""
+    metadata = read.fields(document, "", TOP_FIELDS, Problems()).get("metadata")
+    return _identified(read.fields(metadata, "metadata", _METADATA, Problems()), problems)
+
+
+def _read_metadata(value: Any, problems: Problems) -> ProfileResource:
+    metadata = read.fields(value, "metadata", _METADATA, problems)
+    profile = _identified(metadata, problems)
+    if metadata.get("namespace", "") != "":
+        problems.add("metadata.namespace", f"{shown(metadata['namespace'])}: a Profile is not namespaced")
+    if "labels" in metadata:
+        profile.labels = read.texts_by_name(metadata["labels"], "metadata.labels", problems)
+    if "annotations" in metadata:
+        profile.annotations = read.texts_by_name(metadata["annotations"], "metadata.annotations", problems)
+    if "tags" in metadata:
+        profile.tags = read.list_of(read.text, metadata["tags"], "metadata.tags", problems)
+    return profile
+
+
+def _identified(metadata: dict[str, Any], problems: Problems) -> ProfileResource:
+    profile = ProfileResource(_read_name(metadata.get("name"), problems))
+    profile.resource_version = _read_version(metadata.get("resourceVersion"), problems)
+    return profile
+
+
+def _read_name(value: Any, problems: Problems) -> str:
+    if value is None or value == "":
+        problems.add("metadata.name", "is missing")
+        return ""
+    name = read.text(value, "metadata.name", problems) or ""
+    if name in (".", ".."):
+        problems.add("metadata.name", f"{name} is not a name: etcd takes it for a path")
+        return ""
+    return name
+
+
+def _read_version(value: Any, problems: Problems) -> str | None:
+    if value is None or value == "":
+        return None
+    version = str(value)
+    if isinstance(value, str) and version.isascii() and version.isdigit() and len(version) <= 20:
+        return version.lstrip("0") or "0"
+    problems.add("metadata.resourceVersion", f"{shown(value)} is not a version, which is a whole number")
+    return None

@@ -1,0 +1,117 @@
+"""Reading the fields of a resource: of the right type, under a name that is known, every problem with its path."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from calicoctl.model.documents import Plain, plain_values
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, TypeVar
+
+    Item = TypeVar("Item")
+
+_SIMPLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_LONGEST_SHOWN = 80
+
+
+class Problems:
+    """What is wrong with a resource, in the order in which it was found; ``texts`` has a line for each problem."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def add(self, path: str, text: str) -> None:
+        """Note a problem of the field at a path such as ``spec.ingress[1].source.ports[0]``."""
+        self.texts.append(f"{path}: {text}" if path else text)
+
+
+def shown(value: Any) -> str:
+    """Return a value of a document as a complaint shows it: unquoted text as it was written, all else as JSON."""
+    text = str(value) if isinstance(value, Plain) else json.dumps(plain_values(value), ensure_ascii=False)
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
+
+
+def below(path: str, field: str) -> str:
+    """Return the path of a field of the resource, itself a path, below another."""
+    return f"{path}.{field}" if path else field
+
+
+def member(path: str, name: str) -> str:
+    """Return the path of a member of the mapping at ``path``."""
+    if not _SIMPLE_NAME.fullmatch(name):
+        return f"{path}[{shown(name)}]"
+    return below(path, name)
+
+
+def fields(value: Any, path: str, known: Iterable[str], problems: Problems) -> dict[str, Any]:
+    """Return the fields of a mapping that have a value, by their proper names; {} for None and for what is no mapping.
+
+    Names are found whatever their case, as Go's JSON decoder does. An unknown name is a problem, and so is one field
+    under two spellings.
+    """
+    if not isinstance(value, dict):
+        if value is not None:
+            problems.add(path, f"{shown(value)} is not a mapping")
+        return {}
+    by_lower_case = {name.lower(): name for name in known}
+    found: dict[str, Any] = {}
+    for name, content in value.items():
+        proper = by_lower_case.get(name.lower())
+        if proper is None:
+            problems.add(member(path, name), f"is not a field here{_nearest(name, by_lower_case)}")
+        elif proper in found:
+            problems.add(member(path, proper), "stands twice")
+        else:
+            found[proper] = content
+    return {name: content for name, content in found.items() if content is not None}
+
+
+def _nearest(name: str, by_lower_case: dict[str, str]) -> str:
+    from difflib import get_close_matches
+
+    nearest = get_close_matches(name.lower(), by_lower_case, n=1)
+    return f"; did you mean {by_lower_case[nearest[0]]}?" if nearest else ""
+
+
+def text(value: Any, path: str, problems: Problems) -> str | None:
+    """Return a text; an unquoted number or truth value is the text that was written."""
+    if isinstance(value, str):
+        return str(value)
+    problems.add(path, f"{shown(value)} is not a text")
+    return None
+
+
+def integer(value: Any, path: str, problems: Problems) -> int | None:
+    """Return a whole number; a number in quotes is none."""
+    if not isinstance(value, Plain):
+        problems.add(path, f"{shown(value)} is not a number")
+        return None
+    try:
+        return value.integer()
+    except ValueError as error:
+        problems.add(path, f"{shown(value)} is not accepted as a number: {error}")
+        return None
+
+
+def list_of(
+    read: Callable[[Any, str, Problems], Item | None], value: Any, path: str, problems: Problems
+) -> list[Item | None]:
+    """Return a list, each item of it read by ``read``; where one has a problem, None keeps its place."""
+    if not isinstance(value, list):
+        problems.add(path, f"{shown(value)} is not a list")
+        return []
+    return [read(item, f"{path}[{position}]", problems) for position, item in enumerate(value)]
+
+
+def texts_by_name(value: Any, path: str, problems: Problems) -> dict[str, str]:
+    """Return a mapping of names to texts; no value at all is the empty text."""
+    if not isinstance(value, dict):
+        problems.add(path, f"{shown(value)} is not a mapping of names to texts")
+        return {}
+    read = {name: "" if content is None else text(content, member(path, name), problems)
+            for name, content in value.items()}  # fmt: skip
+    return {name: content for name, content in read.items() if content is not None}

@@ -1,0 +1,122 @@
+"""Stored rules as the rules of the Profile resource that they are: one for each, or one for several networks."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+
+from calicoctl.model.network import Network
+from calicoctl.model.resource_fields import Problems
+from calicoctl.model.rule_mapping import form_of, rules_of
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
+    from calicoctl.model.rule import Rule
+    from calicoctl.model.rule_form import Form
+
+    Pair = tuple[str | None, str | None]
+
+
+class Group:
+    """Stored rules that are one rule of the resource: ``form``, and the ``rules`` behind it."""
+
+    __slots__ = ("_as_new", "form", "rules")
+
+    def __init__(self, form: Form, rules: list[Rule]) -> None:
+        self.form = form
+        self.rules = rules
+        self._as_new: tuple[list[Rule], list[str]] | None = None
+
+    def as_new(self) -> tuple[list[Rule], list[str]]:
+        """Return the rules that would be stored for the form if it were new, and why it would be refused then."""
+        if self._as_new is None:
+            problems = Problems()
+            self._as_new = rules_of(self.form, "", problems), problems.texts
+        return self._as_new
+
+    def is_canonical(self) -> bool:
+        """Tell whether the rules are stored as they would be if they were new."""
+        return [rule.exact() for rule in self.as_new()[0]] == [rule.exact() for rule in self.rules]
+
+
+def groups_of(rules: list[Rule]) -> list[Group]:
+    """Return stored rules, in order.
+
+    Neighbours that differ in their networks only become one form where exactly they would be stored for it.
+    """
+    return [group for run in _runs(rules) for group in _groups_of_run(run)]
+
+
+def _runs(rules: list[Rule]) -> Iterator[list[Rule]]:
+    """Part rules where a rule differs from the one before in more than its networks."""
+    run: list[Rule] = []
+    alike: Hashable = None
+    for rule in rules:
+        likeness = _likeness(rule)
+        if run and (likeness is None or likeness != alike):
+            yield run
+            run = []
+        run.append(rule)
+        alike = likeness
+    if run:
+        yield run
+
+
+def _likeness(rule: Rule) -> Hashable:
+    """Return what neighbours must have in common to be one form; None for a rule that stands alone."""
+    nets = {key: rule.fields[key] for key in ("src_net", "dst_net") if rule.fields.get(key) is not None}
+    versions = {_version_if_canonical(net) for net in nets.values()}
+    if not nets or None in versions:
+        return None
+    rest = {key: value for key, value in rule.fields.items() if key not in nets}
+    return (*nets, *sorted(map(str, versions)), json.dumps(rest, sort_keys=True))
+
+
+def _version_if_canonical(text: object) -> int | None:
+    try:
+        network = Network.parse(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return network.version if network is not None and str(network) == text else None
+
+
+def _groups_of_run(run: list[Rule]) -> Iterator[Group]:
+    pairs: list[Pair] = [(rule.fields.get("src_net"), rule.fields.get("dst_net")) for rule in run]
+    position = 0
+    while position < len(run):
+        group = Group(form_of(run[position]), [run[position]])
+        if len(run) > 1 and group.is_canonical():
+            sources, destinations = _product(pairs, position)
+            group = _folded(group, run[position : position + len(sources) * len(destinations)], sources, destinations)
+        yield group
+        position += len(group.rules)
+
+
+def _product(pairs: list[Pair], start: int) -> tuple[list[str | None], list[str | None]]:
+    """Return sources and destinations of which the pairs from ``start`` on are every combination, in order."""
+    destinations: dict[str | None, None] = {}
+    for source, destination in islice(pairs, start, None):
+        if source != pairs[start][0] or destination in destinations:
+            break
+        destinations[destination] = None
+    row = list(destinations)
+    sources: dict[str | None, None] = {}
+    for position in range(start, len(pairs), len(row)):
+        source = pairs[position][0]
+        if source in sources or pairs[position : position + len(row)] != [(source, each) for each in row]:
+            break
+        sources[source] = None
+    return list(sources), row
+
+
+def _folded(first: Group, rules: list[Rule], sources: list[str | None], destinations: list[str | None]) -> Group:
+    if len(rules) == 1:
+        return first
+    form = dict(first.form)
+    for side, nets in (("source", sources), ("destination", destinations)):
+        if nets != [None]:
+            form[side] = {**form[side], "nets": nets}
+    group = Group(form, rules)
+    return group if group.is_canonical() else first

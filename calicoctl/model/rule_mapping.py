@@ -1,0 +1,172 @@
+"""Rules of the v1 data model as forms of the Profile resource, and back.
+
+Both ways lose nothing: a stored field whose value the resource cannot say stands in ``storedFields`` as it is. Several
+networks of one form are stored as one rule each, which every Felix understands and which means the same because the
+first match decides; ``rule_folding`` is the way back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from calicoctl.model.resource_fields import Problems, below
+from calicoctl.model.rule_form import ENTITIES, FIELDS
+from calicoctl.model.rule_form_validation import check_form
+from calicoctl.model.rule_validation import RuleProblems, new_rules
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from typing import Any
+
+    from calicoctl.model.rule import Fields, Rule
+    from calicoctl.model.rule_form import Form
+
+_ACTIONS = {"Allow": "allow", "Deny": "deny", "Log": "log", "Pass": "next-tier"}
+_ACTION_NAMES = {stored: name for name, stored in _ACTIONS.items()} | {"": "Allow"}
+_PROTOCOLS = {name.lower(): name for name in ("TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "UDPLite")}
+_SIDES = {"source": "src", "destination": "dst"}
+_ENTITY = {"nets": "nets", "selector": "selector", "ports": "ports", "tag": "tag"}
+
+
+def identity(form: Form) -> str:
+    """Return a text that is the same for two equal forms."""
+    return json.dumps(form, sort_keys=True)
+
+
+# From the resource to the store
+
+
+def rules_of(form: Form, path: str, problems: Problems) -> list[Rule]:
+    """Return the rules to store for a new form; none, and a problem for each reason, if it may not be stored.
+
+    What was refused when the form was read is not said again.
+    """
+    found = Problems()
+    check_form(form, path, found)
+    if not found.texts and _is_whole(form):
+        try:
+            return new_rules(_stored_fields(form))
+        except RuleProblems as error:  # Felix is stricter here and there
+            for problem in error.problems:
+                field, _, text = problem.partition(": ")
+                if field in _PATHS:
+                    found.add(below(path, _PATHS[field]), text)
+                else:
+                    found.add(path, problem)
+    problems.texts += found.texts
+    return []
+
+
+def _is_whole(form: Form) -> bool:
+    """Tell whether no item of a list was refused when the form was read."""
+    entities = (form.get(side, {}) for side in ENTITIES)
+    return not any(isinstance(items, list) and None in items for entity in entities for items in entity.values())
+
+
+def _stored_fields(form: Form) -> Fields:
+    fields: Fields = {"action": _ACTIONS[form["action"]]}
+    for name, field in (("ipVersion", "ip_version"), ("logPrefix", "log_prefix")):
+        if name in form:
+            fields[field] = form[name]
+    for name, field in (("protocol", "protocol"), ("notProtocol", "!protocol")):
+        if name in form:
+            fields[field] = form[name].lower() if isinstance(form[name], str) else form[name]
+    for name, negation in (("icmp", ""), ("notICMP", "!")):
+        fields.update({f"{negation}icmp_{part}": number for part, number in form.get(name, {}).items()})
+    for side in ENTITIES:
+        for name, content in form.get(side, {}).items():
+            if content:
+                fields[_FIELDS[f"{side}.{name}"]] = content
+    return fields
+
+
+def _negated(name: str) -> str:
+    return "not" + name[0].upper() + name[1:]
+
+
+_FIELDS = {
+    f"{side}.{_negated(name) if negation else name}": f"{negation}{short}_{field}"
+    for side, short in _SIDES.items()
+    for name, field in _ENTITY.items()
+    for negation in ("", "!")
+}
+_PATHS = {field: path for path, field in _FIELDS.items()} | {
+    "protocol": "protocol",
+    "!protocol": "notProtocol",
+    "icmp_type": "icmp.type",
+    "icmp_code": "icmp.code",
+    "!icmp_type": "notICMP.type",
+    "!icmp_code": "notICMP.code",
+}
+
+
+# From the store to the resource
+
+
+def form_of(rule: Rule) -> Form:
+    """Return a stored rule, whatever it holds, as one form."""
+    left = {key: value for key, value in rule.fields.items() if value is not None}
+    form: Form = {}
+    action = left.get("action", "allow")
+    if isinstance(action, str) and action in _ACTION_NAMES:
+        form["action"] = _ACTION_NAMES[action]
+        left.pop("action", None)
+    if type(left.get("ip_version")) is int:
+        form["ipVersion"] = left.pop("ip_version")
+    for name, field in (("protocol", "protocol"), ("notProtocol", "!protocol")):
+        protocol = _protocol_name(left.get(field))
+        if protocol is not None:
+            form[name] = protocol
+            del left[field]
+    for name, negation in (("icmp", ""), ("notICMP", "!")):
+        parts = {part: left[f"{negation}icmp_{part}"] for part in ("type", "code")
+                 if type(left.get(f"{negation}icmp_{part}")) is int}  # fmt: skip
+        for part in parts:
+            del left[f"{negation}icmp_{part}"]
+        if parts:
+            form[name] = parts
+    for side in ENTITIES:
+        entity = _entity_of(left, side)
+        if entity:
+            form[side] = entity
+    if isinstance(left.get("log_prefix"), str):
+        form["logPrefix"] = left.pop("log_prefix")
+    if left:
+        form["storedFields"] = left
+    return {name: form[name] for name in FIELDS if name in form}
+
+
+def _protocol_name(stored: Any) -> int | str | None:
+    if isinstance(stored, str):
+        return int(stored) if re.fullmatch("[0-9]{1,9}", stored) else _PROTOCOLS.get(stored)
+    return stored if type(stored) is int else None
+
+
+def _entity_of(left: Fields, side: str) -> Form:
+    """Take the fields of one side out of a rule's and return those that the resource can say."""
+    entity: Form = {}
+    for negation in ("", "!"):
+        for name, field in _ENTITY.items():
+            stored = f"{negation}{_SIDES[side]}_{field}"
+            proper = _negated(name) if negation else name
+            single = stored[:-1]
+            if name == "nets" and stored not in left and isinstance(left.get(single), str):
+                entity[proper] = [left.pop(single)]
+            elif stored in left and _can_say(name, left[stored]):
+                entity[proper] = left.pop(stored)
+    return entity
+
+
+def _can_say(name: str, value: Any) -> bool:
+    if name == "nets":
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if name == "ports":
+        return isinstance(value, list) and all(type(item) in (int, str) for item in value)
+    return isinstance(value, str)
+
+
+def form_to_document(form: Form) -> Form:
+    """Return a form as ``get`` shows it: with ``source`` and ``destination`` always there, as in Go's calicoctl."""
+    complete = {**{side: {} for side in ENTITIES}, **form}
+    return {name: complete[name] for name in FIELDS if name in complete}

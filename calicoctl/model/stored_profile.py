@@ -1,0 +1,99 @@
+"""A profile as it is stored: the values of its keys ``tags``, ``labels``, ``metadata`` and ``rules``.
+
+The first, second and last are those of the v1 data model. ``metadata`` holds what the resource has and that model has
+not: the labels and annotations of the object itself, as ``{"labels": {...}, "annotations": {...}}``. Felix and Go's
+calicoctl know three names below a profile's directory and pass over every other one.
+"""
+
+from __future__ import annotations
+
+import json
+
+from calicoctl.model.profile_resource import ProfileResource
+from calicoctl.model.rule_folding import Group, groups_of
+from calicoctl.model.rules import MalformedRules, Rules
+from calicoctl.model.tags import MalformedTags, tags_from_json
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+# In the order in which they are written: the rules come last, for without them Felix takes a profile for missing.
+PARTS = ("tags", "labels", "metadata", "rules")
+
+
+class StoredProfile:
+    """What is stored of one profile; what is not there counts as empty.
+
+    ``present`` are the parts that are there, ``unreadable`` says of each part that cannot be read why, and
+    ``metadata`` may have further members than labels and annotations, which are kept.
+    """
+
+    def __init__(self, name: str, values: Mapping[str, str]) -> None:
+        """``values`` has the text of each part that is there."""
+        self.name = name
+        self.present = tuple(part for part in PARTS if part in values)
+        self.unreadable: dict[str, str] = {}
+        self.tags: list[str] = self._read("tags", values, tags_from_json, [])
+        self.labels: dict[str, str] = self._read("labels", values, _texts, {})
+        self.metadata: dict[str, Any] = self._read("metadata", values, _metadata, {})
+        self.rules: Rules = self._read("rules", values, Rules.from_json, Rules([], []))
+        self._groups: dict[str, list[Group]] | None = None
+
+    def _read(self, part: str, values: Mapping[str, str], decode: Any, otherwise: Any) -> Any:
+        if part not in values:
+            return otherwise
+        try:
+            return decode(values[part])
+        except (MalformedTags, MalformedRules, _Malformed) as error:
+            self.unreadable[part] = str(error)
+            return otherwise
+
+    def groups(self) -> dict[str, list[Group]]:
+        """Return the rules by direction (``ingress``, ``egress``) as the rules of the resource."""
+        if self._groups is None:
+            self._groups = {"ingress": groups_of(self.rules.inbound), "egress": groups_of(self.rules.outbound)}
+        return self._groups
+
+    def to_resource(self) -> ProfileResource:
+        """Return the resource that the profile is. Nothing that is stored is left out."""
+        resource = ProfileResource(self.name)
+        resource.labels = self.metadata.get("labels")
+        resource.annotations = self.metadata.get("annotations")
+        resource.tags = list(self.tags)
+        resource.labels_to_apply = self.labels
+        resource.rules = {way: [(group.form, "") for group in groups] for way, groups in self.groups().items()}
+        resource.stored_fields = self.rules.extra
+        return resource
+
+
+class _Malformed(ValueError):
+    pass
+
+
+def _texts(text: str) -> dict[str, str]:
+    return _require_texts(_object(text))
+
+
+def _metadata(text: str) -> dict[str, Any]:
+    metadata = _object(text)
+    for name in ("labels", "annotations"):
+        _require_texts(metadata.get(name, {}))
+    return metadata
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _Malformed(f"it is not JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise _Malformed("it is not an object")
+    return value
+
+
+def _require_texts(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(content, str) for content in value.values()):
+        raise _Malformed("it is not an object of texts")
+    return value

@@ -1,0 +1,189 @@
+"""Carrying out what create, apply, replace and delete are asked to: check everything, then write one by one."""
+
+from __future__ import annotations
+
+from calicoctl.datastore.edit import pause
+from calicoctl.datastore.errors import DatastoreError
+from calicoctl.datastore.profile_resources import PartlyWritten
+from calicoctl.errors import CommandError
+from calicoctl.resources.manifest import Item, Manifest
+from calicoctl.resources.report import Report, failed_sentence
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from calicoctl.environment import Environment
+    from calicoctl.resources.kind import Plan, Record
+
+_STUCK = 20  # conflicts in a row without any change of the resource: something other than a writer is in the way
+_SHOWN_WARNINGS = 20
+
+CREATE, APPLY, REPLACE, DELETE = "create", "apply", "replace", "delete"
+DIFF, VALIDATE = "diff", "validate"
+
+
+class Failure(CommandError):
+    """One resource cannot be dealt with; the message is what stands after ``Failed to ...:``."""
+
+
+class Change:
+    """What becomes of one resource of the input; ``outcome`` is what happened, or would."""
+
+    def __init__(self, verb: str, item: Item, record: Record | None, skip: bool = False) -> None:
+        """``record`` is what is stored; ``skip`` as for `run`. Raises Failure."""
+        self.verb = verb
+        self.item = item
+        self.record = record
+        self.plan: Plan | None = None
+        self.outcome = ""
+        self.problems: list[str] = []
+        self._skip = skip
+        self._decide()
+
+    def _decide(self) -> None:
+        """Work out the outcome from what is stored. Raises Failure."""
+        self.plan = None
+        if self.verb == CREATE and self.record is not None:
+            self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
+        elif self.verb in (REPLACE, DELETE) and self.record is None:
+            self._skip_or_fail("does not exist, skipped", f"resource does not exist: {self.item} with error: <nil>")
+        else:
+            self._require_version()
+            if self.verb == DELETE:
+                self.outcome = "deleted"
+            else:
+                self.plan = self.item.kind.plan(self.item.resource, self.record, self.verb == REPLACE)
+                self.problems = [self.item.complaint(text) for text in self._new_version() + self.plan.problems]
+                self.outcome = "created" if self.record is None else "changed" if self.plan.changes else "unchanged"
+
+    def _skip_or_fail(self, outcome: str, failure: str) -> None:
+        if not self._skip:
+            raise Failure(failure)
+        self.outcome = outcome
+
+    def _require_version(self) -> None:
+        expected = self.item.resource.resource_version
+        actual = self.record.version if self.record else None
+        if expected not in (None, actual) and self.verb not in (CREATE, VALIDATE):
+            state = f"is {actual} now" if actual else "does not exist any more"
+            raise Failure(
+                f"update conflict: {self.item}\n"
+                f"The resourceVersion given is {expected}, and the resource {state}: get it again and repeat the "
+                "change, or leave resourceVersion out to overwrite what others have written."
+            )
+
+    def _new_version(self) -> list[str]:
+        wrong = self.verb == CREATE and self.item.resource.resource_version is not None
+        return ["metadata.resourceVersion: must not be set to create a resource"] if wrong else []
+
+    def carry_out(self) -> None:
+        """Write, if there is anything to write. Raises Failure, DatastoreError."""
+        if self.verb == DELETE and self.record is not None:
+            self._delete()
+        elif self.plan is not None:
+            self._write()
+
+    def _delete(self) -> None:
+        self._read_again()
+        if self.record is not None and not self.item.kind.delete(self.record):
+            self.record = None
+            self._decide()
+
+    def _write(self) -> None:
+        """Write by compare-and-swap, again on what others have written meanwhile unless that is a conflict."""
+        versions: list[str | None] = []
+        written: list[str] = []
+        while self.plan is not None and self.plan.changes:
+            try:
+                self.item.kind.write(self.item.resource, self.plan, self.record)
+                return
+            except PartlyWritten as stopped:
+                self._after(stopped)
+                written += stopped.written
+            versions.append(self.record.version if self.record else None)
+            if len(versions) >= _STUCK and len(set(versions[-_STUCK:])) == 1:
+                raise DatastoreError(f"etcd refuses every change of {self.item} though nobody else changes it.")
+            pause(len(versions))
+            self._read_again()
+            if self.problems:
+                raise Failure("\n".join(self.problems))
+        if written and self.outcome == "unchanged":
+            self.outcome = "changed"
+
+    def _read_again(self) -> None:
+        name = self.item.resource.name
+        self.record = self.item.kind.find([name]).get(name)
+        self._decide()
+
+    def _after(self, stopped: PartlyWritten) -> None:
+        """Raise what ends the writing; return where it can be tried again."""
+        written = f"\nIts {' and '.join(stopped.written)} were written before that." if stopped.written else ""
+        if isinstance(stopped.cause, DatastoreError):
+            raise DatastoreError(f"{stopped.cause.message}{written}")
+        if self.verb == CREATE and not stopped.written:
+            self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
+        elif self.verb == CREATE or self.item.resource.resource_version is not None:
+            raise Failure(f"update conflict: {self.item}\nSomebody else changed it at the same time.{written}")
+
+
+def run(verb: str, manifest: Manifest, environment: Environment, skip: bool = False, dry_run: bool = False) -> int:
+    """Carry out a verb for all resources of the input and return the exit status.
+
+    Nothing is written if anything is wrong with any of them as far as it can be told before. Then they are dealt with
+    in order up to the first failure. ``skip`` takes one that exists already (create) or does not exist (delete) for
+    done. Raises CommandError.
+    """
+    changes = prepared(verb, manifest, skip)
+    report = Report(verb, manifest.items, environment, dry_run)
+    for change in changes:
+        warn(change.item, change.plan, environment)
+    done: list[tuple[Item, str]] = []
+    for change in changes:
+        try:
+            if not dry_run:
+                change.carry_out()
+        except (Failure, DatastoreError) as failure:
+            return report.failed(done, failure.message)
+        done.append((change.item, change.outcome))
+    return report.succeeded(done)
+
+
+def prepared(verb: str, manifest: Manifest, skip: bool = False) -> list[Change]:
+    """Return what is to become of each resource of the input. Raises CommandError if one of them cannot be done."""
+    changes, failures = [], []
+    items = [item for item in manifest.items if item.resource.name]
+    for item, record in zip(items, _records(items), strict=True):
+        try:
+            changes.append(Change(verb, item, record, skip))
+            item.problems += changes[-1].problems
+        except Failure as failure:
+            failures.append(failure.message)
+    manifest.require_sound("Nothing was written." if verb != DIFF else "")
+    if failures:
+        raise CommandError("\n".join([failed_sentence(verb, manifest.items, failures[0]), *failures[1:]]))
+    return changes
+
+
+def validate(manifest: Manifest, environment: Environment) -> int:
+    """Check all resources of the input as new ones, without any datastore. Raises CommandError with all problems."""
+    for item in manifest.items:
+        item.problems += Change(VALIDATE, item, None).problems
+    manifest.require_sound()
+    return Report(VALIDATE, manifest.items, environment, False).succeeded([])
+
+
+def _records(items: list[Item]) -> list[Record | None]:
+    """Return what is stored of each resource of the input. One request a kind."""
+    found: dict[str, Record] = {}
+    for kind in {item.kind.name: item.kind for item in items}.values():
+        names = [item.resource.name for item in items if item.kind.name == kind.name]
+        found |= {f"{kind.name}({name})": record for name, record in kind.find(names).items()}
+    return [found.get(str(item)) for item in items]
+
+
+def warn(item: Item, plan: Plan | None, environment: Environment) -> None:
+    """Print the warnings of a plan on standard error."""
+    warnings = plan.warnings if plan else []
+    for warning in warnings[:_SHOWN_WARNINGS]:
+        environment.complain(f"Warning: {item}: {warning}.")
+    if len(warnings) > _SHOWN_WARNINGS:
+        environment.complain(f"Warning: {item}: {len(warnings) - _SHOWN_WARNINGS} more warnings like these.")

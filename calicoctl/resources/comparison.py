@@ -1,0 +1,36 @@
+"""What apply would change, as unified diffs of the documents that ``get`` shows."""
+
+from __future__ import annotations
+
+import difflib
+
+from calicoctl.resources.changes import DIFF, prepared, warn
+from calicoctl.resources.text import to_yaml
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from calicoctl.environment import Environment
+    from calicoctl.resources.changes import Change
+    from calicoctl.resources.manifest import Manifest
+
+
+def run(manifest: Manifest, environment: Environment) -> int:
+    """Print the differences and return 0 if there are none, else 1. Raises CommandError."""
+    differences = False
+    for change in prepared(DIFF, manifest):
+        warn(change.item, change.plan, environment)
+        if change.plan is not None and change.plan.changes:
+            differences = True
+            for line in _difference(change):
+                environment.say(line)
+    return 1 if differences else 0
+
+
+def _difference(change: Change) -> Iterator[str]:
+    kind, record, name = change.item.kind, change.record, str(change.item)
+    before = to_yaml(kind.to_document(record, export=True)).splitlines() if record else []
+    after = to_yaml(kind.planned_document(change.plan, record)).splitlines()
+    labels = (f"{name} as it is stored" if record else "/dev/null", f"{name} as the document says")
+    return difflib.unified_diff(before, after, *labels, lineterm="")

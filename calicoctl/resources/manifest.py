@@ -1,0 +1,127 @@
+"""The resources that a command is given in documents, with everything that is wrong with them."""
+
+from __future__ import annotations
+
+from calicoctl.errors import CommandError
+from calicoctl.model import documents
+from calicoctl.model.documents import MalformedDocument, Mapping
+from calicoctl.model.resource_fields import Problems, fields, shown
+from calicoctl.resources import files, kinds
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from typing import Any
+
+    from calicoctl.datastore.client import Client
+    from calicoctl.environment import Environment
+    from calicoctl.resources.kind import Kind, Resource
+
+_SHOWN_PROBLEMS = 100
+
+
+class Item:
+    """One resource of the input: its ``kind``, what it says, where it stands (``profiles.yaml:12``), what is wrong."""
+
+    def __init__(self, kind: Kind, resource: Resource, origin: str, problems: Problems) -> None:
+        self.kind = kind
+        self.resource = resource
+        self.origin = origin
+        self.problems = [self.complaint(text) for text in problems.texts]
+
+    def __str__(self) -> str:
+        return f"{self.kind.name}({self.resource.name})"
+
+    def complaint(self, text: str) -> str:
+        """Return a complaint about the resource with the place where it stands."""
+        return f"{self.origin}: {self}: {text}"
+
+
+class Manifest:
+    """``items`` in the order of the input; ``problems`` has a line for everything that is wrong beside them."""
+
+    def __init__(self, environment: Environment, client: Client | None, identity_only: bool = False) -> None:
+        """With ``identity_only`` documents need to tell only which resource they are about."""
+        self._environment = environment
+        self._client = client
+        self._identity_only = identity_only
+        self.items: list[Item] = []
+        self.problems: list[str] = []
+
+    def read(self, filename: str, recursive: bool) -> None:
+        """Read a file, standard input (``-``) or the files of a directory. Raises CommandError."""
+        for label, text in files.texts(filename, recursive, self._environment):
+            try:
+                for document in documents.read(text):
+                    self._document(document, label)
+            except MalformedDocument as error:
+                self.problems.append(f"{label}: error parsing document: {error}")
+        if not self.items and not self.problems:
+            raise CommandError("No resources specified in file")
+        self._refuse_repetition()
+
+    def name(self, word: str, names: list[str]) -> None:
+        """Take resources by the word for their kind and their names. Raises CommandError for an unknown kind."""
+        kind = kinds.of_word(word, self._client)
+        for name in dict.fromkeys(names):
+            problems = Problems()
+            resource = kind.read_identity({"metadata": {"name": name}}, problems)
+            self.items.append(Item(kind, resource, "command line", problems))
+
+    def require_sound(self, remark: str = "") -> None:
+        """Raise CommandError with all problems found so far, of the input and of its items, if there are any.
+
+        ``remark`` is the last line of its message.
+        """
+        found = self.problems + [problem for item in self.items for problem in item.problems]
+        if found:
+            more = len(found) - _SHOWN_PROBLEMS
+            rest = [f"and {more} more problems"] if more > 0 else []
+            raise CommandError("\n".join([*found[:_SHOWN_PROBLEMS], *rest, *([remark] if remark else [])]))
+
+    def _document(self, document: Any, label: str) -> None:
+        for value in document if isinstance(document, list) else [document]:
+            self._resource(value, label)
+
+    def _resource(self, value: Any, label: str, inherited: tuple[str, str] = ("", "")) -> None:
+        if not isinstance(value, Mapping):
+            self.problems.append(f"{label}: {shown(value)} is not a resource: a mapping with apiVersion and kind")
+            return
+        origin = f"{label}:{value.line}"
+        kind, version = _type_of(value, inherited)
+        found = kinds.of_document(kind, version, self._client)
+        if found is None:
+            self.problems.append(
+                f"{origin}: Unknown resource type ({kind}) and/or version ({version}); known are "
+                + ", ".join(f"{known.name} and {known.name}List of {known.api_version}" for known in kinds.KINDS)
+            )
+        elif found[1]:
+            self._list(value, origin, label, found[0])
+        else:
+            self._item(value, origin, found[0])
+
+    def _list(self, value: Mapping, origin: str, label: str, kind: Kind) -> None:
+        problems = Problems()
+        items = fields(value, "", ("apiVersion", "kind", "metadata", "items"), problems).get("items", [])
+        if not isinstance(items, list):
+            problems.add("items", f"{shown(items)} is not a list")
+            items = []
+        self.problems += [f"{origin}: {kind.name}List: {text}" for text in problems.texts]
+        for item in items:
+            self._resource(item, label, (kind.name, kind.api_version))
+
+    def _item(self, value: Mapping, origin: str, kind: Kind) -> None:
+        problems = Problems()
+        resource = (kind.read_identity if self._identity_only else kind.read)(value, problems)
+        self.items.append(Item(kind, resource, origin, problems))
+
+    def _refuse_repetition(self) -> None:
+        first: dict[str, Item] = {}
+        for item in self.items:
+            if item.resource.name and first.setdefault(str(item), item) is not item:
+                item.problems.append(item.complaint(f"stands in the input twice, first at {first[str(item)].origin}"))
+
+
+def _type_of(value: Mapping, inherited: tuple[str, str]) -> tuple[str, str]:
+    """Return the kind and apiVersion of a document; ``inherited`` are those that the list it stands in implies."""
+    given = {name.lower(): str(content) for name, content in value.items() if content is not None}
+    return given.get("kind", inherited[0]), given.get("apiversion", inherited[1])

@@ -1,0 +1,83 @@
+"""The kind Profile."""
+
+from __future__ import annotations
+
+from calicoctl.datastore.profile_resources import ProfileRecord, ProfileResources
+from calicoctl.model.profile_plan import Plan
+from calicoctl.model.profile_resource import API_VERSION, KIND, ProfileResource, read_identity, read_profile
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from calicoctl.datastore.client import Client
+    from calicoctl.model.resource_fields import Problems
+
+
+def _go_map(texts: dict[str, str]) -> str:
+    """Return labels as Go's calicoctl prints them in a table."""
+    return "map[" + " ".join(f"{key}:{texts[key]}" for key in sorted(texts)) + "]"
+
+
+class ProfileKind:
+    """Profiles (see `Kind`); without a client only what needs no datastore can be asked."""
+
+    name = KIND
+    api_version = API_VERSION
+    aliases: tuple[str, ...] = ("profile", "profiles", "pro", "pros")
+    columns: dict[str, Callable[[Any], str]] = {
+        "NAME": lambda record: str(record.profile.name),
+        "LABELS": lambda record: _go_map(record.profile.labels),
+        "TAGS": lambda record: ",".join(record.profile.tags),
+    }
+    wide: tuple[str, ...] = ("NAME", "LABELS")
+
+    def __init__(self, client: Client | None) -> None:
+        self._client = client
+
+    @property
+    def _store(self) -> ProfileResources:
+        assert self._client is not None
+        return ProfileResources(self._client)
+
+    def read(self, document: dict[str, Any], problems: Problems) -> ProfileResource:
+        return read_profile(document, problems)
+
+    def read_identity(self, document: dict[str, Any], problems: Problems) -> ProfileResource:
+        return read_identity(document, problems)
+
+    def schema(self) -> str:
+        from importlib.resources import files
+
+        return files("calicoctl.resources").joinpath("profile.schema.json").read_text(encoding="utf-8").rstrip("\n")
+
+    def all(self) -> tuple[list[ProfileRecord], list[str]]:
+        return self._store.all()
+
+    def find(self, names: Iterable[str]) -> dict[str, ProfileRecord]:
+        return self._store.find(names)
+
+    def plan(self, resource: ProfileResource, record: ProfileRecord | None, rewrite: bool) -> Plan:
+        return Plan(resource, record.profile if record else None, rewrite)
+
+    def write(self, resource: ProfileResource, plan: Plan, record: ProfileRecord | None) -> None:
+        self._store.write(resource.name, plan.changes, record)
+
+    def delete(self, record: ProfileRecord) -> bool:
+        return self._store.delete(record)
+
+    def name_of(self, record: ProfileRecord) -> str:
+        return record.profile.name
+
+    def complaints(self, record: ProfileRecord) -> list[str]:
+        return [f"Cannot read {record.node['key']}/{part}: {reason}."
+                for part, reason in record.profile.unreadable.items()]  # fmt: skip
+
+    def to_document(self, record: ProfileRecord, export: bool) -> dict[str, Any]:
+        resource = record.profile.to_resource()
+        resource.resource_version = None if export else record.version
+        return resource.to_document()
+
+    def planned_document(self, plan: Plan, record: ProfileRecord | None) -> dict[str, Any]:
+        return plan.result(record.texts if record else {}).to_resource().to_document()

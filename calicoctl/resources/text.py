@@ -1,0 +1,48 @@
+"""Documents as text: YAML that every reader takes for the same, and JSON."""
+
+from __future__ import annotations
+
+import json
+
+from calicoctl.model.documents import is_plain_safe
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from typing import Any
+
+_NO_FOLDING = 1_000_000  # characters in a line
+
+
+def to_yaml(document: Any) -> str:
+    """Return a document in YAML, its fields sorted; texts that some reader would take for something else in quotes."""
+    import yaml
+
+    try:
+        return _dumped(document, getattr(yaml, "CSafeDumper", yaml.SafeDumper))
+    except UnicodeEncodeError:  # half of a surrogate pair, as JSON can hold it: libyaml cannot write that
+        return _dumped(document, yaml.SafeDumper)
+
+
+def _dumped(document: Any, dumper: Any) -> str:
+    import yaml
+
+    class Dumper(dumper):  # type: ignore[misc]
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text_node(dumper: Any, text: str) -> Any:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain_safe(text) else '"')
+
+    Dumper.add_representer(str, text_node)
+    dumped: str = yaml.dump(document, Dumper=Dumper, default_flow_style=False, allow_unicode=True, width=_NO_FOLDING)
+    return dumped.rstrip("\n")
+
+
+def to_json(document: Any) -> str:
+    """Return a document in JSON, its fields in the order they have."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return json.dumps(document, indent=2)
+    return text

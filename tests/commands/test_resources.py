@@ -1,0 +1,739 @@
+"""create, apply, replace, delete and diff on profiles, against a real etcd."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Calicoctl, Result
+from tests.etcd_server import EtcdServer
+from tests.proxy import Proxy, Request, drop_reply, drop_request
+
+PROFILES = "/calico/v1/policy/profile"
+DEV_APPS = """\
+apiVersion: projectcalico.org/v3
+kind: Profile
+metadata:
+  name: dev-apps
+spec:
+  ingress:
+  - action: Deny
+    source:
+      nets:
+      - 10.0.20.0/24
+  - action: Allow
+    source:
+      selector: stage == 'development'
+  egress:
+  - action: Allow
+  labelsToApply:
+    stage: development
+"""
+DEV_APPS_KEYS = {
+    f"{PROFILES}/dev-apps/labels": '{"stage": "development"}',
+    f"{PROFILES}/dev-apps/rules": '{"inbound_rules": [{"action": "deny", "src_net": "10.0.20.0/24"}, '
+    '{"action": "allow", "src_selector": "stage == \'development\'"}], "outbound_rules": [{"action": "allow"}]}',
+    f"{PROFILES}/dev-apps/tags": "[]",
+}
+NOTHING_WRITTEN = "Nothing was written.\n"
+
+
+@pytest.fixture
+def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
+    """A proxy that `calicoctl` goes through."""
+    with Proxy(etcd) as proxy:
+        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
+        yield proxy
+
+
+def profile(name: str, **spec: Any) -> dict[str, Any]:
+    """A document of the kind; fields of the metadata are given with a leading `meta_`."""
+    metadata = {key.removeprefix("meta_"): spec.pop(key) for key in list(spec) if key.startswith("meta_")}
+    return {
+        "apiVersion": "projectcalico.org/v3",
+        "kind": "Profile",
+        "metadata": {"name": name, **metadata},
+        "spec": spec,
+    }
+
+
+def stdin_of(*documents: dict[str, Any]) -> str:
+    return json.dumps(list(documents))
+
+
+def done(verb: str, count: int, *lines: str) -> Result:
+    sentence = f"Successfully {verb} {count} 'Profile' resource(s)\n"
+    return Result(0, sentence + "".join(line + "\n" for line in lines), "")
+
+
+def failed(message: str, stdout: str = "") -> Result:
+    return Result(1, stdout, message + "\n")
+
+
+# create
+
+
+def test_create_stores_the_sample_of_the_page(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    assert calicoctl("create", "-f", "-", stdin=DEV_APPS) == done("created", 1, "Profile(dev-apps): created")
+    assert etcd.keys(PROFILES) == DEV_APPS_KEYS
+
+
+def test_create_of_what_exists(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("create", "-f", "-", stdin=DEV_APPS)
+    before = etcd.index()
+    message = "resource already exists: Profile(dev-apps)"
+    assert calicoctl("create", "-f", "-", stdin=DEV_APPS) == failed(f"Failed to create 'Profile' resource: {message}")
+    both = stdin_of(profile("new"), profile("dev-apps"))
+    assert calicoctl("create", "-f", "-", stdin=both) == failed(f"Failed to create any 'Profile' resources: {message}")
+    assert etcd.index() == before
+
+
+def test_create_skips_what_exists(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("create", "-f", "-", stdin=DEV_APPS)
+    both = stdin_of(profile("dev-apps"), profile("new"))
+    expected = done("created", 2, "Profile(dev-apps): exists, skipped", "Profile(new): created")
+    assert calicoctl("create", "-f", "-", "--skip-exists", stdin=both) == expected
+    assert etcd.keys(f"{PROFILES}/dev-apps") == DEV_APPS_KEYS
+    assert etcd.get(f"{PROFILES}/new/rules") == '{"inbound_rules": [], "outbound_rules": []}'
+
+
+@pytest.mark.parametrize("name", ["_x", "a/b", "a b", ".", "..", "x" * 129, "é", "%2f"])
+def test_names_that_are_not_created(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
+    for verb in ("create", "apply", "validate"):
+        result = calicoctl(verb, "-f", "-", stdin=stdin_of(profile(name)))
+        assert (result.status, result.stdout) == (1, "")
+        assert ": metadata.name: " in result.stderr
+    assert etcd.keys() == {}
+
+
+def test_create_refuses_a_resource_version(calicoctl: Calicoctl) -> None:
+    result = calicoctl("create", "-f", "-", stdin=stdin_of(profile("a", meta_resourceVersion="5")))
+    problem = "stdin:1: Profile(a): metadata.resourceVersion: must not be set to create a resource\n"
+    assert result == Result(1, "", problem + NOTHING_WRITTEN)
+    document = profile("a", meta_resourceVersion="5", ingress=[{"action": "allow"}])
+    another = 'stdin:1: Profile(a): spec.ingress[0].action: "allow" is not one of Allow, Deny, Log, Pass\n'
+    result = calicoctl("create", "-f", "-", stdin=stdin_of(document))
+    assert result == Result(1, "", problem + another + NOTHING_WRITTEN)
+
+
+def test_labels_and_annotations_of_the_object_have_a_key_of_their_own(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    document = profile("a", meta_labels={"team": "x"}, meta_annotations={"why": "because"}, meta_tags=["web", "db"])
+    calicoctl("create", "-f", "-", stdin=stdin_of(document))
+    assert etcd.keys(PROFILES) == {
+        f"{PROFILES}/a/labels": "{}",
+        f"{PROFILES}/a/metadata": '{"labels": {"team": "x"}, "annotations": {"why": "because"}}',
+        f"{PROFILES}/a/rules": '{"inbound_rules": [], "outbound_rules": []}',
+        f"{PROFILES}/a/tags": '["web", "db"]',
+    }
+
+
+def test_the_other_commands_work_beside_the_key_of_labels_and_annotations(
+    etcd: EtcdServer, calicoctl: Calicoctl
+) -> None:
+    calicoctl("create", "-f", "-", stdin=stdin_of(profile("a", meta_labels={"team": "x"})))
+    assert calicoctl("profile", "a", "rule", "add", "inbound", "allow").status == 0
+    assert calicoctl("profile", "a", "tag", "add", "web").status == 0
+    assert calicoctl("profile", "add", "a").stdout == "Profile a already exists.\n"
+    assert etcd.get(f"{PROFILES}/a/metadata") == '{"labels": {"team": "x"}}'
+    assert calicoctl("profile", "remove", "a").status == 0
+    assert etcd.keys() == {f"{PROFILES}/": None}
+
+
+# apply
+
+
+def test_apply_creates_then_leaves_alone_then_changes(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    assert calicoctl("apply", "-f", "-", stdin=DEV_APPS) == done("applied", 1, "Profile(dev-apps): created")
+    before = etcd.index()
+    assert calicoctl("apply", "-f", "-", stdin=DEV_APPS) == done("applied", 1, "Profile(dev-apps): unchanged")
+    assert etcd.index() == before
+    changed = DEV_APPS.replace("stage: development", "stage: production")
+    assert calicoctl("apply", "-f", "-", stdin=changed) == done("applied", 1, "Profile(dev-apps): changed")
+    assert etcd.keys(PROFILES) == {**DEV_APPS_KEYS, f"{PROFILES}/dev-apps/labels": '{"stage": "production"}'}
+    assert etcd.index() == before + 1
+
+
+def test_apply_leaves_alone_what_the_document_does_not_mention(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    full = profile("a", meta_tags=["web"], meta_labels={"l": "1"}, meta_annotations={"n": "2"})
+    calicoctl("apply", "-f", "-", stdin=stdin_of(full))
+    for verb in ("apply", "replace"):
+        calicoctl(verb, "-f", "-", stdin=stdin_of(profile("a", egress=[{"action": "Allow"}])))
+        assert etcd.get(f"{PROFILES}/a/tags") == '["web"]'
+        assert etcd.get(f"{PROFILES}/a/metadata") == '{"labels": {"l": "1"}, "annotations": {"n": "2"}}'
+    calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a", meta_tags=[], meta_labels={})))
+    assert etcd.get(f"{PROFILES}/a/tags") == "[]"
+    assert etcd.get(f"{PROFILES}/a/metadata") == '{"annotations": {"n": "2"}}'
+
+
+def test_apply_over_a_legacy_profile_keeps_its_tag(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("profile", "add", "WEB")
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("WEB", labelsToApply={"role": "web"})))
+    assert result == done("applied", 1, "Profile(WEB): changed")
+    assert etcd.keys(PROFILES) == {
+        f"{PROFILES}/WEB/labels": '{"role": "web"}',
+        f"{PROFILES}/WEB/rules": '{"inbound_rules": [], "outbound_rules": []}',
+        f"{PROFILES}/WEB/tags": '["WEB"]',
+    }
+
+
+def test_several_networks_are_a_rule_each_and_come_back_as_one(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    rule = {
+        "action": "Allow",
+        "protocol": "TCP",
+        "source": {"nets": ["10.0.0.0/8", "11.0.0.0/8"]},
+        "destination": {"nets": ["12.0.0.0/8", "13.0.0.0/8"], "ports": [80]},
+    }
+    calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a", ingress=[rule])))
+    stored = json.loads(etcd.get(f"{PROFILES}/a/rules") or "")["inbound_rules"]
+    assert [(each["src_net"], each["dst_net"]) for each in stored] == [
+        ("10.0.0.0/8", "12.0.0.0/8"),
+        ("10.0.0.0/8", "13.0.0.0/8"),
+        ("11.0.0.0/8", "12.0.0.0/8"),
+        ("11.0.0.0/8", "13.0.0.0/8"),
+    ]
+    assert {tuple(each) for each in stored} == {("action", "dst_net", "protocol", "dst_ports", "src_net")}
+    shown = json.loads(calicoctl("get", "profile", "a", "-o", "json").stdout)
+    assert shown["spec"]["ingress"] == [rule]
+
+
+def test_one_bad_document_keeps_all_from_being_written(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    text = """\
+apiVersion: projectcalico.org/v3
+kind: Profile
+metadata: {name: good}
+---
+apiVersion: projectcalico.org/v3
+kind: Profile
+metadata: {name: bad, tag: web}
+spec:
+  ingress:
+  - action: allow
+    protocol: TCP
+    source: {ports: [80, 010, 0]}
+---
+apiVersion: v1
+kind: profile
+metadata: {name: older}
+"""
+    for verb in ("create", "apply"):
+        assert calicoctl(verb, "-f", "-", stdin=text) == Result(
+            1,
+            "",
+            "stdin:14: Unknown resource type (profile) and/or version (v1); known are Profile and ProfileList of "
+            "projectcalico.org/v3\n"
+            "stdin:5: Profile(bad): metadata.tag: is not a field here; did you mean tags?\n"
+            "stdin:5: Profile(bad): spec.ingress[0].source.ports[1]: 010 is not accepted as a number: it is octal to "
+            "some and decimal to others; write it without leading zeros\n"
+            'stdin:5: Profile(bad): spec.ingress[0].action: "allow" is not one of Allow, Deny, Log, Pass\n'
+            "stdin:5: Profile(bad): spec.ingress[0].source.ports[2]: 0 is not a port from 1 to 65535 or a range such "
+            "as 8000:8080\n" + NOTHING_WRITTEN,
+        )
+    assert etcd.keys() == {}
+
+
+def test_the_same_resource_twice(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("a")))
+    problem = "stdin:1: Profile(a): stands in the input twice, first at stdin:1\n"
+    assert result == Result(1, "", problem + NOTHING_WRITTEN)
+    assert etcd.keys() == {}
+
+
+@pytest.mark.parametrize("text", ["", "---\n# nothing\n---\n", "[]", "null"])
+def test_nothing_in_the_input(calicoctl: Calicoctl, text: str) -> None:
+    for verb in ("create", "apply", "replace", "delete", "get", "validate"):
+        assert calicoctl(verb, "-f", "-", stdin=text) == failed("No resources specified in file")
+    assert calicoctl("diff", "-f", "-", stdin=text) == Result(2, "", "No resources specified in file\n")
+
+
+def test_a_list_and_a_profile_list(calicoctl: Calicoctl) -> None:
+    items = [{"metadata": {"name": "a"}}, profile("b")]
+    listed = {"kind": "ProfileList", "apiVersion": "projectcalico.org/v3", "metadata": {"resourceVersion": "9"}}
+    text = json.dumps({**listed, "items": items})
+    assert calicoctl("apply", "-f", "-", stdin=text) == done("applied", 2, "Profile(a): created", "Profile(b): created")
+    bad = calicoctl("apply", "-f", "-", stdin=json.dumps({**listed, "items": {"a": 1}, "more": 1}))
+    assert bad.stderr == (
+        'stdin:1: ProfileList: more: is not a field here\nstdin:1: ProfileList: items: {"a": 1} is not a list\n'
+        + NOTHING_WRITTEN
+    )
+
+
+# What is stored in a form that would be refused as new
+
+
+def test_unchanged_rules_are_kept_with_a_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    rules: Any = {"inbound_rules": [{"action": "allow", "src_net": "10.0.0.1/24"}], "outbound_rules": [{"future": 1}]}
+    etcd.put(f"{PROFILES}/old/rules", json.dumps(rules))
+    shown = calicoctl("get", "profile", "old", "-o", "yaml").stdout
+    before = etcd.index()
+    result = calicoctl("apply", "-f", "-", stdin=shown)
+    assert result._replace(stderr="") == done("applied", 1, "Profile(old): unchanged")
+    assert result.stderr == (
+        "Warning: Profile(old): spec.ingress[0] is kept as it is stored, though it would be refused as new: "
+        'source.nets[0]: "10.0.0.1/24" has bits set beyond its prefix length; the network is 10.0.0.0/24.\n'
+        "Warning: Profile(old): spec.egress[0] is kept as it is stored, though it would be refused as new: "
+        "storedFields: can only stand in a rule that is stored in this profile and is left as it is.\n"
+    )
+    assert etcd.index() == before
+    more = shown.replace("  ingress:\n", "  ingress:\n  - action: Deny\n")
+    assert calicoctl("apply", "-f", "-", stdin=more).status == 0
+    stored = json.loads(etcd.get(f"{PROFILES}/old/rules") or "")
+    assert stored == {**rules, "inbound_rules": [{"action": "deny"}, *rules["inbound_rules"]]}
+
+
+def test_stored_fields_cannot_be_made_up(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    document = profile("a", ingress=[{"action": "Allow", "storedFields": {"x": 1}}], storedFields={"order": 1})
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(document))
+    assert result.stderr == (
+        "stdin:1: Profile(a): spec.ingress[0].storedFields: can only stand in a rule that is stored in this profile "
+        "and is left as it is\n"
+        "stdin:1: Profile(a): spec.storedFields.order: can only stand here if it is stored in this profile as it is\n"
+        + NOTHING_WRITTEN
+    )
+
+
+def test_replace_rewrites_what_go_has_stored_and_apply_does_not(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    rules = '{"inbound_rules":[{"action":"allow","src_nets":["10.0.0.0/8","11.0.0.0/8"]}]}'
+    for part, value in (("tags", "[]"), ("labels", "{}"), ("rules", rules)):
+        etcd.put(f"{PROFILES}/go/{part}", value)
+    shown = calicoctl("get", "profile", "go", "-o", "yaml", "--export").stdout
+    result = calicoctl("apply", "-f", "-", stdin=shown)
+    assert result.stdout == done("applied", 1, "Profile(go): unchanged").stdout
+    assert result.stderr == (
+        "Warning: Profile(go): spec.ingress[0] is kept as it is stored; a new rule would be stored in another form, "
+        "which every Felix reads: 'calicoctl replace' rewrites it.\n"
+    )
+    assert etcd.get(f"{PROFILES}/go/rules") == rules
+    assert calicoctl("replace", "-f", "-", stdin=shown) == done("replaced", 1, "Profile(go): changed")
+    assert json.loads(etcd.get(f"{PROFILES}/go/rules") or "")["inbound_rules"] == [
+        {"action": "allow", "src_net": "10.0.0.0/8"},
+        {"action": "allow", "src_net": "11.0.0.0/8"},
+    ]
+
+
+def test_a_profile_without_rules_key(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    etcd.put(f"{PROFILES}/half/tags", '["web"]')
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("half")))
+    assert result.stdout == done("applied", 1, "Profile(half): unchanged").stdout
+    assert result.stderr == (
+        "Warning: Profile(half): it has no rules key, so that Felix takes it for missing and drops the traffic of its "
+        "endpoints; 'calicoctl replace' writes it.\n"
+    )
+    assert calicoctl("replace", "-f", "-", stdin=stdin_of(profile("half"))) == done(
+        "replaced", 1, "Profile(half): changed"
+    )
+    assert etcd.keys(PROFILES) == {
+        f"{PROFILES}/half/labels": "{}",
+        f"{PROFILES}/half/rules": '{"inbound_rules": [], "outbound_rules": []}',
+        f"{PROFILES}/half/tags": '["web"]',
+    }
+
+
+def test_what_cannot_be_read_is_replaced_with_a_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    for part, value in (("tags", "web"), ("labels", '{"a": 1}'), ("rules", "{")):
+        etcd.put(f"{PROFILES}/broken/{part}", value)
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("broken")))
+    assert result.stdout == done("applied", 1, "Profile(broken): changed").stdout
+    assert result.stderr == (
+        "Warning: Profile(broken): its labels cannot be read (it is not an object of texts) and are replaced.\n"
+        "Warning: Profile(broken): its rules cannot be read (Expecting property name enclosed in double quotes at line "
+        "1, column 2) and are replaced.\n"
+    )
+    assert etcd.keys(PROFILES) == {
+        f"{PROFILES}/broken/labels": "{}",
+        f"{PROFILES}/broken/rules": '{"inbound_rules": [], "outbound_rules": []}',
+        f"{PROFILES}/broken/tags": "web",
+    }
+
+
+# replace
+
+
+def test_replace_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    assert calicoctl("replace", "-f", "-", stdin=DEV_APPS) == failed(
+        "Failed to replace 'Profile' resource: resource does not exist: Profile(dev-apps) with error: <nil>"
+    )
+    assert etcd.keys() == {}
+
+
+def test_replace(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("profile", "add", "dev-apps")
+    assert calicoctl("replace", "-f", "-", stdin=DEV_APPS) == done("replaced", 1, "Profile(dev-apps): changed")
+    assert etcd.keys(PROFILES) == {**DEV_APPS_KEYS, f"{PROFILES}/dev-apps/tags": '["dev-apps"]'}
+    assert calicoctl("replace", "-f", "-", stdin=DEV_APPS) == done("replaced", 1, "Profile(dev-apps): unchanged")
+
+
+# delete
+
+
+def test_delete_by_names_and_aliases(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    for name in "abcd":
+        calicoctl("profile", "add", name)
+    assert calicoctl("delete", "Profile", "a", "b", "a") == done(
+        "deleted", 2, "Profile(a): deleted", "Profile(b): deleted"
+    )
+    for word, name in (("PROS", "c"), ("pro", "d")):
+        assert calicoctl("delete", word, name).status == 0
+    assert etcd.keys() == {f"{PROFILES}/": None}
+
+
+def test_delete_by_file_needs_the_name_only(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("profile", "add", "a")
+    document = profile("a", ingress=[{"action": "nonsense"}], unknown=1)
+    assert calicoctl("delete", "-f", "-", stdin=stdin_of(document)) == done("deleted", 1, "Profile(a): deleted")
+    assert etcd.keys() == {f"{PROFILES}/": None}
+
+
+def test_delete_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("profile", "add", "a")
+    message = "resource does not exist: Profile(nope) with error: <nil>"
+    assert calicoctl("delete", "profile", "nope") == failed(f"Failed to delete 'Profile' resource: {message}")
+    assert calicoctl("delete", "profile", "a", "nope") == failed(f"Failed to delete any 'Profile' resources: {message}")
+    assert calicoctl("delete", "profile", "nope", "a", "--skip-not-exists") == done(
+        "deleted", 2, "Profile(nope): does not exist, skipped", "Profile(a): deleted"
+    )
+    assert etcd.keys() == {f"{PROFILES}/": None}
+
+
+@pytest.mark.parametrize("name", [".", "..", ""])
+def test_delete_never_takes_a_path_for_a_name(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
+    calicoctl("profile", "add", "a")
+    before = etcd.index()
+    for verb in ("delete", "get"):
+        result = calicoctl(verb, "profile", name)
+        assert (result.status, result.stdout) == (1, "")
+        assert result.stderr.startswith(f"command line: Profile(): metadata.name: {name or 'is missing'}"[:48])
+    assert etcd.index() == before
+
+
+def test_an_unknown_kind(calicoctl: Calicoctl) -> None:
+    for verb in ("get", "delete"):
+        assert calicoctl(verb, "prof", "x") == failed(
+            "resource type 'prof' is not supported\nKnown are: profile, profiles, pro, pros"
+        )
+
+
+# resourceVersion
+
+
+def test_a_stale_resource_version(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    shown = json.loads(calicoctl("get", "profile", "dev-apps", "-o", "json").stdout)
+    version = shown["metadata"]["resourceVersion"]
+    assert calicoctl("apply", "-f", "-", stdin=json.dumps(shown)).status == 0
+    calicoctl("profile", "dev-apps", "tag", "add", "web")
+    newer = etcd.index()
+    for verb in ("apply", "replace", "delete"):
+        assert calicoctl(verb, "-f", "-", stdin=json.dumps(shown)) == failed(
+            f"Failed to {verb} 'Profile' resource: update conflict: Profile(dev-apps)\n"
+            f"The resourceVersion given is {version}, and the resource is {newer} now: get it again and repeat the "
+            "change, or leave resourceVersion out to overwrite what others have written."
+        )
+    assert etcd.index() == newer
+    shown["metadata"]["resourceVersion"] = str(newer)
+    assert calicoctl("delete", "-f", "-", stdin=json.dumps(shown)).status == 0
+    assert calicoctl("apply", "-f", "-", stdin=json.dumps(shown)).stderr.startswith(
+        "Failed to apply 'Profile' resource: update conflict: Profile(dev-apps)\n"
+        f"The resourceVersion given is {newer}, and the resource does not exist any more"
+    )
+
+
+@pytest.mark.parametrize("part", ["tags", "labels", "metadata", "rules"])
+def test_the_version_is_the_latest_of_any_key(etcd: EtcdServer, calicoctl: Calicoctl, part: str) -> None:
+    calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a", meta_labels={"x": "y"})))
+    etcd.put(f"{PROFILES}/a/{part}", etcd.get(f"{PROFILES}/a/{part}") or "")
+    shown = json.loads(calicoctl("get", "profile", "a", "-o", "json").stdout)
+    assert shown["metadata"]["resourceVersion"] == str(etcd.index())
+
+
+# --dry-run
+
+
+def test_dry_run(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("b")))
+    before = etcd.index()
+    documents = stdin_of(profile("a"), profile("b", egress=[{"action": "Allow"}]))
+    lead = "Dry run, nothing was written: would have successfully"
+    both = "Profile(a): unchanged\nProfile(b): changed\n"
+    for verb, past in (("apply", "applied"), ("replace", "replaced")):
+        result = calicoctl(verb, "-f", "-", "--dry-run", stdin=documents)
+        assert result == Result(0, f"{lead} {past} 2 'Profile' resource(s)\n{both}", "")
+    assert calicoctl("create", "-f", "-", "--dry-run", stdin=DEV_APPS) == Result(
+        0, f"{lead} created 1 'Profile' resource(s)\nProfile(dev-apps): created\n", ""
+    )
+    assert calicoctl("delete", "profile", "a", "--dry-run") == Result(
+        0, f"{lead} deleted 1 'Profile' resource(s)\nProfile(a): deleted\n", ""
+    )
+    assert calicoctl("create", "-f", "-", "--dry-run", stdin=documents).status == 1
+    assert etcd.index() == before
+
+
+# diff
+
+
+def test_diff(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    assert calicoctl("diff", "-f", "-", stdin=stdin_of(profile("a"))) == Result(
+        1,
+        "--- /dev/null\n"
+        "+++ Profile(a) as the document says\n"
+        "@@ -0,0 +1,5 @@\n"
+        "+apiVersion: projectcalico.org/v3\n"
+        "+kind: Profile\n"
+        "+metadata:\n"
+        "+  name: a\n"
+        "+spec: {}\n",
+        "",
+    )
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    before = etcd.index()
+    assert calicoctl("diff", "-f", "-", stdin=DEV_APPS) == Result(0, "", "")
+    changed = DEV_APPS.replace("action: Deny", "action: Log")
+    assert calicoctl("diff", "-f", "-", stdin=changed) == Result(
+        1,
+        "--- Profile(dev-apps) as it is stored\n"
+        "+++ Profile(dev-apps) as the document says\n"
+        "@@ -8,7 +8,7 @@\n"
+        "     destination: {}\n"
+        "     source: {}\n"
+        "   ingress:\n"
+        "-  - action: Deny\n"
+        "+  - action: Log\n"
+        "     destination: {}\n"
+        "     source:\n"
+        "       nets:\n",
+        "",
+    )
+    assert etcd.index() == before
+
+
+def test_diff_fails_with_2(calicoctl: Calicoctl) -> None:
+    usage = "Usage:\n  calicoctl diff --filename=<FILENAME> [--recursive]\n"
+    assert calicoctl("diff") == Result(2, "", usage)
+    assert calicoctl("diff", "-f", "-", stdin=stdin_of(profile("a b"))).status == 2
+    assert calicoctl("diff", "-f", "/nonexistent") == Result(
+        2, "", "Failed to execute command: open /nonexistent: no such file or directory\n"
+    )
+    assert calicoctl("diff", "-f", "-", stdin=DEV_APPS, env={"ETCD_AUTHORITY": "nonsense"}).status == 2
+    assert calicoctl("diff", "-f", "-", stdin=DEV_APPS, env={"ETCD_AUTHORITY": "127.0.0.1:1"}).status == 2
+    assert calicoctl("diff", "--help").status == 0
+
+
+# validate
+
+
+def test_validate_needs_no_etcd(calicoctl: Calicoctl) -> None:
+    nowhere = {"ETCD_AUTHORITY": "nonsense"}
+    assert calicoctl("validate", "-f", "-", stdin=DEV_APPS, env=nowhere) == Result(
+        0, "Successfully validated 1 'Profile' resource(s)\n", ""
+    )
+    result = calicoctl("validate", "-f", "-", stdin=DEV_APPS.replace("Deny", "deny"), env=nowhere)
+    assert result == failed(
+        'stdin:1: Profile(dev-apps): spec.ingress[0].action: "deny" is not one of Allow, Deny, Log, Pass'
+    )
+
+
+def test_validate_takes_a_document_with_a_version(calicoctl: Calicoctl) -> None:
+    assert calicoctl("validate", "-f", "-", stdin=stdin_of(profile("a", meta_resourceVersion="7"))).status == 0
+
+
+# Files
+
+
+def test_files(calicoctl: Calicoctl, tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text(json.dumps(profile("b")), encoding="utf-8-sig")
+    (tmp_path / "c" / "d").mkdir(parents=True)
+    (tmp_path / "c" / "d" / "x.yml").write_text("---\n" + json.dumps(profile("x")) + "\n---\n" + DEV_APPS)
+    (tmp_path / "a.JSON").write_text(json.dumps([profile("a")]))
+    (tmp_path / "README.md").write_text("no resource")
+    (tmp_path / ".hidden.yaml").write_text("no resource")
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "a.yaml").write_text("no resource")
+    assert calicoctl("create", "-f", str(tmp_path), "--recursive") == done(
+        "created", 4, *(f"Profile({name}): created" for name in ("a", "b", "x", "dev-apps"))
+    )
+    assert calicoctl("apply", "-f", str(tmp_path / "b.yaml")) == done("applied", 1, "Profile(b): unchanged")
+    assert calicoctl("apply", "-f", str(tmp_path)) == failed(
+        f"Failed to execute command: read {tmp_path}: is a directory\nUse --recursive to read the files in it."
+    )
+
+
+def test_files_that_cannot_be_read(calicoctl: Calicoctl, tmp_path: Path) -> None:
+    missing = str(tmp_path / "nofile.yaml")
+    assert calicoctl("create", "-f", missing) == failed(
+        f"Failed to execute command: open {missing}: no such file or directory"
+    )
+    latin = tmp_path / "latin.yaml"
+    latin.write_bytes(b"a: \xe9")
+    assert calicoctl("create", "-f", str(latin)) == failed(f"Failed to execute command: {latin} is not UTF-8: byte 4")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("kind: Profile\nmetadata: a: b\n")
+    assert calicoctl("create", "-f", str(broken)) == Result(
+        1,
+        "",
+        f"{broken}: error parsing document: line 2, column 12: mapping values are not allowed in this context\n"
+        + NOTHING_WRITTEN,
+    )
+    (tmp_path / "empty").mkdir()
+    assert calicoctl("create", "-f", str(tmp_path / "empty"), "--recursive") == failed("No resources specified in file")
+
+
+def test_the_problems_of_all_files_are_reported(etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: [")
+    (tmp_path / "b.yaml").write_text(json.dumps(profile("b", more=1)))
+    (tmp_path / "c.yaml").write_text(json.dumps([1, profile("c")]))
+    assert calicoctl("apply", "-f", str(tmp_path), "--recursive") == Result(
+        1,
+        "",
+        f"{tmp_path}/a.yaml: error parsing document: line 2, column 1: did not find expected node content\n"
+        f"{tmp_path}/c.yaml: 1 is not a resource: a mapping with apiVersion and kind\n"
+        f"{tmp_path}/b.yaml:1: Profile(b): spec.more: is not a field here\n" + NOTHING_WRITTEN,
+    )
+    assert etcd.keys() == {}
+
+
+# Others write at the same time, and replies get lost
+
+
+def test_apply_takes_few_requests(calicoctl: Calicoctl, proxy: Proxy) -> None:
+    directory = f"/v2/keys{PROFILES}/dev-apps"
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    writes = [f"PUT {directory}/{part}" for part in ("tags", "labels", "rules")]
+    assert proxy.requests == [f"GET {directory}", *writes]
+    proxy.reset()
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    assert proxy.requests == [f"GET {directory}"]
+    proxy.reset()
+    calicoctl("apply", "-f", "-", stdin=stdin_of(*(profile(f"p{number}") for number in range(20))))
+    assert proxy.requests[0] == f"GET /v2/keys{PROFILES}"
+    assert len(proxy.requests) == 1 + 20 * 3
+
+
+def test_a_concurrent_change_is_not_lost(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    proxy.reset()
+    other = '{"inbound_rules": [{"action": "log"}], "outbound_rules": [], "id": "kept"}'
+
+    def somebody_writes_rules(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/dev-apps/rules", other)
+        return request.forward()
+
+    proxy.at(2, somebody_writes_rules)
+    changed = DEV_APPS.replace("action: Deny", "action: Log")
+    assert calicoctl("apply", "-f", "-", stdin=changed) == done("applied", 1, "Profile(dev-apps): changed")
+    stored = json.loads(etcd.get(f"{PROFILES}/dev-apps/rules") or "")
+    assert stored["id"] == "kept"
+    assert stored["inbound_rules"][0] == {"action": "log", "src_net": "10.0.20.0/24"}
+    assert [request.split()[0] for request in proxy.requests] == ["GET", "PUT", "GET", "PUT"]
+
+
+def test_a_concurrent_change_is_a_conflict_with_a_version(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    shown = json.loads(calicoctl("get", "profile", "dev-apps", "-o", "json").stdout)
+    shown["spec"]["labelsToApply"] = {"a": "b"}
+    shown["spec"]["egress"] = []
+    proxy.reset()
+
+    def somebody_writes_rules(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/dev-apps/rules", "{}")
+        return request.forward()
+
+    proxy.at(3, somebody_writes_rules)
+    assert calicoctl("replace", "-f", "-", stdin=json.dumps(shown)) == failed(
+        "Failed to replace 'Profile' resource: update conflict: Profile(dev-apps)\n"
+        "Somebody else changed it at the same time.\n"
+        "Its labels were written before that."
+    )
+    assert etcd.get(f"{PROFILES}/dev-apps/rules") == "{}"
+
+
+def test_two_creations_at_once(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    def somebody_creates_it(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/dev-apps/tags", '["first"]')
+        return request.forward()
+
+    proxy.at(2, somebody_creates_it)
+    assert calicoctl("create", "-f", "-", stdin=DEV_APPS) == failed(
+        "Failed to create 'Profile' resource: resource already exists: Profile(dev-apps)"
+    )
+    assert etcd.keys(PROFILES) == {f"{PROFILES}/dev-apps/tags": '["first"]'}
+    etcd.clear()
+    proxy.reset()
+    proxy.at(2, somebody_creates_it)
+    assert calicoctl("create", "-f", "-", "--skip-exists", stdin=DEV_APPS) == done(
+        "created", 1, "Profile(dev-apps): exists, skipped"
+    )
+
+
+def test_apply_goes_on_where_another_has_begun_to_create(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    def somebody_creates_it(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/dev-apps/tags", '["first"]')
+        return request.forward()
+
+    proxy.at(2, somebody_creates_it)
+    assert calicoctl("apply", "-f", "-", stdin=DEV_APPS) == done("applied", 1, "Profile(dev-apps): changed")
+    assert etcd.keys(PROFILES) == {**DEV_APPS_KEYS, f"{PROFILES}/dev-apps/tags": '["first"]'}
+
+
+def test_what_others_delete_meanwhile(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    def somebody_deletes_it(request: Request) -> bytes:
+        etcd.delete(f"{PROFILES}/dev-apps")
+        return request.forward()
+
+    changed = DEV_APPS.replace("action: Deny", "action: Log")
+    expected = {
+        "apply": done("applied", 1, "Profile(dev-apps): created"),
+        "replace": failed(
+            "Failed to replace 'Profile' resource: resource does not exist: Profile(dev-apps) with error: <nil>"
+        ),
+        "delete": failed(
+            "Failed to delete 'Profile' resource: resource does not exist: Profile(dev-apps) with error: <nil>"
+        ),
+    }
+    for verb, result in expected.items():
+        calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+        proxy.reset()
+        proxy.at(2, somebody_deletes_it)
+        assert calicoctl(verb, "-f", "-", stdin=changed) == result
+        assert (f"{PROFILES}/dev-apps/rules" in etcd.keys(PROFILES)) == (verb == "apply")
+
+
+def test_etcd_fails_midway(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    proxy.since(6, drop_request)
+    result = calicoctl("create", "-f", "-", stdin=stdin_of(profile("a"), profile("b"), profile("c")))
+    assert (result.status, result.stdout) == (1, "Profile(a): created\n")
+    assert result.stderr.startswith(
+        "Partial success: created the first 1 out of 3 'Profile' resources:\nHit error: Error accessing etcd at "
+    )
+    assert result.stderr.endswith("Its tags were written before that.\n")
+    assert sorted(etcd.keys(PROFILES)) == [
+        f"{PROFILES}/a/labels",
+        f"{PROFILES}/a/rules",
+        f"{PROFILES}/a/tags",
+        f"{PROFILES}/b/tags",
+    ]
+
+
+def test_a_lost_reply_is_not_an_error(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    for number in (2, 3):
+        proxy.at(number + 2 * (number - 2), drop_reply)
+    assert calicoctl("create", "-f", "-", stdin=DEV_APPS) == done("created", 1, "Profile(dev-apps): created")
+    assert etcd.keys(PROFILES) == DEV_APPS_KEYS
+
+
+def test_delete_reads_the_version_just_before(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    shown = calicoctl("get", "profile", "dev-apps", "-o", "json").stdout
+    proxy.reset()
+
+    def somebody_writes_before(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/dev-apps/tags", '["new"]')
+        return request.forward()
+
+    proxy.at(2, somebody_writes_before)
+    result = calicoctl("delete", "-f", "-", stdin=shown)
+    assert result.stderr.startswith("Failed to delete 'Profile' resource: update conflict: Profile(dev-apps)\n")
+    assert etcd.get(f"{PROFILES}/dev-apps/tags") == '["new"]'
+    assert proxy.requests == [f"GET /v2/keys{PROFILES}/dev-apps"] * 2

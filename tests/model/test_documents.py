@@ -1,0 +1,197 @@
+"""YAML and JSON: a scalar means what its author wrote, and no text makes the reader fail or swell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calicoctl.model import documents
+from calicoctl.model.documents import MalformedDocument, Mapping, Plain
+from calicoctl.resources.text import to_json, to_yaml
+from tests.stored_profiles import ANY_JSON
+
+UNQUOTED = [
+    "10:20",
+    "8:9",
+    "010",
+    "1e3",
+    "y",
+    "yes",
+    "on",
+    "0x6",
+    "0o7",
+    "1_000",
+    "2016-01-01",
+    "true",
+    "6.0",
+    ".5",
+    "=",
+]
+
+
+@pytest.mark.parametrize("text", UNQUOTED)
+@pytest.mark.parametrize("form", ["a: {}", "a: [{}]", "a:\n- {}", "{{a: {}}}"])
+def test_an_unquoted_scalar_is_the_text_that_was_written(text: str, form: str) -> None:
+    (document,) = documents.read(form.format(text))
+    value = document["a"][0] if isinstance(document["a"], list) else document["a"]
+    assert value == text
+    assert type(value) is Plain
+
+
+@pytest.mark.parametrize("text", UNQUOTED)
+def test_a_quoted_scalar_is_text_and_no_number(text: str) -> None:
+    for quoted in (f'"{text}"', f"'{text}'", f"!!str {text}", f"|-\n  {text}"):
+        (document,) = documents.read(f"a: {quoted}")
+        assert document == {"a": text}
+        assert type(document["a"]) is str
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("80", 80),
+        ("-1", -1),
+        ("+1", 1),
+        ("6.0", 6),
+        ("6.", 6),
+        ("0x1f", 31),
+        ("0o17", 15),
+        ("06", 6),
+        ("00", 0),
+    ],
+)
+def test_integers(text: str, number: int) -> None:
+    assert Plain(text).integer() == number
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("010", "it is octal to some and decimal to others; write it without leading zeros"),
+        ("08", "it is octal to some and decimal to others; write it without leading zeros"),
+        ("1e3", "it is not a whole number"),
+        ("6.5", "it is not a whole number"),
+        ("1_000", "it is not a whole number"),
+        ("10:20", "it is not a whole number"),
+        ("", "it is not a whole number"),
+        ("٣", "it is not a whole number"),
+        ("1" * 5000, "it is not a whole number"),
+        ("0" * 5000, "it is not a whole number"),
+    ],
+)
+def test_no_integers(text: str, reason: str) -> None:
+    with pytest.raises(ValueError) as error:
+        Plain(text).integer()
+    assert str(error.value) == reason
+
+
+@pytest.mark.parametrize("text", ["a:", "a: ~", "a: null", "a: Null", "a: !!null ~"])
+def test_nothing(text: str) -> None:
+    assert documents.read(text) == [{"a": None}]
+
+
+def test_documents_are_cut_at_three_dashes_and_empty_ones_left_out() -> None:
+    text = "---\n# nothing\n---\na: 1\n--- # more\n- b\n---\n...\n---\n"
+    assert documents.read(text) == [{"a": "1"}, ["b"]]
+
+
+def test_a_mapping_knows_its_line() -> None:
+    (first, second) = documents.read("# profiles\na: 1\n---\n\n- b:\n    c: 2\n")
+    assert (first.line, second[0].line, second[0]["b"].line) == (2, 5, 6)
+
+
+def test_json_with_tabs_escapes_and_numbers_as_written() -> None:
+    text = '{\t"a":\t[1.50, 1e400, true, false, null, "\\ud83d\\ude00", "\\/"],\n\t"b": {}}'
+    assert documents.read(text) == [{"a": ["1.50", "1e400", "true", "false", None, "😀", "/"], "b": {}}]
+
+
+def test_yaml_in_braces_is_not_mistaken_for_json() -> None:
+    assert documents.read("{a: b, c: [10:20]}\n--- {d: e}\n") == [{"a": "b", "c": ["10:20"]}, {"d": "e"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\na: 2", "line 2, column 1: a stands twice in one mapping"),
+        ('{"a": 1, "a": 2}', '"a" stands twice in one object'),
+        ('{"a": NaN}', "NaN is not JSON"),
+        ("? [1]\n: 2", "line 1, column 3: the name of a field is not a text"),
+        ("a: b: c", "line 1, column 5: mapping values are not allowed in this context"),
+        ("a: [", "line 2, column 1: did not find expected node content"),
+        ("a: *x", "line 1, column 4: there is no whole value named x"),
+        ("a: &x [*x]", "line 1, column 8: there is no whole value named x"),
+        ("a: !!binary aGk=", "line 1, column 4: the tag tag:yaml.org,2002:binary is not supported"),
+        ("a: !!python/name:os x", "line 1, column 4: the tag tag:yaml.org,2002:python/name:os is not supported"),
+        ("a: !!set {b}", "line 1, column 4: the tag tag:yaml.org,2002:set is not supported"),
+        ("a: 1\nb: \x07", "line 2: a control character cannot stand in YAML"),
+        ("[" * 200, "line 1, column 151: it is nested more than 150 deep"),
+        ("[" * 200 + "]" * 200, "it is nested more than 150 deep"),
+        ("[" * 100_000 + "]" * 100_000, "it is nested more than 150 deep"),
+        ("- " * 200 + "a", "line 1, column 301: it is nested more than 150 deep"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read(text: str, message: str) -> None:
+    with pytest.raises(MalformedDocument) as error:
+        documents.read(text)
+    assert str(error.value) == message
+
+
+def test_aliases() -> None:
+    assert documents.read("a: &x {b: 1}\nc: [*x, *x]") == [{"a": {"b": "1"}, "c": [{"b": "1"}, {"b": "1"}]}]
+
+
+def test_aliases_that_multiply_end_in_an_error() -> None:
+    lines = ["a0: &a0 x", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 20))]
+    with pytest.raises(
+        MalformedDocument, match=r"^line 8, column \d+: the aliases stand for more than 2,000,000 values$"
+    ):
+        documents.read("\n".join(lines))
+
+
+def test_the_reader_does_not_need_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "a: &x [10:20, '1']\nb: {c: *x}\n"
+    with_libyaml = documents.read(text)
+    monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+    assert documents.read(text) == with_libyaml == [{"a": ["10:20", "1"], "b": {"c": ["10:20", "1"]}}]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.text(), ANY_JSON, min_size=1, max_size=4))
+def test_what_is_written_is_read_back(document: dict[str, Any]) -> None:
+    for text in (to_yaml(document), to_json(document)):
+        (back,) = documents.read(text)
+        assert repr(documents.plain_values(back)) == repr(_sorted(document) if text[0] != "{" else document)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(st.text(), st.sampled_from(UNQUOTED)))
+def test_what_is_written_is_the_same_text_to_other_readers_of_yaml(text: str) -> None:
+    assert yaml.safe_load(to_yaml({"a": text})) == {"a": text}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="ab:-#[]{}&*!|>'\"%@,? \n\t0~"))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        read = documents.read(text)
+    except MalformedDocument as error:
+        assert str(error)
+    else:
+        assert all(isinstance(document, (Mapping, list, str)) for document in read)
+
+
+def test_half_a_surrogate_pair_survives() -> None:
+    document = {"a": "\ud800"}
+    assert to_yaml(document) == 'a: "\\uD800"'
+    assert documents.read(to_yaml(document)) == documents.read(to_json(document)) == [document]
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _sorted(value[name]) for name in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value

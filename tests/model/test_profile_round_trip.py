@@ -1,0 +1,107 @@
+"""Whatever is stored of a profile, what `get` shows of it is accepted by `apply`, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from calicoctl.model import documents
+from calicoctl.model.profile_plan import Plan
+from calicoctl.model.profile_resource import ProfileResource, read_profile
+from calicoctl.model.resource_fields import Problems
+from calicoctl.model.rule import Rule
+from calicoctl.model.rule_folding import groups_of
+from calicoctl.model.stored_profile import StoredProfile
+from calicoctl.resources.text import to_json, to_yaml
+from tests.stored_profiles import profiles, rule_lists
+
+
+def taken_back(text: str) -> ProfileResource:
+    problems = Problems()
+    (document,) = documents.read(text)
+    resource = read_profile(document, problems)
+    assert problems.texts == []
+    return resource
+
+
+@settings(max_examples=150, deadline=None)
+@given(profiles())
+def test_what_get_shows_changes_nothing(values: dict[str, str]) -> None:
+    stored = StoredProfile("web", values)
+    assert stored.unreadable == {}
+    document = stored.to_resource().to_document()
+    for text in (to_yaml(document), to_json(document)):
+        plan = Plan(taken_back(text), stored)
+        assert (plan.problems, plan.changes) == ([], {})
+
+
+@settings(max_examples=100, deadline=None)
+@given(profiles())
+def test_replace_accepts_what_get_shows_and_then_nothing_changes_any_more(values: dict[str, str]) -> None:
+    stored = StoredProfile("web", values)
+    replaced = Plan(taken_back(to_yaml(stored.to_resource().to_document())), stored, rewrite=True)
+    assert replaced.problems == []
+    result = replaced.result(values)
+    again = Plan(taken_back(to_yaml(result.to_resource().to_document())), result, rewrite=True)
+    assert (again.problems, again.changes) == ([], {})
+
+
+@settings(max_examples=150, deadline=None)
+@given(rule_lists())
+def test_folding_keeps_every_rule_in_order(listed: list[dict[str, Any]]) -> None:
+    stored = [Rule(fields) for fields in listed]
+    groups = groups_of(stored)
+    assert [rule for group in groups for rule in group.rules] == stored
+    for group in groups:
+        if len(group.rules) > 1:
+            assert group.is_canonical()
+
+
+@pytest.mark.parametrize(
+    ("stored", "folded"),
+    [
+        ([("a", None)], [(["a"], None)]),
+        ([("a", None), ("b", None)], [(["a", "b"], None)]),
+        ([("a", None), ("a", None)], [(["a"], None), (["a"], None)]),
+        ([("a", None), ("b", None), ("a", None)], [(["a", "b"], None), (["a"], None)]),
+        ([("a", "c"), ("a", "d"), ("b", "c"), ("b", "d")], [(["a", "b"], ["c", "d"])]),
+        ([("a", "c"), ("a", "d"), ("b", "c")], [(["a"], ["c", "d"]), (["b"], ["c"])]),
+        ([("a", "c"), ("b", "c")], [(["a", "b"], ["c"])]),
+        ([("a", "c"), ("a", "d"), ("b", "d"), ("b", "c")], [(["a"], ["c", "d"]), (["b"], ["d", "c"])]),
+        ([(None, "c"), (None, "d")], [(None, ["c", "d"])]),
+        ([("a", None), (None, "a")], [(["a"], None), (None, ["a"])]),
+    ],
+)
+def test_folding(stored: list[tuple[str | None, ...]], folded: list[tuple[list[str] | None, ...]]) -> None:
+    def network(letter: str) -> str:
+        return f"{ord(letter)}.0.0.0/8"
+
+    rules = [
+        Rule({key: network(net) for key, net in zip(("src_net", "dst_net"), pair, strict=True) if net})
+        for pair in stored
+    ]
+    for rule in rules:
+        rule.fields["action"] = "allow"
+    shown = [
+        tuple(group.form.get(side, {}).get("nets") for side in ("source", "destination")) for group in groups_of(rules)
+    ]
+    assert shown == [tuple(nets and [network(net) for net in nets] for nets in pair) for pair in folded]
+
+
+def test_networks_of_both_versions_are_not_folded() -> None:
+    rules = [Rule({"action": "allow", "src_net": net}) for net in ("10.0.0.0/8", "fd80::/64")]
+    assert [group.rules for group in groups_of(rules)] == [[rules[0]], [rules[1]]]
+
+
+def test_a_stored_port_in_quotes_is_told_from_a_number() -> None:
+    stored = StoredProfile("web", {"rules": json.dumps({"inbound_rules": [
+        {"action": "allow", "protocol": "tcp", "dst_ports": ["80"]}]})})  # fmt: skip
+    text = to_yaml(stored.to_resource().to_document())
+    assert '- "80"' in text
+    plan = Plan(taken_back(text.replace('"80"', "80")), stored)
+    assert json.loads(plan.changes["rules"])["inbound_rules"] == [
+        {"action": "allow", "protocol": "tcp", "dst_ports": [80]}
+    ]

@@ -1,0 +1,181 @@
+"""The JSON Schema of the Profile resource: it refuses nothing that the tool accepts, and much that it refuses."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calicoctl.cli import run
+from calicoctl.model.rule_form import ENTITY_FIELDS, FIELDS
+from tests.commands.test_resources import DEV_APPS, profile
+
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "calicoctl" / "resources" / "profile.schema.json").read_text(encoding="utf-8")
+)
+
+
+def calicoctl(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
+    output, errors = io.StringIO(), io.StringIO()
+    status = run(list(arguments), {}, io.StringIO(stdin), output, errors)
+    return status, output.getvalue(), errors.getvalue()
+
+
+def is_accepted(document: Any) -> bool:
+    status, _, errors = calicoctl("validate", "-f", "-", stdin=json.dumps(document))
+    assert "Internal error" not in errors
+    return status == 0
+
+
+def schema_accepts(document: Any) -> bool:
+    return bool(jsonschema.Draft7Validator(SCHEMA).is_valid(document))
+
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(-1, 300), st.floats(-2, 300), st.sampled_from(["", "a", "TCP"])
+)
+TEXTS = st.one_of(st.sampled_from(["web", "a b", "", "x/y", "-"]), SCALARS)
+NETS = st.one_of(
+    st.lists(st.one_of(st.sampled_from(["10.0.0.0/8", "fd80::/64", "10.0.0.1", "x"]), SCALARS), max_size=2), SCALARS
+)
+PORTS = st.one_of(
+    st.lists(st.one_of(st.integers(-1, 65536), st.sampled_from(["80", "1:2", "http", "0"]), SCALARS), max_size=2),
+    SCALARS,
+)
+LABELS = st.one_of(st.dictionaries(st.sampled_from(["a", "x.org/a", "X.org/a", "a b", ""]), TEXTS, max_size=2), SCALARS)
+ENTITIES: st.SearchStrategy[Any] = st.one_of(
+    SCALARS,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            **{name: NETS for name in ("nets", "notNets")},
+            **{name: PORTS for name in ("ports", "notPorts")},
+            **{name: TEXTS for name in ("selector", "notSelector", "tag", "notTag", "namespaceSelector", "net")},
+            "serviceAccounts": st.sampled_from([None, "a", {}, {"names": []}, {"names": ["a"]}, {"selector": ""}]),
+        },
+    ),
+)
+PROTOCOLS = st.one_of(st.sampled_from(["TCP", "UDP", "ICMP", "ICMPv6", "tcp", "6", "300"]), SCALARS)
+ICMP = st.one_of(SCALARS, st.fixed_dictionaries({}, optional={"type": SCALARS, "code": SCALARS}))
+RULES = st.one_of(
+    SCALARS,
+    st.fixed_dictionaries(
+        {"action": st.one_of(st.sampled_from(["Allow", "Deny", "Log", "Pass"]), SCALARS)},
+        optional={
+            "ipVersion": st.one_of(st.sampled_from([4, 6, 4.0, "4"]), SCALARS),
+            "protocol": PROTOCOLS,
+            "notProtocol": PROTOCOLS,
+            "icmp": ICMP,
+            "notICMP": ICMP,
+            "source": ENTITIES,
+            "destination": ENTITIES,
+            "http": st.one_of(st.none(), st.just({"methods": ["GET"]})),
+            "logPrefix": TEXTS,
+            "storedFields": st.one_of(SCALARS, st.just({"a": 1})),
+            "ports": PORTS,
+        },
+    ),
+)
+DOCUMENTS = st.fixed_dictionaries(
+    {
+        "apiVersion": st.sampled_from(["projectcalico.org/v3"] * 9 + ["v1"]),
+        "kind": st.sampled_from(["Profile"] * 9 + ["profile"]),
+        "metadata": st.fixed_dictionaries(
+            {"name": st.one_of(st.sampled_from(["web", "_web", "a b", ".", ""]), st.just("web"), SCALARS)},
+            optional={
+                "labels": LABELS,
+                "annotations": LABELS,
+                "tags": st.one_of(st.lists(TEXTS, max_size=2), SCALARS),
+                "namespace": TEXTS,
+                "resourceVersion": st.one_of(st.sampled_from(["1", "x"]), SCALARS),
+                "uid": TEXTS,
+                "tag": TEXTS,
+            },
+        ),
+    },
+    optional={
+        "spec": st.one_of(
+            SCALARS,
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "ingress": st.one_of(st.lists(RULES, max_size=2), SCALARS),
+                    "egress": st.one_of(st.lists(RULES, max_size=2), SCALARS),
+                    "labelsToApply": LABELS,
+                    "storedFields": st.one_of(SCALARS, st.just({"id": "x"})),
+                },
+            ),
+        ),
+        "status": SCALARS,
+    },
+)
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+
+
+def test_the_command_prints_it() -> None:
+    status, output, errors = calicoctl("validate", "--schema", "Profile")
+    assert (status, json.loads(output), errors) == (0, SCHEMA, "")
+    assert calicoctl("validate", "--schema", "policy") == (
+        1, "", "resource type 'policy' is not supported\nKnown are: profile, profiles, pro, pros\n"
+    )  # fmt: skip
+
+
+def test_the_schema_has_every_field_that_is_read() -> None:
+    assert set(SCHEMA["definitions"]["rule"]["properties"]) == set(FIELDS)
+    assert set(SCHEMA["definitions"]["entity"]["properties"]) == set(ENTITY_FIELDS)
+
+
+@settings(max_examples=500, deadline=None)
+@given(DOCUMENTS)
+def test_what_the_schema_refuses_is_refused(document: Any) -> None:
+    if not schema_accepts(document):
+        assert not is_accepted(document)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(["labels", "annotations", "tags"]), st.one_of(LABELS, st.lists(TEXTS, max_size=2))),
+    st.lists(RULES, max_size=1),
+)
+def test_what_is_accepted_the_schema_accepts(metadata: dict[str, Any], rules: list[Any]) -> None:
+    document = profile("web", ingress=rules)
+    document["metadata"].update(metadata)
+    if is_accepted(document):
+        assert schema_accepts(document)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "profile"},
+        {"metadata": {}},
+        {"metadata": {"name": "a b"}},
+        {"spec": {"ingress": [{}]}},
+        {"spec": {"ingress": [{"action": "allow"}]}},
+        {"spec": {"ingress": [{"action": "Allow", "protocol": "tcp"}]}},
+        {"spec": {"ingress": [{"action": "Allow", "source": {"net": "10.0.0.0/8"}}]}},
+        {"spec": {"ingress": [{"action": "Allow", "source": {"ports": [0]}}]}},
+        {"spec": {"ingress": [{"action": "Allow", "http": {"methods": ["GET"]}}]}},
+        {"spec": {"labelsToApply": {"a b": "c"}}},
+    ],
+)
+def test_mistakes_that_an_editor_shows(change: dict[str, Any]) -> None:
+    assert schema_accepts(profile("web"))
+    document = {**profile("web"), **change}
+    assert not schema_accepts(document)
+    assert not is_accepted(document)
+
+
+def test_the_sample_of_the_page() -> None:
+    import yaml
+
+    assert schema_accepts(yaml.safe_load(DEV_APPS))
