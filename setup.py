@@ -43,7 +43,8 @@ setup(
         "docker": DOCKER,
         "etcd": ETCD,
         "test": [
-            *DOCKER, *ETCD, "hypothesis", "jsonschema", "mypy", "pytest", "ruff", "tox", "types-jsonschema", "types-PyYAML"
+            *DOCKER, *ETCD, "hypothesis", "jsonschema", "mypy", "pytest", "ruff", "tox", "types-jsonschema",
+            "types-PyYAML",
         ],
     },
     entry_points={"console_scripts": ["calicoctl = calicoctl.cli:console_main"]},
