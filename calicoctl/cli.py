@@ -28,8 +28,11 @@ ETCD_AUTHORITY [default: 127.0.0.1:2379]
 
 Usage: calicoctl <command> [<args>...]
 
+    container         Configure containers and their addresses
     profile           Configure endpoint profiles
     endpoint          Configure the endpoints assigned to existing containers
+    pool              Configure ip-pools
+    ipam              Configure IP address management
     create            Create resources from files
     apply             Create or change resources by files
     replace           Replace resources by files
@@ -42,7 +45,8 @@ Usage: calicoctl <command> [<args>...]
 See 'calicoctl <command> --help' to read about a specific subcommand.
 """
 COMMANDS = (
-    "profile", "endpoint", "create", "apply", "replace", "delete", "get", "validate", "diff", "version",
+    "container", "profile", "endpoint", "pool", "ipam",
+    "create", "apply", "replace", "delete", "get", "validate", "diff", "version",
 )  # fmt: skip
 
 INTERRUPTED = 130
