@@ -44,5 +44,5 @@ setup(
             *ETCD, "hypothesis", "jsonschema", "mypy", "pytest", "ruff", "tox", "types-jsonschema", "types-PyYAML"
         ],
     },
-    entry_points={"console_scripts": ["calicoctl = calicoctl.cli:console_main"]},
+    entry_points={"console_scripts": ["calicoctl = calicoctl.start:calicoctl"]},
 )

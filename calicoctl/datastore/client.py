@@ -53,6 +53,10 @@ class _ReplyLost(Exception):
     """The request may or may not have been carried out: no usable reply came."""
 
 
+class _HungUp(_ReplyLost):
+    """The connection was closed before a byte of an answer, as etcd does to http where it speaks https."""
+
+
 class _NotEtcd(Exception):
     """Something answered that is not etcd's v2 API, or will not let us in."""
 
@@ -280,7 +284,8 @@ class Client:
         except Unusable as error:
             raise (_NotEtcd if method == "GET" else _ReplyLost)(str(error)) from None
         except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
-            raise _ReplyLost(_system_cause(error)) from None
+            hung_up = url.startswith("http:") and isinstance(error.args[-1], (RemoteDisconnected, ConnectionResetError))
+            raise (_HungUp if hung_up else _ReplyLost)(_system_cause(error)) from None
         index = response.headers.get("X-Etcd-Index", "")
         if index.isdecimal():
             self.index = int(index)
@@ -297,8 +302,9 @@ class Client:
     def _no_endpoint(self, failures: list[tuple[int, Any]]) -> DatastoreError:
         causes = [f"{self._settings.endpoints[position]} ({failure})" for position, failure in failures]
         not_etcd = any(isinstance(failure, _NotEtcd) for _, failure in failures)
-        advice = "" if not_etcd else "  Is etcd running?"
-        return DatastoreError(f"Error accessing etcd at {', '.join(causes)}.{advice}")
+        hung_up = any(isinstance(failure, _HungUp) for _, failure in failures)
+        advice = f"  Is etcd running{', and does it take http, not https' if hung_up else ''}?"
+        return DatastoreError(f"Error accessing etcd at {', '.join(causes)}.{'' if not_etcd else advice}")
 
     def _unknown_outcome(self, lost: _ReplyLost) -> DatastoreError:
         return self._error(
