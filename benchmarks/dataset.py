@@ -79,3 +79,23 @@ def profiles(count: int) -> Iterator[tuple[str, str]]:
             "outbound_rules": [{"action": "allow"}],
         }
         yield f"{key}/rules", json.dumps(rules)
+
+
+def policies(count: int, applications: int) -> Iterator[tuple[str, str]]:
+    """Yield policies: each is for one of the applications and names two others in its rules."""
+    for number in range(count):
+        own, source, target = (f"app-{(number + step) % applications:04d}" for step in range(3))
+        policy = {
+            "order": number,
+            "selector": f"app == '{own}' && stage != 'test'",
+            "inbound_rules": [{"action": "allow", "src_selector": f"app == '{source}'"}],
+            "outbound_rules": [{"action": "allow", "dst_selector": f"app in {{'{target}'}} && has(name)"}],
+        }
+        yield f"/calico/v1/policy/tier/default/policy/policy-{number:04d}", json.dumps(policy)
+
+
+def labelled(endpoints: Iterable[tuple[str, str]], applications: int) -> Iterator[tuple[str, str]]:
+    """Yield endpoints with labels: an application, a stage, and a name that no other endpoint has."""
+    for number, (key, value) in enumerate(endpoints):
+        labels = {"app": f"app-{number % applications:04d}", "stage": "production", "name": f"endpoint-{number}"}
+        yield key, json.dumps({**json.loads(value), "labels": labels})

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,11 @@ class Bench:
         """calicoctl, started as its console script is."""
         start = "from calicoctl.cli import console_main; console_main()"
         return Contestant("calicoctl", [sys.executable, "-c", start, *arguments], stdin)
+
+    def calicoq(self, *arguments: str) -> Contestant:
+        """calicoq, started as its console script is."""
+        start = "from calicoctl.query.cli import console_main; console_main()"
+        return Contestant(shlex.join(["calicoq", *arguments]), [sys.executable, "-c", start, *arguments])
 
     def naive(self, *arguments: str, stdin: str = os.devnull) -> Contestant:
         """The naive script for the same command line."""
@@ -120,10 +126,30 @@ def profiles_of_endpoints(bench: Bench) -> None:
     print(table("endpoint show --detailed", figures, {"profile show --detailed": 1.5}), flush=True)
 
 
+def policies_of_endpoints(bench: Bench) -> None:
+    """calicoq beside `endpoint show --detailed`: 10,000 endpoints and 500 policies, five for each endpoint."""
+    applications = 100
+    dataset.clear(bench.etcd)
+    dataset.put_all(bench.etcd, [("/calico/v1/Ready", "true"), *dataset.profiles(10)])
+    dataset.put_all(bench.etcd, dataset.policies(500, applications))
+    dataset.put_all(bench.etcd, dataset.labelled(dataset.endpoints(0, 10_000), applications))
+    contestants = [
+        bench.ours("endpoint", "show", "--detailed")._replace(name="endpoint show --detailed"),
+        bench.calicoq("endpoint", ""),
+        bench.calicoq("endpoint", "", "-rs"),
+        bench.calicoq("endpoint", "", "-o", "json"),
+        bench.calicoq("check"),
+    ]
+    figures = measure(contestants, bench.runs, bench.environ)
+    print("\n## calicoq: 500 policies and 10,000 endpoints\n")
+    print(table("endpoint show --detailed", figures, {"calicoq endpoint ''": 4.0}), flush=True)
+
+
 SECTIONS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {
     "help": lambda bench, options: no_datastore(bench),
     "small": lambda bench, options: start_up(bench),
     "profiles": lambda bench, options: profiles_of_endpoints(bench),
+    "calicoq": lambda bench, options: policies_of_endpoints(bench),
     "endpoints": lambda bench, options: endpoints(bench, options.endpoints),
 }
 

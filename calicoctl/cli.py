@@ -15,8 +15,11 @@ from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
+
+    Dispatch = Callable[[Sequence[str], Environment], int]
+    Program = Callable[[Sequence[str], Mapping[str, str], TextIO | None, TextIO, TextIO], int]
 
 USAGE = """calicoctl
 
@@ -25,8 +28,11 @@ ETCD_AUTHORITY [default: 127.0.0.1:2379]
 
 Usage: calicoctl <command> [<args>...]
 
+    container         Configure containers and their addresses
     profile           Configure endpoint profiles
     endpoint          Configure the endpoints assigned to existing containers
+    pool              Configure ip-pools
+    ipam              Configure IP address management
     create            Create resources from files
     apply             Create or change resources by files
     replace           Replace resources by files
@@ -39,7 +45,8 @@ Usage: calicoctl <command> [<args>...]
 See 'calicoctl <command> --help' to read about a specific subcommand.
 """
 COMMANDS = (
-    "profile", "endpoint", "create", "apply", "replace", "delete", "get", "validate", "diff", "version",
+    "container", "profile", "endpoint", "pool", "ipam",
+    "create", "apply", "replace", "delete", "get", "validate", "diff", "version",
 )  # fmt: skip
 
 INTERRUPTED = 130
@@ -48,14 +55,18 @@ INTERRUPTED = 130
 def run(
     argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO
 ) -> int:
-    """Run one command line and return its exit status (0, 1, 2, or 128 and the number of the signal that ended it).
+    """Run one command line of calicoctl and return its exit status: 0, 1, 2, or 128 and the signal that ended it.
 
     ``argv`` are the arguments after the program's name, ``variables`` the environment variables. Every error ends
     here as a message on ``stderr``; a reader of ``stdout`` that has gone away ends the command quietly.
     """
-    environment = Environment(variables, stdin, stdout, stderr)
+    return run_program(_dispatch, argv, Environment(variables, stdin, stdout, stderr))
+
+
+def run_program(dispatch: Dispatch, argv: Sequence[str], environment: Environment) -> int:
+    """Run one command line of a program by its ``dispatch``, as ``run`` describes, and return the exit status."""
     try:
-        status = _dispatch(argv, environment)
+        status = _status_or_help(dispatch, argv, environment)
         environment.finish()
     except grammar.UsageError as usage:
         environment.complain(str(usage))
@@ -64,30 +75,33 @@ def run(
         environment.complain(error.message)
         return environment.failure_status if error.status == 1 else error.status
     except BrokenPipeError:
-        return 0
+        return 0 if environment.failure_status == 1 else environment.failure_status
     except KeyboardInterrupt as interruption:
         environment.complain("Aborted command.")
         return _status_of(interruption)
     except Exception as error:
-        environment.complain(_bug_report(error, variables))
+        environment.complain(_bug_report(error, environment.variables))
         return environment.failure_status
     return status
 
 
-def _dispatch(argv: Sequence[str], environment: Environment) -> int:
+def _status_or_help(dispatch: Dispatch, argv: Sequence[str], environment: Environment) -> int:
     try:
-        name = grammar.parse(USAGE, argv, options_first=True)["<command>"] if argv else None
-        if name is None:
-            raise grammar.HelpRequested(USAGE.strip("\n"))
-        if name not in COMMANDS:
-            raise CommandError(_unknown_command(name))
-        command = importlib.import_module(f"calicoctl.commands.{name}")
-        environment.failure_status = getattr(command, "FAILURE_STATUS", 1)
-        arguments = grammar.parse(command.USAGE, argv)
+        return dispatch(argv, environment)
     except grammar.HelpRequested as text:
         environment.say(str(text))
         return 0
-    status: int = command.run(arguments, environment)
+
+
+def _dispatch(argv: Sequence[str], environment: Environment) -> int:
+    name = grammar.parse(USAGE, argv, options_first=True)["<command>"] if argv else None
+    if name is None:
+        raise grammar.HelpRequested(USAGE.strip("\n"))
+    if name not in COMMANDS:
+        raise CommandError(_unknown_command(name))
+    command = importlib.import_module(f"calicoctl.commands.{name}")
+    environment.failure_status = getattr(command, "FAILURE_STATUS", 1)
+    status: int = command.run(grammar.parse(command.USAGE, argv), environment)
     return status
 
 
@@ -107,11 +121,11 @@ def _bug_report(error: Exception, variables: Mapping[str, str]) -> str:
     return f"Internal error: {cause}. This is a defect of calicoctl; CALICOCTL_DEBUG=1 shows where."
 
 
-def console_main() -> None:
-    """Run as the process ``calicoctl`` and exit."""
+def console_main(program: Program = run) -> None:
+    """Run as a process, ``calicoctl`` or with the ``run`` of another program that one, and exit."""
     gc.disable()  # a short life with large trees of data: looking for cycles costs up to a third of the time
     try:
-        os._exit(_run_process())  # all is flushed: taking the interpreter apart would only cost time
+        os._exit(_run_process(program))  # all is flushed: taking the interpreter apart would only cost time
     except KeyboardInterrupt as interruption:
         os._exit(_status_of(interruption))
 
@@ -121,12 +135,12 @@ def _status_of(interruption: KeyboardInterrupt) -> int:
     return int(interruption.args[0]) if interruption.args else INTERRUPTED
 
 
-def _run_process() -> int:
+def _run_process(program: Program) -> int:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # None: it was closed when the process began
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     stdout, stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
-    status = run(sys.argv[1:], os.environ, sys.stdin, stdout, stderr)
+    status = program(sys.argv[1:], os.environ, sys.stdin, stdout, stderr)
     if sys.stdout is None and stdout.tell():
         stderr.write("Cannot write the answer: standard output is closed.\n")
         status = status or 1

@@ -20,6 +20,11 @@ def calicoctl() -> None:
     _run("calicoctl.cli")
 
 
+def calicoq() -> None:
+    """Run as the process ``calicoq`` and exit."""
+    _run("calicoctl.query.cli")
+
+
 def _run(program: str) -> None:
     _on_signals(_leave)
     module = importlib.import_module(program)

@@ -208,13 +208,13 @@ def _check_unused(name: str, environment: Environment) -> None:
 
 
 def _tag_show(name: str, environment: Environment) -> int:
-    for tag in Profiles(environment.client()).tags(name):
+    for tag in _profiles(environment).tags(name):
         environment.say(visible(tag))
     return 0
 
 
 def _tag_add(name: str, tag: str, environment: Environment) -> int:
-    Profiles(environment.client()).edit_tags(name, lambda tags: None if tag in tags else [*tags, tag])
+    _profiles(environment).edit_tags(name, lambda tags: None if tag in tags else [*tags, tag])
     environment.say(f"Tag {tag} added to profile {name}")
     return 0
 
@@ -225,7 +225,7 @@ def _tag_remove(name: str, tag: str, environment: Environment) -> int:
             raise CommandError(f"Tag {tag} is not on profile {name}")
         return [other for other in tags if other != tag]
 
-    Profiles(environment.client()).edit_tags(name, without_tag)
+    _profiles(environment).edit_tags(name, without_tag)
     environment.say(f"Tag {visible(tag)} removed from profile {name}")
     return 0
 
@@ -234,14 +234,14 @@ def _tag_remove(name: str, tag: str, environment: Environment) -> int:
 
 
 def _rule_show(name: str, environment: Environment) -> int:
-    rules = Profiles(environment.client()).rules(name)
+    rules = _profiles(environment).rules(name)
     for heading, listed in (("Inbound rules:", rules.inbound), ("Outbound rules:", rules.outbound)):
         environment.say("\n".join([heading, *(visible(line) for line in rule_lines(listed))]))
     return 0
 
 
 def _rule_json(name: str, environment: Environment) -> int:
-    environment.say(Profiles(environment.client()).rules(name).to_json(indent=2))
+    environment.say(_profiles(environment).rules(name).to_json(indent=2))
     return 0
 
 
@@ -255,7 +255,7 @@ def _rule_update(name: str, environment: Environment) -> int:
         return None if stored is not None and update.rules.same_as(stored) else update.rules
 
     try:
-        Profiles(environment.client()).replace_rules(name, updated)
+        _profiles(environment).replace_rules(name, updated)
     except (MalformedRules, InvalidRules) as error:
         raise CommandError(f"{_input_error(error)}\nNothing was written.") from None
     for warning in warnings:
@@ -283,7 +283,7 @@ def _rule_add(name: str, direction: str, position: int | None, rule: Rule, envir
         listed.insert(place - 1, rule)
         return None if present else rules
 
-    Profiles(environment.client()).edit_rules(name, with_rule)
+    _profiles(environment).edit_rules(name, with_rule)
     if present:
         environment.say("Rule already present, skipping.")
         _warn_of_refused_rule(present[0], environment)
@@ -308,7 +308,7 @@ def _rule_remove_at(name: str, direction: str, position: int, environment: Envir
         del listed[position - 1]
         return rules
 
-    Profiles(environment.client()).edit_rules(name, without_rule)
+    _profiles(environment).edit_rules(name, without_rule)
     return 0
 
 
@@ -321,7 +321,7 @@ def _rule_remove(name: str, direction: str, rule: Rule, environment: Environment
                 return rules
         raise CommandError("Rule not found.")
 
-    Profiles(environment.client()).edit_rules(name, without_rule)
+    _profiles(environment).edit_rules(name, without_rule)
     return 0
 
 
@@ -340,6 +340,14 @@ def _rule_of(arguments: Arguments) -> Rule:
             if text is not None:
                 fields[f"{side}_{field}"] = text.split(",") if field == "ports" else text
     return rule_validation.new_rules(fields)[0]
+
+
+def _profiles(environment: Environment) -> Profiles:
+    """Return the profiles for tags and rules: also those that are named after Docker networks, if there is Docker."""
+    from calicoctl.datastore.network_profiles import NetworkProfiles
+    from calicoctl.host.docker import Networks
+
+    return NetworkProfiles(environment.client(), Networks(environment.variables).find)
 
 
 # Arguments, all of which are checked before anything is read: legacy's messages in legacy's order

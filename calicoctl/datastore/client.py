@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 # What etcd reads of a form at most (the limit of its HTTP library); python-etcd sends a value as a form.
 MAX_FORM_BYTES = 10 * 1024 * 1024
 
-_KEY_NOT_FOUND, _COMPARE_FAILED, _ALREADY_EXISTS, _HISTORY_CLEARED = 100, 101, 105, 401
+_KEY_NOT_FOUND, _COMPARE_FAILED, _NOT_A_DIRECTORY, _ALREADY_EXISTS, _NOT_EMPTY, _HISTORY_CLEARED = (
+    100, 101, 104, 105, 108, 401,
+)  # fmt: skip
 _WHERE_IN_OPENSSL = re.compile(r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$")
 _TRIES_OF_A_WRITE = 5
 _SECONDS_FOR_HISTORY = 2.0
@@ -108,7 +110,7 @@ class Client:
     where etcd cannot be used.
 
     ``index`` is etcd's index as of the latest answer. ``remarks`` collects what the operator should know about how
-    a write ended.
+    a write ended, or about what was passed over.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -117,6 +119,11 @@ class Client:
         self._current = 0
         self.index = 0
         self.remarks: list[str] = []
+
+    def remark(self, text: str) -> None:
+        """Note something for the operator, once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
 
     # Reading
 
@@ -144,6 +151,51 @@ class Client:
     def swap(self, key: str, value: str, index: int) -> None:
         """Replace the value of a key last modified at ``index``. Raises Conflict if it was changed or removed since."""
         self._write(key, value, {"prevIndex": str(index)}, max(index, self.index))
+
+    def put(self, key: str, value: str) -> None:
+        """Write a key, whatever it was; after a lost reply again. For values that every writer would write."""
+        lost: _ReplyLost | None = None
+        for _ in range(_TRIES_OF_A_WRITE):
+            try:
+                self._send("PUT", key, {"value": value}, lost)
+                return
+            except _Refused as refusal:
+                raise self._error(str(refusal)) from None
+            except _ReplyLost as failure:
+                lost = failure
+        raise self._error("every reply was lost", "It is not known whether the change was made.")
+
+    def delete(self, key: str, index: int) -> None:
+        """Remove a key last modified at ``index``, or gone already. Raises Conflict if it was changed since."""
+        lost: _ReplyLost | None = None
+        for _ in range(_TRIES_OF_A_WRITE):
+            try:
+                self._send("DELETE", key, {"prevIndex": str(index)}, lost)
+                return
+            except _Refused as refusal:
+                if refusal.code == _KEY_NOT_FOUND:
+                    return
+                if refusal.code == _COMPARE_FAILED:
+                    raise Conflict from None
+                raise self._error(str(refusal)) from None
+            except _ReplyLost as failure:
+                lost = failure
+                now = self._state_after(lost, key)
+                if now is None:
+                    return
+                if now["modifiedIndex"] != index:
+                    raise Conflict from None
+        raise self._error("every reply was lost", "The key is still there.")
+
+    def prune(self, directory: str) -> None:
+        """Remove a directory if nothing is in it; any other outcome is fine too."""
+        try:
+            self._send("DELETE", directory, {"dir": "true"}, None)
+        except _Refused as refusal:
+            if refusal.code not in (_KEY_NOT_FOUND, _NOT_A_DIRECTORY, _NOT_EMPTY):
+                raise self._error(str(refusal)) from None
+        except _ReplyLost:
+            pass  # an empty directory means nothing
 
     def delete_tree(self, key: str, node: RawNode) -> bool:
         """Remove a directory, read before as ``node``, and all below it; False if it was gone already."""
@@ -198,7 +250,7 @@ class Client:
             event = self._first_event(key, since + 1)
         except _Refused:  # etcd keeps its latest 1,000 events
             if now is not None and now.get("value") == value:
-                self.remarks.append(
+                self.remark(
                     "The reply of etcd was lost and its history does not reach back to the write, but the key holds "
                     "what was to be written."
                 )

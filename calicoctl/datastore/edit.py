@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from calicoctl.datastore.client import Client, RawNode
 
+REMOVED = ""  # in place of a value to write: remove the key; no object of the data model is empty text
 _STUCK = 20  # conflicts in a row without any change of the key: something other than a writer is in the way
 
 
@@ -20,9 +21,9 @@ def edit(
 ) -> None:
     """Replace the value of a key by what ``change`` makes of it.
 
-    ``read`` returns the key's node or None where there is none; ``change`` turns it into the value to write, or None
-    to write nothing. Both are called again as long as others are faster. Raises DatastoreError, and whatever the
-    two raise.
+    ``read`` returns the key's node or None where there is none; ``change`` turns it into the value to write, REMOVED
+    to remove the key, or None to write nothing. Both are called again as long as others are faster. Raises
+    DatastoreError, and whatever the two raise.
     """
     indexes: list[int | None] = []
     while len(indexes) < _STUCK or len(set(indexes[-_STUCK:])) > 1:
@@ -31,7 +32,10 @@ def edit(
         if value is None:
             return
         try:
-            if node is None:
+            if value == REMOVED:
+                if node is not None:
+                    client.delete(key, node["modifiedIndex"])
+            elif node is None:
                 client.create(key, value)
             else:
                 client.swap(key, value, node["modifiedIndex"])

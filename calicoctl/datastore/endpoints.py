@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.edit import edit
+from calicoctl.datastore.edit import REMOVED, edit
 from calicoctl.errors import MalformedObject
 from calicoctl.model.endpoint import Endpoint, MalformedEndpoint
 
@@ -82,7 +82,7 @@ class Endpoints:
         meanwhile, MalformedObject if it cannot be read.
         """
         name = found.name
-        key = keys.workloads(name.host, name.orchestrator or "", name.workload or "", name.endpoint)
+        key = _key(name)
         first_read = [found.node]
 
         def read() -> RawNode:
@@ -101,8 +101,47 @@ class Endpoints:
         edit(self._client, key, read, changed)
 
 
+    def create(self, endpoint: Endpoint) -> None:
+        """Store a new endpoint. Raises Conflict if there is one of that name."""
+        self._client.create(_key(endpoint.name), endpoint.to_json())
+
+    def remove(self, name: EndpointName) -> None:
+        """Remove an endpoint, and its directories if nothing else is in them; one that is gone already is fine."""
+        self._remove_if(name, lambda node: True)
+
+    def take_back(self, endpoint: Endpoint) -> None:
+        """Remove an endpoint whose creation may have succeeded; one with another interface is left alone."""
+
+        def is_ours(node: RawNode) -> bool:
+            try:
+                return EndpointNode(endpoint.name, node).decode().mac == endpoint.mac
+            except MalformedEndpoint:
+                return False
+
+        self._remove_if(endpoint.name, is_ours)
+
+    def _remove_if(self, name: EndpointName, is_meant: Callable[[RawNode], bool]) -> None:
+        key = _key(name)
+        edit(
+            self._client,
+            key,
+            lambda: self._client.get(key, quorum=True),
+            lambda node: REMOVED if node is not None and is_meant(node) else None,
+        )
+        self._prune(key)
+
+    def _prune(self, key: str) -> None:
+        directory = key.rpartition("/")[0]
+        self._client.prune(directory)
+        self._client.prune(directory.rpartition("/")[0])
+
+
 class EndpointVanished(Exception):
     """The endpoint was removed while it was being edited."""
+
+
+def _key(name: EndpointName) -> str:
+    return keys.workloads(name.host, name.orchestrator or "", name.workload or "", name.endpoint)
 
 
 def _endpoint_nodes(tree: RawNode | None) -> Iterator[EndpointNode]:

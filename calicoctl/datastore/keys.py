@@ -10,6 +10,10 @@ from urllib.parse import quote
 
 from calicoctl.model.endpoint import EndpointName
 
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from calicoctl.model.network import Network
+
 PROFILES = "/calico/v1/policy/profile"
 HOSTS = "/calico/v1/host"
 
@@ -71,3 +75,62 @@ def endpoint_name(key: str) -> EndpointName | None:
     if len(segments) == 7 and segments[5] == "endpoint":
         return EndpointName(segments[4], None, None, segments[6])
     return None
+
+
+# Pools and address management (data model, section 5)
+
+POOLS = "/calico/v1/ipam"
+IPIP_ENABLED = "/calico/v1/config/IpInIpEnabled"
+IPAM_CONFIG = "/calico/ipam/v2/config"
+IPAM_HOSTS = "/calico/ipam/v2/host"
+HANDLES = "/calico/ipam/v2/handle"
+
+
+def pool(network: Network) -> str:
+    """Return the key of a pool."""
+    return f"{POOLS}/v{network.version}/pool/{_network_segment(network)}"
+
+
+def blocks(version: int) -> str:
+    """Return the directory of the blocks of an IP version."""
+    return f"/calico/ipam/v2/assignment/ipv{version}/block"
+
+
+def block(network: Network) -> str:
+    """Return the key of a block."""
+    return f"{blocks(network.version)}/{_network_segment(network)}"
+
+
+def affinities(host: str, version: int) -> str:
+    """Return the directory of the marks of the blocks that are affine to a host."""
+    return f"{IPAM_HOSTS}/{segment(host)}/ipv{version}/block"
+
+
+def affinity(host: str, network: Network) -> str:
+    """Return the key that marks a block as affine to a host."""
+    return f"{affinities(host, network.version)}/{_network_segment(network)}"
+
+
+def handle(name: str) -> str:
+    """Return the key of a handle; those of other programs may have slashes in their names. Raises ValueError."""
+    return f"{HANDLES}/{'/'.join(map(segment, name.split('/')))}"
+
+
+def network_of(key: str) -> Network | None:
+    """Tell which network the last segment of a key (not quoted) names, as ``10.0.0.0-26``; None for none."""
+    from calicoctl.model.network import Network
+
+    address, _, prefix_length = last_segment(key).rpartition("-")
+    try:
+        return Network.parse(f"{address}/{prefix_length}")
+    except ValueError:
+        return None
+
+
+def quoted(key: str) -> str:
+    """Quote a whole key as etcd reports it."""
+    return "/" + "/".join(map(segment, key.strip("/").split("/")))
+
+
+def _network_segment(network: Network) -> str:
+    return segment(str(network).replace("/", "-"))

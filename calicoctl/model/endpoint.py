@@ -9,6 +9,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from typing import Any
 
+    from calicoctl.model.address import Address
     from calicoctl.model.network import Network
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -58,6 +59,21 @@ class Endpoint:
             raise MalformedEndpoint("it is not a JSON object")
         return cls(name, fields)
 
+    @classmethod
+    def of_new_container(cls, name: EndpointName, interface: str, mac: str, address: Address) -> Endpoint:
+        """Make the endpoint of a container that has just been given an interface and an address, without profiles."""
+        nets = {version: [address.net] if address.version == version else [] for version in (4, 6)}
+        fields = {
+            "name": interface,
+            "labels": {},
+            "state": "active",
+            "ipv6_nets": nets[6],
+            "mac": mac,
+            "ipv4_nets": nets[4],
+            "profile_ids": [],
+        }
+        return cls(name, fields)
+
     def to_json(self) -> str:
         """Return the value to store. Raises MalformedEndpoint for NaN and 1e999, which Python reads and JSON lacks."""
         try:
@@ -84,6 +100,29 @@ class Endpoint:
         if len(texts) == 1 and _USUAL_ADDRESS.fullmatch(texts[0]):
             return texts
         return [str(network) for network in sorted(map(_network, texts), key=_numerically)]
+
+    @property
+    def interface(self) -> str:
+        """The name of the host's end of the endpoint's interface."""
+        name = self._text("name")
+        if not name:
+            raise MalformedEndpoint("name is missing")
+        return name
+
+    def host_addresses(self) -> list[Address]:
+        """Return the single addresses among those of the endpoint: all of them, if calicoctl made it."""
+        from calicoctl.model.address import Address
+
+        networks = map(_network, self._texts("ipv4_nets") + self._texts("ipv6_nets"))
+        return [Address(net.version, net.address) for net in networks if net.prefix_length == net.width]
+
+    def nets(self, version: int) -> list[str]:
+        """Return the addresses of an IP version as they are stored, with their prefix lengths."""
+        return self._texts(f"ipv{version}_nets")
+
+    def with_nets(self, version: int, nets: list[str]) -> Endpoint:
+        """Return the endpoint with other addresses of an IP version, sorted as texts, and all else as it is."""
+        return Endpoint(self.name, {**self.fields, f"ipv{version}_nets": sorted(nets)})
 
     @property
     def mac(self) -> str | None:

@@ -6,12 +6,12 @@ traffic. Neither is stored. Rules that are stored already are not judged here.
 
 from __future__ import annotations
 
-import json
 import re
 
 from calicoctl.model.names import ALLOWED, is_tag
 from calicoctl.model.network import Network
 from calicoctl.model.rule import Rule
+from calicoctl.model.wording import shown as _shown
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -264,11 +264,6 @@ def _one_network_each(fields: Fields) -> list[Fields]:
 
 
 # Wording.
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _nearest(key: str) -> str:

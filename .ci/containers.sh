@@ -1,0 +1,22 @@
+# What the tests of the container commands need, for .ci/run to source: iproute2, a Docker daemon (which the tests start
+# themselves, with a folder, a socket and a network of their own) and a static busybox to make an image of.
+# Nothing is started here, and where something cannot be had the tests that need it are skipped and say why.
+
+install_container_tools() {
+  local missing=()
+  command -v ip >/dev/null || missing+=(iproute2)
+  command -v dockerd >/dev/null || missing+=(docker.io)
+  dpkg-query --show --showformat='${Status}' busybox-static 2>/dev/null | grep -q ' installed$' || missing+=(busybox-static)
+  if [ "${#missing[@]}" = 0 ]; then
+    return
+  fi
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "Not installed, and not to be had here: ${missing[*]}. The tests that need them will be skipped." >&2
+    return
+  fi
+  # A service that starts, or fails to, is none of our business: the tests have a daemon of their own.
+  if ! { timeout 300 apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+      timeout 900 apt-get install -q -y --no-install-recommends "${missing[@]}"; } </dev/null; then
+    echo "Could not install ${missing[*]}. The tests that need them will be skipped." >&2
+  fi
+}

@@ -1,0 +1,117 @@
+"""The ``<IP>`` of the container commands: an address, a pool's CIDR, ``ipv4`` or ``ipv6``."""
+
+from __future__ import annotations
+
+from calicoctl.datastore.ipam import AddressTaken, ForeignBlock
+from calicoctl.datastore.pools import Pools
+from calicoctl.errors import CommandError
+from calicoctl.model.address import Address
+from calicoctl.model.network import Network
+from calicoctl.output import complaint
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from calicoctl.datastore.ipam import Ipam
+    from calicoctl.environment import Environment
+    from calicoctl.model.pool import Pool
+
+_VERSIONS = {"ipv4": 4, "ipv6": 6}
+
+
+class AddressChoice:
+    """Which address an operator wants: a certain one, or any of some pools.
+
+    ``address`` is None for any; ``version`` is 4 or 6; ``pools`` are all pools of that version, or the one asked for.
+    """
+
+    def __init__(self, text: str, environment: Environment) -> None:
+        """Read an ``<IP>`` and the pools that it may mean. Raises CommandError with legacy's messages."""
+        self.address: Address | None = None
+        wanted: Network | None = None
+        if text.lower() in _VERSIONS:
+            self.version = _VERSIONS[text.lower()]
+        elif "/" in text:
+            wanted = _network(text)
+            self.version = wanted.version
+        else:
+            self.address = parse_address(text)
+            self.version = self.address.version
+        found, complaints = Pools(environment.client()).read()
+        for line in complaints:
+            environment.complain(line)
+        pools = [node.pool for node in found if node.pool.network.version == self.version]
+        self.pools = pools if wanted is None else [_pool_of(wanted, text, pools)]
+
+    def claim(self, ipam: Ipam, handle: str, own: Sequence[Address]) -> Address:
+        """Claim an address of the choice for a handle, or adopt one of ``own``: claims of the handle left behind.
+
+        Raises CommandError.
+        """
+        pool = None if self.address is None else self._pool_of_address(self.address)
+        for address in own:
+            if self._accepts(address):
+                return address
+        if self.address is None:
+            return self._claim_any(ipam, handle)
+        try:
+            ipam.claim(self.address, handle)
+        except AddressTaken:
+            raise CommandError(complaint(f"IP address is already assigned in pool {pool}.")) from None
+        except ForeignBlock as error:
+            raise CommandError(
+                f"IP address {self.address} is in a block of addresses that is strictly for host {error}."
+            ) from None
+        return self.address
+
+    def _claim_any(self, ipam: Ipam, handle: str) -> Address:
+        address = ipam.claim_any([pool for pool in self.pools if pool.is_assignable], handle)
+        if address is None:
+            ipv4, ipv6 = (1, 0) if self.version == 4 else (0, 1)
+            raise CommandError(
+                f"Failed to allocate any IPs (requested {ipv4} IPv4s and {ipv6} IPv6s). Pools are likely exhausted."
+            )
+        return address
+
+    def _accepts(self, address: Address) -> bool:
+        if self.address is not None:
+            return address == self.address
+        return any(pool.has(address) for pool in self.pools)
+
+    def _pool_of_address(self, address: Address) -> Pool:
+        pools = [pool for pool in self.pools if pool.has(address)]
+        usable = [pool for pool in pools if not pool.disabled]
+        if not usable:
+            hint = f"\nPool {pools[0]} is disabled." if pools else ""
+            raise CommandError(f"{address} is not in any configured pools{hint}")
+        return usable[0]
+
+
+def parse_address(text: str) -> Address:
+    """Read an address. Raises CommandError with legacy's message."""
+    try:
+        return Address.parse(text)
+    except ValueError:
+        raise CommandError(_invalid(text)) from None
+
+
+def _network(text: str) -> Network:
+    try:
+        return Network.parse(text)
+    except ValueError:
+        raise CommandError(_invalid(text)) from None
+
+
+def _invalid(text: str) -> str:
+    return complaint(
+        "Invalid IP address specified.  Argument must be a valid IP or CIDR.", f"Value provided is '{text}'"
+    )
+
+
+def _pool_of(network: Network, text: str, pools: Sequence[Pool]) -> Pool:
+    matching = [pool for pool in pools if pool.network.key() == network.key()]
+    if not matching or not any(pool.is_assignable for pool in matching):
+        sentence = f"Invalid CIDR specified for desired pool. No pool found for {text}."
+        raise CommandError(complaint(sentence, "There is such a pool, but it is not in use." if matching else ""))
+    return matching[0]

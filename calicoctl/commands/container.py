@@ -1,0 +1,219 @@
+"""calicoctl container: containers of this host on the network, and their addresses and profiles."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from calicoctl.commands import endpoint as endpoint_command
+from calicoctl.commands.address_choice import AddressChoice
+from calicoctl.commands.container_ip import ip_add, ip_remove
+from calicoctl.datastore.endpoints import Endpoints, Filter
+from calicoctl.datastore.errors import Conflict
+from calicoctl.datastore.ipam import Ipam
+from calicoctl.errors import CommandError, MalformedObject
+from calicoctl.host.hostname import hostname
+from calicoctl.host.iproute import NetworkError
+from calicoctl.host.network import Veth, delete_pair, exists, restore_default_route
+from calicoctl.host.workload import NAMESPACE, Workload, interface_of
+from calicoctl.model.endpoint import Endpoint, MalformedEndpoint
+from calicoctl.model.ipam import handle_name, handle_prefix
+from calicoctl.output import complaint, paragraph
+from calicoctl.undo import Undo
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from calicoctl.datastore.endpoints import EndpointNode
+    from calicoctl.environment import Environment
+    from calicoctl.grammar import Arguments
+    from calicoctl.host.iproute import Namespace
+    from calicoctl.model.address import Address
+    from calicoctl.model.endpoint import EndpointName
+
+USAGE = """
+Usage:
+  calicoctl container add <CONTAINER> <IP> [--interface=<INTERFACE>]
+  calicoctl container remove <CONTAINER>
+  calicoctl container <CONTAINER> ip (add|remove) <IP> [--interface=<INTERFACE>]
+  calicoctl container <CONTAINER> endpoint show
+  calicoctl container <CONTAINER> profile (append|remove|set) [<PROFILES>...]
+
+Description:
+  Add or remove containers to calico networking, manage their IP addresses and profiles.
+  All these commands must be run on the host that contains the container.
+
+Options:
+  --interface=<INTERFACE>  The name to give to the interface in the container
+                           [default: eth1]
+
+"""
+
+_INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
+_MUST_BE_ROOT = 2
+
+
+def run(arguments: Arguments, environment: Environment) -> int:
+    """Carry out one ``container`` command line, parsed by ``USAGE``, and return the exit status.
+
+    Raises CommandError.
+    """
+    name, ip, interface = arguments["<CONTAINER>"], arguments["<IP>"], arguments["--interface"]
+    if arguments["endpoint"]:
+        return endpoint_command.show_detailed(_filter(name, environment), environment)
+    if arguments["profile"]:
+        verb = next(verb for verb in ("append", "remove", "set") if arguments[verb])
+        wanted = _filter(name, environment)
+        return endpoint_command.edit_profiles(verb, arguments["<PROFILES>"], name, wanted, environment)
+    if os.geteuid() != 0:
+        raise CommandError("This command must be run as root.", _MUST_BE_ROOT)
+    if arguments["<IP>"] is not None and not _INTERFACE.fullmatch(interface):
+        raise CommandError(
+            f"Invalid interface name specified.\nValue provided is '{interface}'; an interface has 1 to 15 characters"
+        )
+    if arguments["ip"]:
+        return (ip_add if arguments["add"] else ip_remove)(name, ip, interface, environment)
+    return _add(name, ip, interface, environment) if arguments["add"] else _remove(name, environment)
+
+
+def _filter(name: str, environment: Environment) -> Filter:
+    """Return what selects the endpoints of a container, under whichever orchestrator they are."""
+    host = hostname(environment.variables)
+    workload, error = Workload.remembered(name, environment.variables)
+    filters = [Filter(host, orchestrator, workload.id) for orchestrator in workload.orchestrators]
+    for wanted in filters:
+        if any(Endpoints(environment.client()).matching(wanted)):
+            return wanted
+    if error:
+        raise error
+    return filters[0]
+
+
+# Adding
+
+
+def _add(name: str, ip: str, interface: str, environment: Environment) -> int:
+    choice = AddressChoice(ip, environment)
+    workload = Workload.named(name, environment.variables)
+    namespace = workload.namespace()
+    host = hostname(environment.variables)
+    with workload.lock(host):
+        if _endpoints_of(workload, host, environment):
+            raise CommandError(complaint(f"{name} has already been configured with Calico Networking."))
+        address = _connect(workload.new_endpoint(host), choice, interface, namespace, name, environment)
+    environment.say(paragraph(f"IP {address} added to {name}"))
+    return 0
+
+
+def _connect(
+    endpoint: EndpointName,
+    choice: AddressChoice,
+    interface: str,
+    namespace: Namespace,
+    container: str,
+    environment: Environment,
+) -> Address:
+    """Claim an address, make the interface and store the endpoint: all of it, or nothing."""
+    ipam = Ipam(environment.client(), endpoint.host)
+    endpoints = Endpoints(environment.client())
+    handle = handle_name(endpoint.host, str(endpoint.orchestrator), str(endpoint.workload), endpoint.endpoint)
+    veth = Veth(interface_of(endpoint.endpoint), interface, namespace)
+    left_behind = ipam.claimed_by(handle)
+    if exists(veth.name):
+        if not left_behind:
+            raise NetworkError(f"There is an interface {veth.name} on this host already, of unknown origin.")
+        delete_pair(veth.name)
+        restore_default_route(namespace)
+    if veth.has_interface():
+        raise NetworkError(f"Interface {interface} exists already in {container}. Choose another with --interface.")
+    with Undo(f"'calicoctl container remove {container}' clears it up.") as undo:
+        undo.note("the claim of its address", lambda: ipam.undo_claims(handle, []), only_after_all_else=True)
+        address = choice.claim(ipam, handle, left_behind)
+        ipam.release_all(handle, [address])
+        undo.note(f"interface {veth.name}", lambda: _disconnect([veth.name], namespace))
+        veth.create()
+        veth.add_address(address)
+        veth.add_routes(address.version)
+        stored = Endpoint.of_new_container(endpoint, veth.name, veth.mac(), address)
+        undo.note(f"endpoint {endpoint}", lambda: endpoints.take_back(stored))
+        try:
+            endpoints.create(stored)
+        except Conflict:
+            raise CommandError(complaint(f"{container} has already been configured with Calico Networking.")) from None
+    return address
+
+
+def _disconnect(interfaces: list[str], namespace: Namespace | None) -> None:
+    for interface in interfaces:
+        delete_pair(interface)
+    if namespace is not None:
+        restore_default_route(namespace)
+
+
+def _endpoints_of(workload: Workload, host: str, environment: Environment) -> list[EndpointNode]:
+    return [
+        found
+        for orchestrator in workload.orchestrators
+        for found in Endpoints(environment.client()).matching(Filter(host, orchestrator, workload.id), latest=True)
+    ]
+
+
+# Removing
+
+
+def _remove(name: str, environment: Environment) -> int:
+    host = hostname(environment.variables)
+    workload, error = Workload.remembered(name, environment.variables)
+    with workload.lock(host):
+        endpoints = _endpoints_of(workload, host, environment)
+        handles = _handles_of(workload, host, environment)
+        if not endpoints and not handles:
+            raise error or CommandError(f"Failed find Calico data for {_shown_id(workload)}")
+        _clear(workload, endpoints, handles, host, environment)
+    environment.say(f"Removed Calico from {_shown_id(workload)}")
+    return 0
+
+
+def _clear(
+    workload: Workload, found: list[EndpointNode], handles: list[str], host: str, environment: Environment
+) -> None:
+    """Remove all that is left of a workload, in an order in which each repeat finds what an interruption left."""
+    ipam = Ipam(environment.client(), host)
+    interfaces = {interface_of(handle.rpartition(":")[2]) for handle in handles}
+    owned = set(handles)
+    for node in found:
+        name = node.name
+        handle = handle_name(name.host, str(name.orchestrator), str(name.workload), name.endpoint)
+        owned.add(handle)
+        try:
+            endpoint = node.decode()
+            addresses = endpoint.host_addresses()
+            interfaces.add(endpoint.interface)
+        except MalformedEndpoint as error:
+            environment.complain(MalformedObject(node.key, error).message)
+            addresses = []
+            interfaces.add(interface_of(name.endpoint))
+        for address in addresses:
+            ipam.take_over(address, handle)
+    _disconnect(sorted(interfaces), _namespace_if_any(workload))
+    for node in found:
+        Endpoints(environment.client()).remove(node.name)
+    for handle in sorted(owned):
+        ipam.release_all(handle)
+
+
+def _handles_of(workload: Workload, host: str, environment: Environment) -> list[str]:
+    ipam = Ipam(environment.client(), host)
+    prefixes = [handle_prefix(host, orchestrator, workload.id) for orchestrator in workload.orchestrators]
+    return [handle for prefix in prefixes for handle in ipam.handles_of(prefix)]
+
+
+def _namespace_if_any(workload: Workload) -> Namespace | None:
+    """Open the container's namespace unless it has ended or cannot be worked on."""
+    try:
+        return workload.namespace(even_paused=True)
+    except CommandError:
+        return None
+
+
+def _shown_id(workload: Workload) -> str:
+    return workload.name if workload.orchestrator == NAMESPACE else workload.id

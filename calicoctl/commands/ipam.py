@@ -1,0 +1,56 @@
+"""calicoctl ipam: addresses that are assigned, one at a time."""
+
+from __future__ import annotations
+
+import json
+
+from calicoctl.datastore.ipam import Ipam
+from calicoctl.errors import CommandError
+from calicoctl.model.address import Address
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from calicoctl.environment import Environment
+    from calicoctl.grammar import Arguments
+
+USAGE = """
+Usage:
+  calicoctl ipam release <IP>
+  calicoctl ipam info <IP>
+
+Description:
+  Manage Calico assigned IP addresses
+
+Warnings:
+  -  Releasing an in-use IP address can result in it being assigned to multiple
+     workloads.
+
+"""
+
+
+def run(arguments: Arguments, environment: Environment) -> int:
+    """Carry out one ``ipam`` command line, parsed by ``USAGE``, and return the exit status. Raises CommandError."""
+    try:
+        address = Address.parse(arguments["<IP>"])
+    except ValueError:
+        raise CommandError(f"Invalid IP address specified.\nValue provided is '{arguments['<IP>']}'") from None
+    ipam = Ipam(environment.client())
+    return (_release if arguments["release"] else _info)(address, ipam, environment)
+
+
+def _info(address: Address, ipam: Ipam, environment: Environment) -> int:
+    attributes = ipam.attributes_of(address)
+    if attributes is None:
+        environment.say(f"IP {address} is not currently assigned")
+    elif not attributes.get("secondary"):
+        environment.say(f"No attributes defined for {address}")
+    else:
+        environment.say(json.dumps(attributes["secondary"]))
+    return 0
+
+
+def _release(address: Address, ipam: Ipam, environment: Environment) -> int:
+    if not ipam.release(address):
+        raise CommandError(f"Failed to release address\nIP {address} is not currently assigned")
+    environment.say("Address successfully released")
+    return 0

@@ -1,0 +1,159 @@
+"""Blocks of addresses in etcd, and the marks that tell which host each is affine to (data model, section 5)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from calicoctl.datastore import keys
+from calicoctl.datastore.edit import REMOVED, edit
+from calicoctl.datastore.errors import Conflict
+from calicoctl.errors import MalformedObject
+from calicoctl.model.ipam import Block, MalformedBlock
+from calicoctl.model.pool import contains
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from calicoctl.datastore.client import Client, RawNode
+    from calicoctl.model.network import Network
+
+
+class BlockVanished(Exception):
+    """There is no such block, or no longer."""
+
+
+class Blocks:
+    """What address management asks of the blocks. Every method raises DatastoreError and MalformedObject."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def get(self, network: Network) -> Block | None:
+        """Return a block as it is now stored; None if there is none."""
+        node = self._client.get(keys.block(network), quorum=True)
+        return None if node is None else _block(node)
+
+    def all_in(self, pool: Network) -> list[tuple[Network, Block | None]]:
+        """Return the networks of all blocks of a pool, in numeric order, each with its block, None if unreadable."""
+        directory = self._client.get(keys.blocks(pool.version), quorum=True) or {}
+        found: list[tuple[Network, Block | None]] = []
+        for node in directory.get("nodes", ()):
+            network = keys.network_of(node["key"])
+            if network is None or not contains(pool, network):
+                continue
+            try:
+                found.append((network, Block.from_json(node.get("value", ""))))
+            except MalformedBlock as error:
+                self._client.remark(MalformedObject(node["key"], error).message)
+                found.append((network, None))
+        return sorted(found, key=lambda each: each[0].key())
+
+    def affine_to(self, host: str, version: int) -> list[Network]:
+        """Return the networks of the blocks that are marked as a host's own, in numeric order."""
+        directory = self._client.get(keys.affinities(host, version), quorum=True) or {}
+        networks = [keys.network_of(node["key"]) for node in directory.get("nodes", ())]
+        return sorted((network for network in networks if network is not None), key=lambda network: network.key())
+
+    def edit(self, network: Network, change: Callable[[Block], bool]) -> None:
+        """Let ``change`` alter a block and tell whether it did; store it by compare-and-swap.
+
+        ``change`` is called again, on what is stored then, when somebody else was faster. A block that ends up empty
+        and nobody's own is removed. Raises BlockVanished.
+        """
+
+        def changed(node: RawNode | None) -> str | None:
+            if node is None:
+                raise BlockVanished
+            block = _block(node)
+            if not change(block):
+                return None
+            return REMOVED if block.is_empty and block.host is None else block.to_json()
+
+        key = keys.block(network)
+        edit(self._client, key, lambda: self._client.get(key, quorum=True), changed)
+
+    def create(self, network: Network, host: str, strict: bool) -> Block | None:
+        """Make a block affine to a host; None if there is one already that is not.
+
+        The mark comes first: an interrupted creation leaves a mark without a block, which the next assignment on the
+        host makes up for.
+        """
+        self._mark(host, network)
+        block = Block.new(network, host, strict)
+        try:
+            self._client.create(keys.block(network), block.to_json())
+            return block
+        except Conflict:
+            existing = self.get(network)
+        if existing is not None and existing.host == host:
+            return existing  # another command on this host was faster
+        self.unmark(host, network)
+        return None
+
+    def release_affinity(self, network: Network) -> None:
+        """Make a block nobody's own, whosever it was; an empty one is removed."""
+        owners: list[str | None] = []
+
+        def changed(block: Block) -> bool:
+            owners.append(block.host)
+            block.clear_affinity()
+            return True
+
+        self._edit_and_unmark(network, changed, owners)
+
+    def discard(self, network: Network, host: str) -> None:
+        """Remove a block of a host's own, with its mark, unless somebody has claimed an address of it."""
+        owners: list[str | None] = []
+
+        def changed(block: Block) -> bool:
+            if block.host != host or not block.is_empty:
+                owners.clear()
+                return False
+            owners[:] = [host]
+            block.clear_affinity()
+            return True
+
+        self._edit_and_unmark(network, changed, owners, host)
+
+    def _edit_and_unmark(
+        self, network: Network, changed: Callable[[Block], bool], owners: list[str | None], host: str | None = None
+    ) -> None:
+        try:
+            self.edit(network, changed)
+        except BlockVanished:
+            owners.append(host)
+        for owner in dict.fromkeys(owners):
+            if owner is not None:
+                self.unmark(owner, network)
+
+    def marks_in(self, pool: Network) -> list[tuple[str, Network]]:
+        """Return the marks of all hosts on blocks of a pool, also those without a block."""
+        marks = []
+        for host in (self._client.get(keys.IPAM_HOSTS, recursive=True, quorum=True) or {}).get("nodes", ()):
+            for version in host.get("nodes", ()):
+                for directory in version.get("nodes", ()):
+                    for node in directory.get("nodes", ()):
+                        network = keys.network_of(node["key"])
+                        if network is not None and contains(pool, network):
+                            marks.append((keys.last_segment(host["key"]), network))
+        return marks
+
+    def unmark(self, host: str, network: Network) -> None:
+        """Remove a host's mark on a block, unless the block was marked anew meanwhile."""
+        key = keys.affinity(host, network)
+        node = self._client.get(key, quorum=True)
+        if node is not None:
+            with suppress(Conflict):  # marked anew: somebody on that host has just claimed the block
+                self._client.delete(key, node["modifiedIndex"])
+
+    def _mark(self, host: str, network: Network) -> None:
+        """Write the mark, also over an old one, whose removal by others is thereby called off."""
+        self._client.put(keys.affinity(host, network), "")
+
+
+def _block(node: RawNode) -> Block:
+    try:
+        return Block.from_json(node.get("value", ""))
+    except MalformedBlock as error:
+        raise MalformedObject(node["key"], error) from None

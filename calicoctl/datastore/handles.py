@@ -1,0 +1,95 @@
+"""Handles in etcd: under which name how many addresses of which blocks are claimed (data model, section 5).
+
+A handle's count is raised before an address is claimed and lowered after it is released. So a handle may name a block
+in which it has nothing, after an interrupted command, but no claim is ever missing from its handle.
+"""
+
+from __future__ import annotations
+
+import json
+
+from calicoctl.datastore import keys
+from calicoctl.datastore.edit import REMOVED, edit
+from calicoctl.errors import MalformedObject
+from calicoctl.model.network import Network
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from typing import Any
+
+    from calicoctl.datastore.client import Client, RawNode
+
+
+class Handles:
+    """What address management asks of the handles. Every method raises DatastoreError and MalformedObject."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def starting_with(self, prefix: str) -> list[str]:
+        """Return the names of the handles that are ``prefix`` and a last part without a colon."""
+        directory = self._client.get(keys.HANDLES, quorum=True) or {}
+        names = [keys.last_segment(node["key"]) for node in directory.get("nodes", ())]
+        return sorted(name for name in names if name.startswith(prefix) and ":" not in name[len(prefix) :])
+
+    def blocks(self, name: str) -> list[Network]:
+        """Return the blocks in which a handle may have claimed addresses; none for a handle that does not exist."""
+        node = self._node(name)
+        counts = {} if node is None else _fields(node)["block"]
+        try:
+            return [Network.parse(cidr) for cidr in counts]
+        except ValueError as error:
+            raise MalformedObject(keys.handle(name), error) from None
+
+    def count_one_less(self, name: str, block: Network) -> None:
+        """Note that an address of a block was released; a handle that has none left is removed."""
+
+        def changed(node: RawNode | None) -> str | None:
+            fields: dict[str, Any] = {"block": {}} if node is None else _fields(node)
+            count = fields["block"].pop(str(block), None)
+            if count is None:
+                return None
+            if count > 1:
+                fields["block"][str(block)] = count - 1
+            return json.dumps(fields) if fields["block"] else REMOVED
+
+        self._edit(name, changed)
+
+    def set_count(self, name: str, block: Network, count: int) -> bool:
+        """Note how many addresses of a block are claimed; a handle that has none left is removed.
+
+        For a handle that nobody else is changing. False if that was noted already.
+        """
+        before = count
+
+        def changed(node: RawNode | None) -> str | None:
+            nonlocal before
+            fields: dict[str, Any] = {"id": name, "block": {}} if node is None else _fields(node)
+            before = fields["block"].get(str(block), 0)
+            fields["block"][str(block)] = count
+            if not count:
+                del fields["block"][str(block)]
+            if before == count and (node is None or fields["block"]):
+                return None
+            return json.dumps(fields) if fields["block"] else REMOVED
+
+        self._edit(name, changed)
+        return before != count
+
+    def _node(self, name: str) -> RawNode | None:
+        return self._client.get(keys.handle(name), quorum=True)
+
+    def _edit(self, name: str, changed: Any) -> None:
+        edit(self._client, keys.handle(name), lambda: self._node(name), changed)
+
+
+def _fields(node: RawNode) -> dict[str, Any]:
+    try:
+        fields = json.loads(node.get("value", ""))
+    except (ValueError, RecursionError):
+        raise MalformedObject(node["key"], "it is not JSON") from None
+    counts = fields.get("block") if isinstance(fields, dict) else None
+    if not isinstance(counts, dict) or not all(type(count) is int for count in counts.values()):
+        raise MalformedObject(node["key"], "it has no counts of addresses by block")
+    result: dict[str, Any] = fields
+    return result

@@ -1,0 +1,277 @@
+"""Assigning addresses: from which block an address is taken and how it is given back (data model, section 5)."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+from calicoctl.datastore import keys
+from calicoctl.datastore.blocks import Blocks, BlockVanished
+from calicoctl.datastore.handles import Handles
+from calicoctl.errors import MalformedObject
+from calicoctl.model.ipam import block_of, blocks_of
+from calicoctl.model.pool import contains
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from calicoctl.datastore.client import Client
+    from calicoctl.model.address import Address
+    from calicoctl.model.ipam import Block
+    from calicoctl.model.network import Network
+    from calicoctl.model.pool import Pool
+
+
+class AddressTaken(Exception):
+    """The address is claimed already."""
+
+
+class ForeignBlock(Exception):
+    """Affinity is strict and the address is in another host's block; the message names that host."""
+
+
+class Ipam:
+    """Claims addresses for endpoints of a host and gives them back.
+
+    A handle is changed by one command at a time: whoever claims for it holds the lock of its workload.
+
+    Every method raises DatastoreError where etcd cannot be used, and MalformedObject for a value it needs and cannot
+    read. Every change is compare-and-swap, repeated on what others have written meanwhile.
+    """
+
+    def __init__(self, client: Client, host: str = "") -> None:
+        """``host`` is for whom addresses are claimed; who only looks or releases needs none."""
+        self._client = client
+        self._host = host
+        self._handles = Handles(client)
+        self._blocks = Blocks(client)
+        self._new_networks: list[Network] = []
+
+    # Claiming
+
+    def claim(self, address: Address, handle: str) -> None:
+        """Claim an address of a pool for a handle. Raises AddressTaken and ForeignBlock."""
+        network = block_of(address)
+
+        def chosen(block: Block) -> Address:
+            if block.attributes_of(address) is not None:
+                raise AddressTaken
+            if not block.is_open_to(self._host):
+                raise ForeignBlock(str(block.host))
+            return address
+
+        while True:
+            block = self._blocks.get(network)
+            if block is None:
+                self._create(network, self._config()["strict_affinity"])
+                continue
+            chosen(block)
+            if self._claim_in(block, handle, chosen) is not None:
+                return
+
+    def claim_any(self, pools: Sequence[Pool], handle: str) -> Address | None:
+        """Claim some address of pools of one IP version for a handle; None if there is none.
+
+        Tried first are the blocks that are the host's own, then a new block, then those of others, if affinity is
+        not strict.
+        """
+        config = self._config()
+        return next(
+            (
+                address
+                for blocks in (self._own_blocks(pools, config), self._new_blocks(pools, config),
+                               self._blocks_of_others(pools, config))
+                for block in blocks
+                if (address := self._claim_in(block, handle, self._first_free)) is not None
+            ),
+            None,
+        )  # fmt: skip
+
+    def _own_blocks(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Block]:
+        if not pools:
+            return
+        for network in self._blocks.affine_to(self._host, pools[0].network.version):
+            if not any(contains(pool.network, network) for pool in pools):
+                continue
+            try:
+                block = self._blocks.get(network)
+            except MalformedObject as error:
+                self._client.remark(error.message)
+                continue
+            if block is None and config["auto_allocate_blocks"]:  # a claim of the block was interrupted
+                block = self._create(network, config["strict_affinity"])
+            if block is None:
+                continue
+            if block.host != self._host:
+                self._blocks.unmark(self._host, network)
+            elif self._first_free(block) is not None:
+                yield block
+
+    def _new_blocks(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Block]:
+        for pool in pools if config["auto_allocate_blocks"] else ():
+            taken = {network.key() for network, _ in self._blocks.all_in(pool.network)}
+            for network in blocks_of(pool.network, self._host):
+                if network.key() not in taken and (block := self._create(network, config["strict_affinity"])):
+                    yield block
+
+    def _blocks_of_others(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Block]:
+        for pool in pools if not config["strict_affinity"] else ():
+            for _, block in self._blocks.all_in(pool.network):
+                if block is not None and self._first_free(block) is not None:
+                    yield block
+
+    def _first_free(self, block: Block) -> Address | None:
+        return next(block.free_addresses(), None) if block.is_open_to(self._host) else None
+
+    def _create(self, network: Network, strict: bool) -> Block | None:
+        self._new_networks.append(network)
+        return self._blocks.create(network, self._host, strict)
+
+    def _claim_in(self, block: Block, handle: str, choose: Callable[[Block], Address | None]) -> Address | None:
+        """Claim the address that ``choose`` picks of a block; None if it picks none or the block has gone."""
+        address: Address | None = None
+        claims_so_far = len(_claims_of(handle, block))
+
+        def changed(block: Block) -> bool:
+            nonlocal address
+            address = choose(block)
+            if address is not None:
+                block.claim(address, handle)
+            return address is not None
+
+        self._handles.set_count(handle, block.network, claims_so_far + 1)
+        try:
+            self._blocks.edit(block.network, changed)
+        except BlockVanished:
+            address = None
+        except (AddressTaken, ForeignBlock):
+            self._handles.set_count(handle, block.network, claims_so_far)
+            raise
+        if address is None:
+            self._handles.set_count(handle, block.network, claims_so_far)
+        return address
+
+    def _config(self) -> dict[str, bool]:
+        config = {"auto_allocate_blocks": True, "strict_affinity": False}
+        node = self._client.get(keys.IPAM_CONFIG, quorum=True)
+        if node is not None:
+            try:
+                stored = json.loads(node.get("value", ""))
+                config.update({name: bool(stored[name]) for name in config if name in stored})
+            except (ValueError, TypeError, RecursionError):
+                raise MalformedObject(node["key"], "it is not a JSON object") from None
+        return config
+
+    # Claims
+
+    def claimed_by(self, handle: str) -> list[Address]:
+        """Return the addresses that a handle has claimed, in numeric order."""
+        found = []
+        for network in self._handles.blocks(handle):
+            block = self._blocks.get(network)
+            found += _claims_of(handle, block) if block else []
+        return sorted(found)
+
+    def attributes_of(self, address: Address) -> dict[str, Any] | None:
+        """Return the attributes of an address's claim (``handle_id``, ``secondary``); None if it is not claimed."""
+        block = self._blocks.get(block_of(address))
+        return None if block is None else block.attributes_of(address)
+
+    def handles_of(self, prefix: str) -> list[str]:
+        """Return the names of the handles of a workload (see ``model.ipam.handle_prefix``)."""
+        return self._handles.starting_with(prefix)
+
+    def take_over(self, address: Address, handle: str) -> None:
+        """Put a claim without a handle, one of legacy calicoctl, under a handle; every other is left alone."""
+        network = block_of(address)
+        block = self._blocks.get(network)
+        if block is None or not _is_without_handle(block, address):
+            return
+
+        def changed(block: Block) -> bool:
+            if not _is_without_handle(block, address):
+                return False
+            block.hand_over(address, handle)
+            return True
+
+        self._handles.set_count(handle, network, len(_claims_of(handle, block)) + 1)
+        self._edit_if_there(network, changed)
+
+    # Giving back
+
+    def release(self, address: Address) -> bool:
+        """Release an address, whoever has claimed it; False if nobody had."""
+        network = block_of(address)
+        handles: list[str | None] = []
+
+        def changed(block: Block) -> bool:
+            attributes = block.attributes_of(address)
+            handles[:] = [] if attributes is None else [attributes.get("handle_id")]
+            if attributes is not None:
+                block.release(address)
+            return bool(handles)
+
+        self._edit_if_there(network, changed)
+        for handle in handles:
+            if isinstance(handle, str) and handle:
+                self._handles.count_one_less(handle, network)
+        return bool(handles)
+
+    def give_back(self, address: Address, handle: str) -> bool:
+        """Release an address if the handle has claimed it. Nobody else may be changing the handle meanwhile.
+
+        False if there was nothing to do; finishing what an interruption left half done is something.
+        """
+        network = block_of(address)
+        left = 0
+
+        def changed(block: Block) -> bool:
+            nonlocal left
+            claims = _claims_of(handle, block)
+            left = len([claimed for claimed in claims if claimed != address])
+            if address in claims:
+                block.release(address)
+            return address in claims
+
+        self._edit_if_there(network, changed)
+        return self._handles.set_count(handle, network, left)
+
+    def release_all(self, handle: str, but: Sequence[Address] = ()) -> None:
+        """Release the addresses that a handle has claimed, but for some."""
+        for network in self._handles.blocks(handle):
+            self._release_in(network, handle, but)
+
+    def _release_in(self, network: Network, handle: str, but: Sequence[Address]) -> None:
+        kept: list[Address] = []
+
+        def changed(block: Block) -> bool:
+            claims = _claims_of(handle, block)
+            kept[:] = [address for address in claims if address in but]
+            for address in claims:
+                if address not in but:
+                    block.release(address)
+            return len(kept) < len(claims)
+
+        self._edit_if_there(network, changed)
+        self._handles.set_count(handle, network, len(kept))
+
+    def undo_claims(self, handle: str, but: Sequence[Address]) -> None:
+        """Release what was claimed for a handle here, and the blocks that were made for it if they are empty still."""
+        self.release_all(handle, but)
+        for network in self._new_networks:
+            self._blocks.discard(network, self._host)
+
+    def _edit_if_there(self, network: Network, change: Callable[[Block], bool]) -> None:
+        with suppress(BlockVanished):  # nothing of it is claimed then
+            self._blocks.edit(network, change)
+
+
+def _is_without_handle(block: Block, address: Address) -> bool:
+    attributes = block.attributes_of(address)
+    return attributes is not None and attributes.get("handle_id") is None
+
+
+def _claims_of(handle: str, block: Block) -> list[Address]:
+    return [address for address, attributes in block.claims() if attributes.get("handle_id") == handle]

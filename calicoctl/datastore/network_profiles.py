@@ -1,0 +1,142 @@
+"""Profiles that are named after a Docker network: libnetwork stores them, and their tags, under the network's id."""
+
+from __future__ import annotations
+
+from calicoctl.datastore.profiles import ProfileNotFound, Profiles
+from calicoctl.errors import CommandError
+from calicoctl.model.rule import Rule
+from calicoctl.model.rules import Rules
+from calicoctl.output import complaint
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from calicoctl.datastore.client import Client
+
+    FindNetwork = Callable[[str], tuple[str, str] | None]
+    T = TypeVar("T")
+
+_TAG_FIELDS = ("src_tag", "dst_tag", "!src_tag", "!dst_tag")
+
+
+class NetworkProfiles(Profiles):
+    """Profiles, of which one that is not found may be that of a Docker network.
+
+    In such a profile tags are network ids; here they are given and taken as the names of the networks, as legacy
+    does (legacy reference, section 3). A tag that is no network's id is itself.
+    """
+
+    def __init__(self, client: Client, find_network: FindNetwork) -> None:
+        """``find_network`` returns id and name of the Docker network of a name or id; None for none."""
+        super().__init__(client)
+        self._find_network = find_network
+
+    def tags(self, name: str) -> list[str]:
+        """Return the tags in stored order."""
+        stored = super().tags
+        return self._either(name, stored, lambda id, names: [names.shown(tag) for tag in stored(id)])
+
+    def rules(self, name: str) -> Rules:
+        """Return the rules."""
+        stored = super().rules
+        return self._either(name, stored, lambda id, names: _translated(stored(id), names.shown))
+
+    def edit_tags(self, name: str, change: Callable[[list[str]], list[str] | None]) -> None:
+        """Replace the tags by what ``change`` makes of them. Raises CommandError for a tag that is no network."""
+        edit = super().edit_tags
+
+        def edit_network(id: str, names: _Names) -> None:
+            def changed(stored: list[str]) -> list[str] | None:
+                tags = change([names.shown(tag) for tag in stored])
+                return None if tags is None else [names.stored(tag) for tag in tags]
+
+            edit(id, changed)
+
+        self._either(name, lambda name: edit(name, change), edit_network)
+
+    def edit_rules(self, name: str, change: Callable[[Rules], Rules | None]) -> None:
+        """Replace the rules by what ``change`` makes of them. Raises CommandError for a tag that is no network."""
+        edit = super().edit_rules
+
+        def edit_network(id: str, names: _Names) -> None:
+            def changed(stored: Rules) -> Rules | None:
+                rules = change(_translated(stored, names.shown))
+                return None if rules is None else _translated(rules, names.stored)
+
+            edit(id, changed)
+
+        self._either(name, lambda name: edit(name, change), edit_network)
+
+    def replace_rules(self, name: str, change: Callable[[Rules | None], Rules | None]) -> None:
+        """Do as ``edit_rules``, but also where the stored rules cannot be read: ``change`` is given None then."""
+        replace = super().replace_rules
+
+        def replace_network(id: str, names: _Names) -> None:
+            def changed(stored: Rules | None) -> Rules | None:
+                rules = change(None if stored is None else _translated(stored, names.shown))
+                return None if rules is None else _translated(rules, names.stored)
+
+            replace(id, changed)
+
+        self._either(name, lambda name: replace(name, change), replace_network)
+
+    def _either(self, name: str, of_name: Callable[[str], T], of_network: Callable[[str, _Names], T]) -> T:
+        """Do something with the profile of a name or, where there is none, with that of a Docker network."""
+        try:
+            return of_name(name)
+        except ProfileNotFound as error:
+            network = self._find_network(name)
+            if network is None:
+                raise
+            try:
+                return of_network(network[0], _Names(self._find_network))
+            except ProfileNotFound:
+                raise error from None
+
+
+class _Names:
+    """The tags of a network's profile: ids as they are stored, names as they are shown."""
+
+    def __init__(self, find_network: FindNetwork) -> None:
+        self._find_network = find_network
+        self._shown: dict[str, str] = {}
+        self._stored: dict[str, str] = {}
+
+    def shown(self, tag: str) -> str:
+        """Return the name of the network whose id a tag is; else, and where two would be one, the tag itself."""
+        if tag not in self._shown:
+            network = self._find_network(tag)
+            name = network[1] if network is not None and network[0] == tag else tag
+            if self._stored.setdefault(name, tag) != tag:
+                name = tag
+                self._stored[tag] = tag
+            self._shown[tag] = name
+        return self._shown[tag]
+
+    def stored(self, name: str) -> str:
+        """Return the id of the network of a name, or what was shown so. Raises CommandError."""
+        if name not in self._stored:
+            network = self._find_network(name)
+            if network is None:
+                raise CommandError(
+                    complaint(
+                        f"You are referencing a Docker network ({name}) that does not exist.  Create the network first "
+                        "and then update this profile rule to reference it."
+                    )
+                )
+            self._stored[name] = network[0]
+        return self._stored[name]
+
+
+def _translated(rules: Rules, translate: Callable[[str], str]) -> Rules:
+    inbound, outbound = (
+        [Rule({key: _value(key, value, translate) for key, value in rule.fields.items()}) for rule in listed]
+        for listed in (rules.inbound, rules.outbound)
+    )
+    return Rules(inbound, outbound, rules.extra)
+
+
+def _value(key: str, value: object, translate: Callable[[str], str]) -> object:
+    return translate(value) if key in _TAG_FIELDS and isinstance(value, str) and value else value

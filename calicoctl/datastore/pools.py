@@ -1,0 +1,99 @@
+"""Pools in etcd: a key each below the directory of their IP version."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from calicoctl.datastore import keys
+from calicoctl.datastore.edit import edit
+from calicoctl.datastore.errors import Conflict
+from calicoctl.errors import MalformedObject
+from calicoctl.model.pool import MalformedPool, Pool
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from calicoctl.datastore.client import Client, RawNode
+    from calicoctl.model.network import Network
+
+
+class PoolNode:
+    """A pool as it was read: the pool, its key (quoted) and the node stored there.
+
+    A pool is known by its network: legacy calicoctl could store one of IPv6 among those of IPv4.
+    """
+
+    __slots__ = ("pool", "key", "node")
+
+    def __init__(self, pool: Pool, node: RawNode) -> None:
+        self.pool = pool
+        self.key = keys.quoted(node["key"])
+        self.node = node
+
+
+class Pools:
+    """What the commands ask of the pools. Every method raises DatastoreError where etcd cannot be used."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def read(self) -> tuple[list[PoolNode], list[str]]:
+        """Return all pools, IPv4 first, in numeric order, and a complaint about each that cannot be read."""
+        pools = []
+        complaints = []
+        for node in _pool_nodes(self._client.get(keys.POOLS, recursive=True, quorum=True)):
+            try:
+                pools.append(PoolNode(Pool.from_json(node["value"]), node))
+            except MalformedPool as error:
+                complaints.append(MalformedObject(node["key"], error).message)
+        return sorted(pools, key=lambda found: found.pool.network.key()), sorted(complaints)
+
+    def save(self, network: Network, change: Callable[[Pool | None], Pool]) -> None:
+        """Replace the pool of a network, or None where there is none, by what ``change`` makes of it.
+
+        ``change`` is called again when somebody else was faster. Raises MalformedObject.
+        """
+        key = keys.pool(network)
+
+        def changed(node: RawNode | None) -> str:
+            try:
+                return change(None if node is None else Pool.from_json(node["value"])).to_json()
+            except MalformedPool as error:
+                raise MalformedObject(key, error) from None
+
+        edit(self._client, key, lambda: self._client.get(key, quorum=True), changed)
+
+    def disable(self, found: PoolNode) -> PoolNode:
+        """Disable a pool and return it as it is now stored. Raises Conflict if it was changed since it was read."""
+        value = found.pool.as_disabled().to_json()
+        self._client.swap(found.key, value, found.node["modifiedIndex"])
+        node = self._client.get(found.key, quorum=True)
+        if node is None or node.get("value") != value:
+            raise Conflict
+        return PoolNode(found.pool.as_disabled(), node)
+
+    def take_back_disabling(self, found: PoolNode) -> None:
+        """Write a pool back as it was read before ``disable``, unless somebody else has changed it meanwhile."""
+        node = self._client.get(found.key, quorum=True)
+        if node is not None and node.get("value") == found.pool.as_disabled().to_json():
+            with suppress(Conflict):
+                self._client.swap(found.key, found.node["value"], node["modifiedIndex"])
+
+    def delete(self, found: PoolNode) -> None:
+        """Remove a pool. Raises Conflict if it was changed since it was read."""
+        self._client.delete(found.key, found.node["modifiedIndex"])
+
+    def enable_ipip(self) -> None:
+        """Let Felix set up IP-in-IP on every host, as pools with that option need."""
+        node = self._client.get(keys.IPIP_ENABLED)
+        if node is None or node.get("value") != "true":
+            self._client.put(keys.IPIP_ENABLED, "true")
+
+
+def _pool_nodes(tree: RawNode | None) -> Iterator[RawNode]:
+    """Yield the values that stand where pools do: ``v4/pool/<network>`` below the root of the pools."""
+    for version in (tree or {}).get("nodes", ()):
+        for directory in version.get("nodes", ()):
+            if keys.last_segment(directory["key"]) == "pool":
+                yield from (node for node in directory.get("nodes", ()) if "value" in node)

@@ -1,0 +1,108 @@
+"""All of ``/calico/v1`` from one recursive read, sorted by kind and not yet decoded (data model, section 1)."""
+
+from __future__ import annotations
+
+from calicoctl.datastore import keys
+from calicoctl.model.endpoint import EndpointName
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from calicoctl.datastore.client import Client, RawNode
+
+ROOT = "/calico/v1"
+READY = f"{ROOT}/Ready"
+_PROFILE_PARTS = ("rules", "tags", "labels")
+
+
+class Stored:
+    """A value with the key it stands under (not quoted)."""
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, key: str, value: str) -> None:
+        self.key = key
+        self.value = value
+
+
+class Snapshot:
+    """What was stored at one moment. Names are decoded (``%2f`` is ``/``), keys are as etcd reports them.
+
+    ``ready`` is the text of the key ``Ready``, None without one; ``profiles`` maps names to parts (``rules``,
+    ``tags``, ``labels``); ``policies`` holds tier, name and value; ``config`` maps Felix's global parameters to their
+    values, ``host_config`` those of a host by host and parameter.
+    """
+
+    def __init__(self) -> None:
+        self.ready: str | None = None
+        self.endpoints: list[tuple[EndpointName, Stored]] = []
+        self.profiles: dict[str, dict[str, Stored]] = {}
+        self.policies: list[tuple[str, str, Stored]] = []
+        self.tiers: dict[str, Stored] = {}
+        self.config: dict[str, str] = {}
+        self.host_config: dict[tuple[str, str], str] = {}
+        self.bird_ips: dict[str, Stored] = {}
+        self.pools: list[tuple[str, Stored]] = []
+
+    @classmethod
+    def read(cls, client: Client) -> Snapshot:
+        """Read it, in one request. Raises DatastoreError."""
+        snapshot = cls()
+        for key, value in _values(client.get(ROOT, recursive=True)):
+            snapshot._add(key, value)
+        return snapshot
+
+    def _add(self, key: str, value: str) -> None:
+        segments = key.split("/")  # "", "calico", "v1", and what says the kind
+        if segments[3] == "host":
+            self._add_of_host(segments, Stored(key, value))
+        elif segments[3] == "policy":
+            self._add_policy(segments, Stored(key, value))
+        elif segments[3] == "config" and len(segments) == 5:
+            self.config[segments[4]] = value
+        elif segments[3:6] == ["ipam", "v4", "pool"] and len(segments) == 7:
+            self.pools.append((segments[6], Stored(key, value)))
+        elif key == READY:
+            self.ready = value
+
+    def _add_of_host(self, segments: list[str], stored: Stored) -> None:
+        name = keys.endpoint_name(stored.key)
+        if name is not None:
+            self.endpoints.append((_decoded_name(name) if "%" in stored.key else name, stored))
+        elif len(segments) == 7 and segments[5] == "config":
+            self.host_config[segments[4], segments[6]] = stored.value
+        elif len(segments) == 6 and segments[5] == "bird_ip":
+            self.bird_ips[segments[4]] = stored
+
+    def _add_policy(self, segments: list[str], stored: Stored) -> None:
+        below = [decoded(segment) for segment in segments[4:]]
+        if len(below) == 3 and below[0] == "profile" and below[2] in _PROFILE_PARTS:
+            self.profiles.setdefault(below[1], {})[below[2]] = stored
+        elif len(below) == 3 and below[0] == "tier" and below[2] == "metadata":
+            self.tiers[below[1]] = stored
+        elif len(below) == 4 and below[0] == "tier" and below[2] == "policy":
+            self.policies.append((below[1], below[3], stored))
+
+
+def decoded(name: str) -> str:
+    """Return a name as its writer meant it: libcalico-go writes ``/`` as ``%2f`` and ``%`` as ``%25``."""
+    return name.replace("%2f", "/").replace("%25", "%") if "%" in name else name
+
+
+def _decoded_name(name: EndpointName) -> EndpointName:
+    """Decode all but the host, which is written as it is."""
+    if name.workload is None or name.orchestrator is None:
+        return EndpointName(name.host, None, None, decoded(name.endpoint))
+    return EndpointName(name.host, decoded(name.orchestrator), decoded(name.workload), decoded(name.endpoint))
+
+
+def _values(tree: RawNode | None) -> Iterator[tuple[str, str]]:
+    """Yield key and value of everything in a tree of nodes that has a value."""
+    nodes = [tree] if tree else []
+    while nodes:
+        node = nodes.pop()
+        if node.get("dir"):
+            nodes.extend(node.get("nodes", ()))
+        elif "value" in node and node["key"].startswith(f"{ROOT}/"):
+            yield node["key"], node["value"]

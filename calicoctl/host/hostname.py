@@ -1,0 +1,22 @@
+"""What this host is called in etcd."""
+
+from __future__ import annotations
+
+from calicoctl.errors import CommandError
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def hostname(variables: Mapping[str, str]) -> str:
+    """Return the value of the environment variable HOSTNAME, else the system's name of this host.
+
+    Raises CommandError for a name that no key in etcd can have.
+    """
+    import socket
+
+    name = variables.get("HOSTNAME") or socket.gethostname()
+    if "/" in name or name in ("", ".", ".."):
+        raise CommandError(f"Invalid host name: '{name}'. Set HOSTNAME to the name of this host in Calico.")
+    return name

@@ -1,0 +1,119 @@
+"""Running iproute2's ``ip``, in this network namespace or in another."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from calicoctl.errors import CommandError
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from typing import Any
+
+_SECONDS = 60
+_SYSTEM_FOLDERS = ("/usr/sbin", "/sbin")  # not on every PATH
+_CLONE_NEWNET = 0x40000000  # sched.h
+_NS_GET_NSTYPE = 0xB703  # ioctl_ns(2)
+
+
+class NetworkError(CommandError):
+    """The kernel's network is not as it must be, or a change of it was refused."""
+
+
+class NamespaceNotFound(CommandError):
+    """There is no network namespace at the given path."""
+
+
+class Namespace:
+    """A network namespace, held open by this object so that it stays the same one whatever becomes of its path."""
+
+    file = -1
+
+    def __init__(self, path: str) -> None:
+        """Open the namespace at a path, ``/var/run/netns/x`` or ``/proc/<pid>/ns/net``.
+
+        Raises NamespaceNotFound, and NetworkError for what is no network namespace or is that of the host itself.
+        """
+        try:
+            self.file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except (OSError, ValueError) as error:
+            raise NamespaceNotFound(f"There is no network namespace at {path} ({_reason(error)}).") from None
+        if not self._is_network_namespace():
+            raise NetworkError(f"{path} is not a network namespace.")
+        here, there = os.stat("/proc/self/ns/net"), os.fstat(self.file)
+        if (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino):
+            raise NetworkError(f"{path} is the network namespace of this host, not of a container.")
+
+    def __del__(self) -> None:
+        if self.file >= 0:
+            os.close(self.file)
+
+    def _is_network_namespace(self) -> bool:
+        import fcntl
+
+        try:
+            return fcntl.ioctl(self.file, _NS_GET_NSTYPE) == _CLONE_NEWNET
+        except OSError:
+            return False
+
+    def enter(self) -> None:
+        """Let this process work in the namespace; meant for one about to become ``ip``."""
+        import ctypes
+
+        library = ctypes.CDLL(None, use_errno=True)
+        if library.setns(self.file, _CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
+
+
+def ip(*arguments: str | Namespace, namespace: Namespace | None = None) -> list[dict[str, Any]]:
+    """Run ``ip -json`` with arguments and return the objects that it prints.
+
+    It works in ``namespace``, if one is given; a namespace among the arguments stands for its path. Raises
+    NetworkError with the words of ``ip`` if it fails.
+    """
+    import subprocess
+
+    words = [word if isinstance(word, str) else f"/proc/self/fd/{word.file}" for word in arguments]
+    command = f"'ip {' '.join(words)}'"
+    try:
+        done = subprocess.run(
+            [_program(), "-json", *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={"LC_ALL": "C"},
+            timeout=_SECONDS,
+            pass_fds=[word.file for word in arguments if isinstance(word, Namespace)],
+            preexec_fn=namespace.enter if namespace else None,
+        )
+    except subprocess.TimeoutExpired:
+        raise NetworkError(f"{command} did not end within {_SECONDS} s.") from None
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NetworkError(f"Cannot run {command}: {_reason(error)}.") from None
+    if done.returncode != 0:
+        lines = done.stderr.decode("utf-8", "replace").split("\n")
+        reason = "; ".join(filter(None, map(str.strip, lines))) or f"exit status {done.returncode}"
+        raise NetworkError(f"{command} failed: {reason.removesuffix('.')}.")
+    return _objects(done.stdout)
+
+
+def _objects(output: bytes) -> list[dict[str, Any]]:
+    try:
+        objects = json.loads(output) if output.strip() else []
+    except ValueError:
+        raise NetworkError("iproute2 is too old: 'ip -json' does not print JSON.") from None
+    return [each for each in objects if isinstance(each, dict) and each]
+
+
+def _program() -> str:
+    import shutil
+
+    path = os.pathsep.join([os.environ.get("PATH", ""), *_SYSTEM_FOLDERS])
+    found = shutil.which("ip", path=path)
+    if found is None:
+        raise NetworkError("The program 'ip' was not found: install iproute2.")
+    return found
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

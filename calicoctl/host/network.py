@@ -1,0 +1,176 @@
+"""An endpoint in the kernel: a veth pair, its addresses and its routes, as Felix expects them.
+
+The container reaches everything through a next hop that does not exist, 169.254.1.1: Felix lets the host's end of the
+pair answer for it (proxy ARP). For IPv6 the next hop is the link-local address of that end.
+"""
+
+from __future__ import annotations
+
+import time
+
+from calicoctl.host.iproute import NetworkError, ip
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from typing import Any
+
+    from calicoctl.host.iproute import Namespace
+    from calicoctl.model.address import Address
+
+NEXT_HOP = "169.254.1.1"
+
+_DISPLACED = "201"  # routing protocol number that marks a default route which we made second choice
+_IPV6_METRIC = 1024  # the kernel's own for routes that are given none
+_LINK_LOCAL_SECONDS = 5.0
+
+
+class Veth:
+    """The veth pair of an endpoint: ``name`` is its end on the host, ``interface`` that in the container.
+
+    Methods raise NetworkError.
+    """
+
+    def __init__(self, name: str, interface: str, namespace: Namespace) -> None:
+        self.name = name
+        self.interface = interface
+        self._namespace = namespace
+
+    def create(self) -> None:
+        """Make both ends and set them up."""
+        ip("link", "add", self.name, "type", "veth", "peer", "name", self.interface, "netns", self._namespace)
+        ip("link", "set", self.name, "up")
+        self._inside("link", "set", self.interface, "up")
+
+    def has_interface(self) -> bool:
+        """Tell whether the container has an interface of that name."""
+        return any(link.get("ifname") == self.interface for link in self._inside("link", "show"))
+
+    def mac(self) -> str:
+        """Return the MAC address of the container's end."""
+        return str(self._inside("link", "show", "dev", self.interface)[0]["address"])
+
+    def interface_with(self, address: Address) -> str | None:
+        """Return the name of the container's interface that has an address: this end if it can be; None for none."""
+        found = [
+            str(link["ifname"])
+            for link in self._inside(f"-{address.version}", "addr", "show")
+            if any(info.get("local") == str(address) for info in link.get("addr_info", ()))
+        ]
+        return self.interface if self.interface in found else next(iter(found), None)
+
+    def add_address(self, address: Address) -> None:
+        """Give the container's end an address."""
+        try:
+            self._inside(f"-{address.version}", "addr", "add", address.net, "dev", self.interface)
+        except NetworkError as error:
+            refusals = ("Permission denied", "IPv6 is disabled")  # of older and of newer kernels
+            if address.version == 6 and any(words in error.message for words in refusals):
+                hint = "IPv6 is disabled in the container: see its sysctl net.ipv6.conf.all.disable_ipv6."
+                raise NetworkError(f"{error.message} {hint}") from None
+            raise
+
+    def remove_address(self, address: Address) -> None:
+        """Take an address away from the container's end."""
+        self._inside(f"-{address.version}", "addr", "del", address.net, "dev", self.interface)
+
+    def add_routes(self, version: int) -> None:
+        """Lead all traffic of an IP version through the pair; a default route that is there becomes second choice."""
+        if version == 4:
+            self._inside("-4", "route", "replace", NEXT_HOP, "dev", self.interface)
+            for route in default_routes(self._namespace, 4):
+                if _metric(route) == 0 and route.get("dev") != self.interface:
+                    _displace(route, self._namespace)
+            self._inside("-4", "route", "replace", "default", "via", NEXT_HOP, "dev", self.interface)
+        else:
+            metric = min([_metric(route) for route in self._foreign_defaults(6)] + [_IPV6_METRIC + 1]) - 1
+            hop = link_local(self.name)
+            self._inside("-6", "route", "replace", "default", "via", hop, "dev", self.interface, "metric", str(metric))
+
+    def remove_routes(self, version: int) -> None:
+        """Undo ``add_routes``, as far as it got."""
+        for route in default_routes(self._namespace, version):
+            if route.get("dev") == self.interface and (version == 6 or route.get("gateway") == NEXT_HOP):
+                _delete(route, version, self._namespace)
+        if version == 4:
+            if self._inside("-4", "route", "show", NEXT_HOP, "dev", self.interface):
+                self._inside("-4", "route", "del", NEXT_HOP, "dev", self.interface)
+            restore_default_route(self._namespace)
+
+    def _foreign_defaults(self, version: int) -> list[dict[str, Any]]:
+        return [route for route in default_routes(self._namespace, version) if route.get("dev") != self.interface]
+
+    def _inside(self, *arguments: str) -> list[dict[str, Any]]:
+        return ip(*arguments, namespace=self._namespace)
+
+
+def exists(name: str) -> bool:
+    """Tell whether the host has a veth interface of that name; all others are none of our business."""
+    return any(link.get("ifname") == name for link in ip("link", "show", "type", "veth"))
+
+
+def delete_pair(name: str) -> None:
+    """Remove a pair with all its addresses and routes by its end on the host; one that is gone is fine."""
+    if exists(name):
+        ip("link", "del", "dev", name)
+
+
+def link_local(name: str) -> str:
+    """Return the IPv6 link-local address of an interface of the host, once the kernel has given it one."""
+    deadline = time.monotonic() + _LINK_LOCAL_SECONDS
+    while True:
+        for link in ip("-6", "addr", "show", "dev", name, "scope", "link"):
+            for info in link.get("addr_info", ()):
+                return str(info["local"])
+        if time.monotonic() > deadline:
+            raise NetworkError(
+                f"Interface {name} of the host has no IPv6 link-local address: is IPv6 disabled on this host?"
+            )
+        time.sleep(0.02)
+
+
+def default_routes(namespace: Namespace, version: int) -> list[dict[str, Any]]:
+    """Return the default routes of a namespace as ``ip`` describes them."""
+    return ip(f"-{version}", "route", "show", "default", namespace=namespace)
+
+
+def restore_default_route(namespace: Namespace) -> None:
+    """Make the default route that ``Veth.add_routes`` displaced the first choice again."""
+    routes = default_routes(namespace, 4)
+    first = [route for route in routes if not _metric(route)]
+    for displaced in [route for route in routes if route.get("protocol") == _DISPLACED][:1]:
+        if not first:
+            ip("-4", "route", "add", *_description(displaced), namespace=namespace)
+        if not first or _description(first[0]) == _description(displaced):
+            _delete(displaced, 4, namespace)
+
+
+def _displace(route: dict[str, Any], namespace: Namespace) -> None:
+    if "nexthops" in route:
+        raise NetworkError("The container has a default route with several next hops, which would be lost.")
+    others = [other for other in default_routes(namespace, 4) if _metric(other)]
+    if not any(_description(other) == _description(route) for other in others):
+        taken = set(map(_metric, others))
+        metric = next(metric for metric in range(1, len(taken) + 2) if metric not in taken)
+        words = ["metric", str(metric), "proto", _DISPLACED]
+        ip("-4", "route", "add", *_description(route), *words, namespace=namespace)
+    _delete(route, 4, namespace)
+
+
+def _description(route: dict[str, Any]) -> list[str]:
+    """Return the arguments that describe a default route, but for its metric and protocol."""
+    words = ["default"]
+    for field, word in (("gateway", "via"), ("dev", "dev"), ("prefsrc", "src"), ("scope", "scope")):
+        if field in route:
+            words += [word, str(route[field])]
+    return words + (["onlink"] if "onlink" in route.get("flags", ()) else [])
+
+
+def _delete(route: dict[str, Any], version: int, namespace: Namespace) -> None:
+    words = ["metric", str(_metric(route))] if _metric(route) else []
+    if "protocol" in route:
+        words += ["proto", str(route["protocol"])]
+    ip(f"-{version}", "route", "del", *_description(route), *words, namespace=namespace)
+
+
+def _metric(route: dict[str, Any]) -> int:
+    return int(route.get("metric", 0))

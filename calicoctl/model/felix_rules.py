@@ -1,0 +1,209 @@
+"""What Felix 1.4.9 makes of stored rules: which it refuses and which it generates wrongly (data model, section 2).
+
+One refused rule drops a whole profile or policy. A rule that is taken may still become a drop of all traffic of one IP
+version, or lose one of its matches there.
+"""
+
+from __future__ import annotations
+
+import re
+
+from calicoctl.model.network import Network
+from calicoctl.model.wording import shown
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from calicoctl.model.rule import Fields
+
+ID = re.compile(r"[a-zA-Z0-9_.\-]+")
+_ACTIONS = ("allow", "deny", "next-tier", "log")
+_PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite")
+_PORT_PROTOCOLS = ("tcp", "udp", "udplite", "sctp", "6", "17", "33", "132", "136")
+_NEVER_NEGATED = ("action", "ip_version", "log_prefix")
+_MATCHES = (
+    "protocol", "src_net", "dst_net", "src_tag", "dst_tag", "src_selector", "dst_selector", "src_ports", "dst_ports",
+    "icmp_type", "icmp_code",
+)  # fmt: skip
+_KNOWN = {*_NEVER_NEGATED, *_MATCHES, *("!" + field for field in _MATCHES)}
+_WITHOUT_IP_VERSION = "Give the rule an ip_version, or update Felix to 2.0."
+
+
+class FatalValue(ValueError):
+    """A value whose type Felix does not expect and which ends its process; the message says which."""
+
+
+def rules_problems(document: Any) -> Iterator[str]:
+    """Yield why Felix refuses the rules of a profile or policy, given as decoded JSON. Raises FatalValue."""
+    if not isinstance(document, dict):
+        yield "it is not an object with the lists inbound_rules and outbound_rules"
+        return
+    for direction in ("inbound", "outbound"):
+        listed = document.get(f"{direction}_rules", [])
+        if not isinstance(listed, list):
+            yield f"{direction}_rules is not a list"
+            continue
+        for number, fields in enumerate(listed, start=1):
+            for problem in rule_problems(fields):
+                yield f"{direction} rule {number}: {problem}"
+
+
+def rule_problems(fields: Any) -> Iterator[str]:
+    """Yield why Felix refuses one rule, given as decoded JSON. Raises FatalValue."""
+    if not isinstance(fields, dict):
+        yield "it is not an object"
+        return
+    present: Fields = {key: value for key, value in fields.items() if value is not None}
+    _check_types(present)
+    for key, value in present.items():
+        if key not in _KNOWN:
+            yield f"{shown(key)} is not a field of a rule"
+            continue
+        problem = _field_problem(key.removeprefix("!"), value, present)
+        if problem:
+            yield f"{key}: {problem}"
+    for prefix in ("", "!"):
+        if f"{prefix}icmp_code" in present and f"{prefix}icmp_type" not in present:
+            yield f"{prefix}icmp_code: it needs {prefix}icmp_type"
+    if (present.get("ip_version"), present.get("protocol")) in ((4, "icmpv6"), (6, "icmp")):
+        yield f"protocol: {present['protocol']} is not of IP version {present['ip_version']}"
+
+
+def _check_types(fields: Fields) -> None:
+    for key, value in fields.items():
+        field = key.removeprefix("!")
+        if field in ("protocol", "action") and isinstance(value, (list, dict)):
+            raise FatalValue(f"{key}: {shown(value)} is a {'list' if isinstance(value, list) else 'object'}")
+        if field.endswith(("_tag", "_selector")) and field in _MATCHES and not isinstance(value, str):
+            raise FatalValue(f"{key}: {shown(value)} is not a text")
+
+
+def _field_problem(field: str, value: Any, fields: Fields) -> str | None:
+    if field == "action":
+        return None if value in _ACTIONS else f"{shown(value)} is not one of {', '.join(_ACTIONS)}"
+    if field == "ip_version":
+        return None if _is_int(value) and value in (4, 6) else f"{shown(value)} is not the number 4 or 6"
+    if field == "protocol":
+        return None if _is_protocol(value) else f"{shown(value)} is no protocol that Felix knows"
+    if field.endswith("_net"):
+        return _network_problem(value, fields.get("ip_version"))
+    if field.endswith("_tag"):
+        return None if ID.fullmatch(value) else f"{shown(value)} is not a tag"
+    if field.endswith("_selector"):
+        return selector_problem(value)
+    if field.endswith("_ports"):
+        return _ports_problem(value, fields.get("protocol"))
+    if field.startswith("icmp_"):
+        return None if _is_int(value) and 0 <= value <= 255 else f"{shown(value)} is not a number from 0 to 255"
+    return None if isinstance(value, str) else f"{shown(value)} is not a text"
+
+
+def selector_problem(text: str) -> str | None:
+    """Tell why Felix cannot read a selector."""
+    from calicoctl.model.selector import SelectorError, parse
+
+    try:
+        parse(text, strict=True)
+    except SelectorError as error:
+        return str(error)
+    return None
+
+
+def _is_protocol(value: Any) -> bool:
+    if isinstance(value, str):
+        return value in _PROTOCOLS or (re.fullmatch(r"[1-9][0-9]{0,2}", value) is not None and int(value) <= 255)
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 255
+
+
+def _network_problem(value: Any, ip_version: Any) -> str | None:
+    try:
+        network = Network.parse(value)
+    except (ValueError, AttributeError):
+        return f"{shown(value)} is not a CIDR"
+    if ip_version in (4, 6) and network.version != ip_version:
+        return f"{shown(value)} is not of IP version {ip_version}"
+    return None
+
+
+def _ports_problem(value: Any, protocol: Any) -> str | None:
+    if not isinstance(value, list):
+        return f"{shown(value)} is not a list of ports"
+    if str(protocol) not in _PORT_PROTOCOLS:
+        return "ports need the protocol tcp or udp"
+    wrong = [port for port in value if not is_port(port)]
+    return f'{shown(wrong[0])} is neither a port as a number nor a range as "80:90"' if wrong else None
+
+
+def is_port(value: object) -> bool:
+    """Tell whether Felix takes an item of a list of ports: a number, or two in a text, the first one lower."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return 0 <= value <= 65535
+    match = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,9})", value) if isinstance(value, str) else None
+    return match is not None and int(match[1]) < int(match[2]) <= 65535
+
+
+class Fault:
+    """What Felix 1.4 makes wrongly of a valid rule in one IP version.
+
+    ``drops_all`` tells whether it becomes a drop of all traffic of that version; otherwise ``left_out`` names the
+    fields whose matches are missing there. ``reason`` and ``remedy`` are for the operator.
+    """
+
+    __slots__ = ("reason", "remedy", "drops_all", "left_out")
+
+    def __init__(self, reason: str, remedy: str, drops_all: bool = False, left_out: tuple[str, ...] = ()) -> None:
+        self.reason = reason
+        self.remedy = remedy
+        self.drops_all = drops_all
+        self.left_out = left_out
+
+
+def faults(fields: Fields, version: int) -> list[Fault]:
+    """Return what is wrong with a valid rule in IP version 4 or 6; of several drops only the first is told."""
+    if fields.get("ip_version") not in (None, version):
+        return []
+    drop = _drop(fields, version)
+    if drop:
+        return [drop]
+    found = []
+    networks = [key for key in fields if key.removeprefix("!") in ("src_net", "dst_net") and fields[key] is not None]
+    foreign = tuple(key for key in networks if (":" in fields[key]) != (version == 6))
+    if foreign:
+        reason = f"{' and '.join(foreign)} {'is' if len(foreign) == 1 else 'are'} left out for IPv{version}"
+        found.append(Fault(reason, _WITHOUT_IP_VERSION, left_out=foreign))
+    types = _icmp_types(fields)
+    if types and version == 4 and fields.get("protocol") != "icmp":
+        left_out = tuple(key for key in ("icmp_type", "icmp_code", "!icmp_type", "!icmp_code") if key in fields)
+        reason = f"{types[0]} is left out for IPv4: the protocol is not icmp"
+        found.append(Fault(reason, "Give the rule ip_version 6 with icmpv6, or protocol icmp.", left_out=left_out))
+    return found
+
+
+def _drop(fields: Fields, version: int) -> Fault | None:
+    ports = [key for key in fields if key.removeprefix("!") in ("src_ports", "dst_ports") and fields[key]]
+    if ports and fields.get("protocol") not in ("tcp", "udp"):
+        reason = f"with protocol {shown(fields.get('protocol'))}, {ports[0]} makes it drop all IPv{version} traffic"
+        return Fault(reason, 'Only the names "tcp" and "udp" can have ports.', drops_all=True)
+    types = _icmp_types(fields)
+    if any(fields[key] == 255 for key in types):
+        reason = f"ICMP type 255 makes it drop all IPv{version} traffic"
+        return Fault(reason, "Name the types that are meant.", drops_all=True)
+    if types and version == 6 and fields.get("protocol") != "icmpv6":
+        reason = f"{types[0]} without protocol icmpv6 makes it drop all IPv6 traffic"
+        return Fault(reason, "Give the rule ip_version 4, or update Felix to 2.0.", drops_all=True)
+    return None
+
+
+def _icmp_types(fields: Fields) -> list[str]:
+    return [key for key in ("icmp_type", "!icmp_type") if fields.get(key) is not None]
+
+
+def log_prefix_written(prefix: str) -> str:
+    """Return what Felix writes for a log prefix: cut to 27 characters, others than letters, digits and _.- as ``_``."""
+    return re.sub(r"[^a-zA-Z0-9_.\-]", "_", prefix)[:27]
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

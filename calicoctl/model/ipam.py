@@ -1,0 +1,216 @@
+"""Address management: blocks of 64 addresses and who has claimed which (data model, section 5). Pure; no I/O."""
+
+from __future__ import annotations
+
+import json
+
+from calicoctl.model.address import Address
+from calicoctl.model.network import Network
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+BLOCK_SIZE = 64
+BLOCK_PREFIX_LENGTHS = {4: 26, 6: 122}  # by IP version
+
+_AFFINITY_PREFIX = "host:"
+
+
+class MalformedBlock(ValueError):
+    """A stored value that is no block of the data model."""
+
+
+class Block:
+    """A block of 64 addresses. ``fields`` is its stored object, fields that this version does not know included.
+
+    Each address is free or belongs to a claim: the *attributes* of the data model, a handle (None for claims of
+    legacy calicoctl) and a few texts.
+    """
+
+    __slots__ = ("network", "fields")
+
+    def __init__(self, network: Network, fields: dict[str, Any]) -> None:
+        self.network = network
+        self.fields = fields
+
+    @classmethod
+    def new(cls, network: Network, host: str, strict: bool) -> Block:
+        """Make a block of free addresses, affine to a host.
+
+        ``strict``: only that host may take addresses of it. The Go programs look for that under a name of their own.
+        """
+        fields: dict[str, Any] = {
+            "affinity": _AFFINITY_PREFIX + host,
+            "strict_affinity": strict,
+            "allocations": [None] * BLOCK_SIZE,
+            "unallocated": list(range(BLOCK_SIZE)),
+            "attributes": [],
+            "cidr": str(network),
+        }
+        if strict:
+            fields["strictAffinity"] = True
+        return cls(network, fields)
+
+    @classmethod
+    def from_json(cls, text: str) -> Block:
+        """Read a stored value. Raises MalformedBlock."""
+        try:
+            fields = json.loads(text)
+        except (ValueError, RecursionError):
+            raise MalformedBlock("it is not JSON") from None
+        if not isinstance(fields, dict):
+            raise MalformedBlock("it is not a JSON object")
+        cidr = fields.get("cidr")
+        try:
+            network = Network.parse(cidr if isinstance(cidr, str) else "")
+        except ValueError:
+            raise MalformedBlock("cidr is not a network") from None
+        if network.prefix_length != BLOCK_PREFIX_LENGTHS[network.version]:
+            raise MalformedBlock(f"cidr {network} is not a network of {BLOCK_SIZE} addresses")
+        _check(fields)
+        return cls(network, fields)
+
+    def to_json(self) -> str:
+        """Return the value to store."""
+        return json.dumps(self.fields)
+
+    @property
+    def host(self) -> str | None:
+        """The host that the block is affine to; None for no host. Go's oldest form is read too."""
+        affinity = self.fields.get("affinity")
+        if isinstance(affinity, str):
+            return affinity.removeprefix(_AFFINITY_PREFIX) or None
+        return self.fields.get("hostAffinity") or None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no address is claimed."""
+        return all(index is None for index in self._allocations)
+
+    def is_open_to(self, host: str) -> bool:
+        """Tell whether a host may claim addresses: it is the block's own or affinity is not strict."""
+        strict = self.fields.get("strict_affinity") or self.fields.get("strictAffinity")
+        return not strict or self.host == host
+
+    def clear_affinity(self) -> None:
+        """Make the block nobody's own."""
+        self.fields.pop("hostAffinity", None)
+        self.fields["affinity"] = ""
+
+    def free_addresses(self) -> Iterator[Address]:
+        """Yield the addresses that are free, those longest free first."""
+        listed = [ordinal for ordinal in self.fields.get("unallocated") or () if isinstance(ordinal, int)]
+        for ordinal in dict.fromkeys(listed + list(range(BLOCK_SIZE))):  # also where the list is missing or incomplete
+            if 0 <= ordinal < BLOCK_SIZE and self._allocations[ordinal] is None:
+                yield self._address(ordinal)
+
+    def claims(self) -> Iterator[tuple[Address, dict[str, Any]]]:
+        """Yield the addresses that are claimed with the attributes of their claims."""
+        for ordinal, index in enumerate(self._allocations):
+            if index is not None:
+                yield self._address(ordinal), self.fields["attributes"][index]
+
+    def attributes_of(self, address: Address) -> dict[str, Any] | None:
+        """Return the attributes of an address's claim; None if it is free."""
+        index = self._allocations[self._ordinal(address)]
+        return None if index is None else self.fields["attributes"][index]
+
+    def claim(self, address: Address, handle: str) -> None:
+        """Let a free address belong to a handle."""
+        ordinal = self._ordinal(address)
+        self._allocations[ordinal] = self._attributes_index(handle)
+        self.fields["unallocated"] = [other for other in self._unallocated() if other != ordinal]
+
+    def release(self, address: Address) -> None:
+        """Free a claimed address: it becomes the last to be taken again."""
+        ordinal = self._ordinal(address)
+        self._allocations[ordinal] = None
+        self.fields["unallocated"] = [other for other in self._unallocated() if other != ordinal] + [ordinal]
+        self._drop_unused_attributes()
+
+    def hand_over(self, address: Address, handle: str) -> None:
+        """Let a claimed address belong to another handle."""
+        self._allocations[self._ordinal(address)] = self._attributes_index(handle)
+        self._drop_unused_attributes()
+
+    @property
+    def _allocations(self) -> list[int | None]:
+        allocations: list[int | None] = self.fields["allocations"]
+        return allocations
+
+    def _unallocated(self) -> list[int]:
+        return [self._ordinal(address) for address in self.free_addresses()]
+
+    def _attributes_index(self, handle: str) -> int:
+        attributes: list[Any] = self.fields["attributes"]
+        wanted = {"handle_id": handle, "secondary": {}}
+        if wanted not in attributes:
+            attributes.append(wanted)
+        return attributes.index(wanted)
+
+    def _drop_unused_attributes(self) -> None:
+        used = sorted({index for index in self._allocations if index is not None})
+        places = {index: place for place, index in enumerate(used)}
+        self.fields["allocations"] = [None if index is None else places[index] for index in self._allocations]
+        self.fields["attributes"] = [self.fields["attributes"][index] for index in used]
+
+    def _address(self, ordinal: int) -> Address:
+        return Address(self.network.version, first_address(self.network) + ordinal)
+
+    def _ordinal(self, address: Address) -> int:
+        return address.value - first_address(self.network)
+
+
+def _check(fields: dict[str, Any]) -> None:
+    allocations, attributes = fields.get("allocations"), fields.get("attributes")
+    if not isinstance(attributes, list) or not all(isinstance(claim, dict) for claim in attributes):
+        raise MalformedBlock("attributes is not a list of objects")
+    if not isinstance(allocations, list) or len(allocations) != BLOCK_SIZE:
+        raise MalformedBlock(f"allocations is not a list of {BLOCK_SIZE}")
+    for index in allocations:
+        if index is not None and (type(index) is not int or not 0 <= index < len(attributes)):
+            raise MalformedBlock("allocations has something that is no index into attributes")
+    if not isinstance(fields.get("unallocated"), (list, type(None))):
+        raise MalformedBlock("unallocated is not a list")
+
+
+def handle_name(host: str, orchestrator: str, workload: str, endpoint: str) -> str:
+    """Name the handle under which calicoctl claims an endpoint's addresses.
+
+    No host, orchestrator or endpoint has a colon in its name, so that handles of two endpoints are never equal.
+    """
+    return f"{handle_prefix(host, orchestrator, workload)}{endpoint}"
+
+
+def handle_prefix(host: str, orchestrator: str, workload: str) -> str:
+    """Return what the names of the handles of a workload's endpoints begin with; no colon follows."""
+    return f"calicoctl:{host}:{orchestrator}:{workload}:"
+
+
+def first_address(network: Network) -> int:
+    """Return the first address of a network as a number."""
+    return network.key()[1]
+
+
+def block_of(address: Address) -> Network:
+    """Return the network of the block that an address is in."""
+    prefix_length = BLOCK_PREFIX_LENGTHS[address.version]
+    return Network(address.version, address.value // BLOCK_SIZE * BLOCK_SIZE, prefix_length)
+
+
+def blocks_of(pool: Network, seed: str) -> Iterator[Network]:
+    """Yield the networks of all blocks of a pool, beginning at a place that depends on ``seed``.
+
+    Hosts that use their names as seeds seldom reach for the same block. A pool of IPv6 can have 2**58 blocks: take
+    as many as are needed.
+    """
+    import hashlib
+
+    prefix_length = BLOCK_PREFIX_LENGTHS[pool.version]
+    count = max(1, 1 << (prefix_length - pool.prefix_length))
+    start = int.from_bytes(hashlib.sha256(seed.encode("utf-8", "surrogatepass")).digest(), "big")
+    for step in range(count):
+        place = (start + step) % count
+        yield Network(pool.version, first_address(pool) + place * BLOCK_SIZE, prefix_length)

@@ -1,0 +1,50 @@
+"""Labels: of endpoints and of profiles, which the endpoints of a profile inherit (data model, sections 2 to 4)."""
+
+from __future__ import annotations
+
+import json
+
+from calicoctl.model.stored_json import decode
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    Labels = Mapping[str, str]
+
+
+class MalformedLabels(ValueError):
+    """Stored labels that are no object of texts."""
+
+
+def labels_from_json(text: str) -> Labels:
+    """Read the value of a profile's ``labels`` key. Raises MalformedLabels."""
+    try:
+        value = decode(text)
+    except ValueError as error:
+        raise MalformedLabels(str(error)) from None
+    return checked_labels(value)
+
+
+def checked_labels(value: Any) -> Labels:
+    """Return a decoded value if it is labels; null is no labels. Raises MalformedLabels."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise MalformedLabels("labels are not an object")
+    for name, text in value.items():
+        if not isinstance(text, str):
+            raise MalformedLabels(f"label {json.dumps(name)} is not a text")
+    return value
+
+
+def inherited(own: Labels, parents: Sequence[Labels]) -> Labels:
+    """Return own labels and, of each name not among them, the label of the first parent that has it."""
+    if not parents:
+        return own
+    labels: dict[str, str] = {}
+    for parent in reversed(parents):
+        labels.update(parent)
+    labels.update(own)
+    return labels

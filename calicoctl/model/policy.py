@@ -1,0 +1,157 @@
+"""Policies and tiers: the JSON objects of the data model (section 4), their order and how that is written."""
+
+from __future__ import annotations
+
+import math
+
+from calicoctl.model.rule_match import RuleMatch, check_types, matches_of
+from calicoctl.model.rules import MalformedRules, Rules
+from calicoctl.model.selector import SelectorError, parse
+from calicoctl.model.stored_json import decode
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from typing import Any
+
+    from calicoctl.model.selector import Selector
+
+DEFAULT_TIER = "default"  # the one tier that needs no metadata
+
+
+class MalformedPolicy(ValueError):
+    """A stored policy or the metadata of a tier that cannot be read; the message says why."""
+
+
+class Policy:
+    """A policy as it is stored.
+
+    ``order`` is None where the policy has none, which makes it last. ``selector_text`` is the selector as stored,
+    ``selector`` the same parsed. ``matches`` are the selectors and tags of its rules.
+    """
+
+    __slots__ = ("tier", "name", "order", "selector_text", "selector", "untracked", "rules", "matches")
+
+    def __init__(self, tier: str, name: str, rules: Rules) -> None:
+        fields = rules.extra
+        self.tier = tier
+        self.name = name
+        self.order = order_of(fields)
+        self.selector_text = _typed(fields, "selector", str, "a text") or ""
+        self.untracked = bool(_typed(fields, "untracked", bool, "true or false"))
+        self.selector: Selector = parse(self.selector_text)
+        self.rules = rules
+        self.matches: list[RuleMatch] = matches_of(rules)
+
+    @classmethod
+    def from_json(cls, tier: str, name: str, text: str) -> Policy:
+        """Read a stored value. Raises MalformedPolicy."""
+        try:
+            rules = Rules.from_json(text)
+            check_types(rules)
+            return cls(tier, name, rules)
+        except SelectorError as error:
+            raise MalformedPolicy(f"selector: {error}") from None
+        except (MalformedRules, ValueError) as error:
+            raise MalformedPolicy(str(error)) from None
+
+    @property
+    def position(self) -> tuple[float, str]:
+        """What orders the policies of one tier: lower orders first, those without one last, equal ones by name."""
+        return (math.inf if self.order is None else self.order), self.name
+
+
+class Tier:
+    """A tier; ``exists`` tells whether it has metadata: without, packets skip it, unless it is the default tier."""
+
+    __slots__ = ("name", "order", "exists")
+
+    def __init__(self, name: str, order: float | None = None, exists: bool = False) -> None:
+        self.name = name
+        self.order = order
+        self.exists = exists
+
+    @classmethod
+    def from_json(cls, name: str, text: str) -> Tier:
+        """Read the metadata of a tier. Raises MalformedPolicy."""
+        try:
+            fields = decode(text)
+        except ValueError as error:
+            raise MalformedPolicy(str(error)) from None
+        if not isinstance(fields, dict):
+            raise MalformedPolicy("it is not a JSON object")
+        return cls(name, order_of(fields), True)
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether packets skip the tier for want of its metadata."""
+        return not self.exists and self.name != DEFAULT_TIER
+
+    @property
+    def position(self) -> tuple[bool, float, str]:
+        """What orders tiers: as policies are ordered, and after them those that are skipped."""
+        return self.is_skipped, (math.inf if self.order is None else self.order), self.name
+
+
+def order_of(fields: dict[str, Any]) -> float | None:
+    """Return the member ``order`` of a policy or tier; None where it is absent, null or ``"default"``.
+
+    Raises MalformedPolicy.
+    """
+    order = fields.get("order")
+    if order is None or order == "default":
+        return None
+    if isinstance(order, bool) or not isinstance(order, (int, float)):
+        raise MalformedPolicy("order is not a number")
+    try:
+        number = float(order)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise MalformedPolicy("order is out of range")
+    return number
+
+
+def order_text(order: float | None) -> str:
+    """Write an order as calicoq does: ``500``, ``0.1``, ``1e+06`` from one million up, ``default`` for none.
+
+    This is Go's shortest form of a number: as many digits as tell it from its neighbours.
+    """
+    if order is None:
+        return "default"
+    text = repr(float(order))
+    if "e" in text:
+        return text
+    if abs(order) < 1_000_000:
+        return text.removesuffix(".0")
+    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
+    whole, _, fraction = digits.partition(".")
+    significant = (whole + fraction).rstrip("0")
+    mantissa = f"{significant[0]}.{significant[1:]}" if len(significant) > 1 else significant
+    return f"{sign}{mantissa}e+{len(whole) - 1:02d}"
+
+
+_GO_ESCAPES = {
+    "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\", '"': '\\"'
+}  # fmt: skip
+
+
+def go_quoted(text: str) -> str:
+    """Put a text in double quotes as Go does: control characters escaped, other languages' letters as they are."""
+    return '"' + "".join(map(_go_character, text)) + '"'
+
+
+def _go_character(character: str) -> str:
+    escaped = _GO_ESCAPES.get(character)
+    if escaped or character.isprintable():
+        return escaped or character
+    code = ord(character)
+    if code < 0x20 or code == 0x7F:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _typed(fields: dict[str, Any], name: str, kind: type, words: str) -> Any:
+    value = fields.get(name)
+    if value is not None and not isinstance(value, kind):
+        raise MalformedPolicy(f"{name} is not {words}")
+    return value

@@ -1,0 +1,1 @@
+"""calicoq: which profiles and policies apply, and why."""

@@ -1,0 +1,136 @@
+"""The datastore as Felix 1.4.9 sees it: what it refuses is not there (data model, sections 2 to 4)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from calicoctl.model.endpoint import Endpoint
+from calicoctl.model.felix_objects import (
+    endpoint_problems,
+    policy_problems,
+    profile_labels_problems,
+    profile_rules_problems,
+    tags_problems,
+    tier_problems,
+)
+from calicoctl.model.felix_rules import FatalValue
+from calicoctl.model.network import Network
+from calicoctl.model.policy import Policy, Tier
+from calicoctl.model.rules import Rules
+from calicoctl.model.stored_json import decode
+from calicoctl.query.evaluation import Identities
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from calicoctl.datastore.snapshot import Snapshot, Stored
+    from calicoctl.model.labels import Labels
+
+_FAILSAFE_PORTS = {"inbound": ("Inbound", (22,)), "outbound": ("Outbound", (2379, 2380, 4001, 7001))}
+
+
+class Felix:
+    """``endpoints`` by full name, ``policies``, ``tiers``, and ``profiles`` by name: those that Felix takes.
+
+    ``refused`` says why it does not take an object, by the object's key.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self.refused: dict[str, str] = {}
+        self.endpoints: dict[str, Endpoint] = {}
+        for endpoint_name, stored in snapshot.endpoints:
+            fields = self._take(stored, partial(endpoint_problems, endpoint_name))
+            if fields is not None:
+                self.endpoints[str(endpoint_name)] = Endpoint(endpoint_name, fields)
+        self.policies = [
+            Policy(tier, name, Rules.from_json(stored.value))
+            for tier, name, stored in snapshot.policies
+            if self._take(stored, partial(policy_problems, tier, name)) is not None
+        ]
+        self.tiers = {tier: Tier(tier) for tier in (*snapshot.tiers, *(tier for tier, _, _ in snapshot.policies))}
+        for name, stored in snapshot.tiers.items():
+            if self._take(stored, partial(tier_problems, name)) is not None:
+                self.tiers[name] = Tier.from_json(name, stored.value)
+        self.profiles: dict[str, Rules] = {}
+        labels: dict[str, Labels] = {}
+        tags: dict[str, list[str]] = {}
+        for name, parts in snapshot.profiles.items():
+            rules = self._part(name, parts, "rules", profile_rules_problems)
+            if rules is not None:
+                self.profiles[name] = Rules.from_json(parts["rules"].value)
+            labels[name] = self._part(name, parts, "labels", profile_labels_problems) or {}
+            tags[name] = self._part(name, parts, "tags", tags_problems) or []
+        self.identities = Identities(labels, tags)
+        self._by_address: dict[tuple[int, int], list[Endpoint]] = {}
+        for endpoint in self.endpoints.values():
+            for address in addresses_of(endpoint):
+                self._by_address.setdefault((address.version, address.address), []).append(endpoint)
+
+    def at(self, version: int, address: int) -> list[Endpoint]:
+        """Return the endpoints that have an address."""
+        return self._by_address.get((version, address), [])
+
+    def failsafe_ports(self, host: str, direction: str) -> list[int]:
+        """Return the TCP ports that are always open to (``inbound``) or from host endpoints of a host."""
+        name, default = _FAILSAFE_PORTS[direction]
+        text = self._parameter(host, f"Failsafe{name}HostPorts")
+        if text is None:
+            return list(default)
+        return [int(port) for port in text.split(",") if port.strip().isdecimal()]
+
+    def interface_prefixes(self, host: str) -> tuple[str, ...]:
+        """Return what the interfaces of workloads on a host may begin with; Felix 1.4.4 and later take several."""
+        text = self._parameter(host, "InterfacePrefix") or "cali"
+        return tuple(prefix.strip() for prefix in text.split(","))
+
+    def _parameter(self, host: str, name: str) -> str | None:
+        """Return a parameter of Felix on a host. What its environment or file says is not in the datastore."""
+        return self._snapshot.host_config.get((host, name)) or self._snapshot.config.get(name)
+
+    def profile_problem(self, name: str) -> str:
+        """Say why Felix has no rules of a profile that an endpoint names."""
+        parts = self._snapshot.profiles.get(name)
+        if parts is None:
+            return "it does not exist"
+        return self.refused[parts["rules"].key] if "rules" in parts else "it has no rules"
+
+    def host_address(self, host: str) -> str | None:
+        """Return the IPv4 address of a host as the data model has it."""
+        stored = self._snapshot.bird_ips.get(host)
+        return stored.value if stored else None
+
+    def _part(
+        self, name: str, parts: dict[str, Stored], part: str, problems: Callable[[str, Any], Iterable[str]]
+    ) -> Any:
+        return self._take(parts[part], partial(problems, name)) if part in parts else None
+
+    def _take(self, stored: Stored, problems: Callable[[Any], Iterable[str]]) -> Any:
+        """Return the decoded value if Felix takes it, else None with the reason in ``refused``."""
+        document, reason = judged(stored, problems)
+        if reason is None:
+            return document
+        self.refused[stored.key] = reason
+        return None
+
+
+def judged(stored: Stored, problems: Callable[[Any], Iterable[str]]) -> tuple[Any, str | None]:
+    """Decode a value; return it and why Felix refuses it, None if it does not. FatalValue ends as a reason too."""
+    try:
+        document = decode(stored.value)
+    except ValueError as error:
+        return None, str(error)
+    try:
+        return document, "; ".join(problems(document)) or None
+    except FatalValue as error:
+        return document, f"{error}, which ends the Felix process"
+
+
+def addresses_of(endpoint: Endpoint) -> list[Network]:
+    """Return the addresses of an endpoint that Felix takes, in stored order, IPv4 first."""
+    fields = endpoint.fields
+    is_host_endpoint = endpoint.name.workload is None
+    names = ("expected_ipv4_addrs", "expected_ipv6_addrs") if is_host_endpoint else ("ipv4_nets", "ipv6_nets")
+    return [Network.parse(text) for name in names for text in fields.get(name) or ()]

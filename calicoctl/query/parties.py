@@ -1,0 +1,114 @@
+"""Who sends and who receives the packet that ``calicoq verdict`` asks about."""
+
+from __future__ import annotations
+
+from calicoctl.errors import CommandError
+from calicoctl.model.network import Network
+from calicoctl.model.stored_json import decode
+from calicoctl.output import visible
+from calicoctl.query.felix import addresses_of
+from calicoctl.query.state import full_title
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from calicoctl.datastore.snapshot import Snapshot
+    from calicoctl.model.endpoint import Endpoint, EndpointName
+    from calicoctl.query.felix import Felix
+
+_SHOWN = 10
+
+
+class Party:
+    """One end of the packet: ``title`` for the answer, ``addresses`` by IP version.
+
+    ``endpoint`` is None for an address that no endpoint has, and for an endpoint that Felix refuses: ``refusal`` says
+    why, and is None otherwise.
+    """
+
+    def __init__(
+        self, title: str, addresses: dict[int, Network], endpoint: Endpoint | None, refusal: str | None = None
+    ) -> None:
+        self.title = title
+        self.addresses = addresses
+        self.endpoint = endpoint
+        self.refusal = refusal
+
+
+def find(text: str, felix: Felix, snapshot: Snapshot) -> Party:
+    """Find who is meant by an IP address, a full name of an endpoint, or a part of one that no other endpoint has.
+
+    Raises CommandError if nobody or more than one is meant, or the endpoint has no address.
+    """
+    address = _address(text)
+    if address is not None:
+        return _at(address, felix, snapshot)
+    name, key = _named(text, snapshot)
+    endpoint = felix.endpoints.get(str(name))
+    if endpoint is None:
+        return _refused(name, felix.refused[key])
+    addresses: dict[int, Network] = {}
+    for network in addresses_of(endpoint):
+        addresses.setdefault(network.version, network)
+    if not addresses and name.workload is None:
+        host = _address(felix.host_address(name.host) or "")
+        addresses = {host.version: host} if host else {}
+    if not addresses:
+        raise CommandError(f"{full_title(endpoint)} has no IP address: nothing reaches it, and nothing can be asked.")
+    return Party(full_title(endpoint), addresses, endpoint)
+
+
+def _address(text: str) -> Network | None:
+    if "/" in text or (":" not in text and text.count(".") != 3):
+        return None
+    try:
+        return Network.parse(text)
+    except ValueError:
+        return None
+
+
+def _at(address: Network, felix: Felix, snapshot: Snapshot) -> Party:
+    text = str(address).partition("/")[0]
+    endpoints = felix.at(address.version, address.address)
+    if len(endpoints) > 1:
+        raise CommandError(f"{text} is the address of several endpoints; name one of them:\n" + _listed(endpoints))
+    if endpoints:
+        return Party(full_title(endpoints[0]), {address.version: address}, endpoints[0])
+    for name, stored in snapshot.endpoints:
+        if stored.key in felix.refused and _may_have(address, stored.value):
+            return _refused(name, felix.refused[stored.key])
+    return Party(f"{text} (no endpoint)", {address.version: address}, None)
+
+
+def _refused(name: EndpointName, reason: str) -> Party:
+    kind = "Host" if name.workload is None else "Workload"
+    return Party(f"{kind} endpoint {name}", {}, None, reason)
+
+
+def _may_have(address: Network, value: str) -> bool:
+    """Tell whether an endpoint that Felix refuses has an address, as far as its value can be read."""
+    try:
+        fields = decode(value)
+    except ValueError:
+        return False
+    lists = [value for value in fields.values() if isinstance(value, list)] if isinstance(fields, dict) else []
+    texts = [text for listed in lists for text in listed if isinstance(text, str)]
+    return any((network := _address(text.partition("/")[0])) and network.key() == address.key() for text in texts)
+
+
+def _named(text: str, snapshot: Snapshot) -> tuple[EndpointName, str]:
+    named = [(name, stored.key) for name, stored in snapshot.endpoints if text in str(name)]
+    exactly = [found for found in named if str(found[0]) == text]
+    if len(exactly or named) == 1:
+        return (exactly or named)[0]
+    if not named:
+        raise CommandError(f'"{visible(text)}" is neither an IP address nor in the full name of an endpoint.')
+    names = sorted(str(name) for name, _ in named)
+    more = f"\n  and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    listed = "".join(f"\n  {visible(name)}" for name in names[:_SHOWN])
+    raise CommandError(
+        f'"{visible(text)}" is in the full names of {len(names)} endpoints; give more of one:{listed}{more}'
+    )
+
+
+def _listed(endpoints: list[Endpoint]) -> str:
+    return "\n".join(sorted(f"  {visible(str(endpoint.name))}" for endpoint in endpoints))

@@ -1,0 +1,61 @@
+"""All or nothing: steps that are taken back when a later one fails."""
+
+from __future__ import annotations
+
+from calicoctl.errors import CommandError
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+
+class Undo:
+    """Collects how to take back the steps of a command; a context manager that does so when its block fails.
+
+    A step is noted before it is taken, for it may have been taken although it failed; so taking it back must be
+    possible also where it was not. The latest step is taken back first. What could not be taken back is added to
+    the message of the failure.
+    """
+
+    def __init__(self, remedy: str) -> None:
+        """``remedy`` tells the operator what to do where something could not be taken back."""
+        self._remedy = remedy
+        self._steps: list[tuple[str, Callable[[], None], bool]] = []
+
+    def note(self, step: str, take_back: Callable[[], None], only_after_all_else: bool = False) -> None:
+        """Note a step: what of it remains if it cannot be taken back, and how to take it back.
+
+        With ``only_after_all_else`` it is left as it is unless everything later was taken back: an address must not
+        be given to others while somebody still uses it.
+        """
+        self._steps.append((step, take_back, only_after_all_else))
+
+    def __enter__(self) -> Undo:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        remains = self._take_all_back()
+        if remains:
+            message, status = str(error) or type(error).__name__, 1
+            if isinstance(error, KeyboardInterrupt):
+                message, status = "Aborted command.", 130
+            if isinstance(error, CommandError):
+                message, status = error.message, error.status
+            raise CommandError(f"{message}\nNot undone: {'; '.join(remains)}.\n{self._remedy}", status) from error
+
+    def _take_all_back(self) -> list[str]:
+        remains: list[str] = []
+        for step, take_back, only_after_all_else in reversed(self._steps):
+            if remains and only_after_all_else:
+                remains.append(step)
+                continue
+            try:
+                take_back()
+            except CommandError as error:
+                remains.append(f"{step} ({error.message.strip()})")
+        return remains

@@ -1,0 +1,292 @@
+"""calicoctl pool."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from calicoctl.commands import pool as pool_command
+from calicoctl.datastore.blocks import Blocks
+from calicoctl.datastore.errors import DatastoreError
+from tests.conftest import Calicoctl, Result
+from tests.etcd_server import EtcdServer
+
+V4, V6 = "/calico/v1/ipam/v4/pool", "/calico/v1/ipam/v6/pool"
+REMOVED = "Disabling IP Pool\nRemoving IPAM configuration for pool\nDeleted IP Pool\n"
+
+
+def said(text: str) -> Result:
+    return Result(0, text, "")
+
+
+def refused(text: str, stdout: str = "") -> Result:
+    return Result(1, stdout, text)
+
+
+def values(etcd: EtcdServer) -> dict[str, str | None]:
+    return {key: value for key, value in etcd.keys("/calico").items() if not key.endswith("/")}
+
+
+# Adding
+
+
+def test_pools_of_both_versions_go_where_they_belong(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    assert calicoctl("pool", "add", "10.0.3.4/16", "FD80::1/64", "--nat-outgoing") == said("")
+    assert values(etcd) == {
+        f"{V4}/10.0.0.0-16": '{"masquerade": true, "cidr": "10.0.0.0/16"}',
+        f"{V6}/fd80::-64": '{"masquerade": true, "cidr": "fd80::/64"}',
+    }
+
+
+def test_ipip_is_switched_on(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put("/calico/v1/config/IpInIpEnabled", "false")
+    assert calicoctl("pool", "add", "10.0.0.0/16", "--ipip") == said("")
+    assert values(etcd) == {
+        "/calico/v1/config/IpInIpEnabled": "true",
+        f"{V4}/10.0.0.0-16": '{"cidr": "10.0.0.0/16", "ipip": "tunl0"}',
+    }
+
+
+def test_adding_again_changes_the_options_and_keeps_the_rest(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(f"{V4}/10.0.0.0-16", '{"cidr": "10.0.0.0/16", "ipip": "tunl0", "later": 1, "disabled": true}')
+    assert calicoctl("pool", "add", "10.0.0.0/16", "--nat-outgoing") == said("")
+    assert etcd.get(f"{V4}/10.0.0.0-16") == '{"masquerade": true, "cidr": "10.0.0.0/16", "later": 1}'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["10.0.0.0/16", "x", "y"], "Invalid CIDR specified x\n"),
+        (["fd80::/64", "--ipip"], "IP in IP not supported for IPv6 pools\n"),
+        (["10.1.0.0/27"],
+         "An IPv4 pool must have a prefix length of 26 or lower.\nGiven: 10.1.0.0/27.\nNo pools added.\n"),
+        (["fd80::/123"],
+         "An IPv6 pool must have a prefix length of 122 or lower.\nGiven: fd80::/123.\nNo pools added.\n"),
+        (["10.9.0.0/16", "192.168.8.0/24"],
+         "Cannot add IP pool 192.168.8.0/24 - pool overlaps with an existing pool 192.168.0.0/16\n"),
+        (["10.9.0.0/16", "10.9.1.0/24"],
+         "Cannot add IP pool 10.9.1.0/24 - pool overlaps with another new pool 10.9.0.0/16\n"),
+    ],
+)  # fmt: skip
+def test_pools_that_are_refused(arguments: list[str], message: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(f"{V4}/192.168.0.0-16", '{"cidr": "192.168.0.0/16"}')
+    index = etcd.index()
+    assert calicoctl("pool", "add", *arguments) == refused(message)
+    assert etcd.index() == index
+
+
+def test_ranges(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    assert calicoctl("pool", "range", "add", "10.0.0.64", "10.0.1.255") == said("")
+    assert list(values(etcd)) == [f"{V4}/10.0.0.128-25", f"{V4}/10.0.0.64-26", f"{V4}/10.0.1.0-24"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        ("x", "10.0.0.1", "Invalid START_IP specified.\nValue provided is 'x'\n"),
+        ("10.0.0.1", "10.0.0.0/8", "Invalid END_IP specified.\nValue provided is '10.0.0.0/8'\n"),
+        ("10.0.0.1", "::1", "START_IP and END_IP must be the same ip version\n"),
+        ("10.0.0.1", "10.0.0.1", "START_IP must be a smaller ip address than END_IP\n"),
+        ("192.167.0.0", "192.168.0.63", "Cannot add range - range conflicts with pool 192.168.0.0/16\n"),
+        ("192.168.3.0", "192.168.3.63", "Cannot add range - range conflicts with pool 192.168.0.0/16\n"),
+        ("10.0.0.0", "10.0.0.64",
+         "IPv4 ranges are split into pools, with the smallest pool size allowed having a prefix length of /26. One or "
+         "more of the generated pools is too small (prefix length is too high).\nRange given: 10.0.0.0 - 10.0.0.64\n"
+         "Pools: ['10.0.0.0/26', '10.0.0.64/32']\nNo pools added.\n"),
+    ],
+)  # fmt: skip
+def test_ranges_that_are_refused(start: str, end: str, message: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(f"{V4}/192.168.0.0-16", '{"cidr": "192.168.0.0/16"}')
+    index = etcd.index()
+    assert calicoctl("pool", "range", "add", start, end) == refused(message)
+    assert etcd.index() == index
+
+
+# Showing
+
+
+def test_show(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(f"{V4}/9.0.0.0-16", '{"cidr": "9.0.0.0/16", "ipip": "tunl0", "masquerade": true}')
+    etcd.put(f"{V4}/10.0.0.0-16", '{"cidr": "10.0.0.0/16", "disabled": true}')
+    etcd.put(f"{V4}/fd80::-64", '{"cidr": "fd80::/64", "masquerade": true}')  # where legacy could put it
+    ipv4 = (
+        "+-------------+-------------------+\n"
+        "|  IPv4 CIDR  |      Options      |\n"
+        "+-------------+-------------------+\n"
+        "| 10.0.0.0/16 |      disabled     |\n"
+        "|  9.0.0.0/16 | ipip,nat-outgoing |\n"
+        "+-------------+-------------------+\n"
+    )
+    ipv6 = (
+        "+-----------+--------------+\n"
+        "| IPv6 CIDR |   Options    |\n"
+        "+-----------+--------------+\n"
+        "| fd80::/64 | nat-outgoing |\n"
+        "+-----------+--------------+\n"
+    )
+    assert calicoctl("pool", "show") == said(ipv4 + ipv6)
+    assert calicoctl("pool", "show", "--ipv4") == said(ipv4)
+    assert calicoctl("pool", "show", "--ipv6") == said(ipv6)
+
+
+def test_a_pool_that_cannot_be_read_is_named_and_the_rest_shown(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(f"{V4}/9.0.0.0-16", "{")
+    etcd.put(f"{V4}/10.0.0.0-16", '{"cidr": "10.0.0.0/16"}')
+    answer = calicoctl("pool", "show", "--ipv4")
+    assert (answer.status, answer.stderr) == (1, f"Cannot read {V4}/9.0.0.0-16: it is not JSON.\n")
+    assert "10.0.0.0/16" in answer.stdout
+
+
+# Removing
+
+
+def block(cidr: str, host: str, claimed: bool) -> str:
+    fields: dict[str, Any] = {
+        "affinity": f"host:{host}", "strict_affinity": False,
+        "allocations": [0 if claimed else None] + [None] * 63, "unallocated": list(range(1 if claimed else 0, 64)),
+        "attributes": [{"handle_id": None, "secondary": {}}] if claimed else [], "cidr": cidr,
+    }  # fmt: skip
+    return json.dumps(fields)
+
+
+@pytest.fixture
+def in_use(etcd: EtcdServer) -> EtcdServer:
+    """A pool with a block in use, an empty block and a mark without a block, and a block of another pool."""
+    etcd.put(f"{V4}/10.0.0.0-24", '{"cidr": "10.0.0.0/24", "masquerade": true, "later": 1}')
+    etcd.put(f"{V4}/10.1.0.0-24", '{"cidr": "10.1.0.0/24"}')
+    blocks = (("10.0.0.0/26", "h1", True), ("10.0.0.64/26", "h2", False), ("10.1.0.0/26", "h1", False))
+    for cidr, host, claimed in blocks:
+        etcd.put(f"/calico/ipam/v2/assignment/ipv4/block/{cidr.replace('/', '-')}", block(cidr, host, claimed))
+        etcd.put(f"/calico/ipam/v2/host/{host}/ipv4/block/{cidr.replace('/', '-')}", "")
+    etcd.put("/calico/ipam/v2/host/h3/ipv4/block/10.0.0.128-26", "")
+    return etcd
+
+
+def test_removing_empties_the_affinities(calicoctl: Calicoctl, in_use: EtcdServer) -> None:
+    assert calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0") == said(REMOVED)
+    left = values(in_use)
+    kept = json.loads(left.pop("/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-26") or "")
+    assert (kept["affinity"], kept["allocations"][0]) == ("", 0)
+    assert list(left) == [
+        "/calico/ipam/v2/assignment/ipv4/block/10.1.0.0-26",
+        "/calico/ipam/v2/host/h1/ipv4/block/10.1.0.0-26",
+        f"{V4}/10.1.0.0-24",
+    ]
+
+
+def test_the_wait(calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = []
+
+    def wait(seconds: float) -> None:
+        assert json.loads(str(in_use.get(f"{V4}/10.0.0.0-24")))["disabled"] is True
+        assert len([key for key in values(in_use) if "/assignment/" in key]) == 3
+        waits.append(seconds)
+
+    monkeypatch.setattr(time, "sleep", wait)
+    answer = calicoctl("pool", "remove", "10.0.0.0/24")
+    assert answer == Result(0, REMOVED, "Waiting 3 s for assignments that have begun (see --wait).\n")
+    assert waits == [3.0]
+
+
+@pytest.mark.parametrize("wait", ["x", "-1", "1e3", "3601", ""])
+def test_waits_that_are_none(wait: str, calicoctl: Calicoctl, in_use: EtcdServer) -> None:
+    index = in_use.index()
+    answer = calicoctl("pool", "remove", "10.0.0.0/24", f"--wait={wait}")
+    assert answer == refused(
+        f"Invalid wait specified.\nValue provided is '{wait}'; expecting seconds, from 0 to 3600\n"
+    )
+    assert in_use.index() == index
+
+
+def test_removing_what_is_not_there(calicoctl: Calicoctl, in_use: EtcdServer) -> None:
+    index = in_use.index()
+    reasons = {"10.0.0.0/25": "10.0.0.0/25 is not a configured pool.\n", "x": "Invalid CIDR specified x\n"}
+    for cidr, message in reasons.items():
+        assert calicoctl("pool", "remove", "10.1.0.0/24", cidr, "--wait=0") == refused(message)
+    assert in_use.index() == index
+
+
+def test_removing_a_pool_that_legacy_put_in_the_wrong_place(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(f"{V4}/fd80::-64", '{"cidr": "fd80::/64"}')
+    etcd.put(f"{V6}/fd80::-64", '{"cidr": "fd80::/64"}')
+    assert calicoctl("pool", "remove", "fd80::/64", "--wait=0") == said(REMOVED * 2)
+    assert values(etcd) == {}
+
+
+@pytest.mark.parametrize("failure", [DatastoreError("etcd has gone"), KeyboardInterrupt()])
+def test_a_failed_removal_does_not_leave_the_pool_disabled(
+    failure: BaseException, calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = values(in_use)
+
+    def fail(*arguments: object) -> None:
+        assert json.loads(str(in_use.get(f"{V4}/10.0.0.0-24")))["disabled"] is True
+        raise failure
+
+    monkeypatch.setattr(Blocks, "release_affinity", fail)
+    answer = calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0")
+    assert answer.status == (130 if isinstance(failure, KeyboardInterrupt) else 1)
+    assert answer.stderr in ("etcd has gone\n", "Aborted command.\n")
+    assert values(in_use) == before
+
+
+def test_a_conflict_is_retried(calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = pool_command._release_blocks
+    changes: list[int] = []
+
+    def change_meanwhile(*arguments: Any) -> None:
+        if not changes:
+            changes.append(1)
+            in_use.put(f"{V4}/10.0.0.0-24", '{"cidr": "10.0.0.0/24", "ipip": "tunl0"}')
+        release(*arguments)
+
+    monkeypatch.setattr(pool_command, "_release_blocks", change_meanwhile)
+    answer = calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0")
+    assert answer == Result(
+        0,
+        "Disabling IP Pool\nRemoving IPAM configuration for pool\n" + REMOVED,
+        "Somebody else has changed pool 10.0.0.0/24 meanwhile. Trying again.\n",
+    )
+    assert f"{V4}/10.0.0.0-24" not in values(in_use)
+
+
+def test_conflicts_without_end(calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = '{"cidr": "10.0.0.0/24"}'
+    monkeypatch.setattr(pool_command, "_release_blocks", lambda *_: in_use.put(f"{V4}/10.0.0.0-24", pool))
+    answer = calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0")
+    assert answer.status == 1
+    assert answer.stderr.endswith(
+        "Conflicting modifications have been made to the IPAM configuration for this\npool.  Please retry the "
+        "command.\n\n"
+    )
+    assert in_use.get(f"{V4}/10.0.0.0-24") == pool
+
+
+def test_pools_that_are_not_to_be_assigned_from(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(f"{V4}/10.0.0.0-24", '{"cidr": "10.0.0.0/24", "disabled": true}')
+    etcd.put(f"{V4}/10.1.0.0-24", '{"cidr": "10.1.0.0/24", "ipam": false}')
+    from calicoctl.commands.address_choice import AddressChoice
+    from calicoctl.datastore.ipam import Ipam
+    from calicoctl.environment import Environment
+    from calicoctl.errors import CommandError
+    from tests.conftest import _stream
+
+    environment = Environment(calicoctl.environ, None, _stream(), _stream())
+    ipam = Ipam(environment.client(), "h1")
+    index = etcd.index()
+    for wanted, message in (
+        ("ipv4", "Failed to allocate any IPs (requested 1 IPv4s and 0 IPv6s). Pools are likely exhausted."),
+        ("10.0.0.0/24", "Invalid CIDR specified for desired pool. No pool found for 10.0.0.0/24.\n"
+                        "There is such a pool, but it is not in use.\n"),
+        ("10.1.0.0/24", "Invalid CIDR specified for desired pool. No pool found for 10.1.0.0/24.\n"
+                        "There is such a pool, but it is not in use.\n"),
+        ("10.0.0.9", "10.0.0.9 is not in any configured pools\nPool 10.0.0.0/24 is disabled."),
+    ):  # fmt: skip
+        with pytest.raises(CommandError) as caught:
+            AddressChoice(wanted, environment).claim(ipam, "w", [])
+        assert caught.value.message == message
+    assert etcd.index() == index
+    assert str(AddressChoice("10.1.0.9", environment).claim(ipam, "w", [])) == "10.1.0.9"

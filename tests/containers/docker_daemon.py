@@ -1,0 +1,119 @@
+"""A private Docker daemon for tests, with an image made on the spot: nothing is fetched, nothing of it remains."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 60.0
+IMAGE = "calicoctl-test"
+SLEEP = ["/bin/busybox", "sleep", "100000"]
+
+
+class NoDocker(Exception):
+    """There is no Docker daemon to be had on this machine; the text says why."""
+
+
+class DockerDaemon:
+    """A `dockerd` with files, socket and containers of its own; a context manager, running inside `with`.
+
+    It leaves the host's firewall, bridges and routes alone. Raises NoDocker where it cannot run.
+    """
+
+    def __init__(self) -> None:
+        self.client: Any = None
+
+    @property
+    def host(self) -> str:
+        """The value of DOCKER_HOST that leads to it."""
+        return f"unix://{self.socket}"
+
+    def __enter__(self) -> DockerDaemon:
+        if os.geteuid() != 0:
+            raise NoDocker("a Docker daemon needs root")
+        binary, busybox = shutil.which("dockerd"), _static_busybox()
+        if binary is None:
+            raise NoDocker("dockerd is not installed")
+        self._folder = tempfile.TemporaryDirectory(prefix="calicoctl-docker-")
+        self.socket = Path(self._folder.name, "docker.sock")
+        try:
+            self._start(binary)
+            self.client.api.import_image_from_data(_image_of(busybox), repository=IMAGE)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for container in self.client.containers.list(all=True):
+            container.remove(force=True)
+        for network in self.client.networks.list():
+            if network.name not in ("bridge", "host", "none"):
+                network.remove()
+        self._stop()
+
+    def run(self, name: str, **options: Any) -> Any:
+        """Start a container that does nothing; without other wishes it has a network of its own with nothing in it."""
+        options = {"network_mode": "none", **options}
+        return self.client.containers.run(IMAGE, SLEEP, name=name, detach=True, **options)
+
+    def _start(self, binary: str) -> None:
+        import docker
+
+        folder = Path(self._folder.name)
+        log = folder / "dockerd.log"
+        command = [
+            binary, f"--host={self.host}", f"--data-root={folder}/data", f"--exec-root={folder}/exec",
+            f"--pidfile={folder}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false",
+            "--storage-driver=vfs",
+        ]  # fmt: skip
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                self.client = docker.DockerClient(base_url=self.host, timeout=START_SECONDS)
+                return
+            except docker.errors.DockerException:
+                time.sleep(0.05)
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        raise NoDocker(f"dockerd does not start: {lines[-1] if lines else 'it says nothing'}")
+
+    def _stop(self) -> None:
+        process = getattr(self, "_process", None)
+        if process is not None:
+            process.send_signal(signal.SIGTERM)  # it ends its containerd too
+            try:
+                process.wait(START_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+        # What is still mounted must not be deleted through its mount point.
+        for line in reversed(Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()):
+            if line.split()[1].startswith(self._folder.name + "/"):
+                subprocess.run(["umount", "--lazy", line.split()[1]], check=False)
+        self._folder.cleanup()
+
+
+def _static_busybox() -> Path:
+    for candidate in ("/bin/busybox", "/usr/bin/busybox"):
+        # A dynamic one names its loader at the beginning, and would find none in an image that holds nothing else.
+        if Path(candidate).is_file() and b"/ld-" not in Path(candidate).read_bytes()[:8192]:
+            return Path(candidate)
+    raise NoDocker("a static busybox (Debian's package busybox-static) is not installed")
+
+
+def _image_of(program: Path) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        archive.add(program.resolve(), "bin/busybox")
+    return content.getvalue()

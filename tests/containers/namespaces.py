@@ -1,0 +1,108 @@
+"""Network namespaces for tests, and what is in them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_NUMBERS = itertools.count(1)
+
+
+class NoNamespaces(Exception):
+    """This machine does not let us make network namespaces; the text says why."""
+
+
+class NetworkNamespace:
+    """A network namespace by its name, as `ip netns` makes them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def path(self) -> str:
+        """What calicoctl knows it by."""
+        return f"/var/run/netns/{self.name}"
+
+    @property
+    def workload(self) -> str:
+        """The id of its workload in etcd."""
+        return f"-var-run-netns-{self.name}"
+
+    def ip(self, *arguments: str) -> Any:
+        """Run `ip -json` inside; fails the test if it fails."""
+        return ip("-n", self.name, *arguments)
+
+    def links(self) -> list[str]:
+        """The names of all interfaces."""
+        return sorted(link["ifname"] for link in self.ip("link", "show"))
+
+    def addresses(self) -> list[str]:
+        """All addresses as `interface address/length`, but for link-local ones, which the kernel gives."""
+        return sorted(
+            f"{link['ifname']} {info['local']}/{info['prefixlen']}"
+            for link in self.ip("addr", "show")
+            for info in link.get("addr_info", ())
+            if info["scope"] != "link"
+        )
+
+    def routes(self, version: int) -> list[str]:
+        """All routes that calicoctl can have made: destination, next hop, interface and metric."""
+        return sorted(
+            " ".join(str(route[field]) for field in ("dst", "gateway", "dev", "metric") if field in route)
+            for route in self.ip(f"-{version}", "route", "show")
+            if route.get("protocol") != "kernel"
+        )
+
+    def state(self) -> tuple[list[str], ...]:
+        """All that a command must have restored when it has failed."""
+        return self.links(), self.addresses(), self.routes(4), self.routes(6)
+
+    def add_default_route(self, version: int) -> str:
+        """Give it an interface `eth0` with a default route, as Docker does; return the route without its metric."""
+        address, hop = ("172.30.0.2/24", "172.30.0.1") if version == 4 else ("fd30::2/64", "fd30::1")
+        self.ip("link", "add", "eth0", "type", "veth", "peer", "name", "switch")
+        self.ip("link", "set", "switch", "up")
+        self.ip("link", "set", "eth0", "up")
+        self.ip("addr", "add", address, "dev", "eth0")
+        self.ip(f"-{version}", "route", "add", "default", "via", hop, "dev", "eth0")
+        return f"default {hop} eth0"
+
+
+def ip(*arguments: str) -> Any:
+    """Run `ip -json` and return what it prints."""
+    done = subprocess.run(["ip", "-json", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"ip {' '.join(arguments)}: {done.stderr}"
+    return [each for each in json.loads(done.stdout or "[]") if each]
+
+
+def on_host(*names: str) -> list[str]:
+    """Those of the names that are interfaces of the host."""
+    present = {link["ifname"] for link in ip("link", "show")}
+    return [name for name in names if name in present]
+
+
+@contextmanager
+def namespaces(count: int = 1) -> Iterator[list[NetworkNamespace]]:
+    """Namespaces that are gone with everything in them when the block ends. Raises NoNamespaces."""
+    if os.geteuid() != 0:
+        raise NoNamespaces("network namespaces need root")
+    made: list[NetworkNamespace] = []
+    try:
+        for _ in range(count):
+            name = f"calicoctl-{os.getpid()}-{next(_NUMBERS)}"
+            try:
+                done = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
+            except OSError as error:
+                raise NoNamespaces(f"ip: {error.strerror}") from None
+            if done.returncode != 0:
+                raise NoNamespaces(done.stderr.strip())
+            made.append(NetworkNamespace(name))
+        yield made
+    finally:
+        for namespace in made:
+            subprocess.run(["ip", "netns", "del", namespace.name], capture_output=True, check=False)

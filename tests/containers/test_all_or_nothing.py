@@ -1,0 +1,99 @@
+"""Whatever fails at whichever point of a command: nothing of it remains, or all of it is done."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import Calicoctl, Result
+from tests.containers import stored
+from tests.containers.effects import Step, failing_at, steps, unanswered_at, without_etcd_from
+from tests.containers.namespaces import NetworkNamespace
+from tests.etcd_server import EtcdServer
+
+# A command with {path} for the container, and those that must have gone before it.
+COMMANDS = {
+    "first address of the block": (["add", "{path}", "ipv4"], []),
+    "fixed IPv6 address": (["add", "{path}", "fd80:65::9"], []),
+    "second address": (["{path}", "ip", "add", "10.65.0.0/24"], [["add", "{path}", "ipv4"]]),
+    "first address of the other version": (["{path}", "ip", "add", "ipv4"], [["add", "{path}", "ipv6"]]),
+    "address taken away": (
+        ["{path}", "ip", "remove", "10.65.0.192"],
+        [["add", "{path}", "ipv6"], ["{path}", "ip", "add", "10.65.0.192"]],
+    ),
+}
+STILL_CLAIMED = "The address is still claimed: repeat the command."
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request: pytest.FixtureRequest, host: Calicoctl, netns: NetworkNamespace) -> list[str]:
+    """The arguments of a command for which everything is ready; there is a default route of Docker's, too."""
+    netns.add_default_route(4)
+    host.environ = {**host.environ, "CALICOCTL_READ_TIMEOUT": "0.3"}  # as long as a lost reply is waited for
+    arguments, before = COMMANDS[request.param]
+    for earlier in before:
+        assert host("container", *[word.format(path=netns.path) for word in earlier]).status == 0
+    return ["container", *[word.format(path=netns.path) for word in arguments]]
+
+
+@pytest.mark.parametrize("failure", [failing_at, unanswered_at])
+def test_a_failing_step(
+    failure: Callable[[int], Step], command: list[str], host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    before = (stored.state(etcd), netns.state())
+    outcomes = []
+    for number in itertools.count(1):
+        with steps(failure(number)) as taken:
+            answer = host(*command)
+        if taken.count < number:
+            break
+        if answer.status == 1 and STILL_CLAIMED in answer.stderr:  # past the point of no return: a repeat ends it
+            answer = host(*command)
+        outcomes.append(answer.status)
+        if answer.status == 0:  # as when it found out what had become of a lost reply
+            take_back(command, answer, host)
+            stored.forget_empty_blocks(etcd, before[0])
+        else:
+            assert (answer.status, answer.stdout) == (1, "")
+            assert len(answer.stderr.strip().splitlines()) == 1, answer.stderr
+            assert "injected" in answer.stderr
+        assert (stored.state(etcd), netns.state()) == before, f"step {number} of {len(outcomes)}: {answer}"
+    assert answer.status == 0
+    assert len(outcomes) > 15
+    assert outcomes.count(1) > len(outcomes) / 2 or failure is unanswered_at
+
+
+@pytest.mark.parametrize(
+    "command", ["first address of the block", "first address of the other version", "address taken away"], indirect=True
+)
+def test_etcd_gone_for_good(command: list[str], host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
+    before = (stored.state(etcd), netns.state())
+    for number in itertools.count(1):
+        with steps(without_etcd_from(number)) as taken:
+            answer = host(*command)
+        if answer.status == 0:
+            break
+        if taken.kinds[number - 1] == "ip":
+            continue  # the same as from the next request on, whose turn comes
+        assert (answer.status, answer.stdout) == (1, "")
+        assert "injected" in answer.stderr
+        if netns.state() != before[1]:
+            # Only what etcd still says of the container keeps its address on the interface.
+            assert "Not undone: " in answer.stderr or STILL_CLAIMED in answer.stderr, answer.stderr
+        repeated = host(*command)
+        assert repeated.status == 0, f"{number}: {answer.stderr} {repeated.stderr}"
+        take_back(command, repeated, host)
+        stored.forget_empty_blocks(etcd, before[0])
+        assert (stored.state(etcd), netns.state()) == before, f"step {number}"
+
+
+def take_back(command: list[str], answer: Result, host: Calicoctl) -> None:
+    """Give the command that undoes another, whose answer names the address."""
+    if command[1] == "add":
+        assert host("container", "remove", command[2]).status == 0
+    elif command[3] == "add":
+        assert host("container", command[1], "ip", "remove", answer.stdout.split()[1]).status == 0
+    else:
+        assert host("container", command[1], "ip", "add", command[4]).status == 0

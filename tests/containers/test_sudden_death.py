@@ -1,0 +1,102 @@
+"""A process killed at any point leaves nothing that a repeat or `container remove` does not clear up."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from tests.conftest import Calicoctl
+from tests.containers import stored
+from tests.containers.effects import killed_before
+from tests.containers.namespaces import NetworkNamespace
+from tests.etcd_server import EtcdServer
+
+
+@pytest.fixture
+def container(host: Calicoctl, netns: NetworkNamespace) -> str:
+    """The path of a namespace with a default route of Docker's."""
+    netns.add_default_route(4)
+    return netns.path
+
+
+def test_killed_while_adding_and_repeated(
+    container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    before = (stored.state(etcd), netns.state())
+    assert host("container", "add", container, "ipv4").status == 0
+    complete = (stored.state(etcd), netns.state())
+    for number in itertools.count(1):
+        assert host("container", "remove", container).status == 0
+        stored.forget_empty_blocks(etcd, before[0])
+        assert (stored.state(etcd), netns.state()) == before
+        if not killed_before(number, host, "container", "add", container, "ipv4"):
+            break
+        repeated = host("container", "add", container, "ipv4")
+        assert repeated.status == 0, f"step {number}: {repeated.stderr}"
+        assert (stored.state(etcd), netns.state()) == complete, f"step {number}"
+    assert number > 20
+
+
+def test_killed_while_adding_and_removed(
+    container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    before = (stored.state(etcd), netns.state())
+    for number in itertools.count(1):
+        if not killed_before(number, host, "container", "add", container, "10.65.0.9"):
+            break
+        removed = host("container", "remove", container)
+        nothing_to_remove = f"Failed find Calico data for {container}\n"
+        assert removed.status == 0 or removed.stderr == nothing_to_remove, f"step {number}: {removed.stderr}"
+        stored.forget_empty_blocks(etcd, before[0])
+        assert (stored.state(etcd), netns.state()) == before, f"step {number}"
+    assert number > 20
+
+
+def test_killed_while_adding_and_another_address_asked_for(container: str, host: Calicoctl, etcd: EtcdServer) -> None:
+    for number in (12, 18, 24):
+        assert killed_before(number, host, "container", "add", container, "10.65.0.9")
+        assert host("container", "add", container, "fd80:65::9").status == 0
+        assert set(stored.allocated(etcd)) == {"fd80:65::9"}, f"step {number}"
+        assert [set(blocks.values()) for blocks in stored.handles(etcd).values()] == [{1}]
+        assert host("container", "remove", container).status == 0
+
+
+def test_killed_while_removing_and_repeated(
+    container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    before = netns.state()
+    for number in itertools.count(1):
+        assert host("container", "add", container, "ipv6").status == 0
+        assert host("container", container, "ip", "add", "10.65.0.9").status == 0
+        if not killed_before(number, host, "container", "remove", container):
+            break
+        repeated = host("container", "remove", container)
+        nothing_left = f"Failed find Calico data for {container}\n"
+        assert repeated.status == 0 or repeated.stderr == nothing_left, f"step {number}: {repeated.stderr}"
+        assert (stored.endpoints(etcd), stored.allocated(etcd), stored.handles(etcd)) == ({}, {}, {}), f"step {number}"
+        assert netns.state() == before, f"step {number}"
+    assert number > 10
+
+
+@pytest.mark.parametrize("verb", ["add", "remove"])
+def test_killed_while_changing_addresses_and_repeated(
+    verb: str, container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    assert host("container", "add", container, "ipv6").status == 0
+    assert host("container", container, "ip", "add", "10.65.0.9").status == 0
+    with_address = (stored.state(etcd), netns.state())
+    assert host("container", container, "ip", "remove", "10.65.0.9").status == 0
+    without_address = (stored.state(etcd), netns.state())
+    if verb == "remove":
+        assert host("container", container, "ip", "add", "10.65.0.9").status == 0
+    expected, other = (with_address, "remove") if verb == "add" else (without_address, "add")
+    for number in itertools.count(1):
+        if not killed_before(number, host, "container", container, "ip", verb, "10.65.0.9"):
+            break
+        repeated = host("container", container, "ip", verb, "10.65.0.9")
+        done_already = ("already assigned", "not assigned to container")
+        assert repeated.status == 0 or any(text in repeated.stderr for text in done_already), f"step {number}"
+        assert (stored.state(etcd), netns.state()) == expected, f"step {number}: {repeated}"
+        assert host("container", container, "ip", other, "10.65.0.9").status == 0
+    assert number > 10

@@ -1,0 +1,192 @@
+"""Assigning addresses in etcd: which block is taken, what is written, and blocks of other programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from calicoctl.datastore.client import Client
+from calicoctl.datastore.ipam import AddressTaken, ForeignBlock, Ipam
+from calicoctl.datastore.settings import Settings
+from calicoctl.errors import MalformedObject
+from calicoctl.model.address import Address
+from calicoctl.model.network import Network
+from calicoctl.model.pool import Pool
+from tests.etcd_server import EtcdServer
+
+BLOCKS = "/calico/ipam/v2/assignment/ipv4/block"
+POOL = Pool.new(Network.parse("10.0.0.0/24"))  # four blocks
+SMALL_POOL = Pool.new(Network.parse("10.9.0.0/26"))  # one block
+
+
+@pytest.fixture
+def client(etcd: EtcdServer) -> Client:
+    """A connection to the emptied etcd."""
+    return Client(Settings.from_environment(etcd.environ()))
+
+
+@pytest.fixture
+def ipam(client: Client) -> Ipam:
+    """Address management of the host `h1`."""
+    return Ipam(client, "h1")
+
+
+def store(etcd: EtcdServer, cidr: str, **changes: Any) -> None:
+    """Store a block of free addresses that belongs to `h2`."""
+    fields = {
+        "affinity": "host:h2", "strict_affinity": False, "allocations": [None] * 64, "unallocated": list(range(64)),
+        "attributes": [], "cidr": cidr,
+    }  # fmt: skip
+    etcd.put(f"{BLOCKS}/{cidr.replace('/', '-')}", json.dumps({**fields, **changes}))
+
+
+def stored(etcd: EtcdServer, cidr: str) -> Any:
+    return json.loads(str(etcd.get(f"{BLOCKS}/{cidr.replace('/', '-')}")))
+
+
+FULL: dict[str, Any] = {"allocations": [0] * 64, "unallocated": [], "attributes": [{"handle_id": "x", "secondary": {}}]}
+
+
+def test_a_fixed_address_in_a_new_block(ipam: Ipam, etcd: EtcdServer) -> None:
+    ipam.claim(Address.parse("10.0.0.70"), "a/b")
+    block = stored(etcd, "10.0.0.64/26")
+    assert (block["affinity"], block["allocations"][6]) == ("host:h1", 0)
+    assert block["attributes"] == [{"handle_id": "a/b", "secondary": {}}]
+    assert etcd.keys("/calico/ipam") == {
+        "/calico/ipam/v2/host/h1/ipv4/block/10.0.0.64-26": "",
+        f"{BLOCKS}/10.0.0.64-26": json.dumps(block),
+        "/calico/ipam/v2/handle/a/b": '{"id": "a/b", "block": {"10.0.0.64/26": 1}}',
+    }
+
+
+def test_the_own_block_comes_first_then_a_new_one_then_those_of_others(client: Client, etcd: EtcdServer) -> None:
+    ipam = Ipam(client, "h1")
+    store(etcd, "10.0.0.0/26")
+    chosen = [ipam.claim_any([POOL], "w") for _ in range(64 * 3)]
+    new = {address.value // 64 for address in chosen if address}
+    assert len(new) == 3
+    assert Address.parse("10.0.0.0").value // 64 not in new
+    for start in range(0, 192, 64):  # each is used up before the next is taken
+        assert len({address.value // 64 for address in chosen[start : start + 64] if address}) == 1
+    assert stored(etcd, "10.0.0.0/26")["attributes"] == []
+    borrowed = [ipam.claim_any([POOL], "w") for _ in range(65)]
+    assert [str(address) for address in borrowed[:64]] == [f"10.0.0.{number}" for number in range(64)]
+    assert borrowed[64] is None
+    assert stored(etcd, "10.0.0.0/26")["affinity"] == "host:h2"
+    assert len(ipam.claimed_by("w")) == 256
+    ipam.release_all("w")
+    assert ipam.claimed_by("w") == []
+    assert "/calico/ipam/v2/handle/w" not in etcd.keys("/calico/ipam/v2/handle")
+
+
+def test_strict_affinity_does_not_borrow(ipam: Ipam, etcd: EtcdServer) -> None:
+    etcd.put("/calico/ipam/v2/config", '{"strict_affinity": true}')
+    store(etcd, "10.9.0.0/26")
+    assert ipam.claim_any([SMALL_POOL], "w") is None
+    assert ipam.claim_any([POOL], "w") is not None
+    (key,) = [key for key in etcd.keys(BLOCKS) if "10.0.0." in key]
+    assert json.loads(str(etcd.get(key)))["strict_affinity"] is True
+
+
+@pytest.mark.parametrize("field", ["strict_affinity", "strictAffinity"])
+def test_a_strict_block_of_another_host(field: str, ipam: Ipam, etcd: EtcdServer) -> None:
+    store(etcd, "10.9.0.0/26", **{field: True})
+    index = etcd.index()
+    assert ipam.claim_any([SMALL_POOL], "w") is None
+    with pytest.raises(ForeignBlock, match="^h2$"):
+        ipam.claim(Address.parse("10.9.0.5"), "w")
+    assert etcd.index() == index
+
+
+def test_no_new_blocks_where_the_configuration_forbids_them(ipam: Ipam, etcd: EtcdServer) -> None:
+    etcd.put("/calico/ipam/v2/config", '{"auto_allocate_blocks": false, "strict_affinity": false}')
+    assert ipam.claim_any([POOL], "w") is None
+    store(etcd, "10.0.0.0/26")
+    assert str(ipam.claim_any([POOL], "w")) == "10.0.0.0"
+
+
+def test_only_blocks_of_the_given_pools(ipam: Ipam, etcd: EtcdServer) -> None:
+    ipam.claim(Address.parse("10.0.0.70"), "w")
+    assert str(ipam.claim_any([SMALL_POOL], "w")) == "10.9.0.0"
+    assert ipam.claim_any([], "w") is None
+
+
+def test_a_mark_without_a_block_is_made_good(ipam: Ipam, etcd: EtcdServer) -> None:
+    etcd.put("/calico/ipam/v2/host/h1/ipv4/block/10.0.0.128-26", "")
+    assert str(ipam.claim_any([POOL], "w")) == "10.0.0.128"
+
+
+def test_a_mark_on_the_block_of_another_host_is_removed(ipam: Ipam, etcd: EtcdServer) -> None:
+    etcd.put("/calico/ipam/v2/host/h1/ipv4/block/10.0.0.128-26", "")
+    store(etcd, "10.0.0.128/26")
+    address = ipam.claim_any([POOL], "w")
+    assert address is not None and not address.is_in(Network.parse("10.0.0.128/26"))
+    assert "/calico/ipam/v2/host/h1/ipv4/block/10.0.0.128-26" not in etcd.keys("/calico/ipam/v2/host")
+
+
+def test_taken(ipam: Ipam, etcd: EtcdServer) -> None:
+    store(etcd, "10.9.0.0/26", **FULL)
+    index = etcd.index()
+    with pytest.raises(AddressTaken):
+        ipam.claim(Address.parse("10.9.0.5"), "w")
+    assert ipam.claim_any([SMALL_POOL], "w") is None
+    assert etcd.index() == index
+
+
+def test_an_empty_block_that_is_nobodys_own_is_removed(ipam: Ipam, etcd: EtcdServer) -> None:
+    store(etcd, "10.9.0.0/26", affinity="")
+    ipam.claim(Address.parse("10.9.0.5"), "w")
+    assert ipam.release(Address.parse("10.9.0.5"))
+    assert [key for key in etcd.keys("/calico/ipam") if not key.endswith("/")] == []
+    assert not ipam.release(Address.parse("10.9.0.5"))
+
+
+def test_what_other_programs_store_is_kept(ipam: Ipam, etcd: EtcdServer) -> None:
+    claim = {"handle_id": "cni.1", "secondary": {"node": "h2"}}
+    store(etcd, "10.9.0.0/26", allocations=[0] + [None] * 63, attributes=[claim], strictAffinity=False, deleted=False)
+    etcd.put("/calico/ipam/v2/handle/cni.1", '{"id":"cni.1","block":{"10.9.0.0/26":1,"10.0.0.0/26":2},"later":5}')
+    assert str(ipam.claim_any([SMALL_POOL], "w")) == "10.9.0.1"
+    block = stored(etcd, "10.9.0.0/26")
+    assert (block["strictAffinity"], block["deleted"], block["attributes"][0]) == (False, False, claim)
+    assert ipam.release(Address.parse("10.9.0.0"))
+    handle = json.loads(str(etcd.get("/calico/ipam/v2/handle/cni.1")))
+    assert handle == {"id": "cni.1", "block": {"10.0.0.0/26": 2}, "later": 5}
+
+
+def test_claims_of_legacy_are_taken_over_and_no_others(ipam: Ipam, etcd: EtcdServer) -> None:
+    claims = [{"handle_id": None, "secondary": {}}, {"handle_id": "x", "secondary": {}}]
+    store(etcd, "10.9.0.0/26", allocations=[0, 0, 1] + [None] * 61, attributes=claims)
+    for last in range(4):
+        ipam.take_over(Address.parse(f"10.9.0.{last}"), "w")
+    assert [str(address) for address in ipam.claimed_by("w")] == ["10.9.0.0", "10.9.0.1"]
+    assert json.loads(str(etcd.get("/calico/ipam/v2/handle/w")))["block"] == {"10.9.0.0/26": 2}
+    assert stored(etcd, "10.9.0.0/26")["allocations"][:4] == [1, 1, 0, None]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (f"{BLOCKS}/10.9.0.0-26", "{"),
+        ("/calico/ipam/v2/config", "[]x"),
+        ("/calico/ipam/v2/handle/w", '{"block": {"10.9.0.0/26": "1"}}'),
+    ],
+)
+def test_what_cannot_be_read_is_named(key: str, value: str, ipam: Ipam, etcd: EtcdServer) -> None:
+    etcd.put(key, value)
+    with pytest.raises(MalformedObject, match=f"^Cannot read {key}: "):
+        ipam.claim(Address.parse("10.9.0.5"), "w")
+        ipam.claimed_by("w")
+
+
+def test_one_block_that_cannot_be_read_does_not_stop_the_rest(ipam: Ipam, etcd: EtcdServer) -> None:
+    etcd.put(f"{BLOCKS}/10.0.0.0-26", "{")
+    for _ in range(192):
+        assert ipam.claim_any([POOL], "w") is not None
+
+
+def test_handles_of_a_workload(ipam: Ipam, etcd: EtcdServer) -> None:
+    for name in ("calicoctl:h1:docker:w:1", "calicoctl:h1:docker:w:2", "calicoctl:h1:docker:w:x:3", "other"):
+        etcd.put(f"/calico/ipam/v2/handle/{name}", "{}")
+    assert ipam.handles_of("calicoctl:h1:docker:w:") == ["calicoctl:h1:docker:w:1", "calicoctl:h1:docker:w:2"]
