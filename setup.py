@@ -49,8 +49,8 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "calicoctl = calicoctl.cli:console_main",
-            "calicoq = calicoctl.query.cli:console_main",
+            "calicoctl = calicoctl.start:calicoctl",
+            "calicoq = calicoctl.start:calicoq",
         ]
     },
 )

@@ -16,6 +16,7 @@ from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from urllib.parse import urlencode
 
 from calicoctl.datastore.errors import Conflict, DatastoreError
+from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class _ReplyLost(Exception):
     """The request may or may not have been carried out: no usable reply came."""
 
 
+class _HungUp(_ReplyLost):
+    """The connection was closed before a byte of an answer, as etcd does to http where it speaks https."""
+
+
 class _NotEtcd(Exception):
     """Something answered that is not etcd's v2 API, or will not let us in."""
 
@@ -75,6 +80,8 @@ def _import_etcd() -> ModuleType:
 etcd: Any = _import_etcd()
 import urllib3  # noqa: E402 - after python-etcd, whose import it is a part of
 
+from calicoctl.datastore.replies import POOL_CLASSES, Unusable, body_of, is_node  # noqa: E402
+
 
 class _OneTryClient(etcd.Client):  # type: ignore[misc]
     """python-etcd's client, but a request is sent once, is not redirected, and keeps to the timeouts."""
@@ -84,16 +91,15 @@ class _OneTryClient(etcd.Client):  # type: ignore[misc]
 
         super().__init__(cert=settings.certificate, ca_cert=settings.ca_file)
         self.http.connection_pool_kw["cert_reqs"] = ssl.CERT_REQUIRED  # also where the system's authorities decide
+        self.http.pool_classes_by_scheme = POOL_CLASSES
 
     def api_execute(self, url: str, method: str, params: Mapping[str, str], timeout: urllib3.Timeout) -> Any:
-        """Send one request to an absolute URL and return urllib3's response with its body read."""
+        """Send one request to an absolute URL and return urllib3's response, its body not read yet."""
         send = self.http.request_encode_body if method == self._MPUT else self.http.request_encode_url
         extra = {"encode_multipart": False} if method == self._MPUT else {}
-        response = send(
+        return send(
             method, url, fields=params, timeout=timeout, retries=False, redirect=False, preload_content=False, **extra
         )
-        response.data  # noqa: B018 - reads the body
-        return response
 
 
 class Client:
@@ -205,7 +211,7 @@ class Client:
             except _ReplyLost as failure:
                 lost = failure
                 now = self._state_after(lost, key)
-                if now is None or now["createdIndex"] != node["createdIndex"]:
+                if now is None or now.get("createdIndex") != node.get("createdIndex"):
                     return True
         raise self._error("every reply was lost", "The directory is still there.")
 
@@ -252,7 +258,7 @@ class Client:
             raise self._unknown_outcome(lost) from None
         if event is None:
             return False
-        if event["node"].get("value") == value and event["action"] in ("create", "compareAndSwap"):
+        if event["node"].get("value") == value and event.get("action") in ("create", "compareAndSwap"):
             return True
         raise Conflict
 
@@ -316,6 +322,7 @@ class Client:
         began = time.monotonic()
         try:
             response = self._etcd.api_execute(url, method, fields, urllib3.Timeout(connect=connect, read=read))
+            body = body_of(response)
         except urllib3.exceptions.NewConnectionError as error:
             raise _Unreachable(_system_cause(error)) from None
         except urllib3.exceptions.ConnectTimeoutError:
@@ -326,12 +333,15 @@ class Client:
         except urllib3.exceptions.SSLError as error:
             cause = f"TLS: {_system_cause(error)}; are https and the certificate files right?"
             raise (_NotEtcd if method == "GET" else _ReplyLost)(cause) from None
+        except Unusable as error:
+            raise (_NotEtcd if method == "GET" else _ReplyLost)(str(error)) from None
         except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
-            raise _ReplyLost(_system_cause(error)) from None
+            hung_up = url.startswith("http:") and isinstance(error.args[-1], (RemoteDisconnected, ConnectionResetError))
+            raise (_HungUp if hung_up else _ReplyLost)(_system_cause(error)) from None
         index = response.headers.get("X-Etcd-Index", "")
         if index.isdecimal():
             self.index = int(index)
-        answer = _answer_of(response, writing=method != "GET")
+        answer = _answer_of(response, body, writing=method != "GET")
         self._current = position
         return answer
 
@@ -344,8 +354,9 @@ class Client:
     def _no_endpoint(self, failures: list[tuple[int, Any]]) -> DatastoreError:
         causes = [f"{self._settings.endpoints[position]} ({failure})" for position, failure in failures]
         not_etcd = any(isinstance(failure, _NotEtcd) for _, failure in failures)
-        advice = "" if not_etcd else "  Is etcd running?"
-        return DatastoreError(f"Error accessing etcd at {', '.join(causes)}.{advice}")
+        hung_up = any(isinstance(failure, _HungUp) for _, failure in failures)
+        advice = f"  Is etcd running{', and does it take http, not https' if hung_up else ''}?"
+        return DatastoreError(f"Error accessing etcd at {', '.join(causes)}.{'' if not_etcd else advice}")
 
     def _unknown_outcome(self, lost: _ReplyLost) -> DatastoreError:
         return self._error(
@@ -353,11 +364,11 @@ class Client:
         )
 
 
-def _answer_of(response: Any, writing: bool) -> dict[str, Any]:
+def _answer_of(response: Any, body: bytes, writing: bool) -> dict[str, Any]:
     """Decode an answer of etcd. Raises _Refused, _ReplyLost (for a write: it may have been applied), _NotEtcd."""
     unclear = _ReplyLost if writing else _NotEtcd
     try:
-        answer = json.loads(response.data)
+        answer = json.loads(body)
     except (ValueError, RecursionError):
         answer = None
     status = response.status
@@ -365,26 +376,33 @@ def _answer_of(response: Any, writing: bool) -> dict[str, Any]:
         if status == 404:
             raise _NotEtcd("it has no v2 API; start etcd with --enable-v2")
         if 300 <= status < 500:
-            raise _NotEtcd(f"it answered {status} {response.reason}{_first_line(response)}")
+            raise _NotEtcd(f"it answered {status} {_quoted(response.reason)}{_first_line(response, body)}")
         raise unclear(f"its answer of status {status} is not the JSON that etcd sends")
     if status in (200, 201):
         if not isinstance(answer.get("node"), dict):
             raise unclear("its answer has no node")
+        if not is_node(answer["node"]):
+            raise unclear("its answer has a node that etcd would not send")
         return answer
-    cause = f"{answer.get('message')} : {answer.get('cause')}"
+    cause = f"{_quoted(answer.get('message'))} : {_quoted(answer.get('cause'))}"
     if status >= 500:
         raise (_ReplyLost if writing else _Unreachable)(cause)
     if isinstance(answer.get("errorCode"), int):
         raise _Refused(answer["errorCode"], cause)
-    raise _NotEtcd(f"it answered {status} {response.reason}")
+    raise _NotEtcd(f"it answered {status} {_quoted(response.reason)}")
 
 
-def _first_line(response: Any) -> str:
+def _quoted(text: object) -> str:
+    """Return what a server says as a part of one line of a message, of a length that can be read."""
+    return visible(str(text)[:1000])
+
+
+def _first_line(response: Any, body: bytes) -> str:
     """Return what a server that is no etcd says in a plain text, such as that it speaks https only."""
     if not response.headers.get("Content-Type", "text/plain").startswith("text/plain"):
         return ""
-    text = response.data.decode("utf-8", "replace").strip().partition("\n")[0]
-    return f": {text[:100]}" if text else ""
+    text = body.decode("utf-8", "replace").strip().partition("\n")[0]
+    return f": {visible(text[:100])}" if text else ""
 
 
 def _system_cause(error: BaseException) -> str:

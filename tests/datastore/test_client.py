@@ -132,7 +132,10 @@ def test_delete_tree(etcd: EtcdServer) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "cause"),
     [
-        (drop_request, "(Remote end closed connection without response).  Is etcd running?"),
+        (
+            drop_request,
+            "(Remote end closed connection without response).  Is etcd running, and does it take http, not https?",
+        ),
         (answer_raw(b"SSH-2.0-OpenSSH_9.2p1\r\n"), "(it does not speak HTTP).  Is etcd running?"),
         (answer_raw(b"\x15\x03\x01\x00\x02\x02\x16" * 1000), "(it does not speak HTTP).  Is etcd running?"),
         (
@@ -319,7 +322,8 @@ def test_all_endpoints_dead(calicoctl: Calicoctl, proxy: Proxy, dead: str) -> No
     env = {"ETCD_ENDPOINTS": f"http://{dead},http://{proxy.authority}"}
     complaint = (
         f"Error accessing etcd at http://{dead} (Connection refused), "
-        f"http://{proxy.authority} (Remote end closed connection without response).  Is etcd running?\n"
+        f"http://{proxy.authority} (Remote end closed connection without response).  "
+        "Is etcd running, and does it take http, not https?\n"
     )
     for command in (("show",), ("add", "P"), ("remove", "P"), ("P", "tag", "add", "T")):
         assert calicoctl("profile", *command, env=env) == Result(1, "", complaint)
