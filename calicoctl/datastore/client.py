@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
-from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from urllib.parse import urlencode
 
 from calicoctl.datastore.errors import Conflict, DatastoreError
+from calicoctl.datastore.libraries import etcd, http_client, urllib3
+from calicoctl.datastore.replies import Unusable, body_of, is_node, pool_classes
 from calicoctl.output import visible
+from calicoctl.progress import Progress
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import ModuleType
-    from typing import Any
+    from collections.abc import Callable, Mapping
+    from typing import Any, TextIO
 
     from calicoctl.datastore.settings import Settings
 
@@ -34,7 +34,7 @@ MAX_FORM_BYTES = 10 * 1024 * 1024
 _KEY_NOT_FOUND, _COMPARE_FAILED, _NOT_A_DIRECTORY, _ALREADY_EXISTS, _NOT_EMPTY, _HISTORY_CLEARED = (
     100, 101, 104, 105, 108, 401,
 )  # fmt: skip
-_WHERE_IN_OPENSSL = re.compile(r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$")
+_WHERE_IN_OPENSSL = r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$"
 _TRIES_OF_A_WRITE = 5
 _SECONDS_FOR_HISTORY = 2.0
 
@@ -63,35 +63,15 @@ class _NotEtcd(Exception):
     """Something answered that is not etcd's v2 API, or will not let us in."""
 
 
-def _import_etcd() -> ModuleType:
-    """Import python-etcd without dnspython, a third of its import time, which only its SRV look-up uses."""
-    placeholders = [name for name in ("dns", "dns.resolver") if name not in sys.modules]
-    for name in placeholders:
-        sys.modules[name] = type(sys)(name)
-    try:
-        import etcd
-    finally:
-        for name in placeholders:
-            del sys.modules[name]
-    module: ModuleType = etcd
-    return module
-
-
-etcd: Any = _import_etcd()
-import urllib3  # noqa: E402 - after python-etcd, whose import it is a part of
-
-from calicoctl.datastore.replies import POOL_CLASSES, Unusable, body_of, is_node  # noqa: E402
-
-
 class _OneTryClient(etcd.Client):  # type: ignore[misc]
     """python-etcd's client, but a request is sent once, is not redirected, and keeps to the timeouts."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, received: Callable[[int], None]) -> None:
         import ssl
 
         super().__init__(cert=settings.certificate, ca_cert=settings.ca_file)
         self.http.connection_pool_kw["cert_reqs"] = ssl.CERT_REQUIRED  # also where the system's authorities decide
-        self.http.pool_classes_by_scheme = POOL_CLASSES
+        self.http.pool_classes_by_scheme = pool_classes(received)
 
     def api_execute(self, url: str, method: str, params: Mapping[str, str], timeout: urllib3.Timeout) -> Any:
         """Send one request to an absolute URL and return urllib3's response, its body not read yet."""
@@ -113,9 +93,11 @@ class Client:
     a write ended, or about what was passed over.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, terminal: TextIO | None = None) -> None:
+        """``terminal`` is where to show that a long read goes on."""
         self._settings = settings
-        self._etcd = _OneTryClient(settings)
+        self._progress = Progress(terminal)
+        self._etcd = _OneTryClient(settings, self._progress.count)
         self._current = 0
         self.index = 0
         self.remarks: list[str] = []
@@ -291,7 +273,8 @@ class Client:
         failures = []
         for position in self._order():
             try:
-                return self._exchange(position, "GET", key, query, seconds)
+                with self._progress:
+                    return self._exchange(position, "GET", key, query, seconds)
             except (_Unreachable, _ReplyLost, _NotEtcd) as failure:
                 failures.append((position, failure))
         raise self._no_endpoint(failures)
@@ -304,7 +287,8 @@ class Client:
         failures: list[tuple[int, Exception]] = []
         for position in self._order():
             try:
-                return self._exchange(position, method, key, fields, None)
+                with self._progress:
+                    return self._exchange(position, method, key, fields, None)
             except (_Unreachable, _NotEtcd) as failure:
                 failures.append((position, failure))
         raise self._no_endpoint(failures) if lost is None else self._unknown_outcome(lost)
@@ -335,8 +319,9 @@ class Client:
             raise (_NotEtcd if method == "GET" else _ReplyLost)(cause) from None
         except Unusable as error:
             raise (_NotEtcd if method == "GET" else _ReplyLost)(str(error)) from None
-        except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
-            hung_up = url.startswith("http:") and isinstance(error.args[-1], (RemoteDisconnected, ConnectionResetError))
+        except (urllib3.exceptions.HTTPError, http_client.HTTPException, OSError) as error:
+            hang_up = (http_client.RemoteDisconnected, ConnectionResetError)
+            hung_up = url.startswith("http:") and isinstance(error.args[-1], hang_up)
             raise (_HungUp if hung_up else _ReplyLost)(_system_cause(error)) from None
         index = response.headers.get("X-Etcd-Index", "")
         if index.isdecimal():
@@ -412,13 +397,13 @@ def _system_cause(error: BaseException) -> str:
     while reason is not None:
         text = getattr(reason, "verify_message", None) or getattr(reason, "strerror", None)
         if text:
-            return _WHERE_IN_OPENSSL.sub("", str(text))
+            return re.sub(_WHERE_IN_OPENSSL, "", str(text))
         innermost = reason
         inner = getattr(reason, "reason", None)
         nested = reason.args[-1] if reason.args and isinstance(reason.args[-1], BaseException) else None
         # urllib3 1.26 gives no cause, and http.client's errors have one of its other attempts as their context.
         outer = reason.__cause__ or (reason.__context__ if isinstance(reason, urllib3.exceptions.HTTPError) else None)
         reason = inner if isinstance(inner, BaseException) else nested or outer
-    if isinstance(innermost, BadStatusLine) and not isinstance(innermost, RemoteDisconnected):
+    if isinstance(innermost, http_client.BadStatusLine) and not isinstance(innermost, http_client.RemoteDisconnected):
         return "it does not speak HTTP"
     return str(innermost) or type(innermost).__name__

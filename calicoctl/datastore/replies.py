@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import time
-from http.client import HTTPResponse
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from calicoctl.datastore.libraries import http_client, urllib3
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+    Received = Callable[[int], None]
 
 # An endpoint takes about 1 kB of an answer; etcd v2 holds no million of them.
 MAX_BYTES = 1 << 30
@@ -30,9 +33,10 @@ class Unusable(Exception):
 class _Bounded(io.RawIOBase):
     """The bytes of an answer, head and body, as they come from a socket. Raises Unusable."""
 
-    def __init__(self, socket_file: Any, seconds: float) -> None:
+    def __init__(self, socket_file: Any, seconds: float, received: Received) -> None:
         """``seconds`` is the read timeout."""
         self._below = socket_file
+        self._received = received
         self._patience = _PATIENCE * seconds
         self._began = time.monotonic()
         self._count = 0
@@ -43,6 +47,7 @@ class _Bounded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         count: int | None = self._below.readinto(buffer)
         self._count += count or 0
+        self._received(count or 0)
         elapsed = time.monotonic() - self._began
         if elapsed > self._patience and self._count < elapsed * _BYTES_A_SECOND:
             raise Unusable(f"its answer drips: {self._count:,} bytes within {elapsed:.3g} s")
@@ -55,22 +60,29 @@ class _Bounded(io.RawIOBase):
         super().close()
 
 
-class _Response(HTTPResponse):
+class _Response(http_client.HTTPResponse):
     """http.client's response, which reads through ``_Bounded``."""
 
-    def __init__(self, sock: Any, *arguments: Any, **named: Any) -> None:
+    def __init__(self, received: Received, sock: Any, *arguments: Any, **named: Any) -> None:
         super().__init__(sock, *arguments, **named)
-        socket_file: Any = self.fp.detach()  # type: ignore[attr-defined]
-        self.fp = io.BufferedReader(_Bounded(socket_file, sock.gettimeout()))
+        socket_file: Any = self.fp.detach()
+        self.fp = io.BufferedReader(_Bounded(socket_file, sock.gettimeout(), received))
 
 
-def _bounded(pool: Any) -> Any:
-    connection = type("_Connection", (pool.ConnectionCls,), {"response_class": _Response})
-    return type("_Pool", (pool,), {"ConnectionCls": connection})
+def pool_classes(received: Received) -> dict[str, Any]:
+    """Return connection pools, for urllib3's ``PoolManager.pool_classes_by_scheme``, that read answers within bounds.
 
-
-# For urllib3's ``PoolManager.pool_classes_by_scheme``.
-POOL_CLASSES = {"http": _bounded(HTTPConnectionPool), "https": _bounded(HTTPSConnectionPool)}
+    ``received`` is told the number of the bytes whenever some have come.
+    """
+    # http.client calls it as if it were the class
+    response = staticmethod(functools.partial(_Response, received))
+    return {
+        scheme: type(
+            "_Pool", (pool,), {"ConnectionCls": type("_Connection", (connection,), {"response_class": response})}
+        )
+        for scheme, pool in (("http", urllib3.HTTPConnectionPool), ("https", urllib3.HTTPSConnectionPool))
+        for connection in (pool.ConnectionCls,)
+    }
 
 
 def body_of(response: Any) -> bytes:
