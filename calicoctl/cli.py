@@ -40,21 +40,20 @@ Usage: calicoctl <command> [<args>...]
     get               Show resources
     validate          Check files of resources, without etcd
     diff              Show what applying files would change
+    completion        Let a shell complete command lines
     version           Display the version of calicoctl
 
 See 'calicoctl <command> --help' to read about a specific subcommand.
 """
 COMMANDS = (
     "container", "profile", "endpoint", "pool", "ipam",
-    "create", "apply", "replace", "delete", "get", "validate", "diff", "version",
+    "create", "apply", "replace", "delete", "get", "validate", "diff", "completion", "version",
 )  # fmt: skip
 
 INTERRUPTED = 130
 
 
-def run(
-    argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO
-) -> int:
+def run(argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> int:
     """Run one command line of calicoctl and return its exit status: 0, 1, 2, or 128 and the signal that ended it.
 
     ``argv`` are the arguments after the program's name, ``variables`` the environment variables. Every error ends

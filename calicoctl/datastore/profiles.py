@@ -46,6 +46,19 @@ class Profiles:
         """Return the tags in stored order; a profile without the key has none."""
         return _tags_of(self._existing_parts(name).get("tags"))
 
+    def all_tags(self) -> set[str]:
+        """Return the tags of all profiles; those of a profile whose tags cannot be read are passed over."""
+        directory = self._client.get(keys.PROFILES, recursive=True) or {}
+        found: set[str] = set()
+        for profile in directory.get("nodes", ()):
+            for node in profile.get("nodes", ()):
+                if keys.last_segment(node["key"]) == "tags":
+                    try:
+                        found.update(_tags_of(node))
+                    except MalformedObject:
+                        continue
+        return found
+
     def rules(self, name: str) -> Rules:
         """Return the rules; a profile without the key has none."""
         return _rules_of(name, self._existing_parts(name).get("rules"))
