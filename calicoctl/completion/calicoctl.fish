@@ -5,12 +5,12 @@ function __calicoctl_candidates
     set -l current (commandline -ct)
     for word in (calicoctl completion candidates -- $words "$current" 2>/dev/null)
         if test "$word" != :files
-            echo $word
+            echo "$word"
             continue
         end
         set -l option (string match -r -- '^--[^=]*=' "$current")
         for path in (__fish_complete_path (string replace -r -- '^--[^=]*=' '' "$current"))
-            echo $option$path
+            echo "$option$path"
         end
     end
 end
