@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import dataset
+from benchmarks import dataset, many_rules
 from benchmarks.measure import Contestant, measure, table
 
 HERE = Path(__file__).parent
@@ -105,7 +105,7 @@ def endpoints(bench: Bench, counts: list[int]) -> None:
         bound = {10_000: 0.45, 100_000: 0.5}.get(count)
         bench.compare("endpoint", "show", bound=None, runs=runs)
         bench.compare("endpoint", "show", "--detailed", bound=bound, runs=runs)
-        (key, _), = dataset.endpoints(7, 8)
+        ((key, _),) = dataset.endpoints(7, 8)
         _, _, _, _, host, _, orchestrator, workload, _, endpoint = key.split("/")
         place = {"host": host, "orchestrator": orchestrator, "workload": workload, "endpoint": endpoint}
         filters = [f"--{name}={value}" for name, value in place.items()]
@@ -148,6 +148,7 @@ def policies_of_endpoints(bench: Bench) -> None:
 SECTIONS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {
     "help": lambda bench, options: no_datastore(bench),
     "small": lambda bench, options: start_up(bench),
+    "rules": lambda bench, options: many_rules.run(bench),
     "profiles": lambda bench, options: profiles_of_endpoints(bench),
     "calicoq": lambda bench, options: policies_of_endpoints(bench),
     "endpoints": lambda bench, options: endpoints(bench, options.endpoints),

@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import re
 import time
-from urllib.parse import urlencode
 
 from calicoctl.datastore.errors import Conflict, DatastoreError
+from calicoctl.datastore.form import form_of
 from calicoctl.datastore.libraries import etcd, http_client, urllib3
 from calicoctl.datastore.replies import Unusable, body_of, is_node, pool_classes
 from calicoctl.output import visible
@@ -35,6 +35,7 @@ _KEY_NOT_FOUND, _COMPARE_FAILED, _NOT_A_DIRECTORY, _ALREADY_EXISTS, _NOT_EMPTY, 
     100, 101, 104, 105, 108, 401,
 )  # fmt: skip
 _WHERE_IN_OPENSSL = r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$"
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _TRIES_OF_A_WRITE = 5
 _SECONDS_FOR_HISTORY = 2.0
 
@@ -73,13 +74,15 @@ class _OneTryClient(etcd.Client):  # type: ignore[misc]
         self.http.connection_pool_kw["cert_reqs"] = ssl.CERT_REQUIRED  # also where the system's authorities decide
         self.http.pool_classes_by_scheme = pool_classes(received)
 
-    def api_execute(self, url: str, method: str, params: Mapping[str, str], timeout: urllib3.Timeout) -> Any:
-        """Send one request to an absolute URL and return urllib3's response, its body not read yet."""
-        send = self.http.request_encode_body if method == self._MPUT else self.http.request_encode_url
-        extra = {"encode_multipart": False} if method == self._MPUT else {}
-        return send(
-            method, url, fields=params, timeout=timeout, retries=False, redirect=False, preload_content=False, **extra
-        )
+    def api_execute(self, url: str, method: str, params: Any, timeout: urllib3.Timeout) -> Any:
+        """Send one request to an absolute URL and return urllib3's response, its body not read yet.
+
+        ``params`` are the body of a PUT, a form, and a mapping for all other methods.
+        """
+        rest = {"timeout": timeout, "retries": False, "redirect": False, "preload_content": False}
+        if method == self._MPUT:
+            return self.http.urlopen(method, url, body=params, headers=_FORM, **rest)
+        return self.http.request_encode_url(method, url, fields=params, **rest)
 
 
 class Client:
@@ -139,7 +142,7 @@ class Client:
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
-                self._send("PUT", key, {"value": value}, lost)
+                self._send("PUT", key, form_of({"value": value}), lost)
                 return
             except _Refused as refusal:
                 raise self._error(str(refusal)) from None
@@ -198,8 +201,8 @@ class Client:
         raise self._error("every reply was lost", "The directory is still there.")
 
     def _write(self, key: str, value: str, condition: dict[str, str], since: int) -> None:
-        form = {"value": value, **condition}
-        self._check_size(form)
+        form = form_of({"value": value, **condition})
+        _check_size(form)
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
@@ -258,14 +261,6 @@ class Client:
         except DatastoreError:  # etcd would wait for the first change to come
             return None
 
-    def _check_size(self, form: Mapping[str, str]) -> None:
-        size = len(urlencode(form))
-        if size > MAX_FORM_BYTES:
-            raise DatastoreError(
-                f"Too large for etcd: {size:,} bytes in the form that etcd's v2 API takes, of at most "
-                f"{MAX_FORM_BYTES:,}. Nothing was written."
-            )
-
     # Endpoints
 
     def _read(self, key: str, query: Mapping[str, str], seconds: float | None = None) -> dict[str, Any]:
@@ -279,7 +274,7 @@ class Client:
                 failures.append((position, failure))
         raise self._no_endpoint(failures)
 
-    def _send(self, method: str, key: str, fields: Mapping[str, str], lost: _ReplyLost | None) -> dict[str, Any]:
+    def _send(self, method: str, key: str, fields: Mapping[str, str] | str, lost: _ReplyLost | None) -> dict[str, Any]:
         """Hand a write to the first endpoint that can be reached; ``lost`` is what became of the try before this one.
 
         Raises _Refused, _ReplyLost, DatastoreError.
@@ -299,7 +294,7 @@ class Client:
         return [(self._current + step) % count for step in range(count)]
 
     def _exchange(
-        self, position: int, method: str, key: str, fields: Mapping[str, str], seconds: float | None
+        self, position: int, method: str, key: str, fields: Mapping[str, str] | str, seconds: float | None
     ) -> dict[str, Any]:
         url = f"{self._settings.endpoints[position]}/v2/keys{key}"
         connect, read = self._settings.connect_timeout, seconds or self._settings.read_timeout
@@ -346,6 +341,14 @@ class Client:
     def _unknown_outcome(self, lost: _ReplyLost) -> DatastoreError:
         return self._error(
             str(lost), "It is not known whether the change was made: look before you give the command again."
+        )
+
+
+def _check_size(form: str) -> None:
+    if len(form) > MAX_FORM_BYTES:
+        raise DatastoreError(
+            f"Too large for etcd: {len(form):,} bytes in the form that etcd's v2 API takes, of at most "
+            f"{MAX_FORM_BYTES:,}. Nothing was written."
         )
 
 

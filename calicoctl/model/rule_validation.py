@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ACTIONS = ("allow", "deny", "next-tier", "log")
 _PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite")
+_OF_PROTOCOLS = ("src_ports", "dst_ports", "icmp_type", "icmp_code")
 _MOST_RULES = 200_000  # with two networks each, already more than the 10 MB that etcd takes
 _NAMES_OF_NUMBERS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6"}
 _RANGE = re.compile(r"([0-9]{1,9})(?:[:-]([0-9]{1,9}))?")
@@ -204,8 +205,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
 def _prefer_protocol_names(fields: Fields) -> None:
     """Name the protocols that have ports or ICMP types: Felix 1.4 understands those only beside the name."""
     number = fields.get("protocol")
-    needs_name = any(key.lstrip("!") in ("src_ports", "dst_ports", "icmp_type", "icmp_code") for key in fields)
-    if needs_name and number in _NAMES_OF_NUMBERS:
+    if number in _NAMES_OF_NUMBERS and any(key.lstrip("!") in _OF_PROTOCOLS for key in fields):
         fields["protocol"] = _NAMES_OF_NUMBERS[number]
 
 
@@ -230,7 +230,7 @@ def _contradictions(fields: Fields) -> Iterator[str]:
 
 
 def _ip_versions(fields: Fields) -> Iterator[tuple[int, str]]:
-    """Yield each IP version that a part of the rule implies, with that part."""
+    """Yield each IP version that a part of the rule implies, with that part; networks are in the form stored."""
     if "ip_version" in fields:
         yield fields["ip_version"], "ip_version"
     for key in ("protocol", "!protocol"):
@@ -240,7 +240,7 @@ def _ip_versions(fields: Fields) -> Iterator[tuple[int, str]]:
     for key, value in fields.items():
         if key.endswith(("_net", "_nets")):
             for network in value if isinstance(value, list) else [value]:
-                yield Network.parse(network).version, f"{key} {network}"
+                yield 6 if ":" in network else 4, f"{key} {network}"
 
 
 def _too_many(fields: Fields) -> Iterator[str]:

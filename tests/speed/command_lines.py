@@ -52,7 +52,8 @@ def _modules(*names: str) -> frozenset[str]:
 _START = frozenset({"calicoctl"}) | _modules("cli environment errors grammar output start")
 _COMMAND = _START | _modules("commands")
 _ETCD = _modules(
-    "datastore datastore.client datastore.errors datastore.libraries datastore.replies datastore.settings progress"
+    "datastore datastore.client datastore.errors datastore.form datastore.libraries datastore.replies",
+    "datastore.settings progress",
 )
 _RULES = _modules("model.network model.rule model.rule_validation model.rules model.wording")
 _PROFILE_HELP = _COMMAND | _RULES | _modules(
