@@ -147,7 +147,11 @@ def problems(fields: Fields) -> list[str]:
         # All that is wrong, in the order of the fields; what goes together is looked at once each is right
         (
             {"src_tag": "a b", "colour": 1, "src_ports": [80, "x", "y"], "action": None},
-            [f'src_tag: "a b" {NO_TAG}', '"colour" is not a field of a rule', f'src_ports: "x" {NO_PORT}; "y" {NO_PORT}'],
+            [
+                f'src_tag: "a b" {NO_TAG}',
+                '"colour" is not a field of a rule',
+                f'src_ports: "x" {NO_PORT}; "y" {NO_PORT}',
+            ],
         ),
         (
             {"protocol": 58, "dst_net": "10/8"},
