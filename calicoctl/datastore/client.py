@@ -261,6 +261,10 @@ class Client:
         except DatastoreError:  # etcd would wait for the first change to come
             return None
 
+    def check_size(self, value: str) -> None:
+        """Raise DatastoreError for a value that is larger than etcd takes."""
+        _check_size(form_of({"value": value, "prevIndex": str(self.index)}))
+
     # Endpoints
 
     def _read(self, key: str, query: Mapping[str, str], seconds: float | None = None) -> dict[str, Any]:
