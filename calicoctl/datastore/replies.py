@@ -60,7 +60,7 @@ class _Response(HTTPResponse):
 
     def __init__(self, sock: Any, *arguments: Any, **named: Any) -> None:
         super().__init__(sock, *arguments, **named)
-        socket_file: Any = self.fp.detach()  # type: ignore[attr-defined]
+        socket_file: Any = self.fp.detach()
         self.fp = io.BufferedReader(_Bounded(socket_file, sock.gettimeout()))
 
 

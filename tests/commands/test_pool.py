@@ -290,3 +290,16 @@ def test_pools_that_are_not_to_be_assigned_from(calicoctl: Calicoctl, etcd: Etcd
         assert caught.value.message == message
     assert etcd.index() == index
     assert str(AddressChoice("10.1.0.9", environment).claim(ipam, "w", [])) == "10.1.0.9"
+
+
+def test_a_range_that_was_added_in_part_is_completed(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    command = ("pool", "range", "add", "10.65.0.0", "10.65.2.255")
+    assert calicoctl(*command) == Result(0, "", "")
+    complete = etcd.keys()
+    etcd.delete("/calico/v1/ipam/v4/pool/10.65.2.0-24")
+    # With other options it would be another command's.
+    conflict = Result(1, "", "Cannot add range - range conflicts with pool 10.65.0.0/23\n")
+    assert calicoctl(*command, "--nat-outgoing") == conflict
+    assert calicoctl(*command) == Result(0, "", "")
+    assert etcd.keys() == complete
+    assert calicoctl(*command) == conflict
