@@ -20,7 +20,8 @@ from tests.trust.outcomes import Keys, Outcome, fill, undisturbed
 DONE_ALREADY = (
     "Profile P not found.", "Tag P is not on profile P", "Rule not found.", "Rule position out-of-range.",
     "Profile P is already in endpoint profile list", "Profile OTHER is not in endpoint profile list.",
-    "range conflicts with pool", "is not a configured pool.", "Failed to release address", "already exists", "does not exist",
+    "range conflicts with pool", "is not a configured pool.", "Failed to release address", "already exists",
+    "does not exist",
 )  # fmt: skip
 
 
