@@ -34,7 +34,7 @@ START_ATTEMPTS = 5
 FAST_START = ("--heartbeat-interval=10", "--election-timeout=50")
 
 # Several members on a busy machine must not lose their leader for want of a processor.
-CLUSTER_PACE = ("--heartbeat-interval=100", "--election-timeout=1000")
+CLUSTER_PACE = ("--heartbeat-interval=50", "--election-timeout=500")
 UNREACHABLE = "http://192.0.2.1:2379"  # an address for documentation (RFC 5737)
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -197,6 +197,7 @@ class EtcdMember(EtcdServer):
              f"--advertise-client-urls={UNREACHABLE}"]
         )  # fmt: skip
         self._folder = folder
+        self._paused = False
         self.port, self._peer_port = ports[number]
 
     def launch(self) -> None:
@@ -209,15 +210,17 @@ class EtcdMember(EtcdServer):
 
     def pause(self) -> None:
         """Let connections be accepted and never answered."""
+        self._paused = True
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """End a pause."""
+        self._paused = False
         self._process.send_signal(signal.SIGCONT)
 
     def runs(self) -> bool:
-        """Whether the process is there, paused or not."""
-        return self._process.poll() is None
+        """Whether the process is there and not paused."""
+        return self._process.poll() is None and not self._paused
 
     def leads(self) -> bool:
         """Whether this member says that it is the leader."""
@@ -256,7 +259,9 @@ class EtcdCluster:
     def restore(self) -> None:
         """Let every member run and take part again. Raises EtcdError."""
         for member in self.members:
-            member.resume() if member.runs() else member.launch()
+            member.resume()
+            if not member.runs():
+                member.launch()
         if not all(member._wait_until_ready() for member in self.members):
             raise EtcdError("The cluster does not come up.")
 

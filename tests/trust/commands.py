@@ -113,7 +113,7 @@ READING = [
     Row("pool show", POOLS),
     Row("ipam info 10.65.0.1", ASSIGNED),
     Row("get profile", PROFILE),
-    Row("get profile P -o yaml", PROFILE),
+    Row("get profile P -o yaml --export", PROFILE),
     Row("diff -f -", PROFILE, DOCUMENT),
     Row("endpoint e1", USED, program="calicoq"),
     Row("host h1", USED, program="calicoq"),
