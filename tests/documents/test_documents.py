@@ -10,18 +10,24 @@ import pytest
 
 from tests.conftest import Calicoctl
 from tests.etcd_server import EtcdServer
-from tests.transcript import World, check
+from tests.query.conftest import Calicoq
+from tests.transcript import Program, World, check
 
 HERE = Path(__file__).parent
 README = HERE.parents[1] / "README.md"
 
 
 @pytest.fixture
-def world(calicoctl: Calicoctl, etcd: EtcdServer, tmp_path: Path) -> World:
+def world(calicoctl: Calicoctl, etcd: EtcdServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """calicoctl, an empty etcd, and a copy of the files that the documents speak of."""
     folder = tmp_path / "files"
     shutil.copytree(HERE / "files", folder)
-    return World({"calicoctl": lambda arguments, stdin: calicoctl(*arguments, stdin=stdin)}, etcd, folder)
+    monkeypatch.chdir(folder)
+    programs: dict[str, Program] = {
+        "calicoctl": lambda arguments, stdin: calicoctl(*arguments, stdin=stdin),
+        "calicoq": lambda arguments, stdin: Calicoq(calicoctl.environ)(*arguments),
+    }
+    return World(programs, etcd, folder)
 
 
 @pytest.mark.parametrize("path", sorted(HERE.glob("*.txt")), ids=lambda path: path.stem)
