@@ -90,8 +90,8 @@ class Proxy:
     """Stands between calicoctl and etcd; a context manager, running inside `with`.
 
     `requests` has all requests so far, in order, as `METHOD /path`. Every one is passed on unless a behaviour was set
-    for its number (the first is 1). With `tls` clients must speak TLS to the proxy. `authority` is the address to connect
-    to, `127.0.0.1:PORT`.
+    for its number (the first is 1). With `tls` clients must speak TLS to the proxy. `authority` is the address to
+    connect to, `127.0.0.1:PORT`.
     """
 
     def __init__(self, etcd: EtcdServer, tls: ssl.SSLContext | None = None) -> None:
