@@ -5,6 +5,7 @@ command given again completes it. Those of `container`, between the steps of the
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from concurrent.futures import Future
 
@@ -25,16 +26,16 @@ DONE_ALREADY = (
 )  # fmt: skip
 
 
-def kill_at(row: Row, number: int, carry_out: bool, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
-    """Run a row in a process that is killed while its request of that number is on the way, or just carried out."""
+def kill_at(row: Row, number: int, carry_out: bool, etcd: EtcdServer, calicoctl: Calicoctl, by: signal.Signals) -> None:
+    """Run a row in a process that is ended while its request of that number is on the way, or just carried out."""
     running: Future[subprocess.Popen[bytes]] = Future()
 
     def kill(request: Request) -> bytes | None:
         if carry_out:
             request.forward()
         process = running.result()
-        process.kill()
-        process.wait()
+        process.send_signal(by)
+        process.wait(PROCESS_SECONDS)
         return None
 
     with Proxy(etcd) as proxy:
@@ -48,8 +49,10 @@ def kill_at(row: Row, number: int, carry_out: bool, etcd: EtcdServer, calicoctl:
         )
         running.set_result(process)
         said = process.communicate(row.stdin.encode(), timeout=PROCESS_SECONDS)
-    assert process.returncode == -9
-    assert said[1] == b""
+    if by == signal.SIGKILL:
+        assert (process.returncode, said[1]) == (-9, b"")
+    else:
+        assert (process.returncode, said[1]) == (128 + by, b"Aborted command.\n")
 
 
 def check_state(state: Keys, outcome: Outcome) -> None:
@@ -72,10 +75,16 @@ def is_repetition(row: Row, complaint: str) -> bool:
 
 
 def check_kill(
-    row: Row, number: int, carry_out: bool, outcome: Outcome, etcd: EtcdServer, calicoctl: Calicoctl
+    row: Row,
+    number: int,
+    carry_out: bool,
+    outcome: Outcome,
+    etcd: EtcdServer,
+    calicoctl: Calicoctl,
+    by: signal.Signals = signal.SIGKILL,
 ) -> None:
     fill(etcd, row.before)
-    kill_at(row, number, carry_out, etcd, calicoctl)
+    kill_at(row, number, carry_out, etcd, calicoctl, by)
     state = etcd.keys()
     check_state(state, outcome)
     if not carry_out and number <= outcome.writes()[0]:
@@ -105,3 +114,12 @@ def test_killed_before_each_request(row: Row, etcd: EtcdServer, calicoctl: Calic
     outcome = undisturbed(row, etcd, calicoctl)
     for number in range(1, len(outcome.requests) + 1):
         check_kill(row, number, False, outcome, etcd, calicoctl)
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_at_a_write(by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl, torture: bool) -> None:
+    for row in WRITING if torture else WRITING[:1]:
+        outcome = undisturbed(row, etcd, calicoctl)
+        for number in outcome.writes():
+            for carry_out in (False, True):
+                check_kill(row, number, carry_out, outcome, etcd, calicoctl, by)
