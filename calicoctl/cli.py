@@ -108,7 +108,7 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
 def _unknown_command(name: str) -> str:
     from difflib import get_close_matches
 
-    nearest = get_close_matches(name, COMMANDS, n=1, cutoff=0.0)[0]
+    nearest = get_close_matches(name.lower(), COMMANDS, n=1, cutoff=0.0)[0]
     return f"Unknown command: '{visible(name)}'. Did you mean '{nearest}'?\nSee 'calicoctl --help' for the commands."
 
 

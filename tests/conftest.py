@@ -6,6 +6,7 @@ import importlib
 import io
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,10 @@ from hypothesis import settings
 
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy
+
+# A process that was started in the background by a shell ignores SIGINT, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CONFORMANCE_DIR = "CALICO_CONFORMANCE_DIR"
 PROCESS_SECONDS = 60.0

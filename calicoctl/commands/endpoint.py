@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from calicoctl.commands.messages import invalid_profile_name
+from calicoctl.commands.messages import invalid_profile_names
 from calicoctl.datastore.endpoints import Endpoints, EndpointVanished, Filter
 from calicoctl.datastore.profiles import Profiles
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.model.endpoint import MalformedEndpoint
 from calicoctl.model.names import is_profile_name
-from calicoctl.output import complaint, paragraph, table
+from calicoctl.output import complaint, paragraph, table, visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -166,18 +166,16 @@ def edit_profiles(verb: str, profiles: list[str], endpoint: str, wanted: Filter,
     if verb != "remove":
         _check_existence(profiles, environment)
     found = _only_match(verb, endpoint, wanted, environment)
-    changes: dict[str, Callable[[list[str]], list[str]]] = {
-        "append": lambda present: _appended(present, profiles),
-        "remove": lambda present: _removed(present, profiles),
-        "set": lambda present: profiles,
+    changes: dict[str, Callable[[Endpoint], list[str]]] = {
+        "append": lambda current: _appended(current.profile_ids, profiles),
+        "remove": lambda current: _removed(current.profile_ids, profiles),
+        "set": lambda current: profiles,  # whatever is there, also where it cannot be read
     }
     try:
-        Endpoints(environment.client()).edit(
-            found, lambda current: current.with_profiles(changes[verb](current.profile_ids))
-        )
+        Endpoints(environment.client()).edit(found, lambda current: current.with_profiles(changes[verb](current)))
     except EndpointVanished:
         raise CommandError(_unknown(verb, endpoint)) from None
-    environment.say(paragraph(_success(verb, profiles)))
+    environment.say(paragraph(visible(_success(verb, profiles))))
     return 0
 
 
@@ -206,7 +204,7 @@ def _removed(present: list[str], profiles: list[str]) -> list[str]:
 def _check_names(profiles: list[str]) -> None:
     invalid = [profile for profile in profiles if not is_profile_name(profile)]
     if invalid:
-        raise CommandError("\n".join(map(invalid_profile_name, invalid)))
+        raise CommandError(invalid_profile_names(invalid))
     for position, profile in enumerate(profiles):
         if profile in profiles[:position]:
             raise CommandError(f"Profile with name {profile} was specified more than once.")
@@ -214,7 +212,7 @@ def _check_names(profiles: list[str]) -> None:
 
 def _check_existence(profiles: list[str], environment: Environment) -> None:
     store = Profiles(environment.client())
-    listed = store.names() if len(profiles) > 1 else []
+    listed = store.names(latest=True) if len(profiles) > 1 else []
     for profile in profiles:
         # etcd leaves names with a leading underscore out of every listing
         looked_at = len(profiles) == 1 or profile.startswith("_")

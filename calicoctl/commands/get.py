@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calicoctl.output import visible
 from calicoctl.resources import kinds
 from calicoctl.resources.answers import Format
 from calicoctl.resources.manifest import Manifest
@@ -61,7 +62,8 @@ def _show_all(kind: Kind, form: Format, export: bool, environment: Environment) 
 
 def _show(kind: Kind, names: list[str], form: Format, export: bool, environment: Environment) -> int:
     found = kind.find(names)
-    missing = [f"resource does not exist: {kind.name}({name}) with error: <nil>" for name in names if name not in found]
+    missing = [f"resource does not exist: {kind.name}({visible(name)}) with error: <nil>"
+               for name in names if name not in found]  # fmt: skip
     complaints: list[str] = []
     readable = _readable(kind, [found[name] for name in names if name in found], form, complaints)
     if readable:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from calicoctl.output import complaint, visible
 
 
-def invalid_profile_name(name: str) -> str:
+def invalid_profile_names(names: list[str]) -> str:
     """Say what a profile can be called."""
     return complaint(
         "Profile names must be < 129 character long and can only contain numbers, letters, dots, dashes and "
         "underscores.",
-        provided([name]),
+        provided(names),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from calicoctl.commands.messages import invalid_profile_name, provided
+from calicoctl.commands.messages import invalid_profile_names, provided
 from calicoctl.datastore.profiles import Profiles
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.model import rule_validation
@@ -12,7 +12,7 @@ from calicoctl.model.endpoint import MalformedEndpoint
 from calicoctl.model.names import is_profile_name, is_tag
 from calicoctl.model.network import Network
 from calicoctl.model.rule import Rule
-from calicoctl.model.rules import InvalidRules, MalformedRules, Rules, Update, rule_lines
+from calicoctl.model.rules import InvalidRules, MalformedRules, Rules, Update
 from calicoctl.output import complaint, table, visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -234,9 +234,12 @@ def _tag_remove(name: str, tag: str, environment: Environment) -> int:
 
 
 def _rule_show(name: str, environment: Environment) -> int:
+    from calicoctl.model.rule_text import rule_text
+
     rules = _profiles(environment).rules(name)
     for heading, listed in (("Inbound rules:", rules.inbound), ("Outbound rules:", rules.outbound)):
-        environment.say("\n".join([heading, *(visible(line) for line in rule_lines(listed))]))
+        lines = [f" {position:3d} {rule_text(rule)}" for position, rule in enumerate(listed, start=1)]
+        environment.say("\n".join([heading, *map(visible, lines)]))
     return 0
 
 
@@ -269,7 +272,7 @@ def _input_error(error: ValueError) -> str:
 
 
 def _rule_add(name: str, direction: str, position: int | None, rule: Rule, environment: Environment) -> int:
-    present: list[Rule] = []
+    present: list[tuple[int, Rule]] = []
 
     def with_rule(rules: Rules) -> Rules | None:
         listed = rules.in_direction(direction)
@@ -279,22 +282,24 @@ def _rule_add(name: str, direction: str, position: int | None, rule: Rule, envir
                 f"Position {position} is out-of-range.\n"
                 f"The profile has {len(listed)} {direction} rules: positions 1 to {len(listed) + 1} are possible."
             )
-        present[:] = [other for other in listed if rule.identity() == other.identity()][:1]
+        wanted = rule.identity()
+        present[:] = [(at, other) for at, other in enumerate(listed, start=1) if wanted == other.identity()][:1]
         listed.insert(place - 1, rule)
         return None if present else rules
 
     _profiles(environment).edit_rules(name, with_rule)
     if present:
         environment.say("Rule already present, skipping.")
-        _warn_of_refused_rule(present[0], environment)
+        place, stored = present[0]
+        problems = rule_validation.stored_problems(stored.fields)
+        if problems:
+            environment.complain(
+                f"Warning: it is {direction} rule {place}, which is stored in a form that would not be stored as new: "
+                f"{'; '.join(problems)}. Remove it and add it again."
+            )
+        elif position is not None:
+            environment.complain(f"It is {direction} rule {place}; to move it, remove it first.")
     return 0
-
-
-def _warn_of_refused_rule(stored: Rule, environment: Environment) -> None:
-    try:
-        rule_validation.new_rules(stored.fields)
-    except rule_validation.RuleProblems as error:
-        environment.complain(f"Warning: the rule is stored in a form that would be refused as new: {error}.")
 
 
 def _rule_remove_at(name: str, direction: str, position: int, environment: Environment) -> int:
@@ -356,7 +361,7 @@ def _profiles(environment: Environment) -> Profiles:
 def _invalid_arguments(arguments: Arguments) -> Iterator[str]:
     name = arguments["<PROFILE>"]
     if name is not None and not is_profile_name(name):
-        yield invalid_profile_name(name)
+        yield invalid_profile_names([name])
     tags = _given(arguments, "<SRCTAG>", "<DSTTAG>", *(["<TAG>"] if arguments["add"] else []))
     invalid_tags = [tag for tag in tags if not is_tag(tag)]
     if invalid_tags:
@@ -375,12 +380,12 @@ def _invalid_matches(arguments: Arguments) -> Iterator[str]:
     unreadable = [text for text, network in networks.items() if network is None]
     if unreadable:
         yield f"Invalid CIDR specified.\n{provided(unreadable)}"
-    bad_icmp = [text for text in _given(arguments, "<ICMPTYPE>") if not _is_number(text, 254)]
-    bad_icmp += [text for text in _given(arguments, "<ICMPCODE>") if not _is_number(text, 255)]
+    bad_icmp = [text for text in _given(arguments, "<ICMPTYPE>") if not _is_number(text, rule_validation.LAST_TYPE)]
+    bad_icmp += [text for text in _given(arguments, "<ICMPCODE>") if not _is_number(text, rule_validation.LAST_CODE)]
     if bad_icmp:
         yield (
             f"Invalid ICMP type or ICMP code specified.\n{provided(bad_icmp)}; "
-            "a type is a number from 0 to 254, a code from 0 to 255"
+            f"a type is a number from 0 to {rule_validation.LAST_TYPE}, a code from 0 to {rule_validation.LAST_CODE}"
         )
     problems = {text: _ports_problem(text) for text in _given(arguments, "<SRCPORTS>", "<DSTPORTS>")}
     bad_ports = [f"{provided([text])}: {problem}" for text, problem in problems.items() if problem]

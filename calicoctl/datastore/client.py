@@ -279,6 +279,10 @@ class Client:
         except (_Unreachable, _ReplyLost, _NotEtcd):  # etcd would wait for the first change to come
             return None
 
+    def check_size(self, value: str) -> None:
+        """Raise DatastoreError for a value that is larger than etcd takes."""
+        self._check_size({"value": value, "prevIndex": str(self.index)})
+
     def _check_size(self, form: Mapping[str, str]) -> None:
         size = len(urlencode(form))
         if size > MAX_FORM_BYTES:

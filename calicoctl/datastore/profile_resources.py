@@ -77,6 +77,11 @@ class ProfileResources:
         Raises PartlyWritten with the Conflict or DatastoreError that ended it, also if nothing was written.
         """
         written: list[str] = []
+        try:
+            for value in changes.values():
+                self._client.check_size(value)
+        except DatastoreError as error:
+            raise PartlyWritten(written, error) from None
         for part, value in changes.items():
             key = keys.profile_part(keys.escaped(name), part)
             try:

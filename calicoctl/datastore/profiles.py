@@ -33,14 +33,14 @@ class Profiles:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def names(self) -> list[str]:
-        """Return the names of all profiles, sorted."""
-        directory = self._client.get(keys.PROFILES) or {}
+    def names(self, latest: bool = False) -> list[str]:
+        """Return the names of all profiles, sorted; ``latest`` asks the whole cluster, as an edit must."""
+        directory = self._client.get(keys.PROFILES, quorum=latest) or {}
         return sorted(keys.last_segment(node["key"]) for node in directory.get("nodes", ()))
 
     def exists(self, name: str) -> bool:
-        """Tell whether there is a profile of that name."""
-        return self._client.get(keys.profile(name)) is not None
+        """Tell whether there is a profile of that name, as of the cluster's latest state."""
+        return self._client.get(keys.profile(name), quorum=True) is not None
 
     def tags(self, name: str) -> list[str]:
         """Return the tags in stored order; a profile without the key has none."""
@@ -96,16 +96,20 @@ class Profiles:
         The rules come last: Felix drops the traffic of a profile that has none. Returns whether the rules are new,
         which makes it this call that created the profile, and the names of the keys that this call wrote.
         """
-        present = self._parts(name, quorum=True) or {}
         values = {"tags": tags_to_json([name]), "labels": "{}", "rules": Rules.of_new_profile(name).to_json()}
-        written = []
-        for part, value in values.items():
-            if part not in present:
+        written: list[str] = []
+        present = self._parts(name, quorum=True) or {}
+        while missing := [part for part in values if part not in present]:
+            before = self._client.index
+            for part in missing:
                 try:
-                    self._client.create(keys.profile_part(name, part), value)
+                    self._client.create(keys.profile_part(name, part), values[part])
                 except Conflict:  # another creation of the same profile
                     continue
-                written.append(part)
+                written += [part] if part not in written else []
+            if self._client.index == before + len(missing):
+                break  # nobody else wrote anything: so nobody removed the profile between two of our writes
+            present = self._parts(name, quorum=True) or {}
         return "rules" in written, written
 
     def find(self, name: str) -> RawNode:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_SECONDS_FOR_A_NETWORK = 5  # of a look-up that is only made in case the profile is a network's
 _NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]*")  # as Docker has it: the SDK makes it a part of a path
 
 
@@ -70,8 +71,11 @@ class Container:
 class Docker:
     """What the commands ask of Docker. Methods raise DockerUnavailable."""
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        """``variables`` are the environment variables: DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH."""
+    def __init__(self, variables: Mapping[str, str], seconds: int = 60) -> None:
+        """``variables`` are the environment variables: DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH.
+
+        ``seconds`` is how long an answer may take.
+        """
         try:
             import docker
             import docker.errors
@@ -84,7 +88,7 @@ class Docker:
         self._failures = (docker.errors.DockerException, requests.exceptions.RequestException, OSError, ValueError)
         self._not_found = docker.errors.NotFound
         settings = {"DOCKER_HOST": "", **variables}  # an empty mapping would stand for this process's environment
-        self._client: Any = self._asked(lambda: docker.from_env(environment=settings))
+        self._client: Any = self._asked(lambda: docker.from_env(environment=settings, timeout=seconds))
 
     def container(self, name: str) -> Container:
         """Return the container of a name or id. Raises ContainerNotFound."""
@@ -128,7 +132,7 @@ class Networks:
         if self._unavailable:
             return None
         try:
-            self._docker = self._docker or Docker(self._variables)
+            self._docker = self._docker or Docker(self._variables, _SECONDS_FOR_A_NETWORK)
             return self._docker.network(name)
         except DockerUnavailable:
             self._unavailable = True

@@ -83,9 +83,13 @@ class Endpoint:
 
     @property
     def profile_ids(self) -> list[str]:
-        """The profiles in the order of evaluation, also from the old form with one ``profile_id``."""
-        old = self._text("profile_id")
-        return [old] if old else self._texts("profile_ids")
+        """The profiles in the order of evaluation, also from the old form with one ``profile_id``.
+
+        Where both are stored, the list counts, as it does for Felix.
+        """
+        listed = self._texts("profile_ids")
+        old = None if listed else self._text("profile_id")
+        return [old] if old else listed
 
     def with_profiles(self, profile_ids: list[str]) -> Endpoint:
         """Return the endpoint with other profiles and all else as it is; the old single ``profile_id`` goes."""

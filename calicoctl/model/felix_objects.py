@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LABEL = re.compile(r"[a-zA-Z0-9_.\-/]+")
 _INTERFACE = re.compile(r"[a-zA-Z0-9_\-]{1,15}")
-_MAC = re.compile(r"[0-9A-Fa-f]{1,2}(?P<between>[:-])[0-9A-Fa-f]{1,2}(?:(?P=between)[0-9A-Fa-f]{1,2}){4}")
+_USUAL_MAC = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}")
 _POOL = re.compile(r"[0-9.:a-fA-F\-]{1,43}")
 
 
@@ -104,7 +104,7 @@ def _common_problems(document: dict[str, Any]) -> Iterator[str]:
     if "name" in document and not (isinstance(interface, str) and _INTERFACE.fullmatch(interface)):
         yield f"name: {shown(interface)} is not an interface name: at most 15 letters, digits and _-"
     mac = document.get("mac")
-    if "mac" in document and not (isinstance(mac, str) and _MAC.fullmatch(mac)):
+    if "mac" in document and not _is_mac(mac):
         yield f"mac: {shown(mac)} is not a MAC address"
     profiles = document.get("profile_ids", [document["profile_id"]] if "profile_id" in document else [])
     if not isinstance(profiles, (list, str, dict)):
@@ -146,7 +146,8 @@ def _nat_problems(maps: Any, version: int, nets: list[Any]) -> Iterator[str]:
     if not isinstance(maps, list):
         yield f"ipv{version}_nat is not a list"
         return
-    internal = {Network.parse(net).address for net in nets if _is_network(net, version)}
+    networks = [Network.parse(net) for net in nets if _is_network(net, version)]
+    internal = {network.address for network in networks if network.prefix_length == network.width}
     for item in maps:
         if not isinstance(item, dict):
             raise FatalValue(f"ipv{version}_nat: {shown(item)} is not an object")
@@ -205,6 +206,17 @@ def _is_network(value: Any, version: int) -> bool:
         return isinstance(value, str) and Network.parse(value).version == version
     except ValueError:
         return False
+
+
+def _is_mac(value: Any) -> bool:
+    """Tell whether Felix, that is netaddr, reads a MAC address: ``ca-fe-...``, ``cafe.1d52.bbe1`` and more."""
+    if not isinstance(value, str):
+        return False
+    if _USUAL_MAC.fullmatch(value):
+        return True
+    import netaddr  # rarely needed, and half of the start-up time of a command
+
+    return bool(netaddr.valid_mac(value))
 
 
 def _is_address(value: Any, version: int) -> bool:

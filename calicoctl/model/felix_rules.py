@@ -168,8 +168,7 @@ def faults(fields: Fields, version: int) -> list[Fault]:
     if drop:
         return [drop]
     found = []
-    networks = [key for key in fields if key.removeprefix("!") in ("src_net", "dst_net") and fields[key] is not None]
-    foreign = tuple(key for key in networks if (":" in fields[key]) != (version == 6))
+    foreign = foreign_networks(fields, version)
     if foreign:
         reason = f"{' and '.join(foreign)} {'is' if len(foreign) == 1 else 'are'} left out for IPv{version}"
         found.append(Fault(reason, _WITHOUT_IP_VERSION, left_out=foreign))
@@ -179,6 +178,12 @@ def faults(fields: Fields, version: int) -> list[Fault]:
         reason = f"{types[0]} is left out for IPv4: the protocol is not icmp"
         found.append(Fault(reason, "Give the rule ip_version 6 with icmpv6, or protocol icmp.", left_out=left_out))
     return found
+
+
+def foreign_networks(fields: Fields, version: int) -> tuple[str, ...]:
+    """Return the fields of a valid rule that hold a network of the other IP version."""
+    networks = [key for key in fields if key.removeprefix("!") in ("src_net", "dst_net") and fields[key] is not None]
+    return tuple(key for key in networks if (":" in fields[key]) != (version == 6))
 
 
 def _drop(fields: Fields, version: int) -> Fault | None:
@@ -201,8 +206,8 @@ def _icmp_types(fields: Fields) -> list[str]:
 
 
 def log_prefix_written(prefix: str) -> str:
-    """Return what Felix writes for a log prefix: cut to 27 characters, others than letters, digits and _.- as ``_``."""
-    return re.sub(r"[^a-zA-Z0-9_.\-]", "_", prefix)[:27]
+    """Return what Felix writes for a log prefix: cut to 27 characters, others than letters, digits and _:- as ``_``."""
+    return re.sub(r"[^a-zA-Z0-9_:\-]", "_", prefix)[:27]
 
 
 def _is_int(value: Any) -> bool:

@@ -180,8 +180,8 @@ class Plan:
 
     def _remark_on_parts(self) -> None:
         for part, reason in self.stored.unreadable.items():
-            if part in self.changes:
-                self.warnings.append(f"its {part} cannot be read ({reason}) and are replaced")
+            outcome = "are replaced" if part in self.changes else "stay so: the document does not mention them"
+            self.warnings.append(f"its {part} cannot be read ({reason}) and {outcome}")
         if not self.is_new and "rules" not in self.stored.present and "rules" not in self.changes:
             self.warnings.append(
                 "it has no rules key, so that Felix takes it for missing and drops the traffic of its endpoints; "

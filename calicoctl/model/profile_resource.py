@@ -91,9 +91,12 @@ def read_profile(document: dict[str, Any], problems: Problems) -> ProfileResourc
 
 
 def read_identity(document: dict[str, Any], problems: Problems) -> ProfileResource:
-    """Read only what tells which profile a document is about: its name and resourceVersion."""
+    """Read only what tells which profile a document is about: its name and resourceVersion.
+
+    The metadata must be sound all the same: a misspelt resourceVersion would make a change unconditional.
+    """
     metadata = read.fields(document, "", TOP_FIELDS, Problems()).get("metadata")
-    return _identified(read.fields(metadata, "metadata", _METADATA, Problems()), problems)
+    return _identified(read.fields(metadata, "metadata", _METADATA, problems), problems)
 
 
 def _read_metadata(value: Any, problems: Problems) -> ProfileResource:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from calicoctl.model.rule import Fields, Rule
 
+_RANGE = re.compile(r"[0-9]+:[0-9]+")
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_.:/-]+")
 
 
@@ -55,7 +56,7 @@ def _match(left: Fields, field: str, keyword: str) -> list[str]:
 def _has_words(field: str, value: Any) -> bool:
     """Tell whether a value is of the type that its field has: in words, ``"8"`` could not be told from ``8``."""
     if field.endswith("_ports"):
-        return _is_list_of(value, int, str)
+        return _is_list_of(value, int, str) and all(type(port) is int or _RANGE.fullmatch(port) for port in value)
     if field.endswith("_nets"):
         return _is_list_of(value, str)
     if field.startswith("icmp_"):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ACTIONS = ("allow", "deny", "next-tier", "log")
 _PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite")
+LAST_TYPE, LAST_CODE = 254, 255  # of ICMP; the kernel takes type 255 for any, and Felix makes a drop of it
 _MOST_RULES = 200_000  # with two networks each, already more than the 10 MB that etcd takes
 _NAMES_OF_NUMBERS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6"}
 _RANGE = re.compile(r"([0-9]{1,9})(?:[:-]([0-9]{1,9}))?")
@@ -63,6 +64,27 @@ def new_rules(fields: Fields) -> list[Rule]:
     if problems:
         raise RuleProblems(problems)
     return [Rule(expanded) for expanded in _one_network_each(checked)]
+
+
+def stored_problems(fields: Fields) -> list[str]:
+    """Return why Felix refuses, or reads otherwise, a rule as it is stored; empty for a sound one.
+
+    These are the problems that the rule would have as new input, and the forms that new input is brought out of.
+    """
+    try:
+        new_rules(fields)
+    except RuleProblems as error:
+        return error.problems
+    problems = []
+    for key, value in fields.items():
+        if key.endswith("_nets") and value is not None:
+            problems.append(f"{key}: some versions of Felix refuse lists of networks, and some ignore them")
+        for item in value if key.endswith("_ports") and value is not None else ():
+            if item != port_item(item):
+                problems.append(f"{key}: Felix refuses {_shown(item)}, which is {_shown(port_item(item))}")
+    if _needs_protocol_name(fields) and fields.get("protocol") not in _PROTOCOLS:
+        problems.append(f"protocol: Felix drops everything here unless {_shown(fields['protocol'])} is given by name")
+    return problems
 
 
 def _check_for(key: str) -> Callable[[Any], Any] | None:
@@ -128,11 +150,24 @@ def _network(value: Any) -> str:
 
 
 def _networks(value: Any) -> list[str]:
-    return [_network(item) for item in _filled_list(value, "networks")]
+    return _each(_filled_list(value, "networks"), _network)
 
 
 def _ports(value: Any) -> list[int | str]:
-    return [port_item(item) for item in _filled_list(value, "ports")]
+    return _each(_filled_list(value, "ports"), port_item)
+
+
+def _each(items: list[Any], check: Callable[[Any], Any]) -> list[Any]:
+    """Check every item of a list. Raises ValueError that names all that are wrong."""
+    checked, problems = [], []
+    for item in items:
+        try:
+            checked.append(check(item))
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise ValueError("; ".join(problems))
+    return checked
 
 
 def _filled_list(value: Any, what: str) -> list[Any]:
@@ -160,14 +195,12 @@ def port_item(value: Any) -> int | str:
     return first if first == last else f"{first}:{last}"
 
 
-def icmp_type(value: Any) -> int:
-    """Return an ICMP type, 0 to 254. Felix and the kernel take 255 for any type. Raises ValueError."""
-    return _number(value, 254)
+def _icmp_type(value: Any) -> int:
+    return _number(value, LAST_TYPE)
 
 
-def icmp_code(value: Any) -> int:
-    """Return an ICMP code, 0 to 255. Raises ValueError."""
-    return _number(value, 255)
+def _icmp_code(value: Any) -> int:
+    return _number(value, LAST_CODE)
 
 
 def _number(value: Any, last: int) -> int:
@@ -186,8 +219,8 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "ip_version": _ip_version,
     "log_prefix": _log_prefix,
     "protocol": _protocol,
-    "icmp_type": icmp_type,
-    "icmp_code": icmp_code,
+    "icmp_type": _icmp_type,
+    "icmp_code": _icmp_code,
     **{
         f"{side}_{field}": check
         for side in ("src", "dst")
@@ -204,9 +237,13 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
 def _prefer_protocol_names(fields: Fields) -> None:
     """Name the protocols that have ports or ICMP types: Felix 1.4 understands those only beside the name."""
     number = fields.get("protocol")
-    needs_name = any(key.lstrip("!") in ("src_ports", "dst_ports", "icmp_type", "icmp_code") for key in fields)
-    if needs_name and number in _NAMES_OF_NUMBERS:
+    if _needs_protocol_name(fields) and number in _NAMES_OF_NUMBERS:
         fields["protocol"] = _NAMES_OF_NUMBERS[number]
+
+
+def _needs_protocol_name(fields: Fields) -> bool:
+    fine_fields = ("src_ports", "dst_ports", "icmp_type", "icmp_code")
+    return any(key.removeprefix("!") in fine_fields and value is not None for key, value in fields.items())
 
 
 def _contradictions(fields: Fields) -> Iterator[str]:
@@ -235,8 +272,11 @@ def _ip_versions(fields: Fields) -> Iterator[tuple[int, str]]:
         yield fields["ip_version"], "ip_version"
     for key in ("protocol", "!protocol"):
         # A negated protocol says nothing about the version, but Felix refuses it beside the other version.
-        if fields.get(key) in ("icmp", "icmpv6") and (key == "protocol" or "ip_version" in fields):
-            yield 6 if fields[key] == "icmpv6" else 4, f"{key} {fields[key]}"
+        name = fields.get(key)
+        if key == "protocol" and isinstance(name, int):
+            name = _NAMES_OF_NUMBERS.get(name)
+        if name in ("icmp", "icmpv6") and (key == "protocol" or "ip_version" in fields):
+            yield 6 if name == "icmpv6" else 4, f"{key} {fields[key]}"
     for key, value in fields.items():
         if key.endswith(("_net", "_nets")):
             for network in value if isinstance(value, list) else [value]:

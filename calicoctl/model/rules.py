@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 from calicoctl.model.rule import Rule
-from calicoctl.model.rule_validation import RuleProblems, new_rules
+from calicoctl.model.rule_validation import RuleProblems, new_rules, stored_problems
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
 _LISTS = ("inbound_rules", "outbound_rules")
 _SHOWN_PROBLEMS = 20
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[-+.0-9A-Za-z]+', re.DOTALL)
 _DEEPEST = 100  # far more than any rule needs, and far less than what Python's JSON encoder can write
 
 
@@ -75,7 +77,8 @@ class Update:
 
     Each rule that is already stored in the profile, in whichever list, is taken as it is; every other one is
     checked and brought to the form that is stored (``new_rules``). ``rules`` is the result, with the further members
-    of the stored object kept; ``warnings`` names the rules that are kept though they would be refused as new.
+    of the stored object kept; ``warnings`` has a line for each rule that is kept though it would not be stored so as
+    new input, and for each new one that is empty.
     """
 
     def __init__(self, text: str, stored: Rules | None) -> None:
@@ -84,12 +87,15 @@ class Update:
         self._by_text = {rule.exact(): rule for rule in self._stored_rules()}
         self._by_identity: dict[Any, Rule] | None = None
         self._problems: list[str] = []
-        self.warnings: list[str] = []
-        document = _decode(text, _without_duplicates)
+        self._doubts: list[str] = []
+        document = _decode(text, _members)
+        if isinstance(document, _Twice):
+            raise MalformedRules(document.complaint())
         inbound, outbound = (self._rules(document, name) for name in _LISTS)
         self.rules = Rules(inbound, outbound, self._extra(document))
         if self._problems:
-            raise InvalidRules(_joined(self._problems))
+            raise InvalidRules("\n".join(_first(self._problems)))
+        self.warnings = _first(self._doubts)
 
     def _stored_rules(self) -> list[Rule]:
         return self._stored.inbound + self._stored.outbound
@@ -113,16 +119,22 @@ class Update:
         if not isinstance(fields, dict):
             self._problems.append(f"{where}: is not an object")
             return []
+        if isinstance(fields, _Twice):
+            self._problems.append(f"{where}: {fields.complaint()}")
+            return []
         known = self._by_text.get(Rule(fields).exact())
-        try:
-            checked = new_rules(fields)
-        except RuleProblems as error:
-            known = known or self._stored_equal(Rule(fields))
-            if known is None:
-                self._problems += [f"{where}: {problem}" for problem in error.problems]
-                return []
-            self.warnings += [f"{where}: kept as it is stored, though {problem}" for problem in error.problems]
-        return checked if known is None else [known]
+        if known is None:
+            if all(value is None for value in fields.values()):
+                self._doubts.append(f"{where}: it is empty, which allows everything")
+            try:
+                return new_rules(fields)
+            except RuleProblems as error:
+                known = self._stored_equal(Rule(fields))
+                if known is None:
+                    self._problems += [f"{where}: {problem}" for problem in error.problems]
+                    return []
+        self._doubts += [f"{where}: kept as it is stored, though {text}" for text in stored_problems(known.fields)]
+        return [known]
 
     def _stored_equal(self, rule: Rule) -> Rule | None:
         if self._by_identity is None:
@@ -144,9 +156,9 @@ class Update:
         return extra
 
 
-def _joined(problems: list[str]) -> str:
-    more = len(problems) - _SHOWN_PROBLEMS
-    return "\n".join(problems[:_SHOWN_PROBLEMS] + ([f"and {more} more"] if more > 0 else []))
+def _first(texts: list[str]) -> list[str]:
+    more = len(texts) - _SHOWN_PROBLEMS
+    return texts[:_SHOWN_PROBLEMS] + ([f"and {more} more"] if more > 0 else [])
 
 
 def _decode(text: str, pairs_hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -155,6 +167,8 @@ def _decode(text: str, pairs_hook: Callable[[list[tuple[str, Any]]], dict[str, A
     except json.JSONDecodeError as error:
         what = error.msg.removesuffix(" at")
         raise MalformedRules(f"{what} at line {error.lineno}, column {error.colno}") from None
+    except _NotJson as error:
+        raise MalformedRules(f"{error} at {error.place(text)}") from None
     except ValueError as error:
         too_long = str(error).startswith("Exceeds the limit")  # Python's own, for integers
         raise MalformedRules("a number has too many digits" if too_long else str(error)) from None
@@ -177,31 +191,49 @@ def _is_too_deep(document: dict[str, Any]) -> bool:
     return True
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+class _Twice(dict):  # type: ignore[type-arg]
+    """An object in which a member stands twice, with the first such member's name."""
+
+    def complaint(self) -> str:
+        return f"{json.dumps(self.name)} stands twice in one object"
+
+    def __init__(self, members: dict[str, Any], name: str) -> None:
+        super().__init__(members)
+        self.name = name
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
-    if len(members) < len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise ValueError(f"{json.dumps(name)} stands twice in one object")
-            seen.add(name)
-    return members
+    if len(members) == len(pairs):
+        return members
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            break
+        seen.add(name)
+    return _Twice(members, name)
+
+
+class _NotJson(ValueError):
+    """A number that Python reads and JSON cannot hold; ``token`` is its text."""
+
+    def __init__(self, message: str, token: str) -> None:
+        super().__init__(message)
+        self.token = token
+
+    def place(self, text: str) -> str:
+        """Say where it stands first in the text."""
+        offset = next(found.start() for found in _TOKEN.finditer(text) if found[0] == self.token)
+        line = text.count("\n", 0, offset) + 1
+        return f"line {line}, column {offset - text.rfind(chr(10), 0, offset)}"
 
 
 def _no_json(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
+    raise _NotJson(f"{constant} is not JSON", constant)
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"the number {text[:40]} is out of range")
+        raise _NotJson(f"the number {text[:40]} is out of range", text)
     return number
-
-
-def rule_lines(rules: list[Rule]) -> Iterator[str]:
-    """Yield the lines of ``rule show`` for one list: the position, three wide, and the rule's text."""
-    from calicoctl.model.rule_text import rule_text
-
-    for position, rule in enumerate(rules, start=1):
-        yield f" {position:3d} {rule_text(rule)}"

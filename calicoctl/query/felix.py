@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 from calicoctl.model.endpoint import Endpoint
@@ -19,20 +20,23 @@ from calicoctl.model.policy import Policy, Tier
 from calicoctl.model.rules import Rules
 from calicoctl.model.stored_json import decode
 from calicoctl.query.evaluation import Identities
+from calicoctl.query.state import as_felix_reads
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
+    from typing import Any, TypeVar
 
     from calicoctl.datastore.snapshot import Snapshot, Stored
     from calicoctl.model.labels import Labels
+
+    Taken = TypeVar("Taken")
 
 _FAILSAFE_PORTS = {"inbound": ("Inbound", (22,)), "outbound": ("Outbound", (2379, 2380, 4001, 7001))}
 
 
 class Felix:
-    """``endpoints`` by full name, ``policies``, ``tiers``, and ``profiles`` by name: those that Felix takes.
+    """``endpoints`` by full name, ``policies``, ``tiers``, ``profiles`` and their ``tags`` by name: what Felix takes.
 
     ``refused`` says why it does not take an object, by the object's key.
     """
@@ -44,30 +48,36 @@ class Felix:
         for endpoint_name, stored in snapshot.endpoints:
             fields = self._take(stored, partial(endpoint_problems, endpoint_name))
             if fields is not None:
-                self.endpoints[str(endpoint_name)] = Endpoint(endpoint_name, fields)
+                self.endpoints[str(endpoint_name)] = as_felix_reads(Endpoint(endpoint_name, fields))
         self.policies = [
-            Policy(tier, name, Rules.from_json(stored.value))
+            policy
             for tier, name, stored in snapshot.policies
-            if self._take(stored, partial(policy_problems, tier, name)) is not None
+            if (
+                policy := self._model(
+                    stored, partial(policy_problems, tier, name), partial(Policy.from_json, tier, name)
+                )
+            )
         ]
         self.tiers = {tier: Tier(tier) for tier in (*snapshot.tiers, *(tier for tier, _, _ in snapshot.policies))}
         for name, stored in snapshot.tiers.items():
-            if self._take(stored, partial(tier_problems, name)) is not None:
-                self.tiers[name] = Tier.from_json(name, stored.value)
+            valid = self._model(stored, partial(tier_problems, name), partial(Tier.from_json, name))
+            if valid is not None:
+                self.tiers[name] = valid
         self.profiles: dict[str, Rules] = {}
         labels: dict[str, Labels] = {}
-        tags: dict[str, list[str]] = {}
+        self.tags: dict[str, list[str]] = {}
         for name, parts in snapshot.profiles.items():
-            rules = self._part(name, parts, "rules", profile_rules_problems)
-            if rules is not None:
-                self.profiles[name] = Rules.from_json(parts["rules"].value)
+            if "rules" in parts:
+                rules = self._model(parts["rules"], partial(profile_rules_problems, name), Rules.from_json)
+                if rules is not None:
+                    self.profiles[name] = rules
             labels[name] = self._part(name, parts, "labels", profile_labels_problems) or {}
-            tags[name] = self._part(name, parts, "tags", tags_problems) or []
-        self.identities = Identities(labels, tags)
+            self.tags[name] = self._part(name, parts, "tags", tags_problems) or []
+        self.identities = Identities(labels, self.tags)
         self._by_address: dict[tuple[int, int], list[Endpoint]] = {}
         for endpoint in self.endpoints.values():
-            for address in addresses_of(endpoint):
-                self._by_address.setdefault((address.version, address.address), []).append(endpoint)
+            for address in {(network.version, network.address) for network in addresses_of(endpoint)}:
+                self._by_address.setdefault(address, []).append(endpoint)
 
     def at(self, version: int, address: int) -> list[Endpoint]:
         """Return the endpoints that have an address."""
@@ -79,12 +89,19 @@ class Felix:
         text = self._parameter(host, f"Failsafe{name}HostPorts")
         if text is None:
             return list(default)
-        return [int(port) for port in text.split(",") if port.strip().isdecimal()]
+        return [int(port) for port in text.split(",") if re.fullmatch(r"\s*[0-9]{1,5}\s*", port, re.ASCII)]
 
-    def interface_prefixes(self, host: str) -> tuple[str, ...]:
-        """Return what the interfaces of workloads on a host may begin with; Felix 1.4.4 and later take several."""
-        text = self._parameter(host, "InterfacePrefix") or "cali"
-        return tuple(prefix.strip() for prefix in text.split(","))
+    def interface_problem(self, endpoint: Endpoint) -> str | None:
+        """Say why the Felix of its own host rejects a workload endpoint that every other Felix takes.
+
+        Felix 1.4.4 and later take several prefixes of interfaces.
+        """
+        text = self._parameter(endpoint.name.host, "InterfacePrefix") or "cali"
+        prefixes = tuple(prefix.strip() for prefix in text.split(","))
+        interface: str = endpoint.fields["name"]
+        if interface.startswith(prefixes):
+            return None
+        return f"interface {interface} does not begin with {' or '.join(prefixes)}: its own Felix rejects it"
 
     def _parameter(self, host: str, name: str) -> str | None:
         """Return a parameter of Felix on a host. What its environment or file says is not in the datastore."""
@@ -106,6 +123,18 @@ class Felix:
         self, name: str, parts: dict[str, Stored], part: str, problems: Callable[[str, Any], Iterable[str]]
     ) -> Any:
         return self._take(parts[part], partial(problems, name)) if part in parts else None
+
+    def _model(
+        self, stored: Stored, problems: Callable[[Any], Iterable[str]], read: Callable[[str], Taken]
+    ) -> Taken | None:
+        """Return the model object of a value if Felix takes it and it can be read, else None as ``_take``."""
+        if self._take(stored, problems) is None:
+            return None
+        try:
+            return read(stored.value)
+        except ValueError as error:  # an order of 400 digits, members that are nested a hundred deep
+            self.refused[stored.key] = str(error)
+            return None
 
     def _take(self, stored: Stored, problems: Callable[[Any], Iterable[str]]) -> Any:
         """Return the decoded value if Felix takes it, else None with the reason in ``refused``."""

@@ -42,7 +42,6 @@ class _Check:
         self._policies = {(policy.tier, policy.name): Owner(policy.matches) for policy in self._felix.policies}
         self._profiles = {name: Owner.of_rules(rules) for name, rules in self._felix.profiles.items()}
         self._named_profiles: set[str] = set()
-        self._tags: set[str] = set()
         self._unselected: list[Endpoint] = []
         self._evaluate()
 
@@ -63,10 +62,13 @@ class _Check:
                     self._profiles[profile].add_user(versions, endpoint)
             if not endpoint.profile_ids and not any(not policy.untracked for policy in policies):
                 self._unselected.append(endpoint)
-            self._tags |= who.tags
             matched.update(id(use.match) for use in evaluation.rules_naming(who))
         for owner in (*self._policies.values(), *self._profiles.values()):
             owner.unmatched = [match for match in owner.matches if id(match) not in matched]
+        for name, owner in self._profiles.items():
+            if not owner.users:  # a new profile lets in who has its own tag: nobody yet
+                own = self._felix.tags[name]
+                owner.unmatched = [each for each in owner.unmatched if each.selector or each.text not in own]
 
     def all(self) -> Iterator[Finding]:
         yield from self._ready()
@@ -117,10 +119,8 @@ class _Check:
             yield Finding(WARNING, self._keys[str(endpoint.name)], reason, "Give it a profile.")
 
     def _interface(self, key: str, endpoint: Endpoint) -> Iterator[Finding]:
-        prefixes = self._felix.interface_prefixes(endpoint.name.host)
-        interface = endpoint.fields["name"]
-        if not interface.startswith(prefixes):
-            reason = f"interface {interface} does not begin with {' or '.join(prefixes)}: its own Felix rejects it"
+        reason = self._felix.interface_problem(endpoint)
+        if reason:
             yield Finding(ERROR, key, reason, "Rename the interface, or set InterfacePrefix.")
 
     def _policy_findings(self) -> Iterator[Finding]:
@@ -138,7 +138,7 @@ class _Check:
                 reason = "it is untracked, which has no effect on the workload endpoints that it selects"
                 yield Finding(WARNING, key, reason, "Select host endpoints only.")
             yield from _unknown_members(key, policy)
-            yield from rule_findings(key, policy.rules, owner, self._tags, is_profile=False)
+            yield from rule_findings(key, policy.rules, owner, is_profile=False)
 
     def _profile_findings(self) -> Iterator[Finding]:
         for name, parts in self._snapshot.profiles.items():
@@ -149,7 +149,7 @@ class _Check:
                 for member in rules.extra:
                     if member != "id":
                         yield Finding(WARNING, f"{key}/rules", f"Felix ignores the member {member}", "Remove it.")
-                yield from rule_findings(f"{key}/rules", rules, owner, self._tags, is_profile=True)
+                yield from rule_findings(f"{key}/rules", rules, owner, is_profile=True)
             if name not in self._named_profiles:
                 remedy = f"If nobody needs it: 'calicoctl profile remove {name}'."
                 yield Finding(NOTE, key, "no endpoint uses this profile", remedy)

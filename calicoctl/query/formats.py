@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from json.encoder import encode_basestring_ascii
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -86,6 +87,9 @@ def _yaml(value: Any) -> str:
         return dumper.represent_str(value.encode("utf-8", "backslashreplace").decode("utf-8"))
 
     Dumper.add_representer(str, represent_text)
+    # YAML 1.2 reads 1e6 as a number, YAML 1.1 does not: in quotes it is a text for both.
+    number = re.compile(r"(?:[-+]?[0-9]+[eE][-+]?[0-9]+|0o[0-7]+)\Z")
+    Dumper.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789"))
     Dumper.add_representer(Shared, lambda dumper, shared: dumper.represent_dict(shared.items()))
     text: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, default_flow_style=False)
     return text.rstrip("\n")

@@ -91,7 +91,9 @@ def _conditions(fields: Fields, packet: Packet, left_out: frozenset[str]) -> Ite
 
 def _of_end(what: str, value: Any, end: End, packet: Packet) -> bool | None:
     if what == "ports":
-        return None if end.port is None else any(_covers(item, end.port) for item in value)
+        if end.port is None:  # there is no port but those of 1:65535
+            return True if any(_covers(item, 1) and _covers(item, 65535) for item in value) else None
+        return any(_covers(item, end.port) for item in value)
     if what == "tag":
         return any(value in who.tags for who in end.identities)
     if what == "selector":

@@ -57,6 +57,20 @@ def find(text: str, felix: Felix, snapshot: Snapshot) -> Party:
     return Party(full_title(endpoint), addresses, endpoint)
 
 
+def are_host_and_workload(one: Party, other: Party, felix: Felix) -> bool:
+    """Tell whether one is a workload endpoint and the other its own host, as an endpoint or by its address."""
+    for workload, host in ((one, other), (other, one)):
+        name = workload.endpoint.name if workload.endpoint else None
+        if name is None or name.workload is None:
+            continue
+        if host.endpoint is not None:
+            if host.endpoint.name.workload is None and host.endpoint.name.host == name.host:
+                return True
+        elif any(_is_text_of(each, felix.host_address(name.host) or "") for each in host.addresses.values()):
+            return True
+    return False
+
+
 def _address(text: str) -> Network | None:
     if "/" in text or (":" not in text and text.count(".") != 3):
         return None
@@ -66,17 +80,37 @@ def _address(text: str) -> Network | None:
         return None
 
 
+def _is_text_of(address: Network, text: str) -> bool:
+    return (network := _address(text)) is not None and network.key() == address.key()
+
+
 def _at(address: Network, felix: Felix, snapshot: Snapshot) -> Party:
     text = str(address).partition("/")[0]
-    endpoints = felix.at(address.version, address.address)
+    endpoints = felix.at(address.version, address.address) or _of_host_at(address, felix)
     if len(endpoints) > 1:
         raise CommandError(f"{text} is the address of several endpoints; name one of them:\n" + _listed(endpoints))
     if endpoints:
         return Party(full_title(endpoints[0]), {address.version: address}, endpoints[0])
+    for endpoint in felix.endpoints.values():
+        if any(_is_text_of(address, item["ext_ip"]) for item in endpoint.fields.get(f"ipv{address.version}_nat") or ()):
+            raise CommandError(
+                f"{text} is an external address (NAT) of {full_title(endpoint)}; give its own, or its name."
+            )
     for name, stored in snapshot.endpoints:
         if stored.key in felix.refused and _may_have(address, stored.value):
             return _refused(name, felix.refused[stored.key])
     return Party(f"{text} (no endpoint)", {address.version: address}, None)
+
+
+def _of_host_at(address: Network, felix: Felix) -> list[Endpoint]:
+    """Return the host endpoints without addresses of their own, on the host that has an address."""
+    return [
+        endpoint
+        for endpoint in felix.endpoints.values()
+        if endpoint.name.workload is None
+        and not addresses_of(endpoint)
+        and _is_text_of(address, felix.host_address(endpoint.name.host) or "")
+    ]
 
 
 def _refused(name: EndpointName, reason: str) -> Party:
@@ -92,7 +126,7 @@ def _may_have(address: Network, value: str) -> bool:
         return False
     lists = [value for value in fields.values() if isinstance(value, list)] if isinstance(fields, dict) else []
     texts = [text for listed in lists for text in listed if isinstance(text, str)]
-    return any((network := _address(text.partition("/")[0])) and network.key() == address.key() for text in texts)
+    return any(_is_text_of(address, text.partition("/")[0]) for text in texts)
 
 
 def _named(text: str, snapshot: Snapshot) -> tuple[EndpointName, str]:

@@ -65,8 +65,8 @@ class Owner:
         self.users.append(endpoint)
 
 
-def rule_findings(key: str, rules: Rules, owner: Owner, tags: set[str], is_profile: bool) -> Iterator[Finding]:
-    """Yield what there is to say about valid rules. ``tags`` are all tags that any endpoint has."""
+def rule_findings(key: str, rules: Rules, owner: Owner, is_profile: bool) -> Iterator[Finding]:
+    """Yield what there is to say about valid rules."""
     for direction, listed in (("inbound", rules.inbound), ("outbound", rules.outbound)):
         for number, rule in enumerate(listed, start=1):
             where = f"{direction} rule {number}"

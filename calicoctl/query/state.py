@@ -139,9 +139,17 @@ def labels_of(endpoint: Endpoint) -> Labels:
     return checked_labels(endpoint.fields.get("labels"))
 
 
+def as_felix_reads(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint without the old ``profile_id`` where Felix does not look at it: beside ``profile_ids``."""
+    fields = endpoint.fields
+    if "profile_id" not in fields or fields.get("profile_ids") is None:
+        return endpoint
+    return Endpoint(endpoint.name, {key: value for key, value in fields.items() if key != "profile_id"})
+
+
 def _endpoint(name: EndpointName, text: str) -> Endpoint:
     """Return an endpoint if all that a query needs of it can be read. Raises MalformedEndpoint, MalformedLabels."""
-    endpoint = Endpoint.from_json(name, text)
+    endpoint = as_felix_reads(Endpoint.from_json(name, text))
     labels_of(endpoint)
     endpoint.profile_ids, endpoint.state, endpoint.addresses  # noqa: B018 - reads them
     mac = endpoint.mac

@@ -9,7 +9,7 @@ from calicoctl.output import visible
 from calicoctl.query.felix import Felix
 from calicoctl.query.formats import TEXT, say_document
 from calicoctl.query.packet import PROTOCOLS, End, Packet
-from calicoctl.query.parties import find
+from calicoctl.query.parties import are_host_and_workload, find
 from calicoctl.query.state import read_snapshot
 from calicoctl.query.walk import ALLOW, DENY, FELIX_1, FELIX_2, Step, Walk, identity_for
 
@@ -151,13 +151,18 @@ class _Answer:
 
     def _all_notes(self) -> Iterator[str]:
         for key, reason in sorted(self._felix.refused.items()):
-            if "/policy/tier/" in key:
+            if "/policy/tier/" in key or key.endswith(("/labels", "/tags")):
                 yield f"Felix ignores {key}: {reason}."
+        if self._by_version and are_host_and_workload(self._source, self._destination, self._felix):
+            yield (
+                "Between a host and its own workloads more counts than this: what the host is sent, "
+                "DefaultEndpointToHostAction and the host's own rules decide; what it sends is not policed."
+            )
         for version, (sides, with_felix_2) in self._by_version.items():
             ours, theirs = sides[-1], with_felix_2[-1]
             if ours.allowed != theirs.allowed:
                 yield f"Felix 2 decides otherwise for IPv{version}: {_WORDS[theirs.allowed]}; {_last(theirs)}."
-            elif [side.steps[-1].text() for side in sides] != [side.steps[-1].text() for side in with_felix_2]:
+            elif [side.steps[-1].place for side in sides] != [side.steps[-1].place for side in with_felix_2]:
                 yield f"Felix 2 decides the same for IPv{version} by another rule; {_last(theirs)}."
 
     def lines(self) -> Iterator[str]:

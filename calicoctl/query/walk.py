@@ -6,7 +6,7 @@ profile's tag counts as a label without a value, and a policy may be for one dir
 
 from __future__ import annotations
 
-from calicoctl.model.felix_rules import faults
+from calicoctl.model.felix_rules import faults, foreign_networks
 from calicoctl.model.policy import DEFAULT_TIER
 from calicoctl.model.rule_text import rule_text
 from calicoctl.query.evaluation import Identity
@@ -44,6 +44,11 @@ class Step:
         self.number = number
         self.rule = rule
 
+    @property
+    def place(self) -> tuple[str, int | str]:
+        """What two steps share that come from one rule, or from none for one reason."""
+        return self.where, self.what if self.number is None else self.number
+
     def text(self) -> str:
         """Return the step in words."""
         rule = f": {self.rule}" if self.rule is not None else ""
@@ -71,9 +76,14 @@ class Walk:
 
     def _all(self) -> Iterator[Step]:
         is_host_endpoint = self._endpoint.name.workload is None
-        if not is_host_endpoint and self._endpoint.state != "active":
-            yield Step("", f"It is {self._endpoint.state}: Felix lets nothing pass", DENY)
-            return
+        if not is_host_endpoint:
+            problem = self._felix.interface_problem(self._endpoint)
+            if problem:
+                yield Step("", f"Its {problem}", DENY)
+                return
+            if self._endpoint.state != "active":
+                yield Step("", f"It is {self._endpoint.state}: Felix lets nothing pass", DENY)
+                return
         by_tier = []
         for tier, policies in self._policies_by_tier():
             if tier.is_skipped:
@@ -167,7 +177,11 @@ class Walk:
         return False
 
     def _is_for_version(self, rule: Rule) -> bool:
-        return rule.fields.get("ip_version") in (None, self._packet.version)
+        """Tell whether a rule is there for the packet's IP version; Felix 2 goes by its networks, negated ones too."""
+        version = self._packet.version
+        if rule.fields.get("ip_version") not in (None, version):
+            return False
+        return self._version == FELIX_1 or not foreign_networks(rule.fields, version)
 
     def _rule(self, rule: Rule, number: int, where: str) -> Step | None:
         """Return what a rule does to the packet; None if it does not match."""

@@ -162,6 +162,9 @@ def prepared(verb: str, manifest: Manifest, skip: bool = False) -> list[Change]:
             item.problems += changes[-1].problems
         except Failure as failure:
             failures.append(failure.message)
+    for item in manifest.items:
+        if not item.resource.name:  # refused for that; what else is wrong with it is said at once
+            item.problems += Change(VALIDATE, item, None).problems
     manifest.require_sound("Nothing was written." if verb != DIFF else "")
     if failures:
         raise CommandError("\n".join([failed_sentence(verb, manifest.items, failures[0]), *failures[1:]]))
@@ -178,11 +181,11 @@ def validate(manifest: Manifest, environment: Environment) -> int:
 
 def _records(items: list[Item]) -> list[Record | None]:
     """Return what is stored of each resource of the input. One request a kind."""
-    found: dict[str, Record] = {}
+    found: dict[tuple[str, str], Record] = {}
     for kind in {item.kind.name: item.kind for item in items}.values():
         names = [item.resource.name for item in items if item.kind.name == kind.name]
-        found |= {f"{kind.name}({name})": record for name, record in kind.find(names).items()}
-    return [found.get(str(item)) for item in items]
+        found |= {(kind.name, name): record for name, record in kind.find(names).items()}
+    return [found.get(item.key) for item in items]
 
 
 def warn(item: Item, plan: Plan | None, environment: Environment) -> None:

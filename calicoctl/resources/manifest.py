@@ -6,6 +6,7 @@ from calicoctl.errors import CommandError
 from calicoctl.model import documents
 from calicoctl.model.documents import MalformedDocument, Mapping
 from calicoctl.model.resource_fields import Problems, fields, shown
+from calicoctl.output import visible
 from calicoctl.resources import files, kinds
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -20,16 +21,20 @@ _SHOWN_PROBLEMS = 100
 
 
 class Item:
-    """One resource of the input: its ``kind``, what it says, where it stands (``profiles.yaml:12``), what is wrong."""
+    """One resource of the input: its ``kind``, what it says, where it stands (``profiles.yaml:12``), what is wrong.
+
+    ``key`` is the same for two items that are about one resource.
+    """
 
     def __init__(self, kind: Kind, resource: Resource, origin: str, problems: Problems) -> None:
         self.kind = kind
         self.resource = resource
         self.origin = origin
+        self.key = (kind.name, resource.name)
         self.problems = [self.complaint(text) for text in problems.texts]
 
     def __str__(self) -> str:
-        return f"{self.kind.name}({self.resource.name})"
+        return f"{self.kind.name}({visible(self.resource.name)})"
 
     def complaint(self, text: str) -> str:
         """Return a complaint about the resource with the place where it stands."""
@@ -115,10 +120,10 @@ class Manifest:
         self.items.append(Item(kind, resource, origin, problems))
 
     def _refuse_repetition(self) -> None:
-        first: dict[str, Item] = {}
+        first: dict[tuple[str, str], Item] = {}
         for item in self.items:
-            if item.resource.name and first.setdefault(str(item), item) is not item:
-                item.problems.append(item.complaint(f"stands in the input twice, first at {first[str(item)].origin}"))
+            if item.resource.name and first.setdefault(item.key, item) is not item:
+                item.problems.append(item.complaint(f"stands in the input twice, first at {first[item.key].origin}"))
 
 
 def _type_of(value: Mapping, inherited: tuple[str, str]) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -157,11 +158,9 @@ def test_a_position_that_is_no_integer(calicoctl: Calicoctl, proxy: Proxy, comma
     ("present", "words"),
     [
         ('{"action": "allow", "protocol": "tcp", "dst_ports": [80, 443]}', "allow tcp to ports 443,80"),
-        ('{"action": "allow", "protocol": "tcp", "dst_ports": ["80", 443, 80]}', "allow tcp to ports 443,80"),
         ('{"action": "allow", "protocol": "tcp", "dst_ports": [80]}', "allow tcp to ports 80:80"),
         ('{"action": "allow", "protocol": "tcp", "dst_ports": ["80:90"]}', "allow tcp to ports 80-90"),
         ('{"src_net": "10.1.2.3/8"}', "allow from cidr 10.9.9.9/8"),
-        ('{"src_nets": ["10.1.2.3/8"]}', "allow from cidr 10.0.0.0/8"),
         ('{"action": "deny", "dst_net": "FE80:0::/64", "src_tag": null}', "deny to cidr fe80::1/64"),
     ],
 )
@@ -179,23 +178,50 @@ def test_add_of_a_rule_that_is_there_in_another_spelling(
 def test_add_of_a_rule_that_is_there(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, THREE)
     index = etcd.index()
-    present = Result(0, "Rule already present, skipping.\n", "")
-    assert rule(calicoctl, "add inbound deny") == present
-    assert rule(calicoctl, "add inbound --at=1 deny") == present
+    present = "Rule already present, skipping.\n"
+    assert rule(calicoctl, "add inbound deny") == Result(0, present, "")
+    place = re.search(r"\d+ deny$", rule(calicoctl, "show").stdout.partition("Outbound")[0], re.MULTILINE)
+    assert place is not None
+    remark = f"It is inbound rule {place[0].split()[0]}; to move it, remove it first.\n"
+    assert rule(calicoctl, "add inbound --at=1 deny") == Result(0, present, remark)
     assert etcd.index() == index
     assert rule(calicoctl, "add outbound deny") == DONE  # the other direction is another list
 
 
-def test_add_warns_of_a_stored_rule_that_would_be_refused(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
-    etcd.put(RULES, stored('{"src_net": "10.1.1.1/8", "src_nets": ["10.0.0.0/8"]}'))
+@pytest.mark.parametrize(
+    ("present", "words", "problem"),
+    [
+        (
+            '{"src_net": "10.1.1.1/8", "src_nets": ["10.0.0.0/8"]}',
+            "allow from cidr 10.0.0.0/8",
+            "src_nets: stands beside src_net; give one of them",
+        ),
+        (
+            '{"src_nets": ["10.1.2.3/8"]}',
+            "allow from cidr 10.0.0.0/8",
+            "src_nets: some versions of Felix refuse lists of networks, and some ignore them",
+        ),
+        (
+            '{"action": "allow", "protocol": "tcp", "dst_ports": ["80", 443, 80]}',
+            "allow tcp to ports 443,80",
+            'dst_ports: Felix refuses "80", which is 80',
+        ),
+    ],
+)
+def test_add_warns_of_a_stored_rule_that_felix_would_refuse(
+    calicoctl: Calicoctl, etcd: EtcdServer, present: str, words: str, problem: str
+) -> None:
+    etcd.put(RULES, stored(present, ""))
     index = etcd.index()
     warning = (
-        "Warning: the rule is stored in a form that would be refused as new: src_nets: stands beside src_net; "
-        "give one of them.\n"
+        "Warning: it is inbound rule 1, which is stored in a form that would not be stored as new: "
+        f"{problem}. Remove it and add it again.\n"
     )
-    result = rule(calicoctl, "add inbound allow from cidr 10.0.0.0/8")
-    assert result == Result(0, "Rule already present, skipping.\n", warning)
+    assert rule(calicoctl, f"add inbound {words}") == Result(0, "Rule already present, skipping.\n", warning)
     assert etcd.index() == index
+    assert rule(calicoctl, f"remove inbound {words}") == DONE
+    assert rule(calicoctl, f"add inbound {words}") == DONE
+    assert rule(calicoctl, f"add inbound {words}") == Result(0, "Rule already present, skipping.\n", "")
 
 
 @pytest.mark.parametrize(
@@ -419,7 +445,7 @@ REMEDY = "'calicoctl profile P rule update' replaces it."
         ('{"inbound_rules": {}}', "inbound_rules is not a list of objects"),
         ('{"outbound_rules": [{}, "x"]}', "outbound_rules is not a list of objects"),
         ('{"inbound_rules": null}', "inbound_rules is not a list of objects"),
-        ('{"inbound_rules": [{"icmp_type": NaN}]}', "NaN is not JSON"),
+        ('{"inbound_rules": [{"icmp_type": NaN}]}', "NaN is not JSON at line 1, column 34"),
         ("[" * 100_000, "it is nested too deeply"),
     ],
 )
@@ -579,3 +605,11 @@ Expecting a comma-separated list of ports and port ranges such as 80,443,8080:80
         1, "", NAME.format(".") + TAG.format("a,b") + CIDR.format("nowhere") + ICMP.format("300' and 'x") + VERSIONS
     )
     assert proxy.requests == []
+
+
+def test_positions_are_three_wide_or_more(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, stored(", ".join(f'{{"src_tag": "t{number}"}}' for number in range(1000)), ""))
+    lines = rule(calicoctl, "show").stdout.split("\n")
+    assert lines[1] == "   1 allow from tag t0"
+    assert lines[99] == "  99 allow from tag t98"
+    assert lines[1000] == " 1000 allow from tag t999"

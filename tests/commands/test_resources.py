@@ -235,6 +235,31 @@ metadata: {name: older}
     assert etcd.keys() == {}
 
 
+def test_all_problems_of_a_document_without_a_name(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    document = {**profile("a", ingress=[{"action": "allow"}]), "metadata": {}}
+    problems = (
+        "stdin:1: Profile(): metadata.name: is missing\n"
+        'stdin:1: Profile(): spec.ingress[0].action: "allow" is not one of Allow, Deny, Log, Pass\n'
+    )
+    for verb in ("create", "apply", "replace"):
+        assert calicoctl(verb, "-f", "-", stdin=stdin_of(document)) == Result(1, "", problems + NOTHING_WRITTEN)
+    assert calicoctl("validate", "-f", "-", stdin=stdin_of(document)) == Result(1, "", problems)
+    assert etcd.keys() == {}
+
+
+def test_control_characters_in_names_do_not_reach_the_terminal(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    etcd.put(f"{PROFILES}/a\x1b\nb/rules", "{}")
+    stdin = stdin_of(profile("a\x1b\nb"))
+    shown = "Profile(a\\x1b\\x0ab)"
+    assert calicoctl("apply", "-f", "-", stdin=stdin) == done("applied", 1, f"{shown}: unchanged")
+    changed = stdin_of(profile("a\x1b\nb", labelsToApply={"a": "b"}))
+    assert calicoctl("diff", "-f", "-", stdin=changed).stdout.splitlines()[0] == f"--- {shown} as it is stored"
+    assert calicoctl("delete", "profile", "a\x1b\nb") == done("deleted", 1, f"{shown}: deleted")
+    missing = f"resource does not exist: {shown} with error: <nil>"
+    assert calicoctl("delete", "-f", "-", stdin=stdin) == failed(f"Failed to delete 'Profile' resource: {missing}")
+    assert calicoctl("get", "profile", "a\x1b\nb") == failed(f"Failed to get resources: {missing}")
+
+
 def test_the_same_resource_twice(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("a")))
     problem = "stdin:1: Profile(a): stands in the input twice, first at stdin:1\n"
@@ -338,6 +363,8 @@ def test_what_cannot_be_read_is_replaced_with_a_warning(etcd: EtcdServer, calico
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("broken")))
     assert result.stdout == done("applied", 1, "Profile(broken): changed").stdout
     assert result.stderr == (
+        "Warning: Profile(broken): its tags cannot be read (it is not JSON (Expecting value: line 1 column 1 (char 0)))"
+        " and stay so: the document does not mention them.\n"
         "Warning: Profile(broken): its labels cannot be read (it is not an object of texts) and are replaced.\n"
         "Warning: Profile(broken): its rules cannot be read (Expecting property name enclosed in double quotes at line "
         "1, column 2) and are replaced.\n"
@@ -385,6 +412,15 @@ def test_delete_by_file_needs_the_name_only(etcd: EtcdServer, calicoctl: Calicoc
     document = profile("a", ingress=[{"action": "nonsense"}], unknown=1)
     assert calicoctl("delete", "-f", "-", stdin=stdin_of(document)) == done("deleted", 1, "Profile(a): deleted")
     assert etcd.keys() == {f"{PROFILES}/": None}
+
+
+def test_delete_by_file_refuses_a_misspelt_version(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("profile", "add", "a")
+    before = etcd.index()
+    document = profile("a", meta_resourceVerison="1")
+    problem = "stdin:1: Profile(a): metadata.resourceVerison: is not a field here; did you mean resourceVersion?\n"
+    assert calicoctl("delete", "-f", "-", stdin=stdin_of(document)) == Result(1, "", problem + NOTHING_WRITTEN)
+    assert etcd.index() == before
 
 
 def test_delete_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -> None:

@@ -90,7 +90,6 @@ def test_the_document_s_example(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({}, "{}"),
         ({"action": "next-tier", "src_tag": None}, '{"action": "next-tier"}'),
         ({"action": "log", "log_prefix": "drop: é"}, '{"action": "log", "log_prefix": "drop: \\u00e9"}'),
         ({"ip_version": 6, "!src_tag": "A"}, '{"ip_version": 6, "!src_tag": "A"}'),
@@ -239,10 +238,9 @@ def test_a_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, document: str
         ('"rules"', "it is not an object with the lists inbound_rules and outbound_rules"),
         ("null", "it is not an object with the lists inbound_rules and outbound_rules"),
         ('{"inbound_rules": [], "inbound_rules": []}', '"inbound_rules" stands twice in one object'),
-        ('{"inbound_rules": [{"a": 1, "b": 2, "b": 2}]}', '"b" stands twice in one object'),
-        ('{"inbound_rules": [{"icmp_type": NaN}]}', "NaN is not JSON"),
-        ('{"inbound_rules": [{"icmp_type": -Infinity}]}', "-Infinity is not JSON"),
-        ('{"inbound_rules": [{"icmp_type": 1e999}]}', "the number 1e999 is out of range"),
+        ('{"inbound_rules": [{"icmp_type": NaN}]}', "NaN is not JSON at line 1, column 34"),
+        ('{"inbound_rules": [{"icmp_type": -Infinity}]}', "-Infinity is not JSON at line 1, column 34"),
+        ('{"inbound_rules": [{"icmp_type": 1e999}]}', "the number 1e999 is out of range at line 1, column 34"),
         (f'{{"inbound_rules": [{{"icmp_type": {"1" * 5000}}}]}}', "a number has too many digits"),
         ("[" * 100_000, "it is nested too deeply"),
     ],

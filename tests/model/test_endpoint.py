@@ -51,7 +51,7 @@ def test_what_is_not_stored() -> None:
     [
         ({"profile_ids": ["b", "a", "b"]}, ["b", "a", "b"]),
         ({"profile_id": "old"}, ["old"]),
-        ({"profile_id": "old", "profile_ids": ["new"]}, ["old"]),
+        ({"profile_id": "old", "profile_ids": ["new"]}, ["new"]),
         ({"profile_id": "", "profile_ids": ["new"]}, ["new"]),
         ({"profile_id": None, "profile_ids": ["new"]}, ["new"]),
     ],

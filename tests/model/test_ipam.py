@@ -165,3 +165,7 @@ def test_handles_of_workloads_that_look_alike() -> None:
     assert name == "calicoctl:h1:namespace:-proc-1-ns-net:e1"
     assert name.startswith(handle_prefix("h1", "namespace", "-proc-1-ns-net"))
     assert not name.startswith(handle_prefix("h1", "namespace", "-proc-1"))
+
+
+def test_a_pool_smaller_than_a_block_has_none() -> None:
+    assert list(blocks_of(Network.parse("10.0.0.0/28"), "h1")) == []

@@ -13,7 +13,6 @@ from calicoctl import grammar
 from calicoctl.commands import profile
 from calicoctl.model.rule import Rule
 from calicoctl.model.rule_text import rule_text
-from calicoctl.model.rules import rule_lines
 from tests.model.strategies import FIELDS, IPV4_NETS, IPV6_NETS, TAGS, odd_fields, typed_fields, valid_fields
 
 Words = list[str]
@@ -233,12 +232,3 @@ def test_rules_of_up_to_two_fields_that_read_the_same_are_equal() -> None:
             first = by_text.setdefault(rule_text(rule), rule)
             assert first.identity() == rule.identity(), (first.fields, rule.fields)
     assert len(by_text) > 7000
-
-
-def test_lines() -> None:
-    rules = [Rule({"src_tag": f"t{number}"}) for number in range(1000)]
-    lines = list(rule_lines(rules))
-    assert lines[0] == "   1 allow from tag t0"
-    assert lines[98] == "  99 allow from tag t98"
-    assert lines[999] == " 1000 allow from tag t999"
-    assert list(rule_lines([])) == []

@@ -15,6 +15,7 @@ GOOD: dict[str, list[Any]] = {"inbound_rules": [], "outbound_rules": []}
 DROPPED = "; Felix drops all traffic of its endpoints"
 DELETED = "; Felix treats the endpoint as deleted"
 IGNORED = "; Felix ignores the policy"
+DEEP = json.loads("[" * 150 + "]" * 150)
 
 
 @pytest.fixture
@@ -215,6 +216,13 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
     (WEB, workload(ipv4_nets=["10.0.0.1/32", "x"]), "error", "", f'ipv4_nets: "x" is not an IPv4 network{DELETED}'),
     (WEB, workload(ipv4_nets=None), "error", "", f"ipv4_nets is not a list{DELETED}"),
     (WEB, workload(ipv6_gateway="10.0.0.1"), "error", "", f'ipv6_gateway: "10.0.0.1" is not an IPv6 address{DELETED}'),
+    (
+        WEB,
+        workload(ipv4_nets=["10.0.0.1/24"], ipv4_nat=[{"int_ip": "10.0.0.1", "ext_ip": "192.0.2.9"}]),
+        "error",
+        "",
+        f"ipv4_nat: int_ip 10.0.0.1 is not in ipv4_nets{DELETED}",
+    ),
     (WEB, workload(ipv4_nat={}), "error", "", f"ipv4_nat is not a list{DELETED}"),
     (
         WEB,
@@ -275,6 +283,10 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
     (P, policy(selector=5), "error", "", f"selector: 5 is not a text, which ends the Felix process{IGNORED}"),
     (P, policy(order="soon"), "error", "", f'order: "soon" is neither a number nor "default"{IGNORED}'),
     (P, policy(order=None), "error", "", f'order: null is neither a number nor "default"{IGNORED}'),
+    (P, policy(order=10**400), "error", "", f"order is out of range{IGNORED}"),
+    (P, policy(annotations=DEEP), "error", "", f"it is nested too deeply{IGNORED}"),
+    (R, {**GOOD, "id": DEEP}, "error", "", f"it is nested too deeply{DROPPED}"),
+    ("policy/tier/huge/metadata", {"order": 10**400}, "error", "", "order is out of range; packets skip the tier"),
     (P, policy(untracked="yes"), "error", "", f"untracked is neither true nor false{IGNORED}"),
     (
         "policy/tier/default/policy/a%2fb",
@@ -332,10 +344,10 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
     ),
     (
         R,
-        inbound({"action": "log", "log_prefix": "a b"}),
+        inbound({"action": "log", "log_prefix": "a b:c.d"}),
         "warning",
         "",
-        'inbound rule 1: Felix writes log_prefix as "a_b"',
+        'inbound rule 1: Felix writes log_prefix as "a_b:c_d"',
     ),
     (
         R,
@@ -389,9 +401,24 @@ def test_every_finding(
     assert has_error == (severity == "error")
 
 
+def test_a_new_profile_is_only_unused(sound: Store, calicoq: Calicoq) -> None:
+    rules = {"inbound": [{"action": "allow", "src_tag": "new"}, {"src_tag": "nwe"}], "outbound": [{"action": "allow"}]}
+    sound.profile("new", **rules, tags=["new"], labels={})
+    assert [each["reason"] for each in json.loads(calicoq("check", "-o", "json").stdout)] == [
+        'inbound rule 2: source tag "nwe": no endpoint has it',
+        "no endpoint uses this profile",
+    ]
+
+
 def test_rules_without_ip_version_are_fine_where_there_is_no_ipv6(sound: Store, calicoq: Calicoq) -> None:
     sound.put(WEB, workload(ipv6_nets=[]))
     sound.put(R, inbound({"src_net": "10.0.0.0/8"}, {"protocol": "icmp", "icmp_type": 8}))
+    assert calicoq("check") == (0, "0 errors, 0 warnings, 0 notes\n", "")
+
+
+@pytest.mark.parametrize("mac", ["ca-fe-1d-52-bb-e1", "cafe.1d52.bbe1", "cafe1d52bbe1", "a:b:c:d:e:f"])
+def test_mac_addresses_that_felix_reads(sound: Store, calicoq: Calicoq, mac: str) -> None:
+    sound.put(WEB, workload(mac=mac))
     assert calicoq("check") == (0, "0 errors, 0 warnings, 0 notes\n", "")
 
 

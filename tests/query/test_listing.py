@@ -428,6 +428,20 @@ def test_documents_without_what_is_hidden(store: Store, calicoq: Calicoq) -> Non
     assert "rule_matches" not in document["endpoints"][0]
 
 
+def test_the_old_profile_id_does_not_count_beside_profile_ids(store: Store, calicoq: Calicoq) -> None:
+    store.workload("h/k8s/both/e", profile_id="old", profile_ids=["new"])
+    store.put("host/h/workload/k8s/old/endpoint/e", {"profile_id": "old"})
+    lines = calicoq("endpoint", "").stdout.splitlines()
+    assert [line for line in lines if line.startswith("    Profile")] == ["    Profile new", "    Profile old"]
+
+
+def test_yaml_quotes_texts_that_yaml_1_2_reads_as_numbers(store: Store, calicoq: Calicoq) -> None:
+    store.workload("h/k8s/w/e", profile_ids=["1e6", "0o17", "1e6x"])
+    store.policy("p", order=1000000)
+    lines = [line.strip() for line in calicoq("endpoint", "", "-o", "yaml").stdout.splitlines()]
+    assert {"order: '1e+06'", "- name: '1e6'", "- name: '0o17'", "- name: 1e6x"} <= set(lines)
+
+
 def test_half_a_surrogate_pair(store: Store, calicoq: Calicoq) -> None:
     store.put("host/h/workload/k8s/w/endpoint/e", '{"profile_ids": ["\\ud800"]}')
     assert calicoq("endpoint", "").stdout.endswith("    Profile \\ud800\n")

@@ -257,12 +257,60 @@ def test_an_endpoint_that_felix_refuses(pair: Store, calicoq: Calicoq) -> None:
         )
 
 
+def test_rules_for_every_port_need_no_port(pair: Store, calicoq: Calicoq) -> None:
+    pair.policy("p", "role == 'db'", inbound=[{"action": "deny", "protocol": "tcp", "dst_ports": ["1:65535"]}, {}])
+    assert inbound(calicoq("verdict", "web", "db", "tcp")) == [
+        'Policy "p": inbound rule 1 decides: deny tcp to ports 1:65535', "=> denied"
+    ]  # fmt: skip
+    pair.policy("p", "role == 'db'", inbound=[{"action": "deny", "protocol": "tcp", "!dst_ports": ["0:65535"]}, {}])
+    assert calicoq("verdict", "web", "db", "tcp").status == 0
+
+
+def test_labels_and_tags_that_felix_ignores(pair: Store, calicoq: Calicoq) -> None:
+    pair.put("policy/profile/web/tags", ["WEB", "a b"])
+    pair.put("policy/profile/db/labels", [])
+    result = calicoq("verdict", "web", "db", "tcp", "5432")
+    assert result.status == 1
+    assert [line for line in result.stdout.splitlines() if line.startswith("Note")] == [
+        "Note: Felix ignores /calico/v1/policy/profile/db/labels: labels are not an object.",
+        'Note: Felix ignores /calico/v1/policy/profile/web/tags: "a b" is not a tag: letters, digits and ._-.',
+    ]
+
+
 def test_an_inactive_endpoint(pair: Store, calicoq: Calicoq) -> None:
     pair.workload(DB, state="inactive", profile_ids=["web"], ipv4_nets=["10.0.0.2/32"])
     assert inbound(calicoq("verdict", "web", "db")) == ["It is inactive: Felix lets nothing pass", "=> denied"]
 
 
+def test_an_interface_that_its_own_felix_rejects(pair: Store, calicoq: Calicoq) -> None:
+    pair.workload(DB, name="tap1", profile_ids=["web"], ipv4_nets=["10.0.0.2/32"])
+    rejected = ["Its interface tap1 does not begin with cali: its own Felix rejects it", "=> denied"]
+    assert inbound(calicoq("verdict", "web", "db")) == rejected
+    pair.put("config/InterfacePrefix", "cali,tap")
+    assert "Its interface" not in calicoq("verdict", "web", "db").stdout
+
+
+def test_the_old_profile_id_does_not_count_beside_profile_ids(pair: Store, calicoq: Calicoq) -> None:
+    pair.workload(DB, profile_id="gone", profile_ids=["db"], ipv4_nets=["10.0.0.2/32"])
+    assert calicoq("verdict", "web", "db", "tcp", "5432").status == 0
+
+
 class TestHostEndpoints:
+    NOTE = "Note: Between a host and its own workloads more counts than this: "
+
+    @pytest.mark.parametrize(
+        ("source", "destination", "noted"),
+        [("web", "h1/up", True), ("h1/up", "web", True), ("192.0.2.1", "web", True), ("web", "192.0.2.1", True),
+         ("web", "h3/up", False), ("h1/up", "db", False), ("192.0.2.1", "db", False), ("web", "db", False)],
+    )  # fmt: skip
+    def test_a_host_and_its_own_workloads(
+        self, pair: Store, calicoq: Calicoq, source: str, destination: str, noted: bool
+    ) -> None:
+        if "h1/up" in (source, destination):
+            pair.host_endpoint("h1/up", expected_ipv4_addrs=["192.0.2.1"])
+        pair.put("host/h1/bird_ip", "192.0.2.1")
+        assert (self.NOTE in calicoq("verdict", source, destination).stdout) == noted
+
     @pytest.fixture(autouse=True)
     def host(self, pair: Store) -> None:
         pair.host_endpoint("h3/up", expected_ipv4_addrs=["192.0.2.3"], labels={"role": "host"})
@@ -278,6 +326,8 @@ class TestHostEndpoints:
     def test_failsafe_ports_as_configured(self, pair: Store, calicoq: Calicoq) -> None:
         pair.put("config/FailsafeInboundHostPorts", "80, 81")
         assert calicoq("verdict", "web", "h3/up", "tcp", "22").status == 1
+        assert calicoq("verdict", "web", "h3/up", "tcp", "81").status == 0
+        pair.put("config/FailsafeInboundHostPorts", "9" * 5000 + ",81")
         assert calicoq("verdict", "web", "h3/up", "tcp", "81").status == 0
         pair.put("host/h3/config/FailsafeInboundHostPorts", "none")
         assert calicoq("verdict", "web", "h3/up", "tcp", "81").status == 1
@@ -303,6 +353,9 @@ class TestHostEndpoints:
         result = calicoq("verdict", "web", "h4/up", "tcp", "22")
         assert result.status == 0
         assert "IPv4, 10.0.0.1 to 192.0.2.4\n" in result.stdout
+        by_address = calicoq("verdict", "192.0.2.4", "10.0.0.2", "tcp", "80")
+        assert by_address.status == 1
+        assert by_address.stdout.startswith("From Host endpoint h4/up to ")
 
 
 class TestWhoIsMeant:
@@ -323,6 +376,19 @@ class TestWhoIsMeant:
     def test_nobody(self, pair: Store, calicoq: Calicoq) -> None:
         message = '"nobody" is neither an IP address nor in the full name of an endpoint.\n'
         assert calicoq("verdict", "nobody", DB) == (2, "", message)
+
+    def test_an_external_address(self, pair: Store, calicoq: Calicoq) -> None:
+        nat = [{"int_ip": "10.0.0.2", "ext_ip": "203.0.113.9"}]
+        pair.workload(DB, profile_ids=["db"], ipv4_nets=["10.0.0.2/32"], ipv4_nat=nat)
+        assert calicoq("verdict", "web", "203.0.113.9") == (
+            2,
+            "",
+            f"203.0.113.9 is an external address (NAT) of Workload endpoint {DB}; give its own, or its name.\n",
+        )
+
+    def test_an_address_that_one_endpoint_has_twice(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.workload(DB, profile_ids=["db"], ipv4_nets=["10.0.0.2/32", "10.0.0.2"])
+        assert calicoq("verdict", "web", "10.0.0.2", "tcp", "5432").status == 0
 
     def test_two_endpoints_of_one_address(self, pair: Store, calicoq: Calicoq) -> None:
         pair.workload("h9/k8s/copy/e", ipv4_nets=["10.0.0.2/32"])
@@ -394,6 +460,21 @@ class TestFelix2:
             "Note: Felix 2 decides otherwise for IPv4: denied; inbound, End of its profiles: none allowed the packet.\n"
             in result.stdout
         )
+
+    def test_a_negated_network_of_the_other_ip_version(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.profile("db", inbound=[{"!src_net": "fd00::/8", "action": "deny"}, {}])
+        result = calicoq("verdict", WEB, DB, "tcp", "1")
+        assert result.status == 1
+        assert (
+            'Note: Felix 2 decides otherwise for IPv4: allowed; inbound, Profile "db": inbound rule 2 decides: allow.\n'
+            in result.stdout
+        )
+
+    def test_one_rule_in_other_words(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.profile("db", inbound=[{"protocol": "sctp", "dst_ports": [1], "action": "deny"}])
+        result = calicoq("verdict", WEB, DB, "sctp", "1")
+        assert inbound(result)[1].startswith('Profile "db": inbound rule 1 drops everything')
+        assert "Felix 2" not in result.stdout
 
     def test_tags_as_labels(self, pair: Store, calicoq: Calicoq) -> None:
         pair.profile("db", inbound=[{"src_selector": "has(WEB)"}])
