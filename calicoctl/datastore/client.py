@@ -53,7 +53,9 @@ class _Unreachable(Exception):
 
 
 class _ReplyLost(Exception):
-    """The request may or may not have been carried out: no usable reply came."""
+    """The request may or may not have been carried out: no usable reply came from the endpoint at ``position``."""
+
+    position = 0
 
 
 class _HungUp(_ReplyLost):
@@ -256,9 +258,10 @@ class Client:
     def _first_event(self, key: str, index: int) -> dict[str, Any] | None:
         """Return the first change of a key at or after an index as far as it has happened, else None."""
         query = {"wait": "true", "waitIndex": str(index)}
+        seconds = min(_SECONDS_FOR_HISTORY, self._settings.read_timeout)
         try:
-            return self._read(key, query, seconds=min(_SECONDS_FOR_HISTORY, self._settings.read_timeout))
-        except DatastoreError:  # etcd would wait for the first change to come
+            return self._exchange(self._current, "GET", key, query, seconds)
+        except (_Unreachable, _ReplyLost, _NotEtcd):  # etcd would wait for the first change to come
             return None
 
     def check_size(self, value: str) -> None:
@@ -290,6 +293,10 @@ class Client:
                     return self._exchange(position, method, key, fields, None)
             except (_Unreachable, _NotEtcd) as failure:
                 failures.append((position, failure))
+            except _ReplyLost as failure:
+                failure.position = position
+                self._current = (position + 1) % len(self._settings.endpoints)  # another one may be in better order
+                raise
         raise self._no_endpoint(failures) if lost is None else self._unknown_outcome(lost)
 
     def _order(self) -> list[int]:
@@ -325,14 +332,18 @@ class Client:
         index = response.headers.get("X-Etcd-Index", "")
         if index.isdecimal():
             self.index = int(index)
-        answer = _answer_of(response, body, writing=method != "GET")
+        try:
+            answer = _answer_of(response, body, writing=method != "GET")
+        except _Refused:
+            self._current = position
+            raise
         self._current = position
         return answer
 
     # Errors
 
-    def _error(self, cause: str, advice: str = "") -> DatastoreError:
-        where = self._settings.endpoints[self._current]
+    def _error(self, cause: str, advice: str = "", position: int | None = None) -> DatastoreError:
+        where = self._settings.endpoints[self._current if position is None else position]
         return DatastoreError(f"Error accessing etcd at {where} ({cause}).{'  ' + advice if advice else ''}")
 
     def _no_endpoint(self, failures: list[tuple[int, Any]]) -> DatastoreError:
@@ -344,7 +355,9 @@ class Client:
 
     def _unknown_outcome(self, lost: _ReplyLost) -> DatastoreError:
         return self._error(
-            str(lost), "It is not known whether the change was made: look before you give the command again."
+            str(lost),
+            "It is not known whether the change was made: look before you give the command again.",
+            lost.position,
         )
 
 

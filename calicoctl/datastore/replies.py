@@ -27,7 +27,7 @@ _BYTES_A_SECOND = 1000
 
 
 class Unusable(Exception):
-    """An answer that would take too long or too much memory to read to its end."""
+    """An answer that it would take too long, or too much memory, to read to its end."""
 
 
 class _Bounded(io.RawIOBase):
@@ -89,11 +89,12 @@ def body_of(response: Any) -> bytes:
     """Read the body of urllib3's response; of one that is no JSON object only the beginning. Raises Unusable."""
     pieces: list[bytes] = []
     size = 0
-    for piece in response.stream(_PIECE):  # what is compressed is expanded by now
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":  # a few bytes may become many; etcd compresses nothing, nor was it asked for
+        raise Unusable("its answer is compressed")
+    for piece in response.stream(_PIECE):
         pieces.append(piece)
         size += len(piece)
-        if size > MAX_BYTES:
-            raise Unusable(f"its answer is larger than {MAX_BYTES:,} bytes")
         if size > _MAX_BYTES_OF_OTHER and not pieces[0].lstrip().startswith(b"{"):
             response.close()
             return b"".join(pieces)[:_MAX_BYTES_OF_OTHER]

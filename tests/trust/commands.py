@@ -15,6 +15,7 @@ POOL = "10.65.0.0/24"
 BLOCK = "/calico/ipam/v2/assignment/ipv4/block/10.65.0.0-26"
 NEW_RULES = '{"inbound_rules": [{"action": "allow", "src_tag": "P"}], "outbound_rules": [{"action": "allow"}]}'
 
+READY = {f"{V1}/Ready": "true"}
 PROFILE = {f"{PROFILES}/P/tags": '["P"]', f"{PROFILES}/P/labels": "{}", f"{PROFILES}/P/rules": NEW_RULES}
 ENDPOINTS = {
     ENDPOINT: json.dumps(
@@ -64,7 +65,12 @@ class Row(NamedTuple):
         return f"{self.program} {self.line}"
 
 
-USED = {**PROFILE, **ENDPOINTS}
+USED = {**READY, **PROFILE, **ENDPOINTS}
+POLICY = {
+    f"{V1}/policy/tier/default/policy/pol": json.dumps(
+        {"selector": "all()", "order": 1, "inbound_rules": [{"action": "allow"}], "outbound_rules": []}
+    )
+}
 
 WRITING = [
     Row("profile add P"),
@@ -81,10 +87,9 @@ WRITING = [
     Row("endpoint e1 profile remove OTHER", USED),
     Row("endpoint e1 profile set P", USED),
     Row("endpoint e1 profile set", USED),
-    Row("container netns-of-w profile append P", {}),
     Row(f"pool add {POOL}"),
     Row(f"pool add {POOL} --ipip --nat-outgoing"),
-    Row("pool range add 10.65.0.0 10.65.1.255"),
+    Row("pool range add 10.65.0.0 10.65.2.255 --nat-outgoing"),
     Row(f"pool remove {POOL} --wait=0", POOLS),
     Row(f"pool remove {POOL} --wait=0", ASSIGNED),
     Row("ipam release 10.65.0.1", ASSIGNED),
@@ -95,7 +100,6 @@ WRITING = [
     Row("delete profile P", PROFILE),
     Row("delete -f -", PROFILE, DOCUMENT),
 ]
-WRITING = [row for row in WRITING if not row.line.startswith("container ")]
 
 READING = [
     Row("profile show", USED),
@@ -109,11 +113,11 @@ READING = [
     Row("pool show", POOLS),
     Row("ipam info 10.65.0.1", ASSIGNED),
     Row("get profile", PROFILE),
-    Row("get profile P -o yaml", PROFILE),
+    Row("get profile P -o yaml --export", PROFILE),
     Row("diff -f -", PROFILE, DOCUMENT),
     Row("endpoint e1", USED, program="calicoq"),
     Row("host h1", USED, program="calicoq"),
-    Row("policy none", USED, program="calicoq"),
+    Row("policy pol", {**USED, **POLICY}, program="calicoq"),
     Row("eval all()", USED, program="calicoq"),
     Row("verdict e1 10.0.0.1 tcp 80", USED, program="calicoq"),
     Row("check", USED, program="calicoq"),

@@ -5,6 +5,7 @@ command given again completes it. Those of `container`, between the steps of the
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from concurrent.futures import Future
 
@@ -20,20 +21,21 @@ from tests.trust.outcomes import Keys, Outcome, fill, undisturbed
 DONE_ALREADY = (
     "Profile P not found.", "Tag P is not on profile P", "Rule not found.", "Rule position out-of-range.",
     "Profile P is already in endpoint profile list", "Profile OTHER is not in endpoint profile list.",
-    "is not a configured pool.", "Failed to release address", "already exists", "does not exist",
+    "range conflicts with pool", "is not a configured pool.", "Failed to release address", "already exists",
+    "does not exist",
 )  # fmt: skip
 
 
-def kill_at(row: Row, number: int, carry_out: bool, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
-    """Run a row in a process that is killed while its request of that number is on the way, or just carried out."""
+def kill_at(row: Row, number: int, carry_out: bool, etcd: EtcdServer, calicoctl: Calicoctl, by: signal.Signals) -> None:
+    """Run a row in a process that is ended while its request of that number is on the way, or just carried out."""
     running: Future[subprocess.Popen[bytes]] = Future()
 
     def kill(request: Request) -> bytes | None:
         if carry_out:
             request.forward()
         process = running.result()
-        process.kill()
-        process.wait()
+        process.send_signal(by)
+        process.wait(PROCESS_SECONDS)
         return None
 
     with Proxy(etcd) as proxy:
@@ -47,8 +49,10 @@ def kill_at(row: Row, number: int, carry_out: bool, etcd: EtcdServer, calicoctl:
         )
         running.set_result(process)
         said = process.communicate(row.stdin.encode(), timeout=PROCESS_SECONDS)
-    assert process.returncode == -9
-    assert said[1] == b""
+    if by == signal.SIGKILL:
+        assert (process.returncode, said[1]) == (-9, b"")
+    else:
+        assert (process.returncode, said[1]) == (128 + by, b"Aborted command.\n")
 
 
 def check_state(state: Keys, outcome: Outcome) -> None:
@@ -71,17 +75,30 @@ def is_repetition(row: Row, complaint: str) -> bool:
 
 
 def check_kill(
-    row: Row, number: int, carry_out: bool, outcome: Outcome, etcd: EtcdServer, calicoctl: Calicoctl
+    row: Row,
+    number: int,
+    carry_out: bool,
+    outcome: Outcome,
+    etcd: EtcdServer,
+    calicoctl: Calicoctl,
+    by: signal.Signals = signal.SIGKILL,
 ) -> None:
     fill(etcd, row.before)
-    kill_at(row, number, carry_out, etcd, calicoctl)
+    kill_at(row, number, carry_out, etcd, calicoctl, by)
     state = etcd.keys()
     check_state(state, outcome)
     if not carry_out and number <= outcome.writes()[0]:
         assert state == outcome.before
     repeated = run_row(row, calicoctl)
     assert repeated.status == 0 or is_repetition(row, repeated.stderr), repeated
-    assert etcd.keys() == outcome.after, (number, repeated)
+    assert _without_handles(etcd.keys()) == _without_handles(outcome.after), (number, repeated)
+
+
+def _without_handles(state: Keys) -> Keys:
+    """A handle may count an address too many, which makes no difference and ends with the next command on its workload:
+    the block alone tells what is assigned.
+    """
+    return {key: value for key, value in state.items() if not key.startswith("/calico/ipam/v2/handle/")}
 
 
 @pytest.mark.parametrize("row", WRITING, ids=str)
@@ -97,3 +114,12 @@ def test_killed_before_each_request(row: Row, etcd: EtcdServer, calicoctl: Calic
     outcome = undisturbed(row, etcd, calicoctl)
     for number in range(1, len(outcome.requests) + 1):
         check_kill(row, number, False, outcome, etcd, calicoctl)
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_at_a_write(by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl, torture: bool) -> None:
+    for row in WRITING if torture else WRITING[:1]:
+        outcome = undisturbed(row, etcd, calicoctl)
+        for number in outcome.writes():
+            for carry_out in (False, True):
+                check_kill(row, number, carry_out, outcome, etcd, calicoctl, by)
