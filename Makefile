@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 WITH_ETCD := $(BIN)/python -m tests.etcd_server
 
-.PHONY: help demo shell test lint test-all bench clean
+.PHONY: help demo shell test lint torture test-all bench clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -23,6 +23,9 @@ test: lint ## the linters and all tests; ARGS="-k rule" are arguments for pytest
 lint: $(VENV)/with-tests ## the linters alone
 	$(BIN)/ruff check .
 	$(BIN)/mypy calicoctl tests
+
+torture: $(VENV)/with-tests ## the tests of reliability at length; SEED=1 repeats a run, ARGS="-k killed" runs a part
+	$(BIN)/python -m pytest tests/trust --torture $(if $(SEED),--seed=$(SEED)) --durations=10 $(ARGS)
 
 test-all: $(VENV)/with-tests ## all tests on every Python present, and with the oldest libraries
 	$(BIN)/tox

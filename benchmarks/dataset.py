@@ -54,16 +54,19 @@ def endpoints(first: int, last: int, profiles: int = 10) -> Iterator[tuple[str, 
     for number in range(first, last):
         unique = uuid.uuid5(uuid.NAMESPACE_OID, str(number)).hex
         key = f"/calico/v1/host/host-{number % HOSTS:03d}/workload/docker/{unique}{unique}/endpoint/{unique}"
-        yield key, json.dumps(
-            {
-                "name": f"cali{unique[:11]}",
-                "labels": {},
-                "state": "active",
-                "ipv6_nets": [],
-                "mac": ":".join(unique[place : place + 2] for place in range(0, 12, 2)),
-                "ipv4_nets": [f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}/32"],
-                "profile_ids": [f"profile-{number % profiles:04d}"],
-            }
+        yield (
+            key,
+            json.dumps(
+                {
+                    "name": f"cali{unique[:11]}",
+                    "labels": {},
+                    "state": "active",
+                    "ipv6_nets": [],
+                    "mac": ":".join(unique[place : place + 2] for place in range(0, 12, 2)),
+                    "ipv4_nets": [f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}/32"],
+                    "profile_ids": [f"profile-{number % profiles:04d}"],
+                }
+            ),
         )
 
 

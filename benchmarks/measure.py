@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -31,14 +31,20 @@ class Figures(NamedTuple):
         return statistics.median(self.seconds)
 
 
-def measure(contestants: Sequence[Contestant], runs: int, environ: Mapping[str, str]) -> dict[str, Figures]:
+def measure(
+    contestants: Sequence[Contestant],
+    runs: int,
+    environ: Mapping[str, str],
+    before_each: Callable[[], None] = lambda: None,
+) -> dict[str, Figures]:
     """Run the contestants by turns, once to warm up and then `runs` times; their figures by name.
 
-    Raises RuntimeError for a command that fails.
+    `before_each` is called before each run and not measured. Raises RuntimeError for a command that fails.
     """
     figures = {contestant.name: Figures([], 0.0) for contestant in contestants}
     for turn in range(runs + 1):
         for contestant in contestants:
+            before_each()
             seconds, peak_mb = _run(contestant, environ)
             if turn:
                 so_far = figures[contestant.name]

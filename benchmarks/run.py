@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import dataset
+from benchmarks import dataset, many_rules
 from benchmarks.measure import Contestant, measure, table
 
 HERE = Path(__file__).parent
@@ -85,12 +85,12 @@ def start_up(bench: Bench) -> None:
     dataset.clear(bench.etcd)
     dataset.put_all(bench.etcd, dataset.profiles(10))
     rules = str(HERE.parent / "examples" / "web_rules.json")
-    bench.compare("profile", "show", bound=None)
-    bench.compare("profile", "profile-0001", "rule", "show", bound=None)
+    bench.compare("profile", "show", bound=0.6)
+    bench.compare("profile", "profile-0001", "rule", "show", bound=0.6)
     bench.compare("profile", "profile-0002", "rule", "update", stdin=rules, bound=None)
     add = "profile profile-0003 rule add inbound allow tcp from cidr 10.0.0.0/8 to ports 80,443"
-    bench.compare(*add.split(), bound=None)
-    bench.compare("profile", "profile-0004", "tag", "add", "WEB", bound=None)
+    bench.compare(*add.split(), bound=0.6)
+    bench.compare("profile", "profile-0004", "tag", "add", "WEB", bound=0.6)
 
 
 def endpoints(bench: Bench, counts: list[int]) -> None:
@@ -105,11 +105,49 @@ def endpoints(bench: Bench, counts: list[int]) -> None:
         bound = {10_000: 0.45, 100_000: 0.5}.get(count)
         bench.compare("endpoint", "show", bound=None, runs=runs)
         bench.compare("endpoint", "show", "--detailed", bound=bound, runs=runs)
-        (key, _), = dataset.endpoints(7, 8)
+        ((key, _),) = dataset.endpoints(7, 8)
         _, _, _, _, host, _, orchestrator, workload, _, endpoint = key.split("/")
         place = {"host": host, "orchestrator": orchestrator, "workload": workload, "endpoint": endpoint}
         filters = [f"--{name}={value}" for name, value in place.items()]
-        bench.compare("endpoint", "show", "--detailed", *filters, bound=None, runs=runs)
+        bench.compare("endpoint", "show", "--detailed", *filters, bound=0.6, runs=runs)
+
+
+def numbers_of_profiles(bench: Bench) -> None:
+    """Profiles at growing numbers: what each one more costs."""
+    dataset.clear(bench.etcd)
+    print("\n## 10 to 10,000 profiles\n")
+    print("| profiles | `profile show` ms | over 10, us a profile | `profile P rule show` ms |\n|---|---|---|---|")
+    base = 0.0
+    for count in (10, 100, 1_000, 10_000):
+        dataset.put_all(bench.etcd, dataset.profiles(count))
+        contestants = [
+            bench.ours("profile", "show")._replace(name="show"),
+            bench.ours("profile", "profile-0001", "rule", "show")._replace(name="one"),
+        ]
+        figures = measure(contestants, bench.runs, bench.environ)
+        show, one = figures["show"].median, figures["one"].median
+        base = base or show
+        each = f"{1e6 * (show - base) / (count - 10):.1f}" if count > 10 else ""
+        print(f"| {count:,} | {1000 * show:.0f} | {each} | {1000 * one:.0f} |", flush=True)
+
+
+def completion(bench: Bench) -> None:
+    """A TAB: the whole process that a shell starts for it."""
+    dataset.clear(bench.etcd)
+    dataset.put_all(bench.etcd, dataset.profiles(100))
+    lines = {
+        "a command": ["calicoctl", "pro"],
+        "a keyword": ["calicoctl", "profile", "P", "rule", "add", "inbound", "allow", "t"],
+        "an option": ["calicoctl", "endpoint", "show", "--de"],
+        "a command of calicoq": ["calicoq", "ver"],
+        "a profile, from etcd": ["calicoctl", "profile", "P", "tag", "add", "x"],
+    }
+    contestants = [Contestant("python -c pass", [sys.executable, "-c", "pass"])] + [
+        bench.ours("completion", "candidates", "--", *words)._replace(name=name) for name, words in lines.items()
+    ]
+    figures = measure(contestants, bench.runs, bench.environ)
+    print("\n## Completion: at most 100 ms for words\n")
+    print(table("python -c pass", figures, {}), flush=True)
 
 
 def profiles_of_endpoints(bench: Bench) -> None:
@@ -148,6 +186,9 @@ def policies_of_endpoints(bench: Bench) -> None:
 SECTIONS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {
     "help": lambda bench, options: no_datastore(bench),
     "small": lambda bench, options: start_up(bench),
+    "completion": lambda bench, options: completion(bench),
+    "numbers": lambda bench, options: numbers_of_profiles(bench),
+    "rules": lambda bench, options: many_rules.run(bench),
     "profiles": lambda bench, options: profiles_of_endpoints(bench),
     "calicoq": lambda bench, options: policies_of_endpoints(bench),
     "endpoints": lambda bench, options: endpoints(bench, options.endpoints),

@@ -1,5 +1,5 @@
 """``python -m calicoctl``."""
 
-from calicoctl.cli import console_main
+from calicoctl.start import calicoctl
 
-console_main()
+calicoctl()

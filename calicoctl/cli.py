@@ -40,22 +40,21 @@ Usage: calicoctl <command> [<args>...]
     get               Show resources
     validate          Check files of resources, without etcd
     diff              Show what applying files would change
+    completion        Let a shell complete command lines
     version           Display the version of calicoctl
 
 See 'calicoctl <command> --help' to read about a specific subcommand.
 """
 COMMANDS = (
     "container", "profile", "endpoint", "pool", "ipam",
-    "create", "apply", "replace", "delete", "get", "validate", "diff", "version",
+    "create", "apply", "replace", "delete", "get", "validate", "diff", "completion", "version",
 )  # fmt: skip
 
 INTERRUPTED = 130
 
 
-def run(
-    argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO
-) -> int:
-    """Run one command line of calicoctl and return its exit status (0, 1, 2 or 130).
+def run(argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> int:
+    """Run one command line of calicoctl and return its exit status: 0, 1, 2, or 128 and the signal that ended it.
 
     ``argv`` are the arguments after the program's name, ``variables`` the environment variables. Every error ends
     here as a message on ``stderr``; a reader of ``stdout`` that has gone away ends the command quietly.
@@ -76,9 +75,9 @@ def run_program(dispatch: Dispatch, argv: Sequence[str], environment: Environmen
         return environment.failure_status if error.status == 1 else error.status
     except BrokenPipeError:
         return 0 if environment.failure_status == 1 else environment.failure_status
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         environment.complain("Aborted command.")
-        return INTERRUPTED
+        return _status_of(interruption)
     except Exception as error:
         environment.complain(_bug_report(error, environment.variables))
         return environment.failure_status
@@ -125,10 +124,14 @@ def console_main(program: Program = run) -> None:
     """Run as a process, ``calicoctl`` or with the ``run`` of another program that one, and exit."""
     gc.disable()  # a short life with large trees of data: looking for cycles costs up to a third of the time
     try:
-        status = _run_process(program)
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-    os._exit(status)  # all is flushed: taking the interpreter apart would only cost time
+        os._exit(_run_process(program))  # all is flushed: taking the interpreter apart would only cost time
+    except KeyboardInterrupt as interruption:
+        os._exit(_status_of(interruption))
+
+
+def _status_of(interruption: KeyboardInterrupt) -> int:
+    """Return the exit status for the signal that caused it (see ``calicoctl.start``)."""
+    return int(interruption.args[0]) if interruption.args else INTERRUPTED
 
 
 def _run_process(program: Program) -> int:

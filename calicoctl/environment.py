@@ -38,7 +38,8 @@ class Environment:
             from calicoctl.datastore.client import Client
             from calicoctl.datastore.settings import Settings
 
-            self._client = Client(Settings.from_environment(self.variables))
+            terminal = self.stderr if self.stderr.isatty() else None
+            self._client = Client(Settings.from_environment(self.variables), terminal)
         return self._client
 
     def say(self, text: str) -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     Arguments = dict[str, Any]
 
 
+Option: Any = docopt.Option
+
+
 class HelpRequested(Exception):
     """``-h`` or ``--help`` stands among the arguments; the message is the help text, without a final newline."""
 
@@ -45,8 +48,7 @@ def parse(usage: str, argv: Sequence[str], options_first: bool = False) -> Argum
     """
     usage_section = docopt.printable_usage(usage)
     docopt.DocoptExit.usage = usage_section
-    options = docopt.parse_defaults(usage)
-    pattern = docopt.parse_pattern(docopt.formal_usage(usage_section), options)
+    options, pattern = _tree(usage, usage_section)
     try:
         given = docopt.parse_argv(docopt.TokenStream(list(argv), docopt.DocoptExit), list(options), options_first)
     except docopt.DocoptExit as error:
@@ -58,6 +60,18 @@ def parse(usage: str, argv: Sequence[str], options_first: bool = False) -> Argum
     if not matched or left:
         raise UsageError(usage_section)
     return {leaf.name: leaf.value for leaf in pattern.flat() + collected}
+
+
+def patterns(usage: str) -> tuple[list[Any], list[Any]]:
+    """Return docopt's options of a usage text and its tree of patterns, one for each line of the usage."""
+    options, pattern = _tree(usage, docopt.printable_usage(usage))
+    (only,) = pattern.children
+    return options, only.children if type(only) is docopt.Either else [only]
+
+
+def _tree(usage: str, usage_section: str) -> tuple[list[Any], Any]:
+    options = docopt.parse_defaults(usage)
+    return options, docopt.parse_pattern(docopt.formal_usage(usage_section), options)
 
 
 def _fix(pattern: Any) -> None:

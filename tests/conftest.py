@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -37,32 +39,39 @@ class Result(NamedTuple):
     stderr: str
 
 
+PROGRAMS = {"calicoctl": "calicoctl.cli", "calicoq": "calicoctl.query.cli"}
+
+
 class Calicoctl:
     """Runs calicoctl with a given environment and nothing else of the caller's: `calicoctl("profile", "show")`.
 
     A call runs it in this process, `process` in one of its own. `stdin` is what standard input holds; `env` adds to the
-    environment or, with None as a value, takes away from it.
+    environment or, with None as a value, takes away from it. `program` names another program to run instead.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], program: str = "calicoctl") -> None:
         self.environ = environ
+        self.program = program
 
     def __call__(self, *arguments: str, stdin: str | bytes = "", env: Mapping[str, str | None] | None = None) -> Result:
-        from calicoctl.cli import run
-
+        run = importlib.import_module(PROGRAMS[self.program]).run
         streams = [_stream(stdin), _stream(), _stream()]
         status = run(list(arguments), self._changed(env), *streams)
         return Result(status, _written(streams[1]), _written(streams[2]))
 
     def process(self, *arguments: str, stdin: str | bytes = "", env: Mapping[str, str | None] | None = None) -> Result:
         done = subprocess.run(
-            [sys.executable, "-m", "calicoctl", *arguments],
+            self.command(*arguments),
             input=_encoded(stdin),
             env=self._changed(env),
             capture_output=True,
             timeout=PROCESS_SECONDS,
         )
         return Result(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a process, as its console script would start it."""
+        return [sys.executable, "-c", f"from calicoctl.start import {self.program} as run; run()", *arguments]
 
     def _changed(self, env: Mapping[str, str | None] | None) -> dict[str, str]:
         changed = {**self.environ, **(env or {})}
@@ -81,6 +90,34 @@ def _written(stream: io.TextIOWrapper) -> str:
     stream.flush()
     stream.seek(0)
     return stream.read()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--torture", action="store_true", help="also the long tests, and more cases of the others")
+    parser.addoption("--seed", type=int, default=random.randrange(10**9), help="what random cases are made from")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"random cases: --seed={config.getoption('--seed')}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--torture"):
+        long = [item for item in items if item.get_closest_marker("torture")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """What a test's random cases are made from: of the seed and the test's name alone."""
+    return random.Random(f"{request.config.getoption('--seed')} {request.node.name}")
+
+
+@pytest.fixture(scope="session")
+def torture(pytestconfig: pytest.Config) -> bool:
+    """Whether there is time for many cases."""
+    return bool(pytestconfig.getoption("--torture"))
 
 
 @pytest.fixture(scope="session")

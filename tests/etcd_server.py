@@ -33,6 +33,10 @@ START_ATTEMPTS = 5
 # A single member elects itself at once, so a shorter election is a quicker start and nothing else.
 FAST_START = ("--heartbeat-interval=10", "--election-timeout=50")
 
+# Several members on a busy machine must not lose their leader for want of a processor.
+CLUSTER_PACE = ("--heartbeat-interval=50", "--election-timeout=500")
+UNREACHABLE = "http://192.0.2.1:2379"  # an address for documentation (RFC 5737)
+
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -180,6 +184,101 @@ class EtcdServer:
             return response.status, response.getheader("X-Etcd-Index"), response.read()
         finally:
             connection.close()
+
+
+class EtcdMember(EtcdServer):
+    """One of the servers of an `EtcdCluster`, which starts and ends it; it can be killed, paused and started again."""
+
+    def __init__(self, folder: tempfile.TemporaryDirectory[str], number: int, ports: Sequence[tuple[int, int]]) -> None:
+        """`ports` are those for clients and for peers of all members, `number` the place of this one."""
+        peers = ",".join(f"member{place}=http://{HOST}:{peer}" for place, (_, peer) in enumerate(ports))
+        super().__init__(
+            [f"--name=member{number}", f"--initial-cluster={peers}", *CLUSTER_PACE,
+             f"--advertise-client-urls={UNREACHABLE}"]
+        )  # fmt: skip
+        self._folder = folder
+        self._paused = False
+        self.port, self._peer_port = ports[number]
+
+    def launch(self) -> None:
+        """Start the process, for the first time or again; it serves once enough members run."""
+        self._process = self._launch(find_etcd(), self._peer_port, Path(self._folder.name, f"etcd-{self.port}.log"))
+
+    def kill(self) -> None:
+        """End the process as a power failure would."""
+        _end(self._process)
+
+    def pause(self) -> None:
+        """Let connections be accepted and never answered."""
+        self._paused = True
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """End a pause."""
+        self._paused = False
+        self._process.send_signal(signal.SIGCONT)
+
+    def runs(self) -> bool:
+        """Whether the process is there and not paused."""
+        return self._process.poll() is None and not self._paused
+
+    def leads(self) -> bool:
+        """Whether this member says that it is the leader."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return b"StateLeader" in self._exchange("GET", "/v2/stats/self")[2]
+        return False
+
+
+class EtcdCluster:
+    """Several etcd servers that are one; a context manager, running inside `with`.
+
+    Every member advertises an address that cannot be reached from here, as behind a NAT.
+    """
+
+    def __init__(self, size: int = 3) -> None:
+        self._size = size
+        self.members: list[EtcdMember] = []
+
+    def __enter__(self) -> EtcdCluster:
+        self._folder = tempfile.TemporaryDirectory(prefix="calicoctl-etcd-")
+        free = _free_ports(2 * self._size)
+        ports = list(zip(free[::2], free[1::2], strict=True))
+        self.members = [EtcdMember(self._folder, number, ports) for number in range(self._size)]
+        for member in self.members:
+            member.launch()
+        self.restore()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for member in self.members:
+            member.kill()
+        self._folder.cleanup()
+
+    def restore(self) -> None:
+        """Let every member run and take part again. Raises EtcdError."""
+        for member in self.members:
+            member.resume()
+            if not member.runs():
+                member.launch()
+        if not all(member._wait_until_ready() for member in self.members):
+            raise EtcdError("The cluster does not come up.")
+
+    def leader(self) -> EtcdMember:
+        """The member that leads; there is one as long as most of them run, but for the time of an election."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            for member in self.members:
+                if member.runs() and member.leads():
+                    return member
+            time.sleep(0.01)
+        raise EtcdError("The cluster has no leader.")
+
+    def followers(self) -> list[EtcdMember]:
+        """The members that do not lead."""
+        leader = self.leader()
+        return [member for member in self.members if member is not leader]
 
 
 def find_etcd() -> str:

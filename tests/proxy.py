@@ -17,8 +17,9 @@ _JOIN_SECONDS = 10.0
 class Request:
     """One request of a client: `method`, `path` (no query) and `query` as they were sent, and the `body`."""
 
-    def __init__(self, proxy: Proxy, head: bytes, body: bytes) -> None:
+    def __init__(self, proxy: Proxy, connection: socket.socket, head: bytes, body: bytes) -> None:
         self._proxy = proxy
+        self._connection = connection
         self._head = head
         self.method, target, _ = head.split(b"\r\n", 1)[0].decode("ascii").split(" ")
         self.path, _, self.query = target.partition("?")
@@ -33,6 +34,14 @@ class Request:
         with self._proxy.connect_to_etcd() as connection:
             connection.sendall(line + b"\r\nConnection: close\r\n" + headers + self.body)
             return _read_to_the_end(connection)
+
+    def send(self, piece: bytes) -> None:
+        """Send a part of an answer right away. Raises OSError once the client has gone."""
+        self._connection.sendall(piece)
+
+    def is_over(self, seconds: float = 0) -> bool:
+        """Whether the proxy is closed, now or within so many seconds."""
+        return self._proxy.closing.wait(seconds)
 
     def wait_for_the_end(self) -> None:
         """Return when the proxy is closed."""
@@ -81,10 +90,12 @@ class Proxy:
     """Stands between calicoctl and etcd; a context manager, running inside `with`.
 
     `requests` has all requests so far, in order, as `METHOD /path`. Every one is passed on unless a behaviour was set
-    for its number (the first is 1). With `tls` clients must speak TLS to the proxy.
+    for its number (the first is 1). With `tls` clients must speak TLS to the proxy. `authority` is the address to
+    connect to, `127.0.0.1:PORT`.
     """
 
     def __init__(self, etcd: EtcdServer, tls: ssl.SSLContext | None = None) -> None:
+        self.authority = ""
         self.requests: list[str] = []
         self.closing = threading.Event()
         self._etcd = etcd
@@ -95,11 +106,6 @@ class Proxy:
         self._threads: list[threading.Thread] = []
         self._connections: list[socket.socket] = []
         self._failures: list[BaseException] = []
-
-    @property
-    def authority(self) -> str:
-        """The address to connect to, `127.0.0.1:PORT`."""
-        return f"{HOST}:{self._listener.getsockname()[1]}"
 
     def at(self, number: int, behaviour: Behaviour) -> None:
         """Set what becomes of the request of that number, counted from the first or the latest `reset`."""
@@ -117,6 +123,7 @@ class Proxy:
 
     def __enter__(self) -> Proxy:
         self._listener = socket.create_server((HOST, 0), backlog=256)
+        self.authority = f"{HOST}:{self._listener.getsockname()[1]}"
         self._start(self._accept)
         return self
 
@@ -165,7 +172,7 @@ class Proxy:
     def _answer_one(self, connection: socket.socket) -> None:
         head, body = _read_request(connection)
         if head:
-            reply = self._reply_to(Request(self, head, body))
+            reply = self._reply_to(Request(self, connection, head, body))
             if reply is not None:
                 connection.sendall(reply)
 

@@ -8,7 +8,7 @@ from calicoctl.datastore.profiles import Profiles
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.model.endpoint import MalformedEndpoint
 from calicoctl.model.names import is_profile_name
-from calicoctl.output import complaint, paragraph, table
+from calicoctl.output import complaint, paragraph, table, visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def edit_profiles(verb: str, profiles: list[str], endpoint: str, wanted: Filter,
         Endpoints(environment.client()).edit(found, lambda current: current.with_profiles(changes[verb](current)))
     except EndpointVanished:
         raise CommandError(_unknown(verb, endpoint)) from None
-    environment.say(paragraph(_success(verb, profiles)))
+    environment.say(paragraph(visible(_success(verb, profiles))))
     return 0
 
 

@@ -57,7 +57,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
         return _remove(_networks(arguments["<CIDRS>"]), _seconds(arguments["--wait"]), environment)
     ipip, masquerade = arguments["--ipip"], arguments["--nat-outgoing"]
     if arguments["range"]:
-        networks = _range(arguments["<START_IP>"], arguments["<END_IP>"], ipip, environment)
+        networks = _range(arguments["<START_IP>"], arguments["<END_IP>"], ipip, masquerade, environment)
     else:
         networks = _networks(arguments["<CIDRS>"])
         _check_new(networks, ipip, environment)
@@ -97,7 +97,7 @@ def _check_new(networks: Sequence[Network], ipip: bool, environment: Environment
                     raise CommandError(f"Cannot add IP pool {network} - pool overlaps with {article}{kind} {other}")
 
 
-def _range(start: str, end: str, ipip: bool, environment: Environment) -> list[Network]:
+def _range(start: str, end: str, ipip: bool, masquerade: bool, environment: Environment) -> list[Network]:
     first, last = _address(start, "START_IP"), _address(end, "END_IP")
     if first.version != last.version:
         raise CommandError("START_IP and END_IP must be the same ip version")
@@ -105,9 +105,11 @@ def _range(start: str, end: str, ipip: bool, environment: Environment) -> list[N
         raise CommandError("START_IP must be a smaller ip address than END_IP")
     networks = networks_of_range(first, last)
     _check_ipip(networks, ipip)
-    for node in _stored(environment):
-        if any(overlap(network, node.pool.network) for network in networks):
-            raise CommandError(f"Cannot add range - range conflicts with pool {node.pool}")
+    stored = [node.pool for node in _stored(environment)]
+    in_the_way = {pool.to_json(): pool for pool in stored if any(overlap(each, pool.network) for each in networks)}
+    wanted = {Pool.new(network).with_options(ipip, masquerade).to_json() for network in networks}
+    if in_the_way and not in_the_way.keys() < wanted:  # some of these very pools: the command was interrupted before
+        raise CommandError(f"Cannot add range - range conflicts with pool {next(iter(in_the_way.values()))}")
     if not all(map(is_large_enough, networks)):
         raise CommandError(
             f"IPv{first.version} ranges are split into pools, with the smallest pool size allowed having a prefix "

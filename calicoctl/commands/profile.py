@@ -282,8 +282,7 @@ def _rule_add(name: str, direction: str, position: int | None, rule: Rule, envir
                 f"Position {position} is out-of-range.\n"
                 f"The profile has {len(listed)} {direction} rules: positions 1 to {len(listed) + 1} are possible."
             )
-        wanted = rule.identity()
-        present[:] = [(at, other) for at, other in enumerate(listed, start=1) if wanted == other.identity()][:1]
+        present[:] = [(index + 1, listed[index]) for index in rule.places_in(listed)][:1]
         listed.insert(place - 1, rule)
         return None if present else rules
 
@@ -320,11 +319,11 @@ def _rule_remove_at(name: str, direction: str, position: int, environment: Envir
 def _rule_remove(name: str, direction: str, rule: Rule, environment: Environment) -> int:
     def without_rule(rules: Rules) -> Rules:
         listed = rules.in_direction(direction)
-        for place, other in enumerate(listed):
-            if rule.identity() == other.identity():
-                del listed[place]
-                return rules
-        raise CommandError("Rule not found.")
+        first = next(rule.places_in(listed), None)
+        if first is None:
+            raise CommandError("Rule not found.")
+        del listed[first]
+        return rules
 
     _profiles(environment).edit_rules(name, without_rule)
     return 0

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
-from http.client import BadStatusLine, HTTPException, RemoteDisconnected
-from urllib.parse import urlencode
 
 from calicoctl.datastore.errors import Conflict, DatastoreError
+from calicoctl.datastore.form import form_of
+from calicoctl.datastore.libraries import etcd, http_client, urllib3
+from calicoctl.datastore.replies import Unusable, body_of, is_node, pool_classes
+from calicoctl.output import visible
+from calicoctl.progress import Progress
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import ModuleType
-    from typing import Any
+    from collections.abc import Callable, Mapping
+    from typing import Any, TextIO
 
     from calicoctl.datastore.settings import Settings
 
@@ -33,7 +34,8 @@ MAX_FORM_BYTES = 10 * 1024 * 1024
 _KEY_NOT_FOUND, _COMPARE_FAILED, _NOT_A_DIRECTORY, _ALREADY_EXISTS, _NOT_EMPTY, _HISTORY_CLEARED = (
     100, 101, 104, 105, 108, 401,
 )  # fmt: skip
-_WHERE_IN_OPENSSL = re.compile(r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$")
+_WHERE_IN_OPENSSL = r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$"
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _TRIES_OF_A_WRITE = 5
 _SECONDS_FOR_HISTORY = 2.0
 
@@ -51,49 +53,38 @@ class _Unreachable(Exception):
 
 
 class _ReplyLost(Exception):
-    """The request may or may not have been carried out: no usable reply came."""
+    """The request may or may not have been carried out: no usable reply came from the endpoint at ``position``."""
+
+    position = 0
+
+
+class _HungUp(_ReplyLost):
+    """The connection was closed before a byte of an answer, as etcd does to http where it speaks https."""
 
 
 class _NotEtcd(Exception):
     """Something answered that is not etcd's v2 API, or will not let us in."""
 
 
-def _import_etcd() -> ModuleType:
-    """Import python-etcd without dnspython, a third of its import time, which only its SRV look-up uses."""
-    placeholders = [name for name in ("dns", "dns.resolver") if name not in sys.modules]
-    for name in placeholders:
-        sys.modules[name] = type(sys)(name)
-    try:
-        import etcd
-    finally:
-        for name in placeholders:
-            del sys.modules[name]
-    module: ModuleType = etcd
-    return module
-
-
-etcd: Any = _import_etcd()
-import urllib3  # noqa: E402 - after python-etcd, whose import it is a part of
-
-
 class _OneTryClient(etcd.Client):  # type: ignore[misc]
     """python-etcd's client, but a request is sent once, is not redirected, and keeps to the timeouts."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, received: Callable[[int], None]) -> None:
         import ssl
 
         super().__init__(cert=settings.certificate, ca_cert=settings.ca_file)
         self.http.connection_pool_kw["cert_reqs"] = ssl.CERT_REQUIRED  # also where the system's authorities decide
+        self.http.pool_classes_by_scheme = pool_classes(received)
 
-    def api_execute(self, url: str, method: str, params: Mapping[str, str], timeout: urllib3.Timeout) -> Any:
-        """Send one request to an absolute URL and return urllib3's response with its body read."""
-        send = self.http.request_encode_body if method == self._MPUT else self.http.request_encode_url
-        extra = {"encode_multipart": False} if method == self._MPUT else {}
-        response = send(
-            method, url, fields=params, timeout=timeout, retries=False, redirect=False, preload_content=False, **extra
-        )
-        response.data  # noqa: B018 - reads the body
-        return response
+    def api_execute(self, url: str, method: str, params: Any, timeout: urllib3.Timeout) -> Any:
+        """Send one request to an absolute URL and return urllib3's response, its body not read yet.
+
+        ``params`` are the body of a PUT, a form, and a mapping for all other methods.
+        """
+        rest = {"timeout": timeout, "retries": False, "redirect": False, "preload_content": False}
+        if method == self._MPUT:
+            return self.http.urlopen(method, url, body=params, headers=_FORM, **rest)
+        return self.http.request_encode_url(method, url, fields=params, **rest)
 
 
 class Client:
@@ -107,9 +98,11 @@ class Client:
     a write ended, or about what was passed over.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, terminal: TextIO | None = None) -> None:
+        """``terminal`` is where to show that a long read goes on."""
         self._settings = settings
-        self._etcd = _OneTryClient(settings)
+        self._progress = Progress(terminal)
+        self._etcd = _OneTryClient(settings, self._progress.count)
         self._current = 0
         self.index = 0
         self.remarks: list[str] = []
@@ -151,7 +144,7 @@ class Client:
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
-                self._send("PUT", key, {"value": value}, lost)
+                self._send("PUT", key, form_of({"value": value}), lost)
                 return
             except _Refused as refusal:
                 raise self._error(str(refusal)) from None
@@ -205,13 +198,13 @@ class Client:
             except _ReplyLost as failure:
                 lost = failure
                 now = self._state_after(lost, key)
-                if now is None or now["createdIndex"] != node["createdIndex"]:
+                if now is None or now.get("createdIndex") != node.get("createdIndex"):
                     return True
         raise self._error("every reply was lost", "The directory is still there.")
 
     def _write(self, key: str, value: str, condition: dict[str, str], since: int) -> None:
-        form = {"value": value, **condition}
-        self._check_size(form)
+        form = form_of({"value": value, **condition})
+        _check_size(form)
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
@@ -252,7 +245,7 @@ class Client:
             raise self._unknown_outcome(lost) from None
         if event is None:
             return False
-        if event["node"].get("value") == value and event["action"] in ("create", "compareAndSwap"):
+        if event["node"].get("value") == value and event.get("action") in ("create", "compareAndSwap"):
             return True
         raise Conflict
 
@@ -265,22 +258,15 @@ class Client:
     def _first_event(self, key: str, index: int) -> dict[str, Any] | None:
         """Return the first change of a key at or after an index as far as it has happened, else None."""
         query = {"wait": "true", "waitIndex": str(index)}
+        seconds = min(_SECONDS_FOR_HISTORY, self._settings.read_timeout)
         try:
-            return self._read(key, query, seconds=min(_SECONDS_FOR_HISTORY, self._settings.read_timeout))
-        except DatastoreError:  # etcd would wait for the first change to come
+            return self._exchange(self._current, "GET", key, query, seconds)
+        except (_Unreachable, _ReplyLost, _NotEtcd):  # etcd would wait for the first change to come
             return None
 
     def check_size(self, value: str) -> None:
         """Raise DatastoreError for a value that is larger than etcd takes."""
-        self._check_size({"value": value, "prevIndex": str(self.index)})
-
-    def _check_size(self, form: Mapping[str, str]) -> None:
-        size = len(urlencode(form))
-        if size > MAX_FORM_BYTES:
-            raise DatastoreError(
-                f"Too large for etcd: {size:,} bytes in the form that etcd's v2 API takes, of at most "
-                f"{MAX_FORM_BYTES:,}. Nothing was written."
-            )
+        _check_size(form_of({"value": value, "prevIndex": str(self.index)}))
 
     # Endpoints
 
@@ -289,12 +275,13 @@ class Client:
         failures = []
         for position in self._order():
             try:
-                return self._exchange(position, "GET", key, query, seconds)
+                with self._progress:
+                    return self._exchange(position, "GET", key, query, seconds)
             except (_Unreachable, _ReplyLost, _NotEtcd) as failure:
                 failures.append((position, failure))
         raise self._no_endpoint(failures)
 
-    def _send(self, method: str, key: str, fields: Mapping[str, str], lost: _ReplyLost | None) -> dict[str, Any]:
+    def _send(self, method: str, key: str, fields: Mapping[str, str] | str, lost: _ReplyLost | None) -> dict[str, Any]:
         """Hand a write to the first endpoint that can be reached; ``lost`` is what became of the try before this one.
 
         Raises _Refused, _ReplyLost, DatastoreError.
@@ -302,9 +289,14 @@ class Client:
         failures: list[tuple[int, Exception]] = []
         for position in self._order():
             try:
-                return self._exchange(position, method, key, fields, None)
+                with self._progress:
+                    return self._exchange(position, method, key, fields, None)
             except (_Unreachable, _NotEtcd) as failure:
                 failures.append((position, failure))
+            except _ReplyLost as failure:
+                failure.position = position
+                self._current = (position + 1) % len(self._settings.endpoints)  # another one may be in better order
+                raise
         raise self._no_endpoint(failures) if lost is None else self._unknown_outcome(lost)
 
     def _order(self) -> list[int]:
@@ -313,13 +305,14 @@ class Client:
         return [(self._current + step) % count for step in range(count)]
 
     def _exchange(
-        self, position: int, method: str, key: str, fields: Mapping[str, str], seconds: float | None
+        self, position: int, method: str, key: str, fields: Mapping[str, str] | str, seconds: float | None
     ) -> dict[str, Any]:
         url = f"{self._settings.endpoints[position]}/v2/keys{key}"
         connect, read = self._settings.connect_timeout, seconds or self._settings.read_timeout
         began = time.monotonic()
         try:
             response = self._etcd.api_execute(url, method, fields, urllib3.Timeout(connect=connect, read=read))
+            body = body_of(response)
         except urllib3.exceptions.NewConnectionError as error:
             raise _Unreachable(_system_cause(error)) from None
         except urllib3.exceptions.ConnectTimeoutError:
@@ -330,38 +323,57 @@ class Client:
         except urllib3.exceptions.SSLError as error:
             cause = f"TLS: {_system_cause(error)}; are https and the certificate files right?"
             raise (_NotEtcd if method == "GET" else _ReplyLost)(cause) from None
-        except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
-            raise _ReplyLost(_system_cause(error)) from None
+        except Unusable as error:
+            raise (_NotEtcd if method == "GET" else _ReplyLost)(str(error)) from None
+        except (urllib3.exceptions.HTTPError, http_client.HTTPException, OSError) as error:
+            hang_up = (http_client.RemoteDisconnected, ConnectionResetError)
+            hung_up = url.startswith("http:") and isinstance(error.args[-1], hang_up)
+            raise (_HungUp if hung_up else _ReplyLost)(_system_cause(error)) from None
         index = response.headers.get("X-Etcd-Index", "")
         if index.isdecimal():
             self.index = int(index)
-        answer = _answer_of(response, writing=method != "GET")
+        try:
+            answer = _answer_of(response, body, writing=method != "GET")
+        except _Refused:
+            self._current = position
+            raise
         self._current = position
         return answer
 
     # Errors
 
-    def _error(self, cause: str, advice: str = "") -> DatastoreError:
-        where = self._settings.endpoints[self._current]
+    def _error(self, cause: str, advice: str = "", position: int | None = None) -> DatastoreError:
+        where = self._settings.endpoints[self._current if position is None else position]
         return DatastoreError(f"Error accessing etcd at {where} ({cause}).{'  ' + advice if advice else ''}")
 
     def _no_endpoint(self, failures: list[tuple[int, Any]]) -> DatastoreError:
         causes = [f"{self._settings.endpoints[position]} ({failure})" for position, failure in failures]
         not_etcd = any(isinstance(failure, _NotEtcd) for _, failure in failures)
-        advice = "" if not_etcd else "  Is etcd running?"
-        return DatastoreError(f"Error accessing etcd at {', '.join(causes)}.{advice}")
+        hung_up = any(isinstance(failure, _HungUp) for _, failure in failures)
+        advice = f"  Is etcd running{', and does it take http, not https' if hung_up else ''}?"
+        return DatastoreError(f"Error accessing etcd at {', '.join(causes)}.{'' if not_etcd else advice}")
 
     def _unknown_outcome(self, lost: _ReplyLost) -> DatastoreError:
         return self._error(
-            str(lost), "It is not known whether the change was made: look before you give the command again."
+            str(lost),
+            "It is not known whether the change was made: look before you give the command again.",
+            lost.position,
         )
 
 
-def _answer_of(response: Any, writing: bool) -> dict[str, Any]:
+def _check_size(form: str) -> None:
+    if len(form) > MAX_FORM_BYTES:
+        raise DatastoreError(
+            f"Too large for etcd: {len(form):,} bytes in the form that etcd's v2 API takes, of at most "
+            f"{MAX_FORM_BYTES:,}. Nothing was written."
+        )
+
+
+def _answer_of(response: Any, body: bytes, writing: bool) -> dict[str, Any]:
     """Decode an answer of etcd. Raises _Refused, _ReplyLost (for a write: it may have been applied), _NotEtcd."""
     unclear = _ReplyLost if writing else _NotEtcd
     try:
-        answer = json.loads(response.data)
+        answer = json.loads(body)
     except (ValueError, RecursionError):
         answer = None
     status = response.status
@@ -369,26 +381,33 @@ def _answer_of(response: Any, writing: bool) -> dict[str, Any]:
         if status == 404:
             raise _NotEtcd("it has no v2 API; start etcd with --enable-v2")
         if 300 <= status < 500:
-            raise _NotEtcd(f"it answered {status} {response.reason}{_first_line(response)}")
+            raise _NotEtcd(f"it answered {status} {_quoted(response.reason)}{_first_line(response, body)}")
         raise unclear(f"its answer of status {status} is not the JSON that etcd sends")
     if status in (200, 201):
         if not isinstance(answer.get("node"), dict):
             raise unclear("its answer has no node")
+        if not is_node(answer["node"]):
+            raise unclear("its answer has a node that etcd would not send")
         return answer
-    cause = f"{answer.get('message')} : {answer.get('cause')}"
+    cause = f"{_quoted(answer.get('message'))} : {_quoted(answer.get('cause'))}"
     if status >= 500:
         raise (_ReplyLost if writing else _Unreachable)(cause)
     if isinstance(answer.get("errorCode"), int):
         raise _Refused(answer["errorCode"], cause)
-    raise _NotEtcd(f"it answered {status} {response.reason}")
+    raise _NotEtcd(f"it answered {status} {_quoted(response.reason)}")
 
 
-def _first_line(response: Any) -> str:
+def _quoted(text: object) -> str:
+    """Return what a server says as a part of one line of a message, of a length that can be read."""
+    return visible(str(text)[:1000])
+
+
+def _first_line(response: Any, body: bytes) -> str:
     """Return what a server that is no etcd says in a plain text, such as that it speaks https only."""
     if not response.headers.get("Content-Type", "text/plain").startswith("text/plain"):
         return ""
-    text = response.data.decode("utf-8", "replace").strip().partition("\n")[0]
-    return f": {text[:100]}" if text else ""
+    text = body.decode("utf-8", "replace").strip().partition("\n")[0]
+    return f": {visible(text[:100])}" if text else ""
 
 
 def _system_cause(error: BaseException) -> str:
@@ -398,13 +417,13 @@ def _system_cause(error: BaseException) -> str:
     while reason is not None:
         text = getattr(reason, "verify_message", None) or getattr(reason, "strerror", None)
         if text:
-            return _WHERE_IN_OPENSSL.sub("", str(text))
+            return re.sub(_WHERE_IN_OPENSSL, "", str(text))
         innermost = reason
         inner = getattr(reason, "reason", None)
         nested = reason.args[-1] if reason.args and isinstance(reason.args[-1], BaseException) else None
         # urllib3 1.26 gives no cause, and http.client's errors have one of its other attempts as their context.
         outer = reason.__cause__ or (reason.__context__ if isinstance(reason, urllib3.exceptions.HTTPError) else None)
         reason = inner if isinstance(inner, BaseException) else nested or outer
-    if isinstance(innermost, BadStatusLine) and not isinstance(innermost, RemoteDisconnected):
+    if isinstance(innermost, http_client.BadStatusLine) and not isinstance(innermost, http_client.RemoteDisconnected):
         return "it does not speak HTTP"
     return str(innermost) or type(innermost).__name__

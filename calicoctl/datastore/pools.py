@@ -58,7 +58,7 @@ class Pools:
 
         def changed(node: RawNode | None) -> str:
             try:
-                return change(None if node is None else Pool.from_json(node["value"])).to_json()
+                return change(None if node is None else Pool.from_json(node.get("value", ""))).to_json()
             except MalformedPool as error:
                 raise MalformedObject(key, error) from None
 

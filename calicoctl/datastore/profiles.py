@@ -6,7 +6,6 @@ from calicoctl.datastore import keys
 from calicoctl.datastore.edit import edit
 from calicoctl.datastore.errors import Conflict
 from calicoctl.errors import CommandError, MalformedObject
-from calicoctl.model.rules import MalformedRules, Rules
 from calicoctl.model.tags import MalformedTags, tags_from_json, tags_to_json
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from calicoctl.datastore.client import Client, RawNode
+    from calicoctl.model.rules import Rules
 
 
 class ProfileNotFound(CommandError):
@@ -45,6 +45,19 @@ class Profiles:
     def tags(self, name: str) -> list[str]:
         """Return the tags in stored order; a profile without the key has none."""
         return _tags_of(self._existing_parts(name).get("tags"))
+
+    def all_tags(self) -> set[str]:
+        """Return the tags of all profiles; those of a profile whose tags cannot be read are passed over."""
+        directory = self._client.get(keys.PROFILES, recursive=True) or {}
+        found: set[str] = set()
+        for profile in directory.get("nodes", ()):
+            for node in profile.get("nodes", ()):
+                if keys.last_segment(node["key"]) == "tags":
+                    try:
+                        found.update(_tags_of(node))
+                    except MalformedObject:
+                        continue
+        return found
 
     def rules(self, name: str) -> Rules:
         """Return the rules; a profile without the key has none."""
@@ -96,6 +109,8 @@ class Profiles:
         The rules come last: Felix drops the traffic of a profile that has none. Returns whether the rules are new,
         which makes it this call that created the profile, and the names of the keys that this call wrote.
         """
+        from calicoctl.model.rules import Rules
+
         values = {"tags": tags_to_json([name]), "labels": "{}", "rules": Rules.of_new_profile(name).to_json()}
         written: list[str] = []
         present = self._parts(name, quorum=True) or {}
@@ -157,6 +172,8 @@ def _tags_of(node: RawNode | None) -> list[str]:
 
 
 def _rules_of(name: str, node: RawNode | None) -> Rules:
+    from calicoctl.model.rules import MalformedRules, Rules  # not needed for tags, nor by the endpoints' commands
+
     if node is None:
         return Rules([], [])
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 
 from calicoctl.errors import CommandError
 from calicoctl.host.docker import Container, ContainerNotFound, Docker, DockerUnavailable
@@ -15,11 +14,12 @@ from calicoctl.model.endpoint import EndpointName
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from uuid import UUID
 
 DOCKER = "docker"
 NAMESPACE = "namespace"
 
-_IDS = uuid.UUID("5b0c54e4-9d8f-4a4e-8d2e-3f1c9b7a6e10")  # the name space of our endpoint ids; any constant would do
+_IDS = "5b0c54e4-9d8f-4a4e-8d2e-3f1c9b7a6e10"  # the name space of our endpoint ids; any constant would do
 
 
 class Workload:
@@ -87,8 +87,10 @@ class Workload:
         """Return the lock to hold while the workload's network is changed."""
         return WorkloadLock(self._derived(host).int >> 68)
 
-    def _derived(self, host: str) -> uuid.UUID:
-        return uuid.uuid5(_IDS, f"{host}/{self.orchestrator}/{self.id}")
+    def _derived(self, host: str) -> UUID:
+        import uuid
+
+        return uuid.uuid5(uuid.UUID(_IDS), f"{host}/{self.orchestrator}/{self.id}")
 
 
 def is_path(name: str) -> bool:

@@ -29,7 +29,8 @@ class Plan:
     """The outcome of comparing a resource with what is stored.
 
     ``changes`` has the new value of each part to be written, in the order of writing; ``problems`` are reasons not to
-    write anything; ``warnings`` are remarks for the operator.
+    write anything; ``warnings`` are remarks for the operator. ``completes`` tells that what is stored is no more than
+    the beginning of what is to be: a creation was interrupted.
     """
 
     def __init__(self, resource: ProfileResource, stored: StoredProfile | None, rewrite: bool = False) -> None:
@@ -49,13 +50,25 @@ class Plan:
         values = {
             "tags": self._tags(), "labels": self._labels(), "metadata": self._metadata(), "rules": self._rules()
         }  # fmt: skip
-        self.problems = self._found.texts
         self.changes = {part: value for part in PARTS if (value := values[part]) is not None}
+        self.completes = self._is_begun()
+        if self.completes:
+            self._check_name()
+        self.problems = self._found.texts
         self._remark_on_parts()
 
     def result(self, texts: dict[str, str]) -> StoredProfile:
         """Return the profile as it is after the changes; ``texts`` are the values that are stored now."""
         return StoredProfile(self.resource.name, {**texts, **self.changes})
+
+    def _is_begun(self) -> bool:
+        """Tell whether what is stored is what a creation of this very resource writes first."""
+        present = self.stored.present
+        if self.is_new or "rules" in present or any(part in present for part in self.changes):
+            return False
+        return (self.resource.tags is not None or not self.stored.tags) and (
+            "metadata" not in present or self.resource.labels is not None or self.resource.annotations is not None
+        )
 
     def _check_name(self) -> None:
         name = self.resource.name

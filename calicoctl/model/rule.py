@@ -8,13 +8,13 @@ from calicoctl.model.network import Network
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator, Sequence
     from typing import Any
 
     Fields = dict[str, Any]
 
 _ORDER = ("action", "dst_net", "icmp_type", "dst_tag", "protocol", "src_tag", "dst_ports", "src_net", "src_ports")
-_POSITION = {key: position for position, key in enumerate(_ORDER)}
+_ACTION = {"action"}
 
 
 class Rule:
@@ -30,11 +30,23 @@ class Rule:
 
     def ordered(self) -> Fields:
         """Return the fields in the order of legacy's JSON; those it does not know last, in the order they have."""
-        return dict(sorted(self.fields.items(), key=lambda field: _POSITION.get(field[0], len(_ORDER))))
+        fields = self.fields
+        known = {key: fields[key] for key in _ORDER if key in fields}
+        return known if len(known) == len(fields) else known | fields
 
     def exact(self) -> str:
         """Return a text that is the same for two rules with the same JSON, whatever the order of their keys."""
-        return json.dumps(self.fields, sort_keys=True)
+        text = repr(sorted(self.fields.items()))
+        # A quarter of the time of JSON, but objects within the fields keep their order.
+        return json.dumps(self.fields, sort_keys=True) if "{" in text else text
+
+    def places_in(self, rules: Sequence[Rule]) -> Iterator[int]:
+        """Yield the indexes of the rules that mean the same."""
+        identity, keys = self.identity(), _plain_keys(self.fields)
+        for index, other in enumerate(rules):
+            others = _plain_keys(other.fields)  # spares most rules the long way
+            if (keys is None or others is None or keys == others) and other.identity() == identity:
+                yield index
 
     def identity(self) -> Hashable:
         """Return what is the same for two rules that mean the same, however they are spelled.
@@ -61,6 +73,12 @@ class Rule:
             else:
                 meaning[key] = json.dumps(value, sort_keys=True)
         return frozenset(meaning.items())
+
+
+def _plain_keys(fields: Fields) -> set[str] | None:
+    """Return what of two equal rules is equal: their keys; None for rules of which this is not so."""
+    keys = fields.keys() - _ACTION
+    return None if None in fields.values() or any(key.endswith("_nets") for key in keys) else keys
 
 
 def _network_identity(value: Any) -> Hashable:

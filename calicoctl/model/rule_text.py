@@ -46,8 +46,11 @@ def rule_text(rule: Rule) -> str:
 
 def _match(left: Fields, field: str, keyword: str) -> list[str]:
     """Take a field and its negation out of ``left`` and return the words for both."""
-    words = []
-    for name, negation in ((field, []), ("!" + field, ["not"])):
+    negated = "!" + field
+    words: list[str] = []
+    if field not in left and negated not in left:  # mostly so
+        return words
+    for name, negation in ((field, []), (negated, ["not"])):
         if name in left and _has_words(field, left[name]):
             words += [*negation, *([keyword] if keyword else []), _value(left.pop(name))]
     return words
@@ -83,4 +86,4 @@ def _value(value: Any) -> str:
 def _word(value: Any) -> str:
     if isinstance(value, str) and _PLAIN_WORD.fullmatch(value):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return str(value) if type(value) is int else json.dumps(value, ensure_ascii=False)

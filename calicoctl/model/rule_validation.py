@@ -237,7 +237,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
 def _prefer_protocol_names(fields: Fields) -> None:
     """Name the protocols that have ports or ICMP types: Felix 1.4 understands those only beside the name."""
     number = fields.get("protocol")
-    if _needs_protocol_name(fields) and number in _NAMES_OF_NUMBERS:
+    if number in _NAMES_OF_NUMBERS and _needs_protocol_name(fields):
         fields["protocol"] = _NAMES_OF_NUMBERS[number]
 
 
@@ -261,13 +261,12 @@ def _contradictions(fields: Fields) -> Iterator[str]:
                 yield f"{key}: stands beside {key[:-1]}; give one of them"
             if key.startswith("!") and len(fields[key]) > 1:
                 yield f"{key}: several networks under ! cannot be stored so that every Felix understands them"
-    versions = sorted({version for version, _ in _ip_versions(fields)})
-    if len(versions) > 1:
+    if len({version for version, _ in _ip_versions(fields)}) > 1:
         yield "mixed IP versions: " + ", ".join(f"{what} is IPv{version}" for version, what in _ip_versions(fields))
 
 
 def _ip_versions(fields: Fields) -> Iterator[tuple[int, str]]:
-    """Yield each IP version that a part of the rule implies, with that part."""
+    """Yield each IP version that a part of the rule implies, with that part; networks are in the form stored."""
     if "ip_version" in fields:
         yield fields["ip_version"], "ip_version"
     for key in ("protocol", "!protocol"):
@@ -280,7 +279,7 @@ def _ip_versions(fields: Fields) -> Iterator[tuple[int, str]]:
     for key, value in fields.items():
         if key.endswith(("_net", "_nets")):
             for network in value if isinstance(value, list) else [value]:
-                yield Network.parse(network).version, f"{key} {network}"
+                yield 6 if ":" in network else 4, f"{key} {network}"
 
 
 def _too_many(fields: Fields) -> Iterator[str]:

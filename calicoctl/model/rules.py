@@ -62,6 +62,8 @@ class Rules:
 
     def same_as(self, other: Rules) -> bool:
         """Tell whether both are the same JSON, whatever the order of the members of an object."""
+        if (len(self.inbound), len(self.outbound)) != (len(other.inbound), len(other.outbound)):
+            return False
         return json.dumps(self._document(), sort_keys=True) == json.dumps(other._document(), sort_keys=True)
 
     def _document(self) -> dict[str, Any]:
@@ -184,8 +186,12 @@ def _decode(text: str, pairs_hook: Callable[[list[tuple[str, Any]]], dict[str, A
 def _is_too_deep(document: dict[str, Any]) -> bool:
     level: list[Any] = [document]
     for _ in range(_DEEPEST):
-        members = (value for parent in level for value in (parent.values() if isinstance(parent, dict) else parent))
-        level = [value for value in members if isinstance(value, (dict, list))]
+        level = [
+            value
+            for parent in level
+            for value in (parent.values() if type(parent) is dict else parent)
+            if type(value) in (dict, list)
+        ]
         if not level:
             return False
     return True

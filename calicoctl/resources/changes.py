@@ -42,7 +42,7 @@ class Change:
     def _decide(self) -> None:
         """Work out the outcome from what is stored. Raises Failure."""
         self.plan = None
-        if self.verb == CREATE and self.record is not None:
+        if self.verb == CREATE and self.record is not None and not self._begun(self.record):
             self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
         elif self.verb in (REPLACE, DELETE) and self.record is None:
             self._skip_or_fail("does not exist, skipped", f"resource does not exist: {self.item} with error: <nil>")
@@ -51,9 +51,14 @@ class Change:
             if self.verb == DELETE:
                 self.outcome = "deleted"
             else:
-                self.plan = self.item.kind.plan(self.item.resource, self.record, self.verb == REPLACE)
+                self.plan = self.item.kind.plan(self.item.resource, self.record, self.verb in (CREATE, REPLACE))
                 self.problems = [self.item.complaint(text) for text in self._new_version() + self.plan.problems]
-                self.outcome = "created" if self.record is None else "changed" if self.plan.changes else "unchanged"
+                is_new = self.record is None or self.verb == CREATE
+                self.outcome = "created" if is_new else "changed" if self.plan.changes else "unchanged"
+
+    def _begun(self, record: Record) -> bool:
+        """Tell whether this very resource is stored in part, as an interrupted creation leaves it."""
+        return self.item.kind.plan(self.item.resource, record, True).completes
 
     def _skip_or_fail(self, outcome: str, failure: str) -> None:
         if not self._skip:

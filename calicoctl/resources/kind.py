@@ -22,8 +22,13 @@ if TYPE_CHECKING:
         version: str
 
     class Plan(Protocol):
-        """What would be written, and what speaks against it. ``changes`` is empty if nothing would be."""
+        """What would be written, and what speaks against it.
 
+        ``changes`` is empty if nothing would be; ``completes`` tells that it would be the rest of a creation that was
+        interrupted.
+        """
+
+        completes: bool
         changes: dict[str, str]
         problems: list[str]
         warnings: list[str]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from calicoctl.datastore.profile_resources import ProfileRecord, ProfileResources
 from calicoctl.model.profile_plan import Plan
 from calicoctl.model.profile_resource import API_VERSION, KIND, ProfileResource, read_identity, read_profile
@@ -48,9 +50,8 @@ class ProfileKind:
         return read_identity(document, problems)
 
     def schema(self) -> str:
-        from importlib.resources import files
-
-        return files("calicoctl.resources").joinpath("profile.schema.json").read_text(encoding="utf-8").rstrip("\n")
+        with open(os.path.join(os.path.dirname(__file__), "profile.schema.json"), encoding="utf-8") as file:
+            return file.read().rstrip("\n")
 
     def all(self) -> tuple[list[ProfileRecord], list[str]]:
         return self._store.all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from calicoctl.output import visible
+
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +48,7 @@ class Report:
 
     def _list(self, outcomes: Outcomes) -> None:
         for item, outcome in outcomes:
-            self._environment.say(f"{item}: {outcome}")
+            self._environment.say(f"{visible(str(item))}: {outcome}")
 
 
 def failed_sentence(verb: str, items: list[Item], failure: str) -> str:

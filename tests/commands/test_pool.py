@@ -331,3 +331,16 @@ def test_a_removal_that_comes_too_late_to_disable_does_not_enable(
     assert answer.status == 0
     assert answer.stderr == "Somebody else has changed pool 10.0.0.0/24 meanwhile. Trying again.\n"
     assert [key for key in written if key.startswith(V4)] == []
+
+
+def test_a_range_that_was_added_in_part_is_completed(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    command = ("pool", "range", "add", "10.65.0.0", "10.65.2.255")
+    assert calicoctl(*command) == Result(0, "", "")
+    complete = etcd.keys()
+    etcd.delete("/calico/v1/ipam/v4/pool/10.65.2.0-24")
+    # With other options it would be another command's.
+    conflict = Result(1, "", "Cannot add range - range conflicts with pool 10.65.0.0/23\n")
+    assert calicoctl(*command, "--nat-outgoing") == conflict
+    assert calicoctl(*command) == Result(0, "", "")
+    assert etcd.keys() == complete
+    assert calicoctl(*command) == conflict

@@ -253,7 +253,7 @@ def test_add_cut_off_denies_and_can_be_completed(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, number: int, left: list[str]
 ) -> None:
     proxy.since(number, drop_request)
-    advice = NOT_KNOWN if number > 1 else "Is etcd running?"
+    advice = NOT_KNOWN if number > 1 else "Is etcd running, and does it take http, not https?"
     complaint = (
         f"Error accessing etcd at http://{proxy.authority} (Remote end closed connection without response).  {advice}\n"
     )

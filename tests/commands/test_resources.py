@@ -773,3 +773,26 @@ def test_delete_reads_the_version_just_before(etcd: EtcdServer, calicoctl: Calic
     assert result.stderr.startswith("Failed to delete 'Profile' resource: update conflict: Profile(dev-apps)\n")
     assert etcd.get(f"{PROFILES}/dev-apps/tags") == '["new"]'
     assert proxy.requests == [f"GET /v2/keys{PROFILES}/dev-apps"] * 2
+
+
+@pytest.mark.parametrize("parts", [(), ("tags",), ("tags", "labels")])
+def test_create_completes_what_it_had_begun(etcd: EtcdServer, calicoctl: Calicoctl, parts: tuple[str, ...]) -> None:
+    etcd.mkdir(f"{PROFILES}/dev-apps")
+    for part in parts:
+        etcd.put(f"{PROFILES}/dev-apps/{part}", DEV_APPS_KEYS[f"{PROFILES}/dev-apps/{part}"])
+    assert calicoctl("create", "-f", "-", stdin=DEV_APPS) == done("created", 1, "Profile(dev-apps): created")
+    assert etcd.keys(PROFILES) == DEV_APPS_KEYS
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("tags", '["x"]'), ("labels", '{"stage": "x"}'), ("metadata", '{"labels": {"a": "b"}}'), ("rules", "{}")],
+)
+def test_create_leaves_alone_what_another_has_begun(
+    etcd: EtcdServer, calicoctl: Calicoctl, part: str, value: str
+) -> None:
+    etcd.put(f"{PROFILES}/dev-apps/{part}", value)
+    assert calicoctl("create", "-f", "-", stdin=DEV_APPS) == failed(
+        "Failed to create 'Profile' resource: resource already exists: Profile(dev-apps)"
+    )
+    assert etcd.keys(PROFILES) == {f"{PROFILES}/dev-apps/{part}": value}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -20,7 +21,7 @@ from calicoctl.datastore.client import Client
 from calicoctl.datastore.errors import Conflict, DatastoreError
 from calicoctl.datastore.settings import Settings
 from tests.conftest import Calicoctl, Result
-from tests.etcd_server import HOST, EtcdServer
+from tests.etcd_server import HOST, START_SECONDS, EtcdServer
 from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw, drop_reply, drop_request, never_answer
 
 EMPTY_TABLE = "+------+\n| Name |\n+------+\n+------+\n"
@@ -132,7 +133,10 @@ def test_delete_tree(etcd: EtcdServer) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "cause"),
     [
-        (drop_request, "(Remote end closed connection without response).  Is etcd running?"),
+        (
+            drop_request,
+            "(Remote end closed connection without response).  Is etcd running, and does it take http, not https?",
+        ),
         (answer_raw(b"SSH-2.0-OpenSSH_9.2p1\r\n"), "(it does not speak HTTP).  Is etcd running?"),
         (answer_raw(b"\x15\x03\x01\x00\x02\x02\x16" * 1000), "(it does not speak HTTP).  Is etcd running?"),
         (
@@ -319,7 +323,8 @@ def test_all_endpoints_dead(calicoctl: Calicoctl, proxy: Proxy, dead: str) -> No
     env = {"ETCD_ENDPOINTS": f"http://{dead},http://{proxy.authority}"}
     complaint = (
         f"Error accessing etcd at http://{dead} (Connection refused), "
-        f"http://{proxy.authority} (Remote end closed connection without response).  Is etcd running?\n"
+        f"http://{proxy.authority} (Remote end closed connection without response).  "
+        "Is etcd running, and does it take http, not https?\n"
     )
     for command in (("show",), ("add", "P"), ("remove", "P"), ("P", "tag", "add", "T")):
         assert calicoctl("profile", *command, env=env) == Result(1, "", complaint)
@@ -345,7 +350,14 @@ def test_a_write_whose_reply_was_lost_is_looked_for_through_the_other_endpoint(e
     client.swap(KEY, "new", index)
     assert etcd.get(KEY) == "new"
     assert etcd.index() == index + 1
-    assert proxy.requests == [f"PUT /v2/keys{KEY}", f"GET /v2/keys{KEY}"]
+    assert proxy.requests == [f"PUT /v2/keys{KEY}"]
+
+
+def test_a_second_try_goes_to_another_endpoint(etcd: EtcdServer, proxy: Proxy) -> None:
+    proxy.since(1, drop_request)
+    client_of(proxy.authority, etcd.endpoint, read_timeout=0.5).create(KEY, "new")
+    assert etcd.get(KEY) == "new"
+    assert proxy.requests == [f"PUT /v2/keys{KEY}"]
 
 
 # TLS
@@ -355,7 +367,7 @@ def test_a_write_whose_reply_was_lost_is_looked_for_through_the_other_endpoint(e
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the authorities `ca` and `other`, and certificates of `ca`.
 
-    These are `server` for 127.0.0.1, `elsewhere` for another host, and `client`.
+    These are `server` for 127.0.0.1, `elsewhere` for another host, `expired` for 127.0.0.1 and no longer, and `client`.
     """
     if shutil.which("openssl") is None:
         pytest.skip("there is no openssl to make certificates with")
@@ -372,7 +384,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("ca", "other"):
         openssl("req", "-x509", "-config", "ca.cnf", *new_key, "-keyout", f"{name}.key", "-out", f"{name}.crt",
                 "-days", "2", "-subj", f"/CN={name}")  # fmt: skip
-    names = {"server": "IP:127.0.0.1", "elsewhere": "DNS:elsewhere.example", "client": "DNS:client.example"}
+    names = {
+        "server": "IP:127.0.0.1",
+        "elsewhere": "DNS:elsewhere.example",
+        "expired": "IP:127.0.0.1",
+        "client": "DNS:client.example",
+    }
+    days = {"expired": "-1"}
     for name, subject in names.items():
         (folder / f"{name}.ext").write_text(f"subjectAltName={subject}\nauthorityKeyIdentifier=keyid\n")
         openssl(
@@ -388,7 +406,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"/CN={name}",
         )
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
-                "-out", f"{name}.crt", "-days", "2", "-extfile", f"{name}.ext")  # fmt: skip
+                "-out", f"{name}.crt", "-days", days.get(name, "2"), "-extfile", f"{name}.ext")  # fmt: skip
     return folder
 
 
@@ -439,6 +457,7 @@ def test_https_with_an_authority_of_one_s_own(calicoctl: Calicoctl, etcd: EtcdSe
         ("server", None, "unable to get local issuer certificate"),
         ("elsewhere", "ca", r"(IP address|hostname).*127\.0\.0\.1.*"),
         ("other", "ca", "self.signed certificate"),
+        ("expired", "ca", "certificate has expired"),
     ],
 )
 def test_https_refuses_a_server_that_it_cannot_trust(
@@ -489,9 +508,41 @@ def test_http_to_a_server_that_speaks_https(calicoctl: Calicoctl, etcd: EtcdServ
     with Proxy(etcd, tls_of(certificates)) as proxy:
         result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": proxy.authority})
         assert (result.status, result.stdout) == (1, "")
-        complaint = rf"Error accessing etcd at http://{proxy.authority} \([^()]+\)\.  Is etcd running\?\n"
+        advice = r"Is etcd running, and does it take http, not https\?"
+        complaint = rf"Error accessing etcd at http://{proxy.authority} \([^()]+\)\.  {advice}\n"
         assert re.fullmatch(complaint, result.stderr)
         assert proxy.requests == []
+
+
+class EtcdWithTls(EtcdServer):
+    """An etcd that speaks https only, with a certificate of the folder."""
+
+    def __init__(self, certificates: Path) -> None:
+        super().__init__([f"--cert-file={certificates}/server.crt", f"--key-file={certificates}/server.key"])
+
+    def _launch(self, binary: str, peer_port: int, log: Path) -> subprocess.Popen[bytes]:
+        urls = [f"--{kind}-client-urls=https://{self.endpoint}" for kind in ("listen", "advertise")]
+        self.arguments = [*self.arguments[:2], *urls]
+        return super()._launch(binary, peer_port, log)
+
+    def _wait_until_ready(self) -> bool:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection((HOST, self.port)):
+                return True
+            time.sleep(0.01)
+        return False
+
+
+def test_an_etcd_that_speaks_https_only(calicoctl: Calicoctl, certificates: Path) -> None:
+    with EtcdWithTls(certificates) as etcd:
+        env = {"ETCD_AUTHORITY": etcd.endpoint, "ETCD_SCHEME": "https", "ETCD_CA_CERT_FILE": f"{certificates}/ca.crt"}
+        assert calicoctl("profile", "add", "P", env=env) == Result(0, "Created profile P\n", "")
+        result = calicoctl("profile", "show", env={**env, "ETCD_SCHEME": "http"})
+    assert (result.status, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error accessing etcd at http://{etcd.endpoint} (")
+    assert result.stderr.endswith(").  Is etcd running, and does it take http, not https?\n")
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_server_that_never_ends_the_handshake(calicoctl: Calicoctl, etcd: EtcdServer) -> None:

@@ -1,11 +1,14 @@
-# What the tests of the container commands need, for .ci/run to source: iproute2, a Docker daemon (which the tests start
-# themselves, with a folder, a socket and a network of their own) and a static busybox to make an image of.
+# What some tests need, for .ci/run to source. Those of the container commands: iproute2, a Docker daemon (which the tests
+# start themselves, with a folder, a socket and a network of their own) and a static busybox to make an image of. Those of
+# completion: the shells.
 # Nothing is started here, and where something cannot be had the tests that need it are skipped and say why.
 
-install_container_tools() {
+install_tools() {
   local missing=()
   command -v ip >/dev/null || missing+=(iproute2)
   command -v dockerd >/dev/null || missing+=(docker.io)
+  command -v zsh >/dev/null || missing+=(zsh)
+  command -v fish >/dev/null || missing+=(fish)
   dpkg-query --show --showformat='${Status}' busybox-static 2>/dev/null | grep -q ' installed$' || missing+=(busybox-static)
   if [ "${#missing[@]}" = 0 ]; then
     return

@@ -1,0 +1,51 @@
+"""The first lines of the process: a signal ends it in good order even while the program is still being loaded.
+
+What comes before them, the start of the Python interpreter, is out of reach.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+
+def calicoctl() -> None:
+    """Run as the process ``calicoctl`` and exit."""
+    _run("calicoctl.cli")
+
+
+def calicoq() -> None:
+    """Run as the process ``calicoq`` and exit."""
+    _run("calicoctl.query.cli")
+
+
+def _run(program: str) -> None:
+    _on_signals(_leave)
+    module = importlib.import_module(program)
+    _on_signals(_interrupt)
+    module.console_main()
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # so they are for nohup, and for what shells run with &
+            signal.signal(number, handler)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Nothing has begun that would have to be undone."""
+    try:
+        os.write(2, b"Aborted command.\n")
+    finally:
+        os._exit(128 + number)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Let the command undo what it has done in part; the argument is the exit status."""
+    raise KeyboardInterrupt(128 + number)

@@ -1,0 +1,131 @@
+"""The table of command lines that the tests of reliability are driven by: a new command is a new row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tests.conftest import Calicoctl, Result
+
+V1 = "/calico/v1"
+PROFILES = f"{V1}/policy/profile"
+ENDPOINT = f"{V1}/host/h1/workload/o/w/endpoint/e1"
+POOL = "10.65.0.0/24"
+BLOCK = "/calico/ipam/v2/assignment/ipv4/block/10.65.0.0-26"
+NEW_RULES = '{"inbound_rules": [{"action": "allow", "src_tag": "P"}], "outbound_rules": [{"action": "allow"}]}'
+
+READY = {f"{V1}/Ready": "true"}
+PROFILE = {f"{PROFILES}/P/tags": '["P"]', f"{PROFILES}/P/labels": "{}", f"{PROFILES}/P/rules": NEW_RULES}
+ENDPOINTS = {
+    ENDPOINT: json.dumps(
+        {"state": "active", "name": "cali1", "mac": "EE:EE:EE:EE:EE:EE", "profile_ids": ["OTHER"],
+         "ipv4_nets": ["10.65.0.1/32"], "ipv6_nets": []}
+    )
+}  # fmt: skip
+POOLS = {f"{V1}/ipam/v4/pool/10.65.0.0-24": json.dumps({"cidr": POOL})}
+ASSIGNED = {
+    **POOLS,
+    "/calico/ipam/v2/host/h1/ipv4/block/10.65.0.0-26": "",
+    "/calico/ipam/v2/handle/one": json.dumps({"id": "one", "block": {"10.65.0.0/26": 1}}),
+    BLOCK: json.dumps(
+        {"cidr": "10.65.0.0/26", "affinity": "host:h1", "strict_affinity": False,
+         "allocations": [None, 0] + [None] * 62, "unallocated": [0, *range(2, 64)],
+         "attributes": [{"handle_id": "one", "secondary": {}}]}
+    ),
+}  # fmt: skip
+DOCUMENT = json.dumps(
+    {
+        "apiVersion": "projectcalico.org/v3",
+        "kind": "Profile",
+        "metadata": {"name": "P"},
+        "spec": {
+            "ingress": [{"action": "Deny", "source": {"nets": ["10.0.20.0/24"]}}],
+            "egress": [{"action": "Allow"}],
+            "labelsToApply": {"stage": "development"},
+        },
+    }
+)
+UPDATE = '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
+
+
+class Row(NamedTuple):
+    """A command line, what must be in etcd before it and on its standard input, and the program it is of."""
+
+    line: str
+    before: Mapping[str, str] = {}
+    stdin: str = ""
+    program: str = "calicoctl"
+
+    @property
+    def arguments(self) -> list[str]:
+        return self.line.split()
+
+    def __str__(self) -> str:
+        return f"{self.program} {self.line}"
+
+
+USED = {**READY, **PROFILE, **ENDPOINTS}
+POLICY = {
+    f"{V1}/policy/tier/default/policy/pol": json.dumps(
+        {"selector": "all()", "order": 1, "inbound_rules": [{"action": "allow"}], "outbound_rules": []}
+    )
+}
+
+WRITING = [
+    Row("profile add P"),
+    Row("profile remove P", PROFILE),
+    Row("profile remove P --no-check", PROFILE),
+    Row("profile P tag add T", PROFILE),
+    Row("profile P tag remove P", PROFILE),
+    Row("profile P rule add inbound allow tcp to ports 80", PROFILE),
+    Row("profile P rule add outbound --at=1 deny icmp type 8", PROFILE),
+    Row("profile P rule remove inbound --at=1", PROFILE),
+    Row("profile P rule remove outbound allow", PROFILE),
+    Row("profile P rule update", PROFILE, UPDATE),
+    Row("endpoint e1 profile append P", USED),
+    Row("endpoint e1 profile remove OTHER", USED),
+    Row("endpoint e1 profile set P", USED),
+    Row("endpoint e1 profile set", USED),
+    Row(f"pool add {POOL}"),
+    Row(f"pool add {POOL} --ipip --nat-outgoing"),
+    Row("pool range add 10.65.0.0 10.65.2.255 --nat-outgoing"),
+    Row(f"pool remove {POOL} --wait=0", POOLS),
+    Row(f"pool remove {POOL} --wait=0", ASSIGNED),
+    Row("ipam release 10.65.0.1", ASSIGNED),
+    Row("create -f -", {}, DOCUMENT),
+    Row("apply -f -", {}, DOCUMENT),
+    Row("apply -f -", PROFILE, DOCUMENT),
+    Row("replace -f -", PROFILE, DOCUMENT),
+    Row("delete profile P", PROFILE),
+    Row("delete -f -", PROFILE, DOCUMENT),
+]
+
+READING = [
+    Row("profile show", USED),
+    Row("profile show --detailed", USED),
+    Row("profile P tag show", PROFILE),
+    Row("profile P rule show", PROFILE),
+    Row("profile P rule json", PROFILE),
+    Row("endpoint show", USED),
+    Row("endpoint show --detailed", USED),
+    Row("endpoint e1 profile show", USED),
+    Row("pool show", POOLS),
+    Row("ipam info 10.65.0.1", ASSIGNED),
+    Row("get profile", PROFILE),
+    Row("get profile P -o yaml --export", PROFILE),
+    Row("diff -f -", PROFILE, DOCUMENT),
+    Row("endpoint e1", USED, program="calicoq"),
+    Row("host h1", USED, program="calicoq"),
+    Row("policy pol", {**USED, **POLICY}, program="calicoq"),
+    Row("eval all()", USED, program="calicoq"),
+    Row("verdict e1 10.0.0.1 tcp 80", USED, program="calicoq"),
+    Row("check", USED, program="calicoq"),
+]
+
+ALL = READING + WRITING
+
+
+def run_row(row: Row, calicoctl: Calicoctl, env: Mapping[str, str | None] | None = None) -> Result:
+    """Run a row in this process, with `calicoctl`'s environment."""
+    return Calicoctl(calicoctl.environ, row.program)(*row.arguments, stdin=row.stdin, env=env)

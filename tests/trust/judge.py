@@ -1,0 +1,33 @@
+"""What must be true of every run, whatever it was given."""
+
+from __future__ import annotations
+
+import json
+
+from calicoctl.model.felix_objects import pool_problems, profile_labels_problems, profile_rules_problems, tags_problems
+from tests.conftest import Result
+from tests.etcd_server import EtcdServer
+from tests.trust.commands import PROFILES, V1
+
+_PARTS = {"rules": profile_rules_problems, "tags": tags_problems, "labels": profile_labels_problems}
+
+
+def check_result(result: Result, case: object) -> None:
+    """No defect shows, the exit status is one of those documented, and a terminal sees nothing but text."""
+    assert "Internal error" not in result.stderr, (case, result.stderr)
+    assert "Traceback" not in result.stderr, (case, result.stderr)
+    assert result.status in (0, 1, 2), (case, result)
+    assert result.status == 0 or result.stderr or result.stdout, case
+    for text in (result.stdout, result.stderr):
+        assert text.replace("\n", "").isprintable(), (case, text)
+
+
+def check_stored(etcd: EtcdServer, case: object) -> None:
+    """Everything below the profiles and pools is what Felix takes, by the data model."""
+    for key, value in etcd.keys(PROFILES).items():
+        name, _, part = key.removeprefix(f"{PROFILES}/").partition("/")
+        if value is not None and part in _PARTS:
+            assert list(_PARTS[part](name, json.loads(value))) == [], (case, key, value)
+    for key, value in etcd.keys(f"{V1}/ipam").items():
+        if value is not None:
+            assert list(pool_problems(key.rpartition("/")[2], json.loads(value))) == [], (case, key, value)

@@ -1,0 +1,239 @@
+"""Every command when what answers is not etcd, or not well: one line, exit 1 (2 where 1 is an answer), in bounds."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import resource
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from calicoctl.datastore import replies
+from tests.conftest import Calicoctl
+from tests.etcd_server import EtcdServer
+from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw
+from tests.trust.commands import ALL, READING, Row, run_row
+from tests.trust.outcomes import fill, undisturbed
+
+NODE = '{"key": "/calico", "modifiedIndex": 1, "createdIndex": 1, "dir": true, "nodes": %s}'
+FAILURE_STATUS = {"diff": 2, "verdict": 2, "check": 2}
+PIECE = b"x" * (1 << 20)
+
+
+def gzipped(status: str, text: str) -> Behaviour:
+    content = gzip.compress(text.encode())
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+    return answer_raw(f"{head}Content-Length: {len(content)}\r\nConnection: close\r\n\r\n".encode() + content)
+
+
+def node(nodes: str) -> Behaviour:
+    return answer("200 OK", f'{{"action": "get", "node": {NODE % nodes}}}', "application/json")
+
+
+ANSWERS: dict[str, Behaviour] = {
+    "captive portal": answer("200 OK", "<html><body>Please log in.\n\x1b[2J</body></html>", "text/html"),
+    "truncated": answer_raw(b'HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"action": "get", "node": {"ke'),
+    "truncated without a length": answer_raw(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"action": "get", "no'),
+    "wrong content": answer("200 OK", '{"status": "ok"}', "application/json"),
+    "another's JSON": answer("200 OK", "[1, 2, 3]", "application/json"),
+    "empty": answer("200 OK", ""),
+    "no content": answer("204 No Content", ""),
+    "401": answer("401 Unauthorized", "<html>", "text/html"),
+    "403": answer("403 Forbidden", '{"message": "no"}', "application/json"),
+    "404": answer("404 Not Found", "404 page not found\n"),
+    "404 in JSON": answer("404 Not Found", '{"error": "not found"}', "application/json"),
+    "429": answer("429 Too Many Requests", "\x1b]0;pwned\x07 slow\rdown"),
+    "500": answer("500 Internal Server Error", "oops"),
+    "503": answer("503 Service Unavailable", "<html>", "text/html"),
+    "301": answer_raw(b"HTTP/1.1 301 Moved\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n"),
+    "307": answer_raw(b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"),
+    "a reason with escapes": answer_raw(b"HTTP/1.1 418 \x1b[2J\x07\xff\r\nContent-Length: 0\r\n\r\n"),
+    "a message with escapes": answer(
+        "400 Bad Request", json.dumps({"errorCode": 999, "message": "a\n\x1b[2J", "cause": "x" * 10**6})
+    ),
+    "gzip": gzipped("200 OK", f'{{"node": {NODE % "[]"}}}'),
+    "gzip that is none": answer_raw(
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{nothing}"
+    ),
+    "no UTF-8": answer_raw(b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{"node": "\xff\xfe"}'),
+    "nested": answer("200 OK", '{"node":' * 100_000, "application/json"),
+    "a huge number": answer("200 OK", '{"node": ' + "9" * 10_000 + "}", "application/json"),
+    "nodes are text": node('"text"'),
+    "nodes are null": node("null"),
+    "nodes are numbers": node("[1]"),
+    "a node without a key": node('[{"value": "x", "modifiedIndex": 1}]'),
+    "a node with a number for a key": node('[{"key": 1, "modifiedIndex": 1}]'),
+    "a node without an index": node('[{"key": "/a", "value": "x"}]'),
+    "a node with a text for an index": node('[{"key": "/a", "value": "x", "modifiedIndex": "1"}]'),
+    "a node with a number for a value": node('[{"key": "/a", "value": 1, "modifiedIndex": 1}]'),
+    "a hundred headers more than are read": answer_raw(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n"),
+    "a header of a megabyte": answer_raw(b"HTTP/1.1 200 OK\r\nA: " + PIECE + b"\r\n\r\n"),
+    "a status that is no number": answer_raw(b"HTTP/1.1 abc OK\r\n\r\n"),
+    "a length that is no number": answer_raw(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"),
+    "a chunk that is none": answer_raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_every_command_complains_in_one_line(name: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    for row in ALL:
+        fill(etcd, row.before)
+        before = etcd.keys()
+        with Proxy(etcd) as proxy:
+            proxy.since(1, ANSWERS[name])
+            result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})
+        assert (result.status, result.stdout) == (FAILURE_STATUS.get(row.arguments[0], 1), ""), row
+        check_complaint(result.stderr, f"Error accessing etcd at http://{proxy.authority} (", row)
+        assert etcd.keys() == before, row
+
+
+@pytest.mark.parametrize("name", ["captive portal", "truncated", "500", "503", "nodes are text", "gzip that is none"])
+def test_the_second_answer_is_bad(name: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    for row in ALL:
+        outcome = undisturbed(row, etcd, calicoctl)
+        if len(outcome.requests) < 2:
+            continue
+        fill(etcd, row.before)
+        with Proxy(etcd) as proxy:
+            proxy.since(2, ANSWERS[name])
+            result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})
+        assert result.status == FAILURE_STATUS.get(row.arguments[0], 1), row
+        complaint = result.stderr.splitlines()[0]
+        check_complaint(f"{complaint}\n", f"Error accessing etcd at http://{proxy.authority} (", row)
+
+
+def check_complaint(text: str, beginning: str, row: Row) -> None:
+    if row.line.startswith(("create", "apply", "replace", "delete")) and not text.startswith("Error"):
+        beginning = "Failed to "
+    assert text.startswith(beginning), row
+    assert text.count("\n") == 1, row
+    assert text.rstrip("\n").isprintable(), row
+    assert len(text) < 2500, row
+
+
+def test_a_large_answer_that_is_well_formed_is_read(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    profiles = (f"/calico/v1/policy/profile/p{number}" for number in range(10**5))
+    nodes = json.dumps([{"key": key, "dir": True, "modifiedIndex": 1} for key in profiles])
+    with Proxy(etcd) as proxy:
+        proxy.at(1, node(nodes))
+        result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": proxy.authority})
+    assert (result.status, result.stderr) == (0, "")
+    assert result.stdout.count("\n") == 10**5 + 4
+
+
+# Answers that do not end
+
+
+def endless(head: bytes, piece: bytes) -> tuple[Behaviour, list[int]]:
+    """An answer that goes on until the client goes away, and how much of it was sent."""
+    sent = [0]
+
+    def behaviour(request: Request) -> bytes | None:
+        request.send(b"HTTP/1.1 200 OK\r\n" + head)
+        while not request.is_over():
+            request.send(piece)
+            sent[0] += len(piece)
+        return None
+
+    return behaviour, sent
+
+
+@pytest.fixture
+def small_limit(monkeypatch: pytest.MonkeyPatch, torture: bool) -> Iterator[int]:
+    """The limit of an answer, lowered where there is no time to send a gigabyte."""
+    if not torture:
+        monkeypatch.setattr(replies, "MAX_BYTES", 50 << 20)
+    yield replies.MAX_BYTES
+
+
+def run_endless(
+    head: bytes, piece: bytes, etcd: EtcdServer, calicoctl: Calicoctl, row: Row = READING[0]
+) -> tuple[str, int]:
+    behaviour, sent = endless(head, piece)
+    with Proxy(etcd) as proxy:
+        proxy.since(1, behaviour)
+        result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority, "CALICOCTL_READ_TIMEOUT": "5"})
+        assert (result.status, result.stdout) == (FAILURE_STATUS.get(row.arguments[0], 1), "")
+        check_complaint(result.stderr, f"Error accessing etcd at http://{proxy.authority} (", row)
+    return result.stderr.partition(" (")[2].rpartition(")")[0], sent[0]
+
+
+def test_an_endless_page_is_left_at_once(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    for row in READING:
+        cause, sent = run_endless(b"\r\n<html>", PIECE, etcd, calicoctl, row)
+        assert cause == "its answer of status 200 is not the JSON that etcd sends"
+        assert sent < 32 << 20
+
+
+def test_an_endless_answer_ends_at_the_limit(etcd: EtcdServer, calicoctl: Calicoctl, small_limit: int) -> None:
+    cause, sent = run_endless(b'\r\n{"node": "', PIECE, etcd, calicoctl)
+    assert cause == f"its answer is larger than {small_limit:,} bytes"
+    assert sent < small_limit + (32 << 20)
+
+
+def test_a_compressed_answer_is_left_at_once(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    cause, sent = run_endless(b"Content-Encoding: gzip\r\n\r\n", gzip.compress(PIECE), etcd, calicoctl)
+    assert cause == "its answer is compressed"
+    assert sent < 32 << 20
+
+
+def test_endless_interim_answers(etcd: EtcdServer, calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replies, "MAX_BYTES", 1 << 20)
+    cause, _ = run_endless(b"\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", etcd, calicoctl)
+    assert "larger than" in cause or "JSON" in cause
+    behaviour, _ = endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def interim(request: Request) -> bytes | None:
+        while not request.is_over():
+            request.send(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+        return None
+
+    with Proxy(etcd) as proxy:
+        proxy.since(1, interim)
+        result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": proxy.authority})
+    complaint = f"Error accessing etcd at http://{proxy.authority} (its answer is larger than 1,048,576 bytes).\n"
+    assert (result.status, result.stdout, result.stderr) == (1, "", complaint)
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: ", b""], ids=["body", "head", "all"]
+)
+def test_a_drip_ends(head: bytes, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    def drip(request: Request) -> bytes | None:
+        request.send(head)
+        while not request.is_over(0.05):  # the pace of the server
+            request.send(b"H")
+        return None
+
+    with Proxy(etcd) as proxy:
+        proxy.since(1, drip)
+        began = time.monotonic()
+        env = {"ETCD_AUTHORITY": proxy.authority, "CALICOCTL_READ_TIMEOUT": "0.3"}
+        result = calicoctl("profile", "show", env=env)
+        seconds = time.monotonic() - began
+    assert (result.status, result.stdout) == (1, "")
+    assert f"http://{proxy.authority} (its answer drips: " in result.stderr
+    assert 0.9 <= seconds < 3.0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [lambda: b"x" * (200 << 20), lambda: b'{"action":' * (20 << 20), lambda: b'{"node": "' + b"\xff" * (200 << 20)],
+    ids=["text", "brackets", "no UTF-8"],
+)
+def test_200_megabytes_of_nonsense(content: Callable[[], bytes], etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    body = content()
+    reply = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
+    with Proxy(etcd) as proxy:
+        proxy.since(1, answer_raw(reply))
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        result = calicoctl.process("profile", "show", env={"ETCD_AUTHORITY": proxy.authority})
+    assert (result.status, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error accessing etcd at http://{proxy.authority} "
+        "(its answer of status 200 is not the JSON that etcd sends).\n"
+    )
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kB, of the largest child so far
+    assert peak == before or peak < 2_000_000

@@ -1,0 +1,189 @@
+"""Every command against a cluster of three, members of which die, hang or answer too late."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from tests.conftest import Calicoctl, Result
+from tests.etcd_server import EtcdCluster, EtcdMember
+from tests.proxy import Proxy, Request
+from tests.trust.commands import ALL, READING, WRITING, Row, run_row
+from tests.trust.outcomes import Outcome, fill, undisturbed
+
+# Some of each kind of command where there is no time for all.
+SAMPLE = [row for row in ALL if row.line in (
+    "profile show --detailed", "profile add P", "endpoint e1 profile append P", "apply -f -", "check", "pool show",
+)]  # fmt: skip
+SAMPLE_WRITING = [row for row in SAMPLE if row in WRITING]
+READ_TIMEOUT = 1.0
+QUICK = {"CALICOCTL_READ_TIMEOUT": f"{READ_TIMEOUT:g}"}
+# etcd itself gives a write up after its election timeout twice and 5 s more.
+PATIENT = {"CALICOCTL_READ_TIMEOUT": "20"}
+
+
+@pytest.fixture(scope="module")
+def cluster_process() -> Iterator[EtcdCluster]:
+    with EtcdCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(cluster_process: EtcdCluster) -> Iterator[EtcdCluster]:
+    """A whole cluster, whole again for the next test."""
+    yield cluster_process
+    cluster_process.restore()
+
+
+@pytest.fixture
+def rows(torture: bool) -> list[Row]:
+    return ALL if torture else SAMPLE
+
+
+@pytest.fixture
+def writing(torture: bool) -> list[Row]:
+    return WRITING if torture else SAMPLE_WRITING
+
+
+def endpoints(members: Sequence[EtcdMember | Proxy]) -> dict[str, str | None]:
+    addresses = [each.authority if isinstance(each, Proxy) else each.endpoint for each in members]
+    return {"ETCD_ENDPOINTS": ",".join(f"http://{address}" for address in addresses)}
+
+
+def expected(row: Row, cluster: EtcdCluster, calicoctl: Calicoctl) -> Outcome:
+    """What a row does where nothing happens, through the leader, whose state is the cluster's."""
+    return undisturbed(row, cluster.leader(), calicoctl)
+
+
+def check(row: Row, outcome: Outcome, result: Result, cluster: EtcdCluster) -> None:
+    assert result == outcome.result, row
+    assert cluster.leader().keys() == outcome.after, row
+
+
+def test_all_members_run(cluster: EtcdCluster, calicoctl: Calicoctl) -> None:
+    for row in ALL:
+        outcome = expected(row, cluster, calicoctl)
+        fill(cluster.leader(), row.before)
+        # A follower may answer a read that needs no quorum from before the latest write; the leader knows it.
+        members = [cluster.leader(), *cluster.followers()] if row in READING else cluster.followers()
+        check(row, outcome, run_row(row, calicoctl, endpoints(members)), cluster)
+
+
+def test_a_dead_first_endpoint_costs_no_time(cluster: EtcdCluster, calicoctl: Calicoctl, rows: list[Row]) -> None:
+    outcomes = [expected(row, cluster, calicoctl) for row in rows]
+    dead, other = cluster.followers()
+    dead.kill()
+    for row, outcome in zip(rows, outcomes, strict=True):
+        fill(cluster.leader(), row.before)
+        began = time.monotonic()
+        result = run_row(row, calicoctl, endpoints([dead, cluster.leader(), other]))
+        assert time.monotonic() - began < 2.0, row
+        check(row, outcome, result, cluster)
+
+
+def test_a_first_endpoint_that_accepts_and_never_answers(
+    cluster: EtcdCluster, calicoctl: Calicoctl, rows: list[Row]
+) -> None:
+    outcomes = [expected(row, cluster, calicoctl) for row in rows]
+    hanging, other = cluster.followers()
+    hanging.pause()
+    for row, outcome in zip(rows, outcomes, strict=True):
+        fill(cluster.leader(), row.before)
+        began = time.monotonic()
+        result = run_row(row, calicoctl, {**QUICK, **endpoints([hanging, cluster.leader(), other])})
+        # It is waited for once, and then the member that answered is asked first.
+        assert READ_TIMEOUT <= time.monotonic() - began < READ_TIMEOUT + 2.0, row
+        check(row, outcome, result, cluster)
+
+
+def test_the_leader_was_killed_just_before(cluster: EtcdCluster, calicoctl: Calicoctl, torture: bool) -> None:
+    for row in WRITING if torture else SAMPLE_WRITING[:1]:
+        outcome = expected(row, cluster, calicoctl)
+        fill(cluster.leader(), row.before)
+        followers = cluster.followers()
+        cluster.leader().kill()
+        result = run_row(row, calicoctl, {**PATIENT, **endpoints(followers)})
+        check(row, outcome, result, cluster)
+        cluster.restore()
+
+
+@pytest.mark.parametrize("leads", [False, True], ids=["follower", "leader"])
+@pytest.mark.parametrize("carried_out", [False, True], ids=["before the write", "after the write"])
+def test_a_member_dies_during_the_write(
+    cluster: EtcdCluster, calicoctl: Calicoctl, torture: bool, leads: bool, carried_out: bool
+) -> None:
+    for row in WRITING if torture else SAMPLE_WRITING[:1]:
+        outcome = expected(row, cluster, calicoctl)
+        for number in outcome.writes() if torture else outcome.writes()[-1:]:
+            fill(cluster.leader(), row.before)
+            victim = cluster.leader() if leads else cluster.followers()[0]
+            others = [member for member in cluster.members if member is not victim]
+
+            def die(request: Request, victim: EtcdMember = victim) -> bytes | None:
+                if carried_out:
+                    request.forward()
+                victim.kill()
+                return None
+
+            with Proxy(victim) as proxy:
+                proxy.at(number, die)
+                result = run_row(row, calicoctl, {**PATIENT, **endpoints([proxy, *others])})
+            check(row, outcome, result, cluster)
+            cluster.restore()
+
+
+def test_no_quorum(cluster: EtcdCluster, calicoctl: Calicoctl, writing: list[Row]) -> None:
+    for row in writing:
+        fill(cluster.leader(), row.before)
+        before = cluster.leader().keys()
+        alone = cluster.leader()
+        gone = cluster.followers()
+        for member in gone:
+            member.kill()
+        began = time.monotonic()
+        result = run_row(row, calicoctl, {**QUICK, **endpoints([alone, *gone])})
+        assert time.monotonic() - began < 2 * READ_TIMEOUT + 2.0, row
+        assert (result.status, result.stdout) == (1, ""), row
+        assert result.stderr.startswith("Error accessing etcd at http://"), row
+        cluster.restore()
+        # What was read with a quorum first has not been written, and cannot come through later either.
+        assert cluster.leader().keys() == before, row
+
+
+def test_the_quorum_is_lost_at_the_write(cluster: EtcdCluster, calicoctl: Calicoctl, torture: bool) -> None:
+    for row in WRITING if torture else SAMPLE_WRITING[:1]:
+        outcome = expected(row, cluster, calicoctl)
+        fill(cluster.leader(), row.before)
+        leader, followers = cluster.leader(), cluster.followers()
+
+        def lose_quorum(request: Request, followers: list[EtcdMember] = followers) -> bytes | None:
+            for member in followers:
+                member.pause()
+            return request.forward()
+
+        with Proxy(leader) as proxy:
+            proxy.at(outcome.writes()[0], lose_quorum)
+            result = run_row(row, calicoctl, {**QUICK, **endpoints([proxy, *followers])})
+        assert result.status == 1, row
+        assert "It is not known whether the change was made" in result.stderr, row
+        cluster.restore()
+
+
+def test_an_answer_after_the_deadline(cluster: EtcdCluster, calicoctl: Calicoctl, writing: list[Row]) -> None:
+    for row in writing:
+        outcome = expected(row, cluster, calicoctl)
+        for number in outcome.writes():
+            fill(cluster.leader(), row.before)
+            leader, followers = cluster.leader(), cluster.followers()
+            with Proxy(leader) as proxy:
+
+                def forward_late(request: Request, proxy: Proxy = proxy) -> bytes | None:
+                    request.forward()
+                    proxy.closing.wait()
+                    return None
+
+                proxy.at(number, forward_late)
+                result = run_row(row, calicoctl, {**QUICK, **endpoints([proxy, *followers])})
+            check(row, outcome, result, cluster)

@@ -1,0 +1,53 @@
+"""Every writing command when etcd's reply to one of its writes is lost, or the write itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from calicoctl.cli import COMMANDS
+from calicoctl.query.cli import COMMANDS as QUERIES
+from tests.conftest import Calicoctl
+from tests.etcd_server import EtcdServer
+from tests.proxy import Behaviour, Proxy, drop_reply, drop_request
+from tests.trust.commands import ALL, READING, WRITING, Row, run_row
+from tests.trust.outcomes import fill, undisturbed
+
+# Shortens the wait in vain for the event of a write that has not happened.
+HASTY = {"CALICOCTL_READ_TIMEOUT": "0.5"}
+# What needs no etcd, and what tests/containers does at each of its steps, those of the kernel included.
+ELSEWHERE = {"version", "validate", "container"}
+
+
+def test_the_table_has_every_command() -> None:
+    listed = {(row.program, row.arguments[0]) for row in ALL}
+    assert {name for program, name in listed if program == "calicoctl"} == set(COMMANDS) - ELSEWHERE
+    assert {name for program, name in listed if program == "calicoq"} == set(QUERIES) - ELSEWHERE
+
+
+@pytest.mark.parametrize("row", ALL, ids=str)
+def test_the_rows_do_what_the_table_says(row: Row, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    outcome = undisturbed(row, etcd, calicoctl)
+    assert outcome.result.stderr == ""
+    assert outcome.requests != []
+    if row in READING:
+        assert (outcome.writes(), outcome.changes) == ([], 0)
+    else:
+        assert outcome.result.status == 0
+        assert outcome.changes >= 1
+
+
+@pytest.mark.parametrize("lost", [drop_reply, drop_request])
+@pytest.mark.parametrize("row", WRITING, ids=str)
+def test_a_lost_reply_changes_nothing(row: Row, lost: Behaviour, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    outcome = undisturbed(row, etcd, calicoctl)
+    for number in outcome.writes():
+        fill(etcd, row.before)
+        index = etcd.index()
+        with Proxy(etcd) as proxy:
+            proxy.at(number, lost)
+            result = run_row(row, calicoctl, {**HASTY, "ETCD_AUTHORITY": proxy.authority})
+        assert result == outcome.result, number
+        assert etcd.keys() == outcome.after, number
+        # IpInIpEnabled is set to its one value without a condition, so also once more.
+        again = lost is drop_reply and "IpInIpEnabled" in outcome.requests[number - 1]
+        assert etcd.index() - index == outcome.changes + again, number

@@ -1,0 +1,237 @@
+"""Signals at any moment, and surroundings in which some thing or other is missing."""
+
+from __future__ import annotations
+
+import random
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
+from tests.etcd_server import EtcdServer
+from tests.trust.commands import ALL, PROFILES, READING, USED, WRITING, Row, run_row
+from tests.trust.judge import check_result
+from tests.trust.outcomes import fill, undisturbed
+
+LONGEST_SECONDS = 0.4
+# Where Python's own start and our first lines are: what is interrupted there nobody can answer for.
+START = re.compile(r'File "(<[^>]*>|.*/lib/python[^"]*|.*/calicoctl/(__init__|start)\.py)"')
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_signals_at_any_moment(
+    by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl, dice: random.Random, torture: bool
+) -> None:
+    ends = set()
+    for _ in range(400 if torture else 15):
+        row = dice.choice(WRITING)
+        outcome = undisturbed(row, etcd, calicoctl)
+        fill(etcd, row.before)
+        with subprocess.Popen(
+            Calicoctl({}, row.program).command(*row.arguments),
+            env=dict(calicoctl.environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        ) as process:
+            assert process.stdin is not None
+            process.stdin.write(row.stdin)
+            process.stdin.close()
+            process.stdin = None
+            time.sleep(dice.random() * LONGEST_SECONDS)  # any moment will do
+            process.send_signal(by)
+            stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
+        ends.add(process.returncode)
+        if process.returncode == 0:
+            assert (stdout, stderr) == (outcome.result.stdout, ""), row
+            assert etcd.keys() == outcome.after, row
+        elif process.returncode == 128 + by:
+            assert stderr in ("Aborted command.\n", ""), row
+            assert stdout == "" or outcome.result.stdout.startswith(stdout), row
+        else:  # before our first line
+            assert process.returncode in (1, -by), (row, stderr)
+            assert all(START.search(line) for line in re.findall(r"^  File .*", stderr, re.MULTILINE)), (row, stderr)
+            assert etcd.keys() == outcome.before, row
+    assert 128 + by in ends
+
+
+def test_ignored_signals_stay_ignored(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    script = (
+        "trap '' INT TERM HUP; \"$@\" & child=$!; kill -INT $child; kill -HUP $child; kill -TERM $child; wait $child"
+    )
+    command = Calicoctl({}).command("profile", "show")
+    done = subprocess.run(["/bin/sh", "-c", script, "sh", *command], env=dict(calicoctl.environ), capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"+------+\n| Name |\n+------+\n+------+\n", b"")
+
+
+# Surroundings
+
+SURROUNDINGS: dict[str, dict[str, str | None]] = {
+    "no HOME": {"HOME": None},
+    "no PATH": {"PATH": None},
+    "no LANG": {"LANG": None},
+    "a HOME that is not there": {"HOME": "/none", "XDG_CONFIG_HOME": "/none", "TMPDIR": "/none"},
+    "20 columns": {"COLUMNS": "20", "LINES": "5"},
+    "no columns": {"COLUMNS": "0", "TERM": ""},
+    "nonsense columns": {"COLUMNS": "x", "TERM": "x" * 1000},
+    "POSIX locale": {"LANG": "C", "LC_ALL": "C"},
+    "ASCII": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "a locale that is not there": {"LC_ALL": "xx_XX.KOI8-R"},
+    "a proxy": {
+        "http_proxy": "http://192.0.2.1:1",
+        "HTTP_PROXY": "http://192.0.2.1:1",
+        "ALL_PROXY": "socks5://192.0.2.1",
+    },
+    "optimized": {"PYTHONOPTIMIZE": "2"},
+    "warnings": {"PYTHONWARNINGS": "default", "PYTHONDEVMODE": None},
+}
+
+
+@pytest.mark.parametrize("name", SURROUNDINGS)
+def test_surroundings_make_no_difference(name: str, etcd: EtcdServer, calicoctl: Calicoctl, torture: bool) -> None:
+    rows = ALL if torture else [row for row in ALL if row.line in ("profile show --detailed", "apply -f -", "check")]
+    for row in rows:
+        outcome = undisturbed(row, etcd, calicoctl)
+        fill(etcd, row.before)
+        result = Calicoctl(calicoctl.environ, row.program).process(
+            *row.arguments, stdin=row.stdin, env=SURROUNDINGS[name]
+        )
+        assert result == outcome.result, row
+        assert etcd.keys() == outcome.after, row
+
+
+def test_text_that_the_locale_cannot_say(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    etcd.put(f"{PROFILES}/P/tags", '["é", "日本"]')
+    result = calicoctl.process("profile", "P", "tag", "show", env=SURROUNDINGS["ASCII"])
+    assert result == Result(0, "\\xe9\n\\u65e5\\u672c\n", "")
+
+
+def test_nothing_is_written_to_files(etcd: EtcdServer, calicoctl: Calicoctl, torture: bool) -> None:
+    """As it must be on a file system that can only be read; byte-code aside, which Python leaves out there."""
+    hook = (
+        "import os, sys\n"
+        "def hook(event, arguments):\n"
+        "    changes = event in ('os.mkdir', 'os.rename', 'os.remove', 'os.link', 'os.symlink', 'os.truncate')\n"
+        "    opened = event == 'open' and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)\n"
+        "    if changes or opened and arguments[0] != '/dev/null':\n"
+        "        os.write(2, f'{event}: {arguments[0]}\\n'.encode())\n"
+        "sys.addaudithook(hook)\n"
+    )
+    for row in ALL if torture else ALL[::6]:
+        outcome = undisturbed(row, etcd, calicoctl)
+        fill(etcd, row.before)
+        python, _, start, *arguments = Calicoctl({}, row.program).command(*row.arguments)
+        done = subprocess.run(
+            [python, "-c", hook + start, *arguments],
+            env={**calicoctl.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            input=row.stdin, capture_output=True, encoding="utf-8", timeout=PROCESS_SECONDS,
+        )  # fmt: skip
+        assert Result(done.returncode, done.stdout, done.stderr) == outcome.result, row
+
+
+@pytest.mark.parametrize("redirected", ["<&-", "</"])
+def test_input_that_cannot_be_read(redirected: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    reasons = {
+        "<&-": "Standard input is closed, and this command reads from it.",
+        "</": "<stdin> is a directory, cannot continue",  # so says Python, before our first line
+    }
+    for row in ALL:
+        if not row.stdin:
+            continue
+        fill(etcd, row.before)
+        before = etcd.keys()
+        command = Calicoctl({}, row.program).command(*row.arguments)
+        done = subprocess.run(
+            ["/bin/sh", "-c", f'exec "$@" {redirected}', "sh", *command],
+            env=dict(calicoctl.environ), capture_output=True, encoding="utf-8", timeout=PROCESS_SECONDS,
+        )  # fmt: skip
+        status = 2 if row.arguments[0] == "diff" and redirected == "<&-" else 1
+        assert (done.returncode, done.stdout) == (status, ""), row
+        assert reasons[redirected] in done.stderr, row
+        assert redirected == "</" or done.stderr.count("\n") <= 2, row
+        assert etcd.keys() == before, row
+
+
+# Names as weapons
+
+WEAPONS = [".", "..", "%2e", "%2e%2e", "a/b", "../Q", "?", "a?b", "#", "a#b", "_x", "-x", "a\x1b[2J", "a\nb", "\x00",
+           "\x7f", "\x9b", "é", "\udcff", "*", "P/", "/P", "P ", "P%00", "Q?recursive=true", "\u202e"]  # fmt: skip
+OTHERS = {
+    f"{PROFILES}/Q/tags": "[]",
+    f"{PROFILES}/_x/tags": "[]",
+    f"{PROFILES}/a/tags": "[]",
+    "/calico/v1/host/h2/workload/o/w/endpoint/e2": '{"profile_ids": []}',
+    "/elsewhere": "x",
+}
+
+
+def names_of(row: Row) -> list[int]:
+    """The places of a row's arguments that are names of something."""
+    return [place for place, word in enumerate(row.arguments) if word in ("P", "T", "OTHER", "e1", "h1", "pol")]
+
+
+@pytest.mark.parametrize("weapon", WEAPONS)
+def test_a_name_touches_no_other_key(weapon: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    for row in ALL:
+        outcome = undisturbed(row, etcd, calicoctl)
+        may_change = {key for key in {*outcome.before, *outcome.after}
+                      if outcome.before.get(key) != outcome.after.get(key)}  # fmt: skip
+        for place in names_of(row):
+            fill(etcd, {**row.before, **OTHERS})
+            before = etcd.keys()
+            argv = [*row.arguments[:place], weapon, *row.arguments[place + 1 :]]
+            result = Calicoctl(calicoctl.environ, row.program)(*argv, stdin=row.stdin)
+            check_result(result, argv)
+            after = etcd.keys()
+            changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+            assert changed <= may_change, argv
+            # etcd leaves this one out of listings.
+            assert etcd.get(f"{PROFILES}/_x/tags") == "[]" or weapon == "_x", argv
+
+
+def test_names_that_others_have_stored(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    fill(etcd, USED)
+    for weapon in WEAPONS:
+        if weapon not in (".", "..", "../Q", "/P", "\udcff", "P/"):
+            etcd.put(f"{PROFILES}/{weapon}/tags", '["P"]')
+            etcd.put(f"/calico/v1/host/{weapon}/workload/{weapon}/{weapon}/endpoint/{weapon}", '{"profile_ids": ["P"]}')
+            etcd.put(f"/calico/v1/ipam/v4/pool/{weapon}", '{"cidr": "10.0.0.0/8"}')
+            etcd.put(f"/calico/v1/policy/tier/{weapon}/policy/{weapon}", "{}")
+    for row in READING:
+        check_result(run_row(row, calicoctl), row)
+
+
+# Secrets
+
+
+@pytest.mark.parametrize("variable", ["ETCD_AUTHORITY", "ETCD_ENDPOINTS", "ETCD_SCHEME"])
+def test_no_credentials_in_any_message(variable: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    value = f"http://user:s3cret@{etcd.endpoint}" if variable != "ETCD_AUTHORITY" else f"user:s3cret@{etcd.endpoint}"
+    for row in ALL:
+        for debug in ("", "1"):
+            result = run_row(row, calicoctl, {variable: value, "CALICOCTL_DEBUG": debug})
+            assert result.status in (1, 2), row
+            assert "s3cret" not in result.stdout + result.stderr, row
+            assert "user" not in result.stderr, row
+
+
+def test_no_key_content_in_any_message(etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("ca", "cert", "key")}
+    for name, path in files.items():
+        path.write_text(f"-----BEGIN PRIVATE KEY-----\nc3cret{name}\n-----END PRIVATE KEY-----\n")
+    env: dict[str, str | None] = {
+        "ETCD_SCHEME": "https", "ETCD_CERT_FILE": str(files["cert"]), "ETCD_KEY_FILE": str(files["key"]),
+        "CALICOCTL_DEBUG": "1",
+    }  # fmt: skip
+    for row in ALL:
+        for more in ({}, {"ETCD_CA_CERT_FILE": str(files["ca"])}):
+            result = run_row(row, calicoctl, {**env, **more})
+            assert result.status in (1, 2), row
+            assert "c3cret" not in result.stdout + result.stderr, row
+            assert "Traceback" not in result.stderr, row
+            assert result.stderr.count("\n") == 1, row
