@@ -31,6 +31,10 @@ class Undo:
         """
         self._steps.append((step, take_back, only_after_all_else))
 
+    def forget(self) -> None:
+        """Leave all steps so far as they are: it turned out that they were not taken."""
+        self._steps.clear()
+
     def __enter__(self) -> Undo:
         return self
 

@@ -60,8 +60,9 @@ class AddressChoice:
         except AddressTaken:
             raise CommandError(complaint(f"IP address is already assigned in pool {pool}.")) from None
         except ForeignBlock as error:
+            owner = f"host {error}" if str(error) else "its host, and it has none now"
             raise CommandError(
-                f"IP address {self.address} is in a block of addresses that is strictly for host {error}."
+                f"IP address {self.address} is in a block of addresses that is strictly for {owner}."
             ) from None
         return self.address
 
@@ -77,7 +78,7 @@ class AddressChoice:
     def _accepts(self, address: Address) -> bool:
         if self.address is not None:
             return address == self.address
-        return any(pool.has(address) for pool in self.pools)
+        return any(pool.has(address) for pool in self.pools if pool.is_assignable)
 
     def _pool_of_address(self, address: Address) -> Pool:
         pools = [pool for pool in self.pools if pool.has(address)]

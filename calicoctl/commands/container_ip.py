@@ -81,12 +81,14 @@ class _Container:
     def add(self, choice: AddressChoice) -> Address:
         """Claim an address, give it to the interface and list it in the endpoint: all of it, or nothing."""
         ipam, veth, handle = self._ipam, self._veth, self._handle
+        if not veth.is_pair():
+            raise NetworkError(f"Interface {veth.interface} of the container is not the one that Calico gave it.")
         left_behind = [address for address in ipam.claimed_by(handle) if address not in self._listed]
+        kept = self._listed + left_behind  # what an interrupted command left may be on the interface
         with Undo(self._remedy()) as undo:
-            undo.note(
-                "the claim of the address", lambda: ipam.undo_claims(handle, self._listed), only_after_all_else=True
-            )
+            undo.note("the claim of the address", lambda: ipam.undo_claims(handle, kept), only_after_all_else=True)
             address = choice.claim(ipam, handle, left_behind)
+            kept = [other for other in kept if other != address]
             if veth.interface_with(address) is not None and address not in left_behind:
                 raise NetworkError(f"The container has the address {address} already.")
             undo.note(f"{address} on {veth.interface}", lambda: self._remove_from_kernel(address, self._listed))

@@ -166,7 +166,11 @@ def _remove_pool(found: PoolNode, seconds: float, environment: Environment) -> N
     environment.say("Disabling IP Pool")
     with Undo("Repeat the command, or enable the pool again with 'calicoctl pool add'.") as undo:
         undo.note(f"pool {found.pool} is disabled", lambda: pools.take_back_disabling(found))
-        disabled = pools.disable(found)
+        try:
+            disabled = pools.disable(found)
+        except Conflict:
+            undo.forget()  # if it is disabled now, that was another command, perhaps one that removes it too
+            raise
         environment.say("Removing IPAM configuration for pool")
         if seconds:
             environment.complain(f"Waiting {seconds:g} s for assignments that have begun (see --wait).")

@@ -43,9 +43,9 @@ class Blocks:
             if network is None or not contains(pool, network):
                 continue
             try:
-                found.append((network, Block.from_json(node.get("value", ""))))
-            except MalformedBlock as error:
-                self._client.remark(MalformedObject(node["key"], error).message)
+                found.append((network, _block(node)))
+            except MalformedObject as error:
+                self._client.remark(error.message)
                 found.append((network, None))
         return sorted(found, key=lambda each: each[0].key())
 
@@ -153,7 +153,12 @@ class Blocks:
 
 
 def _block(node: RawNode) -> Block:
+    """Read a block; one that speaks of other addresses than its key cannot be relied on."""
     try:
-        return Block.from_json(node.get("value", ""))
+        block = Block.from_json(node.get("value", ""))
     except MalformedBlock as error:
         raise MalformedObject(node["key"], error) from None
+    network = keys.network_of(node["key"])
+    if network is None or network.key() != block.network.key():
+        raise MalformedObject(node["key"], f"its cidr is {block.network}")
+    return block

@@ -42,7 +42,14 @@ class Handles:
             raise MalformedObject(keys.handle(name), error) from None
 
     def count_one_less(self, name: str, block: Network) -> None:
-        """Note that an address of a block was released; a handle that has none left is removed."""
+        """Note that an address of a block was released; a handle that has none left is removed.
+
+        A name that other programs have given and no key can have is no handle's.
+        """
+        try:
+            keys.handle(name)
+        except ValueError:
+            return
 
         def changed(node: RawNode | None) -> str | None:
             fields: dict[str, Any] = {"block": {}} if node is None else _fields(node)

@@ -29,7 +29,7 @@ class AddressTaken(Exception):
 
 
 class ForeignBlock(Exception):
-    """Affinity is strict and the address is in another host's block; the message names that host."""
+    """Affinity is strict and the address is in a block of another host, or of none; the message is that host."""
 
 
 class Ipam:
@@ -59,7 +59,7 @@ class Ipam:
             if block.attributes_of(address) is not None:
                 raise AddressTaken
             if not block.is_open_to(self._host):
-                raise ForeignBlock(str(block.host))
+                raise ForeignBlock(block.host or "")
             return address
 
         while True:

@@ -65,7 +65,12 @@ class Pools:
         edit(self._client, key, lambda: self._client.get(key, quorum=True), changed)
 
     def disable(self, found: PoolNode) -> PoolNode:
-        """Disable a pool and return it as it is now stored. Raises Conflict if it was changed since it was read."""
+        """Disable a pool and return it as it is now stored. Raises Conflict if it was changed since it was read.
+
+        One that is disabled is left as it is, so that two commands that remove a pool do not stop one another.
+        """
+        if found.pool.disabled:
+            return found
         value = found.pool.as_disabled().to_json()
         self._client.swap(found.key, value, found.node["modifiedIndex"])
         node = self._client.get(found.key, quorum=True)
@@ -75,6 +80,8 @@ class Pools:
 
     def take_back_disabling(self, found: PoolNode) -> None:
         """Write a pool back as it was read before ``disable``, unless somebody else has changed it meanwhile."""
+        if found.pool.disabled:
+            return
         node = self._client.get(found.key, quorum=True)
         if node is not None and node.get("value") == found.pool.as_disabled().to_json():
             with suppress(Conflict):

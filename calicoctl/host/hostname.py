@@ -17,6 +17,15 @@ def hostname(variables: Mapping[str, str]) -> str:
     import socket
 
     name = variables.get("HOSTNAME") or socket.gethostname()
-    if "/" in name or name in ("", ".", ".."):
+    if "/" in name or name in ("", ".", "..") or not is_utf8(name):
         raise CommandError(f"Invalid host name: '{name}'. Set HOSTNAME to the name of this host in Calico.")
     return name
+
+
+def is_utf8(name: str) -> bool:
+    """Tell whether a name from the command line or the environment is UTF-8, as all keys in etcd are."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

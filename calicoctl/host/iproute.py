@@ -36,7 +36,7 @@ class Namespace:
         Raises NamespaceNotFound, and NetworkError for what is no network namespace or is that of the host itself.
         """
         try:
-            self.file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            self.file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO has no writer
         except (OSError, ValueError) as error:
             raise NamespaceNotFound(f"There is no network namespace at {path} ({_reason(error)}).") from None
         if not self._is_network_namespace():

@@ -45,6 +45,12 @@ class Veth:
         """Tell whether the container has an interface of that name."""
         return any(link.get("ifname") == self.interface for link in self._inside("link", "show"))
 
+    def is_pair(self) -> bool:
+        """Tell whether the two ends belong together; only then does all go when the pair goes."""
+        ours = [link for link in ip("link", "show", "type", "veth") if link.get("ifname") == self.name]
+        theirs = [link for link in self._inside("link", "show") if link.get("ifname") == self.interface]
+        return bool(ours and theirs) and theirs[0].get("link_index") == ours[0]["ifindex"]
+
     def mac(self) -> str:
         """Return the MAC address of the container's end."""
         return str(self._inside("link", "show", "dev", self.interface)[0]["address"])
@@ -83,6 +89,10 @@ class Veth:
             self._inside("-4", "route", "replace", "default", "via", NEXT_HOP, "dev", self.interface)
         else:
             metric = min([_metric(route) for route in self._foreign_defaults(6)] + [_IPV6_METRIC + 1]) - 1
+            if not metric:  # the kernel would take that for no metric, 1024
+                raise NetworkError(
+                    "The container has an IPv6 default route of metric 1, and no other can go before it."
+                )
             hop = link_local(self.name)
             self._inside("-6", "route", "replace", "default", "via", hop, "dev", self.interface, "metric", str(metric))
 

@@ -7,6 +7,7 @@ import uuid
 
 from calicoctl.errors import CommandError
 from calicoctl.host.docker import Container, ContainerNotFound, Docker, DockerUnavailable
+from calicoctl.host.hostname import is_utf8
 from calicoctl.host.iproute import Namespace, NamespaceNotFound
 from calicoctl.host.lock import WorkloadLock
 from calicoctl.model.endpoint import EndpointName
@@ -32,9 +33,14 @@ class Workload:
 
     @classmethod
     def named(cls, name: str, variables: Mapping[str, str]) -> Workload:
-        """Return the workload that the operator means. Raises ContainerNotFound, DockerUnavailable."""
+        """Return the workload that the operator means. Raises ContainerNotFound, DockerUnavailable.
+
+        Raises CommandError for a name that no key in etcd can have.
+        """
         if not name:
             raise ContainerNotFound(name)
+        if not is_utf8(name):
+            raise CommandError(f"Container {name} cannot be stored in etcd: its name is not UTF-8.")
         if is_path(name):
             return cls(name, NAMESPACE, name.replace("/", "-"))
         container = Docker(variables).container(name)

@@ -204,12 +204,14 @@ def blocks_of(pool: Network, seed: str) -> Iterator[Network]:
     """Yield the networks of all blocks of a pool, beginning at a place that depends on ``seed``.
 
     Hosts that use their names as seeds seldom reach for the same block. A pool of IPv6 can have 2**58 blocks: take
-    as many as are needed.
+    as many as are needed. A pool that is smaller than a block has none.
     """
     import hashlib
 
     prefix_length = BLOCK_PREFIX_LENGTHS[pool.version]
-    count = max(1, 1 << (prefix_length - pool.prefix_length))
+    if pool.prefix_length > prefix_length:
+        return
+    count = 1 << (prefix_length - pool.prefix_length)
     start = int.from_bytes(hashlib.sha256(seed.encode("utf-8", "surrogatepass")).digest(), "big")
     for step in range(count):
         place = (start + step) % count

@@ -10,7 +10,10 @@ import pytest
 
 from calicoctl.commands import pool as pool_command
 from calicoctl.datastore.blocks import Blocks
+from calicoctl.datastore.client import Client
 from calicoctl.datastore.errors import DatastoreError
+from calicoctl.datastore.pools import PoolNode, Pools
+from calicoctl.model.network import Network
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
 
@@ -303,3 +306,41 @@ def test_a_range_that_was_added_in_part_is_completed(calicoctl: Calicoctl, etcd:
     assert calicoctl(*command) == Result(0, "", "")
     assert etcd.keys() == complete
     assert calicoctl(*command) == conflict
+
+
+def test_a_removal_is_not_disturbed_by_another_that_begins(
+    calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = pool_command._release_blocks
+
+    def while_another_begins(network: Network, client: Client) -> None:
+        (found,) = [node for node in Pools(client).read()[0] if node.pool.network.key() == network.key()]
+        Pools(client).disable(found)
+        release(network, client)
+
+    monkeypatch.setattr(pool_command, "_release_blocks", while_another_begins)
+    assert calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0") == said(REMOVED)
+    assert f"{V4}/10.0.0.0-24" not in values(in_use)
+
+
+def test_a_removal_that_comes_too_late_to_disable_does_not_enable(
+    calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disable, swap = Pools.disable, Client.swap
+    written: list[str] = []
+
+    def too_late(self: Pools, found: PoolNode) -> PoolNode:
+        monkeypatch.setattr(Pools, "disable", disable)
+        in_use.put(f"{V4}/10.0.0.0-24", found.pool.as_disabled().to_json())
+        return disable(self, found)
+
+    def noted(self: Client, key: str, value: str, index: int) -> None:
+        swap(self, key, value, index)
+        written.append(key)
+
+    monkeypatch.setattr(Pools, "disable", too_late)
+    monkeypatch.setattr(Client, "swap", noted)
+    answer = calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0")
+    assert answer.status == 0
+    assert answer.stderr == "Somebody else has changed pool 10.0.0.0/24 meanwhile. Trying again.\n"
+    assert [key for key in written if key.startswith(V4)] == []

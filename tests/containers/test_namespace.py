@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -194,6 +196,10 @@ def test_refusals_of_a_container_on_the_network(host: Calicoctl, etcd: EtcdServe
     for arguments, message in (
         (["ip", "add", "10.65.0.192"], "IP address is already assigned in pool 10.65.0.0/24.\n\n"),
         (["ip", "add", "ipv4", "--interface=eth7"], "Interface provided does not exist in container. Aborting.\n"),
+        (
+            ["ip", "add", "ipv4", "--interface=lo"],
+            "Interface lo of the container is not the one that Calico gave it.\n",
+        ),
         (["ip", "remove", "10.65.0.193"], "IP address is not assigned to container. Aborting.\n"),
         (["ip", "remove", "10.65.0.192", "--interface=lo"], "Interface lo does not have the address 10.65.0.192.\n"),
         (["profile", "append", "NONE"], "Profile with name NONE was not found.\n"),
@@ -303,3 +309,42 @@ def test_only_root_may_touch_the_kernel(
                       [netns.path, "ip", "remove", "x"]):  # fmt: skip
         assert host("container", *arguments) == refused("This command must be run as root.\n", 2)
     assert host("container", netns.path, "endpoint", "show").status == 0
+
+
+def test_names_that_are_not_utf8(host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
+    index = etcd.index()
+    for name in ("x\udcff", "/run/netns/\udcff"):
+        message = f"Container {name[:-1]}\\udcff cannot be stored in etcd: its name is not UTF-8.\n"
+        for arguments in (["add", name, "ipv4"], ["remove", name], [name, "endpoint", "show"]):
+            assert host("container", *arguments) == refused(message)
+    answer = host("container", "add", netns.path, "ipv4", env={"HOSTNAME": "h\udcff"})
+    assert answer == refused("Invalid host name: 'h\\udcff'. Set HOSTNAME to the name of this host in Calico.\n")
+    assert etcd.index() == index
+
+
+def test_a_fifo_is_no_namespace(host: Calicoctl, tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    assert host.process("container", "add", str(path), "ipv4") == refused(f"{path} is not a network namespace.\n")
+
+
+def test_a_pool_smaller_than_a_block_is_not_chosen_from(
+    host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    etcd.put("/calico/v1/ipam/v4/pool/10.66.0.0-28", '{"cidr": "10.66.0.0/28"}')
+    assert host("container", "add", netns.path, "10.66.0.0/28") == refused(
+        "Failed to allocate any IPs (requested 1 IPv4s and 0 IPv6s). Pools are likely exhausted.\n"
+    )
+    assert host("container", "add", netns.path, "10.66.0.3").status == 0
+
+
+def test_a_default_ipv6_route_that_none_can_go_before(
+    host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    netns.add_default_route(6)
+    netns.ip("-6", "route", "add", "default", "via", "fd30::1", "dev", "eth0", "metric", "1")
+    before = stored.state(etcd), netns.state()
+    assert host("container", "add", netns.path, "fd80:65::7") == refused(
+        "The container has an IPv6 default route of metric 1, and no other can go before it.\n"
+    )
+    assert (stored.state(etcd), netns.state()) == before

@@ -100,3 +100,31 @@ def test_killed_while_changing_addresses_and_repeated(
         assert (stored.state(etcd), netns.state()) == expected, f"step {number}: {repeated}"
         assert host("container", container, "ip", other, "10.65.0.9").status == 0
     assert number > 10
+
+
+def test_what_a_killed_command_left_on_the_interface_stays_claimed_when_another_fails(
+    container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    assert host("container", "add", container, "10.65.0.7").status == 0
+    for number in itertools.count(1):
+        assert killed_before(number, host, "container", container, "ip", "add", "10.65.0.9")
+        if "eth1 10.65.0.9/32" in netns.addresses():
+            break
+        host("container", container, "ip", "remove", "10.65.0.9")  # lest the next one takes fewer steps
+    assert [endpoint["ipv4_nets"] for endpoint in stored.endpoints(etcd).values()] == [["10.65.0.7/32"]]
+    assert host("container", container, "ip", "add", "10.65.0.7").status == 1
+    assert set(stored.allocated(etcd)) == {"10.65.0.7", "10.65.0.9"}
+    assert host("container", container, "ip", "add", "10.65.0.9").status == 0
+
+
+def test_a_claim_left_behind_in_a_pool_that_is_now_disabled_is_not_adopted(
+    container: str, host: Calicoctl, etcd: EtcdServer
+) -> None:
+    for number in itertools.count(1):
+        assert killed_before(number, host, "container", "add", container, "10.65.0.9")
+        if stored.allocated(etcd):
+            break
+    assert host("pool", "add", "10.66.0.0/24").status == 0
+    etcd.put("/calico/v1/ipam/v4/pool/10.65.0.0-24", '{"cidr": "10.65.0.0/24", "disabled": true}')
+    assert host("container", "add", container, "ipv4").status == 0
+    assert [address.rpartition(".")[0] for address in stored.allocated(etcd)] == ["10.66.0"]

@@ -190,3 +190,27 @@ def test_handles_of_a_workload(ipam: Ipam, etcd: EtcdServer) -> None:
     for name in ("calicoctl:h1:docker:w:1", "calicoctl:h1:docker:w:2", "calicoctl:h1:docker:w:x:3", "other"):
         etcd.put(f"/calico/ipam/v2/handle/{name}", "{}")
     assert ipam.handles_of("calicoctl:h1:docker:w:") == ["calicoctl:h1:docker:w:1", "calicoctl:h1:docker:w:2"]
+
+
+def test_a_block_that_speaks_of_other_addresses_than_its_key(ipam: Ipam, etcd: EtcdServer) -> None:
+    store(etcd, "10.0.0.64/26")
+    etcd.put(f"{BLOCKS}/10.0.0.0-26", str(etcd.get(f"{BLOCKS}/10.0.0.64-26")))
+    message = rf"^Cannot read {BLOCKS}/10\.0\.0\.0-26: its cidr is 10\.0\.0\.64/26\.$"
+    with pytest.raises(MalformedObject, match=message):
+        ipam.claim(Address.parse("10.0.0.5"), "w")
+    for _ in range(192):
+        address = ipam.claim_any([POOL], "w")
+        assert address is not None and not address.is_in(Network.parse("10.0.0.0/26"))
+
+
+def test_a_strict_block_that_has_lost_its_host(ipam: Ipam, etcd: EtcdServer) -> None:
+    store(etcd, "10.9.0.0/26", affinity="", strict_affinity=True)
+    with pytest.raises(ForeignBlock, match="^$"):
+        ipam.claim(Address.parse("10.9.0.5"), "w")
+
+
+@pytest.mark.parametrize("handle", ["/x", "a//b", "..", "a/../b"])
+def test_handles_of_others_whose_names_no_key_can_have(handle: str, ipam: Ipam, etcd: EtcdServer) -> None:
+    store(etcd, "10.9.0.0/26", allocations=[0] + [None] * 63, attributes=[{"handle_id": handle, "secondary": {}}])
+    assert ipam.release(Address.parse("10.9.0.0"))
+    assert stored(etcd, "10.9.0.0/26")["allocations"] == [None] * 64
