@@ -354,10 +354,12 @@ def test_a_write_whose_reply_was_lost_is_looked_for_through_the_other_endpoint(e
 
 
 def test_a_second_try_goes_to_another_endpoint(etcd: EtcdServer, proxy: Proxy) -> None:
-    proxy.since(1, drop_request)
-    client_of(proxy.authority, etcd.endpoint, read_timeout=0.5).create(KEY, "new")
+    client = client_of(proxy.authority, etcd.endpoint)
+    assert client.get(KEY) is None
+    proxy.since(2, drop_request)
+    client.create(KEY, "new")
     assert etcd.get(KEY) == "new"
-    assert proxy.requests == [f"PUT /v2/keys{KEY}"]
+    assert proxy.requests == [f"GET /v2/keys{KEY}", f"PUT /v2/keys{KEY}"]
 
 
 # TLS
