@@ -15,7 +15,7 @@ from tests.trust.outcomes import fill, undisturbed
 # Shortens the wait in vain for the event of a write that has not happened.
 HASTY = {"CALICOCTL_READ_TIMEOUT": "0.5"}
 # What needs no etcd, and what tests/containers does at each of its steps, those of the kernel included.
-ELSEWHERE = {"version", "validate", "container"}
+ELSEWHERE = {"version", "validate", "container", "completion"}
 
 
 def test_the_table_has_every_command() -> None:
