@@ -45,6 +45,11 @@ def new_rules(fields: Fields) -> list[Rule]:
 
     Raises RuleProblems with all that is wrong.
     """
+    return [Rule(expanded) for expanded in _one_network_each(_checked(fields))]
+
+
+def _checked(fields: Fields) -> Fields:
+    """Return the fields, each in the form that is stored. Raises RuleProblems."""
     problems: list[str] = []
     checked: Fields = {}
     for key, value in fields.items():
@@ -63,7 +68,7 @@ def new_rules(fields: Fields) -> list[Rule]:
         problems += [*_contradictions(checked), *_too_many(checked)]
     if problems:
         raise RuleProblems(problems)
-    return [Rule(expanded) for expanded in _one_network_each(checked)]
+    return checked
 
 
 def stored_problems(fields: Fields) -> list[str]:
@@ -72,7 +77,8 @@ def stored_problems(fields: Fields) -> list[str]:
     These are the problems that the rule would have as new input, and the forms that new input is brought out of.
     """
     try:
-        new_rules(fields)
+        if _checked(fields) == fields and not any(key.endswith("_nets") for key in fields):
+            return []  # as nearly all are
     except RuleProblems as error:
         return error.problems
     problems = []
@@ -183,6 +189,8 @@ def port_item(value: Any) -> int | str:
 
     Ports are 0 to 65535; a range of one port is that port. Raises ValueError.
     """
+    if type(value) is int and 0 <= value <= 65535:
+        return value
     text = str(value) if _is_int(value) else value
     match = _RANGE.fullmatch(text) if isinstance(text, str) else None
     if match is None:
