@@ -86,7 +86,7 @@ class Felix:
     def failsafe_ports(self, host: str, direction: str) -> list[int]:
         """Return the TCP ports that are always open to (``inbound``) or from host endpoints of a host."""
         name, default = _FAILSAFE_PORTS[direction]
-        text = self._parameter(host, f"Failsafe{name}HostPorts")
+        text = self.parameter(host, f"Failsafe{name}HostPorts")
         if text is None:
             return list(default)
         return [int(port) for port in text.split(",") if re.fullmatch(r"\s*[0-9]{1,5}\s*", port, re.ASCII)]
@@ -96,14 +96,14 @@ class Felix:
 
         Felix 1.4.4 and later take several prefixes of interfaces.
         """
-        text = self._parameter(endpoint.name.host, "InterfacePrefix") or "cali"
+        text = self.parameter(endpoint.name.host, "InterfacePrefix") or "cali"
         prefixes = tuple(prefix.strip() for prefix in text.split(","))
         interface: str = endpoint.fields["name"]
         if interface.startswith(prefixes):
             return None
         return f"interface {interface} does not begin with {' or '.join(prefixes)}: its own Felix rejects it"
 
-    def _parameter(self, host: str, name: str) -> str | None:
+    def parameter(self, host: str, name: str) -> str | None:
         """Return a parameter of Felix on a host. What its environment or file says is not in the datastore."""
         return self._snapshot.host_config.get((host, name)) or self._snapshot.config.get(name)
 

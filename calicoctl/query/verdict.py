@@ -158,12 +158,20 @@ class _Answer:
                 "Between a host and its own workloads more counts than this: what the host is sent, "
                 "DefaultEndpointToHostAction and the host's own rules decide; what it sends is not policed."
             )
+        yield from self._override_notes()
         for version, (sides, with_felix_2) in self._by_version.items():
             ours, theirs = sides[-1], with_felix_2[-1]
             if ours.allowed != theirs.allowed:
                 yield f"Felix 2 decides otherwise for IPv{version}: {_WORDS[theirs.allowed]}; {_last(theirs)}."
             elif [side.steps[-1].place for side in sides] != [side.steps[-1].place for side in with_felix_2]:
                 yield f"Felix 2 decides the same for IPv{version} by another rule; {_last(theirs)}."
+
+    def _override_notes(self) -> Iterator[str]:
+        hosts = {party.endpoint.name.host for party in (self._source, self._destination) if party.endpoint is not None}
+        for host in sorted(hosts):
+            action = self._felix.parameter(host, "DropActionOverride")
+            if action and "accept" in action.lower():
+                yield f"DropActionOverride is {action} on {host}: its Felix lets pass what it would drop."
 
     def lines(self) -> Iterator[str]:
         yield f"From {self._source.title} to {self._destination.title}: {self._question.text()}"

@@ -311,6 +311,15 @@ class TestHostEndpoints:
         pair.put("host/h1/bird_ip", "192.0.2.1")
         assert (self.NOTE in calicoq("verdict", source, destination).stdout) == noted
 
+    @pytest.mark.parametrize("key", ["config/DropActionOverride", "host/h1/config/DropActionOverride"])
+    @pytest.mark.parametrize(("action", "noted"), [("ACCEPT", True), ("LOG-and-ACCEPT", True), ("DROP", False)])
+    def test_drops_that_are_overridden(
+        self, pair: Store, calicoq: Calicoq, key: str, action: str, noted: bool
+    ) -> None:
+        pair.put(key, action)
+        note = f"Note: DropActionOverride is {action} on h1: its Felix lets pass what it would drop.\n"
+        assert (note in calicoq("verdict", "web", "db").stdout) == noted
+
     @pytest.fixture(autouse=True)
     def host(self, pair: Store) -> None:
         pair.host_endpoint("h3/up", expected_ipv4_addrs=["192.0.2.3"], labels={"role": "host"})
