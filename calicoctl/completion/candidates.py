@@ -31,6 +31,8 @@ def candidates(words: Sequence[str], variables: Mapping[str, str]) -> list[str]:
     ``variables`` are the environment variables, which say where etcd is. An option that takes a value ends with
     ``=``. Empty for a program that is not calicoctl or calicoq.
     """
+    if len(words) < 2:
+        return []
     program, *before, begun = words
     program = os.path.basename(program)
     if program == "calicoctl" and not before:

@@ -86,7 +86,10 @@ def pool_classes(received: Received) -> dict[str, Any]:
 
 
 def body_of(response: Any) -> bytes:
-    """Read the body of urllib3's response; of one that is no JSON object only the beginning. Raises Unusable."""
+    """Read the body of urllib3's response; of one that is no JSON object only the beginning.
+
+    Raises Unusable, IncompleteRead.
+    """
     pieces: list[bytes] = []
     size = 0
     encoding = response.headers.get("Content-Encoding", "identity")
@@ -98,7 +101,11 @@ def body_of(response: Any) -> bytes:
         if size > _MAX_BYTES_OF_OTHER and not pieces[0].lstrip().startswith(b"{"):
             response.close()
             return b"".join(pieces)[:_MAX_BYTES_OF_OTHER]
-    return b"".join(pieces)
+    body = b"".join(pieces)
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdecimal() and size < int(announced):  # urllib3 1.26 takes that for the end
+        raise http_client.IncompleteRead(body, int(announced) - size)
+    return body
 
 
 def is_node(node: object) -> bool:

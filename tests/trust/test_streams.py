@@ -57,7 +57,7 @@ def test_signals_at_any_moment(
             assert process.returncode in (1, -by), (row, stderr)
             assert all(START.search(line) for line in re.findall(r"^  File .*", stderr, re.MULTILINE)), (row, stderr)
             assert etcd.keys() == outcome.before, row
-    assert 128 + by in ends
+    assert not torture or 128 + by in ends  # a few signals may all come before the first line or after the last
 
 
 def test_ignored_signals_stay_ignored(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
