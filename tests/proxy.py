@@ -150,8 +150,8 @@ class Proxy:
 
     def _start(self, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)  # only what has started can be joined
 
     def _accept(self) -> None:
         while not self.closing.is_set():
