@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 
+from calicoctl.model import wording
 from calicoctl.model.documents import Plain, plain_values
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     Item = TypeVar("Item")
 
 _SIMPLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_LONGEST_SHOWN = 80
 
 
 class Problems:
@@ -31,8 +30,7 @@ class Problems:
 
 def shown(value: Any) -> str:
     """Return a value of a document as a complaint shows it: unquoted text as it was written, all else as JSON."""
-    text = str(value) if isinstance(value, Plain) else json.dumps(plain_values(value), ensure_ascii=False)
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
+    return wording.cut(str(value)) if isinstance(value, Plain) else wording.shown(plain_values(value))
 
 
 def below(path: str, field: str) -> str:

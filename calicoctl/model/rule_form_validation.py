@@ -13,6 +13,7 @@ from calicoctl.model.names import ALLOWED, is_tag
 from calicoctl.model.network import Network
 from calicoctl.model.resource_fields import below, shown
 from calicoctl.model.rule_form import ENTITIES
+from calicoctl.model.rule_validation import LAST_CODE, LAST_TYPE
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class _Check:
             self.add(field, f"{shown(protocol)} is not one of {', '.join(PROTOCOLS)} or a number from 1 to 255")
 
     def icmp(self, field: str, icmp: dict[str, int]) -> None:
-        for part, last in (("type", 254), ("code", 255)):
+        for part, last in (("type", LAST_TYPE), ("code", LAST_CODE)):
             if not 0 <= icmp.get(part, 0) <= last:
                 self.add(f"{field}.{part}", f"{icmp[part]} is not a number from 0 to {last}")
         if "code" in icmp and "type" not in icmp:

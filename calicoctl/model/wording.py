@@ -11,5 +11,9 @@ if TYPE_CHECKING:
 
 def shown(value: Any) -> str:
     """Return a value as JSON, cut to 80 characters."""
-    text = json.dumps(value, ensure_ascii=False)
+    return cut(json.dumps(value, ensure_ascii=False))
+
+
+def cut(text: str) -> str:
+    """Return a text for a message, cut to 80 characters."""
     return text if len(text) <= 80 else text[:77] + "..."
