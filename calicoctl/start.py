@@ -8,11 +8,15 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import sys
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from sys import UnraisableHookArgs
     from types import FrameType
+
+LATER_SECONDS = 0.001
 
 
 def calicoctl() -> None:
@@ -29,6 +33,7 @@ def _run(program: str) -> None:
     _on_signals(_leave)
     module = importlib.import_module(program)
     _on_signals(_interrupt)
+    sys.unraisablehook = _interrupt_later
     module.console_main()
 
 
@@ -49,3 +54,20 @@ def _leave(number: int, frame: FrameType | None) -> None:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Let the command undo what it has done in part; the argument is the exit status."""
     raise KeyboardInterrupt(128 + number)
+
+
+def _interrupt_later(lost: UnraisableHookArgs) -> None:
+    """Interrupt once more: what is raised in a destructor, or in the callback of a weak reference, ends nothing."""
+    if not isinstance(lost.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    status: int = lost.exc_value.args[0]
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_code is _interrupt_later.__code__:  # still here: it would be lost again
+            signal.setitimer(signal.ITIMER_REAL, LATER_SECONDS)
+        else:
+            raise KeyboardInterrupt(status)
+
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, LATER_SECONDS)

@@ -150,8 +150,8 @@ class Proxy:
 
     def _start(self, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
-        thread.start()
-        self._threads.append(thread)  # only what has started can be joined
+        thread.start()  # only what has started can be joined
+        self._threads = [*(other for other in self._threads if other.is_alive()), thread]
 
     def _accept(self) -> None:
         while not self.closing.is_set():

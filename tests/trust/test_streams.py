@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -58,6 +60,37 @@ def test_signals_at_any_moment(
             assert all(START.search(line) for line in re.findall(r"^  File .*", stderr, re.MULTILINE)), (row, stderr)
             assert etcd.keys() == outcome.before, row
     assert not torture or 128 + by in ends  # a few signals may all come before the first line or after the last
+
+
+# Python ignores what is raised in a callback or a destructor, but says so, with a traceback.
+WHERE_NOTHING_CAN_BE_RAISED = """
+import os, signal, time, weakref
+class Thing:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{by})
+        time.sleep(0)
+def console_main():
+    thing = Thing()
+    weak = weakref.ref(thing, lambda reference: (os.kill(os.getpid(), signal.{by}), time.sleep(0)))
+    try:
+        del thing
+        time.sleep({seconds})
+    except KeyboardInterrupt as interruption:
+        os.write(1, b"ended by %d\\n" % interruption.args[0])
+        os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("by", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_where_nothing_can_be_raised(by: str, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(WHERE_NOTHING_CAN_BE_RAISED.format(by=by, seconds=PROCESS_SECONDS / 3))
+    done = subprocess.run(
+        [sys.executable, "-c", "from calicoctl import start; start._run('program')"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"},
+        capture_output=True,
+        timeout=PROCESS_SECONDS,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"ended by %d\n" % (128 + signal.Signals[by]), b"")
 
 
 def test_ignored_signals_stay_ignored(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
