@@ -36,6 +36,9 @@ _KEY_NOT_FOUND, _COMPARE_FAILED, _NOT_A_DIRECTORY, _ALREADY_EXISTS, _NOT_EMPTY, 
 )  # fmt: skip
 _WHERE_IN_OPENSSL = r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$"
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+# Otherwise etcd answers with the value, and with the one before.
+_NO_ECHO = {"noValueOnSuccess": "true"}
+_DONE = ({"action": "create"}, {"action": "compareAndSwap"})
 _TRIES_OF_A_WRITE = 5
 _SECONDS_FOR_HISTORY = 2.0
 
@@ -203,7 +206,7 @@ class Client:
         raise self._error("every reply was lost", "The directory is still there.")
 
     def _write(self, key: str, value: str, condition: dict[str, str], since: int) -> None:
-        form = form_of({"value": value, **condition})
+        form = form_of({"value": value, **condition, **_NO_ECHO})
         _check_size(form)
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
@@ -266,7 +269,7 @@ class Client:
 
     def check_size(self, value: str) -> None:
         """Raise DatastoreError for a value that is larger than etcd takes."""
-        _check_size(form_of({"value": value, "prevIndex": str(self.index)}))
+        _check_size(form_of({"value": value, "prevIndex": str(self.index), **_NO_ECHO}))
 
     # Endpoints
 
@@ -384,6 +387,8 @@ def _answer_of(response: Any, body: bytes, writing: bool) -> dict[str, Any]:
             raise _NotEtcd(f"it answered {status} {_quoted(response.reason)}{_first_line(response, body)}")
         raise unclear(f"its answer of status {status} is not the JSON that etcd sends")
     if status in (200, 201):
+        if writing and answer in _DONE:
+            return answer
         if not isinstance(answer.get("node"), dict):
             raise unclear("its answer has no node")
         if not is_node(answer["node"]):

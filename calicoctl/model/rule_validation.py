@@ -6,6 +6,7 @@ traffic. Neither is stored. Rules that are stored already are not judged here.
 
 from __future__ import annotations
 
+import math
 import re
 
 from calicoctl.model.names import ALLOWED, is_tag
@@ -25,6 +26,7 @@ _PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite")
 LAST_TYPE, LAST_CODE = 254, 255  # of ICMP; the kernel takes type 255 for any, and Felix makes a drop of it
 _MOST_RULES = 200_000  # with two networks each, already more than the 10 MB that etcd takes
 _NAMES_OF_NUMBERS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6"}
+_VERSIONS = {"icmp": 4, 1: 4, "icmpv6": 6, 58: 6}  # of IP, with the protocols that have one
 _RANGE = re.compile(r"([0-9]{1,9})(?:[:-]([0-9]{1,9}))?")
 
 
@@ -55,7 +57,7 @@ def _checked(fields: Fields) -> Fields:
     for key, value in fields.items():
         if value is None:
             continue
-        check = _check_for(key)
+        check = _CHECKS.get(key) or _check_for_negated(key)
         if check is None:
             problems.append(f"{_shown(key)} is not a field of a rule{_nearest(key)}")
             continue
@@ -65,7 +67,7 @@ def _checked(fields: Fields) -> Fields:
             problems.append(f"{key}: {error}")
     if not problems:
         _prefer_protocol_names(checked)
-        problems += [*_contradictions(checked), *_too_many(checked)]
+        problems = _contradictions(checked)
     if problems:
         raise RuleProblems(problems)
     return checked
@@ -77,13 +79,13 @@ def stored_problems(fields: Fields) -> list[str]:
     These are the problems that the rule would have as new input, and the forms that new input is brought out of.
     """
     try:
-        if _checked(fields) == fields and not any(key.endswith("_nets") for key in fields):
+        if _checked(fields) == fields and _NETWORK_LISTS.isdisjoint(fields):
             return []  # as nearly all are
     except RuleProblems as error:
         return error.problems
     problems = []
     for key, value in fields.items():
-        if key.endswith("_nets") and value is not None:
+        if key in _NETWORK_LISTS and value is not None:
             problems.append(f"{key}: some versions of Felix refuse lists of networks, and some ignore them")
         for item in value if key.endswith("_ports") and value is not None else ():
             if item != port_item(item):
@@ -93,9 +95,9 @@ def stored_problems(fields: Fields) -> list[str]:
     return problems
 
 
-def _check_for(key: str) -> Callable[[Any], Any] | None:
-    field = key[1:] if key.startswith("!") and key[1:] not in _NEVER_NEGATED else key
-    return _CHECKS.get(field)
+def _check_for_negated(key: str) -> Callable[[Any], Any] | None:
+    field = key.removeprefix("!")
+    return None if field == key or field in _NEVER_NEGATED else _CHECKS.get(field)
 
 
 # Single fields: each takes a JSON value and returns what is stored, or raises ValueError.
@@ -237,6 +239,10 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
         )
     },
 }  # fmt: skip
+_NETWORK_LISTS = {"src_nets", "dst_nets", "!src_nets", "!dst_nets"}
+_NETWORKS = {"src_net", "dst_net", "!src_net", "!dst_net"} | _NETWORK_LISTS
+_PORTS = {"src_ports", "dst_ports", "!src_ports", "!dst_ports"}
+_ICMP = {"icmp_type", "icmp_code", "!icmp_type", "!icmp_code"}
 
 
 # Fields together.
@@ -250,50 +256,58 @@ def _prefer_protocol_names(fields: Fields) -> None:
 
 
 def _needs_protocol_name(fields: Fields) -> bool:
-    fine_fields = ("src_ports", "dst_ports", "icmp_type", "icmp_code")
-    return any(key.removeprefix("!") in fine_fields and value is not None for key, value in fields.items())
+    return any((key in _PORTS or key in _ICMP) and value is not None for key, value in fields.items())
 
 
-def _contradictions(fields: Fields) -> Iterator[str]:
+def _contradictions(fields: Fields) -> list[str]:
+    problems: list[str] = []
     protocol = fields.get("protocol")
     for key in fields:
-        field = key.removeprefix("!")
-        if field in ("src_ports", "dst_ports") and protocol not in ("tcp", "udp"):
-            yield f"{key}: ports need the protocol tcp or udp"
-        if field in ("icmp_type", "icmp_code") and protocol not in ("icmp", "icmpv6"):
-            yield f"{key}: needs the protocol icmp or icmpv6"
-        if field == "icmp_code" and key.replace("code", "type") not in fields:
-            yield f"{key}: needs {key.replace('code', 'type')}"
-        if field in ("src_nets", "dst_nets"):
-            if key[:-1] in fields:
-                yield f"{key}: stands beside {key[:-1]}; give one of them"
-            if key.startswith("!") and len(fields[key]) > 1:
-                yield f"{key}: several networks under ! cannot be stored so that every Felix understands them"
-    if len({version for version, _ in _ip_versions(fields)}) > 1:
-        yield "mixed IP versions: " + ", ".join(f"{what} is IPv{version}" for version, what in _ip_versions(fields))
+        if key in _PORTS:
+            if protocol not in ("tcp", "udp"):
+                problems.append(f"{key}: ports need the protocol tcp or udp")
+        elif key in _ICMP:
+            if protocol not in ("icmp", "icmpv6"):
+                problems.append(f"{key}: needs the protocol icmp or icmpv6")
+            if key.replace("code", "type") not in fields:
+                problems.append(f"{key}: needs {key.replace('code', 'type')}")
+    if not _NETWORK_LISTS.isdisjoint(fields):
+        problems += _problems_of_lists(fields)
+    implied = _ip_versions(fields)
+    if len(implied) > 1 and len({version for version, _ in implied}) > 1:
+        versions = ", ".join(f"{what} is IPv{version}" for version, what in implied)
+        problems.append(f"mixed IP versions: {versions}")
+    return problems
 
 
-def _ip_versions(fields: Fields) -> Iterator[tuple[int, str]]:
-    """Yield each IP version that a part of the rule implies, with that part; networks are in the form stored."""
+def _ip_versions(fields: Fields) -> list[tuple[int, str]]:
+    """Return each IP version that a part of the rule implies, with that part; networks are in the form stored."""
+    implied: list[tuple[int, str]] = []
     if "ip_version" in fields:
-        yield fields["ip_version"], "ip_version"
-    for key in ("protocol", "!protocol"):
-        # A negated protocol says nothing about the version, but Felix refuses it beside the other version.
-        name = fields.get(key)
-        if key == "protocol" and isinstance(name, int):
-            name = _NAMES_OF_NUMBERS.get(name)
-        if name in ("icmp", "icmpv6") and (key == "protocol" or "ip_version" in fields):
-            yield 6 if name == "icmpv6" else 4, f"{key} {fields[key]}"
+        implied.append((fields["ip_version"], "ip_version"))
+    protocol, excluded = fields.get("protocol"), fields.get("!protocol")
+    if protocol in _VERSIONS:
+        implied.append((_VERSIONS[protocol], f"protocol {protocol}"))
+    # This says nothing about the version, but Felix refuses the name beside the other version.
+    if "ip_version" in fields and excluded in ("icmp", "icmpv6"):
+        implied.append((_VERSIONS[excluded], f"!protocol {excluded}"))
     for key, value in fields.items():
-        if key.endswith(("_net", "_nets")):
-            for network in value if isinstance(value, list) else [value]:
-                yield 6 if ":" in network else 4, f"{key} {network}"
+        if key in _NETWORKS:
+            implied += [
+                (6 if ":" in network else 4, f"{key} {network}")
+                for network in (value if isinstance(value, list) else [value])
+            ]
+    return implied
 
 
-def _too_many(fields: Fields) -> Iterator[str]:
-    count = 1
-    for key in ("src_nets", "dst_nets"):
-        count *= len(fields.get(key, [None]))
+def _problems_of_lists(fields: Fields) -> Iterator[str]:
+    lists = [key for key in fields if key in _NETWORK_LISTS]
+    for key in lists:
+        if key[:-1] in fields:
+            yield f"{key}: stands beside {key[:-1]}; give one of them"
+        if key.startswith("!") and len(fields[key]) > 1:
+            yield f"{key}: several networks under ! cannot be stored so that every Felix understands them"
+    count = math.prod(len(fields[key]) for key in lists if not key.startswith("!"))
     if count > _MOST_RULES:
         yield f"src_nets and dst_nets: together they make {count:,} rules, more than fit in one profile"
 

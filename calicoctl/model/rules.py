@@ -62,9 +62,11 @@ class Rules:
 
     def same_as(self, other: Rules) -> bool:
         """Tell whether both are the same JSON, whatever the order of the members of an object."""
-        if self.inbound == other.inbound and self.outbound == other.outbound:  # the very same rule objects
-            return json.dumps(self.extra, sort_keys=True) == json.dumps(other.extra, sort_keys=True)
-        return json.dumps(self._document(), sort_keys=True) == json.dumps(other._document(), sort_keys=True)
+        return (
+            _same_rules(self.inbound, other.inbound)
+            and _same_rules(self.outbound, other.outbound)
+            and json.dumps(self.extra, sort_keys=True) == json.dumps(other.extra, sort_keys=True)
+        )
 
     def _document(self) -> dict[str, Any]:
         return {
@@ -72,6 +74,12 @@ class Rules:
             "outbound_rules": [rule.ordered() for rule in self.outbound],
             **self.extra,
         }
+
+
+def _same_rules(some: list[Rule], others: list[Rule]) -> bool:
+    return len(some) == len(others) and all(
+        rule is other or rule.exact() == other.exact() for rule, other in zip(some, others, strict=True)
+    )
 
 
 class Update:
@@ -86,7 +94,8 @@ class Update:
     def __init__(self, text: str, stored: Rules | None) -> None:
         """Read and check; ``stored`` is None where nothing readable is stored. Raises MalformedRules, InvalidRules."""
         self._stored = stored or Rules([], [])
-        self._by_text = {rule.exact(): rule for rule in self._stored_rules()}
+        self._by_fields = {repr(rule.fields): rule for rule in self._stored_rules()}
+        self._by_text: dict[str, Rule] | None = None
         self._by_identity: dict[Any, Rule] | None = None
         self._problems: list[str] = []
         self._doubts: list[str] = []
@@ -124,7 +133,7 @@ class Update:
         if isinstance(fields, _Twice):
             self._problems.append(f"{where}: {fields.complaint()}")
             return []
-        known = self._by_text.get(Rule(fields).exact())
+        known = self._by_fields.get(repr(fields)) or self._stored_alike(Rule(fields))
         if known is None:
             if all(value is None for value in fields.values()):
                 self._doubts.append(f"{where}: it is empty, which allows everything")
@@ -138,7 +147,14 @@ class Update:
         self._doubts += [f"{where}: kept as it is stored, though {text}" for text in stored_problems(known.fields)]
         return [known]
 
+    def _stored_alike(self, rule: Rule) -> Rule | None:
+        """Return the stored rule with the same JSON but for the order of its keys."""
+        if self._by_text is None:
+            self._by_text = {stored.exact(): stored for stored in self._stored_rules()}
+        return self._by_text.get(rule.exact())
+
     def _stored_equal(self, rule: Rule) -> Rule | None:
+        """Return the first stored rule that means the same."""
         if self._by_identity is None:
             self._by_identity = {stored.identity(): stored for stored in reversed(self._stored_rules())}
         return self._by_identity.get(rule.identity())

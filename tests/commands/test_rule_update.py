@@ -8,7 +8,6 @@ import pty
 import subprocess
 import sys
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -442,7 +441,7 @@ def test_five_megabytes(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
 def document_of_form_size(size: int, index: int) -> str:
     """A document whose value, with the condition on the key's index, fills a form of that many bytes."""
     text = '{"inbound_rules": [{"action": "log", "log_prefix": ""}], "outbound_rules": []}'
-    padding = "a" * (size - len(urlencode({"value": text, "prevIndex": str(index)})))
+    padding = "a" * (size - len(f"value={text}&prevIndex={index}&noValueOnSuccess=true"))
     return text.replace('""', f'"{padding}"')
 
 

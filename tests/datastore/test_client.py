@@ -107,6 +107,24 @@ def test_swap(etcd: EtcdServer) -> None:
     assert etcd.get(KEY) == "new"
 
 
+@pytest.mark.parametrize(("field", "echo"), [(b"noValueOnSuccess", False), (b"unknownToOldEtcd", True)])
+def test_the_value_comes_back_only_from_an_old_etcd(etcd: EtcdServer, proxy: Proxy, field: bytes, echo: bool) -> None:
+    replies = []
+
+    def by_version(request: Request) -> bytes:
+        request.body = request.body.replace(b"noValueOnSuccess", field)
+        replies.append(request.forward())
+        return replies[-1]
+
+    proxy.since(1, by_version)
+    client = client_of(proxy.authority)
+    client.create(KEY, "old" * 1000)
+    client.swap(KEY, "new" * 1000, etcd.index())
+    assert etcd.get(KEY) == "new" * 1000
+    assert [b"oldold" in reply for reply in replies] == [echo, echo]
+    assert [b"newnew" in reply for reply in replies] == [False, echo]
+
+
 def test_swap_of_what_is_not_there(etcd: EtcdServer) -> None:
     client = client_of(etcd.endpoint)
     etcd.put(KEY, "old")

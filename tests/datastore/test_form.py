@@ -1,24 +1,37 @@
-"""Forms are what the standard library makes of them."""
+"""Forms say what they are to say, to the standard library and to etcd."""
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from calicoctl.datastore.form import form_of
+from tests.datastore.test_client import client_of
+from tests.etcd_server import EtcdServer
 
 ASCII = "".join(map(chr, range(128)))
+PRINTABLE = "".join(filter(str.isprintable, ASCII))
+TEXTS = {"printable": PRINTABLE, "ASCII": ASCII, "beyond": f"{ASCII}\x80é€𝄞"}
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])), st.integers(0, 2000))
-def test_as_urlencode(text: str, length: int) -> None:
-    fields = {"value": text + "a b" * length, "prevIndex": "7"}
-    assert form_of(fields) == urlencode(fields)
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])) | st.text(alphabet=PRINTABLE))
+def test_read_by_the_standard_library(text: str) -> None:
+    form = form_of({"value": text, "prevIndex": "7"})
+    assert form.isascii() and " " not in form
+    assert parse_qsl(form, keep_blank_values=True) == [("value", text), ("prevIndex", "7")]
 
 
-@pytest.mark.parametrize("length", [1, 7, 8, 20])
-def test_every_character(length: int) -> None:
-    assert form_of({"value": ASCII * length}) == urlencode({"value": ASCII * length})
+@pytest.mark.parametrize("name", TEXTS)
+def test_stored_by_etcd(etcd: EtcdServer, name: str) -> None:
+    text = TEXTS[name] * 3
+    client_of(f"127.0.0.1:{etcd.port}").create("/x", text)
+    assert etcd.keys() == {"/x": text}
+
+
+def test_json_is_hardly_longer() -> None:
+    assert form_of({"value": '{"src_net": "10.0.0.0/8", "dst_ports": [80, "90:91"]}'}) == (
+        'value={"src_net":+"10.0.0.0/8",+"dst_ports":+[80,+"90:91"]}'
+    )
