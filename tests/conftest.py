@@ -19,9 +19,11 @@ from hypothesis import settings
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy
 
-# A process that was started in the background by a shell ignores SIGINT, and so would all that the tests start.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A process that was started in the background by a shell, or by nohup, ignores signals, and so would all that the
+# tests start.
+for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, default)
 
 CONFORMANCE_DIR = "CALICO_CONFORMANCE_DIR"
 PROCESS_SECONDS = 60.0
