@@ -7,20 +7,33 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 
+def _nothing() -> None:
+    pass
+
+
 class Contestant(NamedTuple):
-    """A command to measure: its name in the table, its arguments, and the file it reads as standard input."""
+    """A command to measure: its name among the others, its arguments, and the file it reads as standard input.
+
+    `before` and `after` are called around each run and not measured. With `terminal`, standard error is one.
+    """
 
     name: str
     command: Sequence[str]
     stdin: str = os.devnull
+    before: Callable[[], None] = _nothing
+    after: Callable[[], None] = _nothing
+    terminal: bool = False
 
 
 class Figures(NamedTuple):
-    """Of one contestant: wall time of each run in seconds, and the peak of resident memory in MB over all runs."""
+    """Of one contestant: wall time of each run in seconds, and the peak of resident memory in MB over all runs.
+
+    The kernel counts into that peak the memory of the process that started it: it is never below that of the benchmark.
+    """
 
     seconds: list[float]
     peak_mb: float
@@ -30,22 +43,24 @@ class Figures(NamedTuple):
         """Median wall time in seconds."""
         return statistics.median(self.seconds)
 
+    @property
+    def ms(self) -> str:
+        """The median in ms, for a table."""
+        return f"{1000 * self.median:.0f}"
 
-def measure(
-    contestants: Sequence[Contestant],
-    runs: int,
-    environ: Mapping[str, str],
-    before_each: Callable[[], None] = lambda: None,
-) -> dict[str, Figures]:
+
+def measure(contestants: Iterable[Contestant], runs: int, environ: Mapping[str, str]) -> dict[str, Figures]:
     """Run the contestants by turns, once to warm up and then `runs` times; their figures by name.
 
-    `before_each` is called before each run and not measured. Raises RuntimeError for a command that fails.
+    Raises RuntimeError for a command that fails, and whatever their `before` and `after` raise.
     """
+    contestants = list(contestants)
     figures = {contestant.name: Figures([], 0.0) for contestant in contestants}
     for turn in range(runs + 1):
         for contestant in contestants:
-            before_each()
+            contestant.before()
             seconds, peak_mb = _run(contestant, environ)
+            contestant.after()
             if turn:
                 so_far = figures[contestant.name]
                 so_far.seconds.append(seconds)
@@ -55,25 +70,18 @@ def measure(
 
 def _run(contestant: Contestant, environ: Mapping[str, str]) -> tuple[float, float]:
     with open(contestant.stdin, "rb") as stdin, tempfile.TemporaryFile() as output:
+        # What is written to the terminal stays in its buffer: a few lines, that nobody reads.
+        ours, theirs = os.openpty() if contestant.terminal else (None, None)
+        stderr = subprocess.STDOUT if theirs is None else theirs
         begin = time.perf_counter()
-        process = subprocess.Popen(
-            contestant.command, stdin=stdin, stdout=output, stderr=subprocess.STDOUT, env=dict(environ)
-        )
+        process = subprocess.Popen(contestant.command, stdin=stdin, stdout=output, stderr=stderr, env=dict(environ))
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begin
+        for end in (ours, theirs):
+            if end is not None:
+                os.close(end)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             output.seek(0)
             raise RuntimeError(f"{contestant.name} failed: {output.read(1000).decode(errors='replace')}")
     return seconds, usage.ru_maxrss / 1024
-
-
-def table(reference: str, figures: Mapping[str, Figures], bounds: Mapping[str, float]) -> str:
-    """Draw the figures as a Markdown table: times in ms, the ratio to `reference` and, where given, its bound."""
-    lines = ["| command | median ms | min ms | max ms | peak MB | ratio | at most |", "|---|---|---|---|---|---|---|"]
-    for name, figure in figures.items():
-        ratio = figure.median / figures[reference].median
-        times = " | ".join(f"{1000 * value:.0f}" for value in (figure.median, min(figure.seconds), max(figure.seconds)))
-        bound = f"{bounds[name]:g}" if name in bounds else ""
-        lines.append(f"| {name} | {times} | {figure.peak_mb:.0f} | {ratio:.2f} | {bound} |")
-    return "\n".join(lines)
