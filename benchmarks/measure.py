@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -30,10 +31,7 @@ class Contestant(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Of one contestant: wall time of each run in seconds, and the peak of resident memory in MB over all runs.
-
-    The kernel counts into that peak the memory of the process that started it: it is never below that of the benchmark.
-    """
+    """Of one contestant: wall time of each run in seconds, and the peak of resident memory in MB over all runs."""
 
     seconds: list[float]
     peak_mb: float
@@ -68,20 +66,35 @@ def measure(contestants: Iterable[Contestant], runs: int, environ: Mapping[str, 
     return figures
 
 
+# The kernel counts into the peak of a process also the memory of the one that it was started by. So that one is small.
+_LAUNCH = """
+import os, sys, time
+begin = time.perf_counter()
+process = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(process, 0)
+seconds = time.perf_counter() - begin
+os.write(int(sys.argv[1]), f"{seconds} {usage.ru_maxrss}".encode())
+sys.exit(status != 0)
+"""
+
+
 def _run(contestant: Contestant, environ: Mapping[str, str]) -> tuple[float, float]:
-    with open(contestant.stdin, "rb") as stdin, tempfile.TemporaryFile() as output:
-        # What is written to the terminal stays in its buffer: a few lines, that nobody reads.
-        ours, theirs = os.openpty() if contestant.terminal else (None, None)
-        stderr = subprocess.STDOUT if theirs is None else theirs
-        begin = time.perf_counter()
-        process = subprocess.Popen(contestant.command, stdin=stdin, stdout=output, stderr=stderr, env=dict(environ))
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - begin
-        for end in (ours, theirs):
-            if end is not None:
-                os.close(end)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+    with contextlib.ExitStack() as stack:
+        stdin = stack.enter_context(open(contestant.stdin, "rb"))
+        output, figures = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+        stderr = subprocess.STDOUT
+        if contestant.terminal:
+            # What is written there stays in its buffer: a few lines, that nobody reads.
+            end, stderr = os.openpty()
+            stack.callback(os.close, end)
+            stack.callback(os.close, stderr)
+        status = subprocess.call(
+            [sys.executable, "-I", "-S", "-c", _LAUNCH, str(figures.fileno()), *contestant.command],
+            stdin=stdin, stdout=output, stderr=stderr, env=dict(environ), pass_fds=[figures.fileno()],
+        )  # fmt: skip
+        if status:
             output.seek(0)
             raise RuntimeError(f"{contestant.name} failed: {output.read(1000).decode(errors='replace')}")
-    return seconds, usage.ru_maxrss / 1024
+        figures.seek(0)
+        seconds, peak_kb = figures.read().split()
+        return float(seconds), int(peak_kb) / 1024

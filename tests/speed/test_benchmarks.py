@@ -50,6 +50,12 @@ def test_standard_error_is_a_terminal_where_asked_for() -> None:
         measure([contestant], 1, {"PATH": "/bin:/usr/bin"})
 
 
+def test_the_memory_of_the_benchmark_is_not_counted() -> None:
+    ballast = b"x" * 64_000_000
+    figures = measure([run.PASS], 1, {})[run.PASS.name]
+    assert len(ballast) / 1e6 > 2 * figures.peak_mb
+
+
 def test_a_broken_bound_is_named_at_the_end_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report()
     report.heading("Small commands")
