@@ -54,7 +54,7 @@ def run(bench: Bench) -> None:
     print(f"`calicoctl profile show`, beyond `python -c pass`: {sum(ours.values()):.0f} ms in {len(ours)} modules, of "
           f"which `-X importtime` itself is a part. The least of {RUNS} runs of each module.\n")  # fmt: skip
     reasons = {title: why for title, _, why in GROUPS}
-    reasons[REST] = ", ".join(sorted(module for module in ours if _group(module) == REST))
+    reasons[REST] = f"`{' '.join(sorted(module for module in ours if _group(module) == REST))}`"
     bench.report.columns("what", "ms", "why it is still there")
     for title, ms in _grouped(ours, _group):
         bench.report.row(title, f"{ms:.1f}", reasons[title])
