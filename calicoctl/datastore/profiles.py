@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.edit import edit
 from calicoctl.datastore.errors import Conflict
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.model.tags import MalformedTags, tags_from_json, tags_to_json
@@ -154,6 +153,8 @@ class Profiles:
         return parts
 
     def _edit(self, name: str, part: str, changed: Callable[[RawNode | None], str | None]) -> None:
+        from calicoctl.datastore.edit import edit
+
         edit(
             self._client,
             keys.profile_part(name, part),

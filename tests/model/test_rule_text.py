@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calicoctl import grammar
-from calicoctl.commands import profile
+from calicoctl.commands import profile, rule_arguments
 from calicoctl.model.rule import Rule
 from calicoctl.model.rule_text import rule_text
 from tests.model.strategies import FIELDS, IPV4_NETS, IPV6_NETS, TAGS, odd_fields, typed_fields, valid_fields
@@ -23,7 +23,7 @@ def rule_of(words: Words) -> Rule | None:
     arguments = grammar.parse(profile.USAGE, ["profile", "WEB", "rule", "add", "inbound", *words])
     if list(profile._invalid_arguments(arguments)):
         return None
-    return profile._rule_of(arguments)
+    return rule_arguments.rule_of(arguments)
 
 
 # What the grammar says
