@@ -5,7 +5,6 @@ from __future__ import annotations
 from calicoctl.output import visible
 from calicoctl.resources import kinds
 from calicoctl.resources.answers import Format
-from calicoctl.resources.manifest import Manifest
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -39,17 +38,21 @@ Options:
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Carry out ``calicoctl get`` and return the exit status. Raises CommandError."""
-    manifest = Manifest(environment, environment.client(), identity_only=True)
+    client = environment.client()
+    if arguments["<KIND>"] is not None and not arguments["<NAME>"]:
+        kind = kinds.of_word(arguments["<KIND>"], client)
+        return _show_all(kind, Format(arguments["--output"], kind), arguments["--export"], environment)
+    from calicoctl.resources.manifest import Manifest
+
+    manifest = Manifest(environment, client, identity_only=True)
     if arguments["<KIND>"] is None:
         manifest.read(arguments["--filename"], arguments["--recursive"])
         kind = manifest.items[0].kind if manifest.items else kinds.KINDS[0](None)
     else:
         manifest.name(arguments["<KIND>"], arguments["<NAME>"])
-        kind = kinds.of_word(arguments["<KIND>"], environment.client())
+        kind = kinds.of_word(arguments["<KIND>"], client)
     form = Format(arguments["--output"], kind)
     manifest.require_sound()
-    if not manifest.items:
-        return _show_all(kind, form, arguments["--export"], environment)
     return _show(kind, [item.resource.name for item in manifest.items], form, arguments["--export"], environment)
 
 
