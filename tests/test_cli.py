@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from calicoctl import __version__, cli
-from calicoctl.commands import profile
+from calicoctl.usage import profile
 from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, never_answer

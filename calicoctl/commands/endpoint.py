@@ -16,38 +16,6 @@ if TYPE_CHECKING:
     from calicoctl.grammar import Arguments
     from calicoctl.model.endpoint import Endpoint
 
-USAGE = """
-Usage:
-  calicoctl endpoint show [--host=<HOSTNAME>] [--orchestrator=<ORCHESTRATOR_ID>]
-    [--workload=<WORKLOAD_ID>] [--endpoint=<ENDPOINT_ID>] [--detailed]
-  calicoctl endpoint <ENDPOINT_ID> profile (append|remove|set) [--host=<HOSTNAME>]
-    [--orchestrator=<ORCHESTRATOR_ID>] [--workload=<WORKLOAD_ID>]  [<PROFILES>...]
-  calicoctl endpoint <ENDPOINT_ID> profile show [--host=<HOSTNAME>]
-    [--orchestrator=<ORCHESTRATOR_ID>] [--workload=<WORKLOAD_ID>]
-
-Description:
-  Configure or show endpoints assigned to existing containers
-
-Options:
- --detailed                         Show additional information
- --host=<HOSTNAME>                  Filters endpoints on a specific host
- --orchestrator=<ORCHESTRATOR_ID>   Filters endpoints created on a specific orchestrator
- --workload=<WORKLOAD_ID>           Filters endpoints on a specific workload
- --endpoint=<ENDPOINT_ID>           Filters endpoints with a specific endpoint ID
-
-Examples:
-    Show all endpoints belonging to 'host1':
-        $ calicoctl endpoint show --host=host1
-
-    Add a profile called 'profile-A' to the endpoint a1b2c3d4:
-        $ calicoctl endpoint a1b2c3d4 profile append profile-A
-
-    Add a profile called 'profile-A' to the endpoint a1b2c3d4, but faster,
-    by providing more specific filters:
-        $ calicoctl endpoint a1b2c3d4 profile append profile-A --host=host1 --orchestrator=docker --workload=f9e8d7e6
-
-"""
-
 _HEADINGS = ("Hostname", "Orchestrator ID", "Number of Workloads", "Number of Endpoints")
 _DETAILED_HEADINGS = (
     "Hostname", "Orchestrator ID", "Workload ID", "Endpoint ID", "Addresses", "MAC", "Profiles", "State",
@@ -62,7 +30,7 @@ _SHOWN_MATCHES = 10
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``endpoint`` command line, parsed by ``USAGE``, and return the exit status. Raises CommandError."""
+    """Carry out one ``endpoint`` command line, parsed, and return the exit status. Raises CommandError."""
     wanted = Filter(
         arguments["--host"] or "",
         arguments["--orchestrator"] or "",
@@ -160,7 +128,7 @@ def edit_profiles(verb: str, profiles: list[str], endpoint: str, wanted: Filter,
     _check_names(profiles)
     if verb != "set" and not profiles:
         raise CommandError(complaint("No profile specified."))
-    if verb != "remove":
+    if verb != "remove" and profiles:
         _check_existence(profiles, environment)
     found = _only_match(verb, endpoint, wanted, environment)
     changes: dict[str, Callable[[Endpoint], list[str]]] = {

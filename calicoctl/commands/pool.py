@@ -21,32 +21,12 @@ if TYPE_CHECKING:
     from calicoctl.grammar import Arguments
     from calicoctl.model.address import Address
 
-USAGE = """
-Usage:
-  calicoctl pool add <CIDRS>... [--ipip] [--nat-outgoing]
-  calicoctl pool remove <CIDRS>... [--wait=<SECONDS>]
-  calicoctl pool range add <START_IP> <END_IP> [--ipip] [--nat-outgoing]
-  calicoctl pool show [--ipv4 | --ipv6]
-
-Description:
-  Configure IP Pools
-
-Options:
-  --ipv4          Show IPv4 information only
-  --ipv6          Show IPv6 information only
-  --nat-outgoing  Apply NAT to outgoing traffic
-  --ipip          Use IP-over-IP encapsulation across hosts
-  --wait=<SECONDS>  Let other allocators finish for so long before a pool is
-                    emptied [default: 3]
-
-"""
-
 _REMOVAL_TRIES = 5
 _LONGEST_WAIT = 3600
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``pool`` command line, parsed by ``USAGE``, and return the exit status. Raises CommandError."""
+    """Carry out one ``pool`` command line, parsed, and return the exit status. Raises CommandError."""
     if arguments["show"]:
         versions = [4] if arguments["--ipv4"] else [6] if arguments["--ipv6"] else [4, 6]
         return _show(versions, environment)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from calicoctl.commands.messages import invalid_profile_names, provided
 from calicoctl.datastore.profiles import Profiles
 from calicoctl.errors import CommandError, MalformedObject
-from calicoctl.model.names import is_profile_name, is_tag
 from calicoctl.output import complaint, table, visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -15,71 +13,18 @@ if TYPE_CHECKING:
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
 
-USAGE = """
-Usage:
-  calicoctl profile show [--detailed]
-  calicoctl profile add <PROFILE>
-  calicoctl profile remove <PROFILE> [--no-check]
-  calicoctl profile <PROFILE> tag show
-  calicoctl profile <PROFILE> tag (add|remove) <TAG>
-  calicoctl profile <PROFILE> rule add (inbound|outbound) [--at=<POSITION>]
-    (allow|deny) [(
-      (tcp|udp) [(from [(ports <SRCPORTS>)] [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
-                [(to   [(ports <DSTPORTS>)] [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])] |
-      icmp [(type <ICMPTYPE> [(code <ICMPCODE>)])]
-           [(from [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
-           [(to   [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])] |
-      icmpv6 [(type <ICMPTYPE> [(code <ICMPCODE>)])]
-             [(from [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
-             [(to   [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])] |
-      [(from [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]  
-      [(to   [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])]
-    )]
-  calicoctl profile <PROFILE> rule remove (inbound|outbound) (--at=<POSITION>|
-    (allow|deny) [(
-      (tcp|udp) [(from [(ports <SRCPORTS>)] [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
-                [(to   [(ports <DSTPORTS>)] [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])] |
-      icmp [(type <ICMPTYPE> [(code <ICMPCODE>)])]
-           [(from [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
-           [(to   [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])] |
-      icmpv6 [(type <ICMPTYPE> [(code <ICMPCODE>)])]
-             [(from [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
-             [(to   [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])] |
-      [(from [(tag <SRCTAG>)] [(cidr <SRCCIDR>)])]
-      [(to   [(tag <DSTTAG>)] [(cidr <DSTCIDR>)])]
-    )])
-  calicoctl profile <PROFILE> rule show
-  calicoctl profile <PROFILE> rule json
-  calicoctl profile <PROFILE> rule update
-
-Description:
-  Modify available profiles and configure rules or tags.
-
-Options:
-  --detailed        Show additional information.
-  --no-check        Remove a profile without checking if there are endpoints
-                    associated with the profile.
-  --at=<POSITION>   Specify the position in the chain where the rule should
-                    be placed. Default: append at end.
-
-Examples:
-  Add and set up a rule to prevent all inbound traffic except pings from the 192.168/16 subnet
-  $ calicoctl profile add only-local-pings
-  $ calicoctl profile only-local-pings rule add inbound deny icmp
-  $ calicoctl profile only-local-pings rule add inbound --at=0 allow from cidr 192.168.0.0/16
-
-"""
-
 _DETAILED_HEADINGS = ("Name", "Host", "Orchestrator ID", "Workload ID", "Endpoint ID", "State")
 _FORCE = "Use the '--no-check' flag to remove the profile anyway."
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``profile`` command line, parsed by ``USAGE``, and return the exit status.
+    """Carry out one ``profile`` command line, parsed, and return the exit status.
 
     Raises CommandError.
     """
     name = arguments["<PROFILE>"]
+    if name is None:
+        return _show_detailed(environment) if arguments["--detailed"] else _show(environment)
     complaints = list(_invalid_arguments(arguments))
     if complaints:
         raise CommandError("\n".join(complaints))
@@ -89,8 +34,6 @@ def run(arguments: Arguments, environment: Environment) -> int:
         return run_rule(arguments, environment)
     if arguments["tag"]:
         return _run_tag(name, arguments["<TAG>"], arguments, environment)
-    if name is None:
-        return _show_detailed(environment) if arguments["--detailed"] else _show(environment)
     if arguments["add"]:
         return _add(name, environment)
     return _remove(name, not arguments["--no-check"], environment)
@@ -221,8 +164,11 @@ def profiles_and_networks(environment: Environment) -> Profiles:
 
 
 def _invalid_arguments(arguments: Arguments) -> Iterator[str]:
+    from calicoctl.commands.messages import invalid_profile_names, provided
+    from calicoctl.model.names import is_profile_name, is_tag
+
     name = arguments["<PROFILE>"]
-    if name is not None and not is_profile_name(name):
+    if not is_profile_name(name):
         yield invalid_profile_names([name])
     tags = [arguments[tag] for tag in ("<SRCTAG>", "<DSTTAG>", *(["<TAG>"] if arguments["add"] else []))]
     invalid_tags = [tag for tag in tags if tag is not None and not is_tag(tag)]

@@ -13,6 +13,7 @@ from calicoctl import grammar
 from calicoctl.commands import profile, rule_arguments
 from calicoctl.model.rule import Rule
 from calicoctl.model.rule_text import rule_text
+from calicoctl.usage.profile import USAGE
 from tests.model.strategies import FIELDS, IPV4_NETS, IPV6_NETS, TAGS, odd_fields, typed_fields, valid_fields
 
 Words = list[str]
@@ -20,7 +21,7 @@ Words = list[str]
 
 def rule_of(words: Words) -> Rule | None:
     """The rule that ``rule add`` makes of words; None where it complains of them."""
-    arguments = grammar.parse(profile.USAGE, ["profile", "WEB", "rule", "add", "inbound", *words])
+    arguments = grammar.parse(USAGE, ["profile", "WEB", "rule", "add", "inbound", *words])
     if list(profile._invalid_arguments(arguments)):
         return None
     return rule_arguments.rule_of(arguments)
