@@ -131,11 +131,59 @@ _WITH_ETCD = frozenset({"docopt", "etcd", "urllib3"})
 _WITH_YAML = _WITH_ETCD | {"yaml"}
 
 
+# Modules of others; those that only some of the supported releases have are among them
+_ETCD_LIBRARIES = frozenset(
+    """
+    etcd etcd.client etcd.lock
+    urllib3 urllib3._base_connection urllib3._collections urllib3._request_methods urllib3._version urllib3.connection
+    urllib3.connectionpool urllib3.contrib urllib3.exceptions urllib3.fields urllib3.filepost urllib3.http2
+    urllib3.http2.probe urllib3.poolmanager urllib3.request urllib3.response urllib3.util urllib3.util.connection
+    urllib3.util.proxy urllib3.util.queue urllib3.util.request urllib3.util.response urllib3.util.retry
+    urllib3.util.ssl_ urllib3.util.ssl_match_hostname urllib3.util.ssltransport urllib3.util.timeout urllib3.util.url
+    urllib3.util.util urllib3.util.wait
+    urllib3.contrib._appengine_environ urllib3.packages urllib3.packages.six urllib3.packages.six.moves
+    urllib3.packages.six.moves.http_client urllib3.packages.six.moves.urllib urllib3.packages.six.moves.urllib.parse
+    """.split()
+)
+_YAML_LIBRARY = frozenset(
+    """
+    yaml yaml._yaml yaml.composer yaml.constructor yaml.cyaml yaml.dumper yaml.emitter yaml.error yaml.events
+    yaml.loader yaml.nodes yaml.parser yaml.reader yaml.representer yaml.resolver yaml.scanner yaml.serializer
+    yaml.tokens
+    """.split()
+)
+MODULES_OF_OTHERS = _NO_ETCD | _ETCD_LIBRARIES | _YAML_LIBRARY
+WITH_DOCKER = _WITH_ETCD | {"docker", "requests", "certifi", "charset_normalizer", "idna"}
+
+# Modules of the standard library: what docopt brings, what the libraries of etcd bring, and what single commands need.
+# sre_* and uu are of Python 3.10, as are typing.io and typing.re of 3.10 and 3.11.
+WITHOUT_ETCD = frozenset(
+    """
+    collections copyreg enum functools gc importlib itertools keyword operator re reprlib signal sre_compile
+    sre_constants sre_parse types warnings
+    """.split()
+)
+_JSON = frozenset({"json", "json.decoder", "json.encoder", "json.scanner"})
+_ADDRESSES = frozenset({"array", "collections.abc", "errno", "math", "select", "selectors", "socket"})
+_QUOTING = frozenset({"ipaddress", "math", "urllib", "urllib.parse"})
+FOR_ETCD = WITHOUT_ETCD | _JSON | _ADDRESSES | _QUOTING | frozenset(
+    """
+    atexit base64 binascii contextlib datetime email email.base64mime email.charset email.encoders email.errors
+    email.feedparser email.header email.iterators email.message email.parser email.quoprimime email.utils hashlib heapq
+    hmac http http.client importlib.util logging queue quopri ssl string stringprep struct threading typing typing.io
+    typing.re unicodedata uu weakref zlib
+    """.split()
+)  # fmt: skip
+_NEAREST = frozenset({"difflib", "heapq"})
+_PARAGRAPHS = frozenset({"textwrap"})
+
+
 class Line(NamedTuple):
     """A command line and its cost, on an etcd that holds `state`, with `stdin` as its standard input.
 
-    `ours` are the modules of calicoctl that it may load, `others` the packages that come from elsewhere (None: the
-    Docker SDK with what it needs), `requests` the methods of its requests, in order.
+    `ours` are the modules of calicoctl that it loads, `others` the packages that come from elsewhere (None: the
+    Docker SDK with what it needs), `requests` the methods of its requests, in order, and `standard` the modules of the
+    standard library that it may load beyond those of every command with or without etcd.
     """
 
     line: str
@@ -145,6 +193,7 @@ class Line(NamedTuple):
     state: Mapping[str, str] = {}
     stdin: str = ""
     program: str = "calicoctl"
+    standard: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.program} {self.line}".strip()
@@ -154,12 +203,18 @@ LINES = [
     # Without etcd
     Line("", _START, _NO_ETCD),
     Line("--help", _START, _NO_ETCD),
-    Line("nonsense", _START, _NO_ETCD),
+    Line("nonsense", _START, _NO_ETCD, standard=_NEAREST),
     Line("version", _COMMAND | _modules("commands.version usage.version"), _NO_ETCD),
     *(Line(f"{name} --help", _HELP | _modules(f"usage.{name}"), _NO_ETCD) for name in cli.COMMANDS),
     *(Line(f"{name} --nonsense", _HELP | _modules(f"usage.{name}"), _NO_ETCD) for name in cli.COMMANDS),
-    Line("validate -f -", _DOCUMENTS | _modules("commands.validate usage.validate"), _NO_ETCD, stdin=DOCUMENT),
-    Line("validate --schema=profile", _CHANGES | _modules("commands.validate usage.validate"), _NO_ETCD),
+    Line(
+        "validate -f -", _DOCUMENTS | _modules("commands.validate usage.validate"), _NO_ETCD,
+        stdin=DOCUMENT, standard=_JSON | _ADDRESSES | _QUOTING,
+    ),
+    Line(
+        "validate --schema=profile", _CHANGES | _modules("commands.validate usage.validate"), _NO_ETCD,
+        standard=_JSON | _QUOTING,
+    ),
     *(Line(f"completion {shell}", _COMPLETION, _NO_ETCD) for shell in ("bash", "zsh", "fish")),
     Line("completion candidates -- calicoctl pro", _WORDS, _NO_ETCD),
     Line("completion candidates -- calicoctl profile P rule sh", _WORDS | _modules("usage.profile"), _NO_ETCD),
@@ -168,7 +223,10 @@ LINES = [
     Line("", _QUERY_START, _NO_ETCD, program="calicoq"),
     Line("--help", _QUERY_START, _NO_ETCD, program="calicoq"),
     Line("endpoint", _QUERY_START, _NO_ETCD, program="calicoq"),
-    Line("version", _QUERY_START | _modules("query.formats query.version"), _NO_ETCD, program="calicoq"),
+    Line(
+        "version", _QUERY_START | _modules("query.formats query.version"), _NO_ETCD,
+        program="calicoq", standard=_JSON,
+    ),
     # Completion of names
     Line(
         "completion candidates -- calicoctl profile P", _NAMES | _modules("usage.profile"),
@@ -209,11 +267,16 @@ LINES = [
     Line("endpoint show", _ENDPOINTS, requests="GET", state=USED),
     Line("endpoint show --detailed --host=h1", _ENDPOINTS, requests="GET", state=USED),
     Line("endpoint e1 profile show", _ENDPOINTS, requests="GET", state=USED),
-    Line("endpoint e1 profile append P", _ENDPOINT_CHANGE | _EXISTING, requests="GET GET PUT", state=USED),
-    Line("endpoint e1 profile append P Q", _ENDPOINT_CHANGE | _EXISTING, requests="GET GET PUT", state=USED),
-    Line("endpoint e1 profile remove OTHER", _ENDPOINT_CHANGE, requests="GET PUT", state=USED),
-    Line("endpoint e1 profile set P", _ENDPOINT_CHANGE | _EXISTING, requests="GET GET PUT", state=USED),
-    Line("endpoint e1 profile set", _ENDPOINT_CHANGE, requests="GET PUT", state=USED),
+    *(
+        Line(f"endpoint e1 profile {words}", modules, requests=requests, state=USED, standard=_PARAGRAPHS)
+        for words, modules, requests in (
+            ("append P", _ENDPOINT_CHANGE | _EXISTING, "GET GET PUT"),
+            ("append P Q", _ENDPOINT_CHANGE | _EXISTING, "GET GET PUT"),
+            ("remove OTHER", _ENDPOINT_CHANGE, "GET PUT"),
+            ("set P", _ENDPOINT_CHANGE | _EXISTING, "GET GET PUT"),
+            ("set", _ENDPOINT_CHANGE, "GET PUT"),
+        )
+    ),
     # Containers, as far as they come without Docker
     *(
         Line(f"container {words}", _CONTAINER | _ETCD, None, "GET")
@@ -256,7 +319,7 @@ LINES = [
     Line("delete -f -", _DELETE | _FROM_FILE, _WITH_ETCD, "GET GET DELETE", PROFILE, DOCUMENT),
     Line(
         "diff -f -", _DOCUMENTS | _ETCD | _modules("commands.diff resources.comparison resources.text usage.diff"),
-        _WITH_YAML, "GET", PROFILE, DOCUMENT,
+        _WITH_YAML, "GET", PROFILE, DOCUMENT, standard=_NEAREST,
     ),
     # calicoq
     Line("endpoint e1", _LISTING | _modules("query.endpoint"), requests="GET", state=USED, program="calicoq"),
