@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-from calicoctl.model.documents import is_plain_safe
-
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from typing import Any
@@ -25,6 +23,8 @@ def to_yaml(document: Any) -> str:
 
 def _dumped(document: Any, dumper: Any) -> str:
     import yaml
+
+    from calicoctl.model.documents import is_plain_safe
 
     class Dumper(dumper):  # type: ignore[misc]
         def ignore_aliases(self, data: Any) -> bool:
