@@ -189,6 +189,7 @@ class Client:
 
     def delete_tree(self, key: str, node: RawNode) -> bool:
         """Remove a directory, read before as ``node``, and all below it; False if it was gone already."""
+        since = max(_created(node), self.index)
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
@@ -201,7 +202,7 @@ class Client:
             except _ReplyLost as failure:
                 lost = failure
                 now = self._state_after(lost, key)
-                if now is None or now.get("createdIndex") != node.get("createdIndex"):
+                if now is None or _created(now) > since:  # another one, made since
                     return True
         raise self._error("every reply was lost", "The directory is still there.")
 
@@ -362,6 +363,11 @@ class Client:
             "It is not known whether the change was made: look before you give the command again.",
             lost.position,
         )
+
+
+def _created(node: RawNode) -> int:
+    index = node.get("createdIndex")
+    return index if isinstance(index, int) else 0
 
 
 def _check_size(form: str) -> None:

@@ -207,7 +207,8 @@ LINES = [
     Line("apply -f -", _CHANGES | _ETCD | _modules("commands.apply"), _WITH_ETCD, "GET PUT", PROFILE, DOCUMENT),
     Line("apply -f -", _CHANGES | _ETCD | _modules("commands.apply"), _WITH_ETCD, "GET", PROFILE, SAME_DOCUMENT),
     Line("replace -f -", _CHANGES | _ETCD | _modules("commands.replace"), _WITH_ETCD, "GET PUT", PROFILE, DOCUMENT),
-    Line("delete profile P", _CHANGES | _ETCD | _modules("commands.delete"), _WITH_ETCD, "GET GET DELETE", PROFILE),
+    Line("delete profile P", _CHANGES | _ETCD | _modules("commands.delete"), _WITH_ETCD, "GET DELETE", PROFILE),
+    Line("delete profile P Q", _CHANGES | _ETCD | _modules("commands.delete"), _WITH_ETCD, "GET DELETE DELETE", USED),
     Line(
         "diff -f -", _CHANGES | _ETCD | _modules("commands.diff resources.comparison resources.text"),
         _WITH_YAML, "GET", PROFILE, DOCUMENT,
