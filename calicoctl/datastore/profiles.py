@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.edit import edit
+from calicoctl.datastore.edit import edit, is_stuck, pause, refusal
 from calicoctl.datastore.errors import Conflict
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.model.tags import MalformedTags, tags_from_json, tags_to_json
@@ -114,7 +114,11 @@ class Profiles:
         values = {"tags": tags_to_json([name]), "labels": "{}", "rules": Rules.of_new_profile(name).to_json()}
         written: list[str] = []
         present = self._parts(name, quorum=True) or {}
+        seen: list[object] = []
         while missing := [part for part in values if part not in present]:
+            if is_stuck(seen):
+                raise refusal(keys.profile(name))
+            seen.append(tuple(sorted((part, node["modifiedIndex"]) for part, node in present.items())))
             before = self._client.index
             for part in missing:
                 try:
@@ -124,6 +128,7 @@ class Profiles:
                 written += [part] if part not in written else []
             if self._client.index == before + len(missing):
                 break  # nobody else wrote anything: so nobody removed the profile between two of our writes
+            pause(len(seen))
             present = self._parts(name, quorum=True) or {}
         return "rules" in written, written
 
