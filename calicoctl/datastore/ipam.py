@@ -238,10 +238,25 @@ class Ipam:
         self._edit_if_there(network, changed)
         return self._handles.set_count(handle, network, left)
 
-    def release_all(self, handle: str, but: Sequence[Address] = ()) -> None:
-        """Release the addresses that a handle has claimed, but for some."""
-        for network in self._handles.blocks(handle):
-            self._release_in(network, handle, but)
+    def release_all(self, handle: str, but: Sequence[Address] = (), known: Sequence[Address] = ()) -> None:
+        """Release the addresses that a handle has claimed, but for some.
+
+        What cannot be read stops nothing of the rest: MalformedObject is raised at the end. Where that is the handle
+        itself, the blocks of the ``known`` addresses are looked through.
+        """
+        failures = []
+        try:
+            networks = self._handles.blocks(handle)
+        except MalformedObject as error:
+            failures.append(error)
+            networks = list({block_of(address).key(): block_of(address) for address in known}.values())
+        for network in networks:
+            try:
+                self._release_in(network, handle, but)
+            except MalformedObject as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def _release_in(self, network: Network, handle: str, but: Sequence[Address]) -> None:
         kept: list[Address] = []
