@@ -38,9 +38,9 @@ class AddressChoice:
         else:
             self.address = parse_address(text)
             self.version = self.address.version
-        found, complaints = Pools(environment.client()).read()
-        for line in complaints:
-            environment.complain(line)
+        found, unreadable = Pools(environment.client()).read()
+        for each in unreadable:
+            environment.complain(each.complaint)
         pools = [node.pool for node in found if node.pool.network.version == self.version]
         self.pools = pools if wanted is None else [_pool_of(wanted, text, pools)]
 

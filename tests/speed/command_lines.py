@@ -194,9 +194,17 @@ LINES = [
     # Pools and addresses
     Line("pool show", _POOL, requests="GET", state=POOL),
     Line("pool show --ipv4", _POOL, requests="GET", state=POOL),
-    Line("pool add 10.65.0.0/24", _POOL, requests="GET GET PUT"),
-    Line("pool range add 10.65.0.0 10.65.0.255", _POOL, requests="GET GET PUT"),
-    Line("pool remove 10.65.0.0/24 --wait=0", _POOL, requests="GET GET PUT GET GET GET DELETE", state=POOL),
+    Line("pool add 10.65.0.0/24", _POOL, requests="GET PUT"),
+    Line("pool add 10.65.0.0/24 10.66.0.0/24", _POOL, requests="GET PUT PUT"),
+    Line("pool range add 10.65.0.0 10.65.0.255", _POOL, requests="GET PUT"),
+    Line("pool remove 10.65.0.0/24 --wait=0", _POOL, requests="GET PUT GET GET DELETE", state=POOL),
+    Line(
+        "pool remove 10.65.0.0/24 10.66.0.0/24 --wait=0", _POOL, requests="GET" + " PUT GET GET DELETE" * 2,
+        state={**POOL, f"{V1}/ipam/v4/pool/10.66.0.0-24": '{"cidr": "10.66.0.0/24"}'},
+    ),
+    Line(
+        "pool remove 10.65.0.0/24 --wait=0", _POOL, requests="GET PUT GET PUT GET DELETE DELETE", state=ASSIGNED,
+    ),
     Line("ipam info 10.65.0.1", _IPAM_HELP | _ETCD, requests="GET", state=ASSIGNED),
     Line("ipam release 10.65.0.1", _IPAM_HELP | _ETCD, requests="GET PUT GET DELETE", state=ASSIGNED),
     # Resources
