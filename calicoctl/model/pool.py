@@ -10,6 +10,7 @@ from calicoctl.model.network import Network
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 _KEY_ORDER = ("masquerade", "ipam", "disabled", "cidr", "ipip")  # legacy's; other fields follow
@@ -112,6 +113,16 @@ def overlap(one: Network, other: Network) -> bool:
 def contains(network: Network, part: Network) -> bool:
     """Tell whether all of ``part`` is in a network."""
     return overlap(network, part) and network.prefix_length <= part.prefix_length
+
+
+def is_open(part: Network, pools: Sequence[Pool], closed: Sequence[Network]) -> bool:
+    """Tell whether a part of ``pools`` may be assigned from: of nested networks the smallest around it decides.
+
+    Pools overlap where other programs have made them. ``closed`` are networks that nothing may be taken of.
+    """
+    around = [pool.network.prefix_length for pool in pools if contains(pool.network, part)]
+    barriers = [network.prefix_length for network in closed if contains(network, part)]
+    return max(around, default=-1) >= max(barriers, default=0)
 
 
 def networks_of_range(first: Address, last: Address) -> list[Network]:

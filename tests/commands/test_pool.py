@@ -14,6 +14,7 @@ from calicoctl.datastore.blocks import Blocks
 from calicoctl.datastore.client import Client
 from calicoctl.datastore.errors import DatastoreError
 from calicoctl.datastore.pools import PoolNode, Pools
+from calicoctl.model.address import Address
 from calicoctl.model.network import Network
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
@@ -477,6 +478,55 @@ def test_pools_that_are_not_to_be_assigned_from(calicoctl: Calicoctl, etcd: Etcd
         assert caught.value.message == message
     assert etcd.index() == index
     assert str(AddressChoice("10.1.0.9", environment).claim(ipam, "w", [])) == "10.1.0.9"
+
+
+@pytest.mark.parametrize(
+    "inner", ['{"cidr": "10.0.0.0/25", "disabled": true}', '{"cidr": "10.0.0.0/25", "ipam": false}', "{"]
+)
+def test_no_addresses_of_a_pool_within_a_pool_that_is_not_to_be_assigned_from(
+    inner: str, calicoctl: Calicoctl, etcd: EtcdServer
+) -> None:
+    etcd.put(f"{V4}/10.0.0.0-24", '{"cidr": "10.0.0.0/24"}')
+    etcd.put(f"{V4}/10.0.0.0-25", inner)
+    for host, cidr in (("h1", "10.0.0.0-26"), ("h2", "10.0.0.64-26")):
+        etcd.put(f"/calico/ipam/v2/assignment/ipv4/block/{cidr}", block(cidr.replace("-", "/"), host, False))
+        etcd.put(f"/calico/ipam/v2/host/{host}/ipv4/block/{cidr}", "")
+    from calicoctl.commands.address_choice import AddressChoice
+    from calicoctl.datastore.ipam import Ipam
+    from calicoctl.environment import Environment
+    from calicoctl.errors import CommandError
+    from tests.conftest import _stream
+
+    environment = Environment(calicoctl.environ, None, _stream(), _stream())
+    ipam = Ipam(environment.client(), "h1")
+    choice, of_outer = AddressChoice("ipv4", environment), AddressChoice("10.0.0.0/24", environment)
+    closed, open_ = Address.parse("10.0.0.9"), Address.parse("10.0.0.130")
+    assert choice.claim(ipam, "w", [closed, open_]) == open_  # of the claims that were left behind
+    given = [(choice, of_outer)[number % 2].claim(ipam, "w", []) for number in range(128)]
+    assert {address.value // 64 * 64 & 255 for address in given} == {128, 192}
+    with pytest.raises(CommandError, match="Pools are likely exhausted"):
+        choice.claim(ipam, "w", [])
+
+
+def test_an_address_by_name_of_a_pool_within_a_pool(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(f"{V4}/10.0.0.0-24", '{"cidr": "10.0.0.0/24"}')
+    etcd.put(f"{V4}/10.0.0.0-25", '{"cidr": "10.0.0.0/25", "disabled": true}')
+    etcd.put(f"{V4}/10.0.0.64-28", '{"cidr": "10.0.0.64/28"}')
+    from calicoctl.commands.address_choice import AddressChoice
+    from calicoctl.datastore.ipam import Ipam
+    from calicoctl.environment import Environment
+    from calicoctl.errors import CommandError
+    from tests.conftest import _stream
+
+    environment = Environment(calicoctl.environ, None, _stream(), _stream())
+    ipam = Ipam(environment.client(), "h1")
+    index = etcd.index()
+    with pytest.raises(CommandError) as caught:
+        AddressChoice("10.0.0.9", environment).claim(ipam, "w", [])
+    assert caught.value.message == "10.0.0.9 is not in any configured pools\nPool 10.0.0.0/25 is disabled."
+    assert etcd.index() == index
+    for wanted in ("10.0.0.65", "10.0.0.130"):
+        assert str(AddressChoice(wanted, environment).claim(ipam, "w", [])) == wanted
 
 
 def test_a_removal_is_not_disturbed_by_another_that_begins(
