@@ -7,6 +7,7 @@ from calicoctl.datastore.pools import Pools
 from calicoctl.errors import CommandError
 from calicoctl.model.address import Address
 from calicoctl.model.network import Network
+from calicoctl.model.pool import is_open
 from calicoctl.output import complaint
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -23,7 +24,8 @@ _VERSIONS = {"ipv4": 4, "ipv6": 6}
 class AddressChoice:
     """Which address an operator wants: a certain one, or any of some pools.
 
-    ``address`` is None for any; ``version`` is 4 or 6; ``pools`` are all pools of that version, or the one asked for.
+    ``address`` is None for any; ``version`` is 4 or 6; ``pools`` are all pools of that version, or the one asked for;
+    ``closed`` the networks of those that no address may be chosen from, which may be within others.
     """
 
     def __init__(self, text: str, environment: Environment) -> None:
@@ -38,11 +40,13 @@ class AddressChoice:
         else:
             self.address = parse_address(text)
             self.version = self.address.version
-        found, complaints = Pools(environment.client()).read()
-        for line in complaints:
-            environment.complain(line)
+        found, unreadable = Pools(environment.client()).read()
+        for each in unreadable:
+            environment.complain(each.complaint)
         pools = [node.pool for node in found if node.pool.network.version == self.version]
         self.pools = pools if wanted is None else [_pool_of(wanted, text, pools)]
+        self.closed = [pool.network for pool in pools if not pool.is_assignable]
+        self.closed += [each.network for each in unreadable if each.network is not None]
 
     def claim(self, ipam: Ipam, handle: str, own: Sequence[Address]) -> Address:
         """Claim an address of the choice for a handle, or adopt one of ``own``: claims of the handle left behind.
@@ -67,7 +71,7 @@ class AddressChoice:
         return self.address
 
     def _claim_any(self, ipam: Ipam, handle: str) -> Address:
-        address = ipam.claim_any([pool for pool in self.pools if pool.is_assignable], handle)
+        address = ipam.claim_any(self._assignable(), handle, self.closed)
         if address is None:
             ipv4, ipv6 = (1, 0) if self.version == 4 else (0, 1)
             raise CommandError(
@@ -78,15 +82,19 @@ class AddressChoice:
     def _accepts(self, address: Address) -> bool:
         if self.address is not None:
             return address == self.address
-        return any(pool.has(address) for pool in self.pools if pool.is_assignable)
+        return is_open(address.network, self._assignable(), self.closed)
+
+    def _assignable(self) -> list[Pool]:
+        return [pool for pool in self.pools if pool.is_assignable]
 
     def _pool_of_address(self, address: Address) -> Pool:
         pools = [pool for pool in self.pools if pool.has(address)]
-        usable = [pool for pool in pools if not pool.disabled]
-        if not usable:
-            hint = f"\nPool {pools[0]} is disabled." if pools else ""
+        # Of pools within pools the smallest decides; legacy calicoctl could store one of IPv6 twice.
+        pool = max(pools, key=lambda pool: (pool.network.prefix_length, not pool.disabled), default=None)
+        if pool is None or pool.disabled:
+            hint = f"\nPool {pool} is disabled." if pool else ""
             raise CommandError(f"{address} is not in any configured pools{hint}")
-        return usable[0]
+        return pool
 
 
 def parse_address(text: str) -> Address:

@@ -23,6 +23,8 @@ from calicoctl.undo import Undo
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from calicoctl.datastore.endpoints import EndpointNode
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
@@ -161,11 +163,10 @@ def _clear(
     """Remove all that is left of a workload, in an order in which each repeat finds what an interruption left."""
     ipam = Ipam(environment.client(), host)
     interfaces = {interface_of(handle.rpartition(":")[2]) for handle in handles}
-    owned = set(handles)
+    owned: dict[str, Sequence[Address]] = dict.fromkeys(handles, ())
     for node in found:
         name = node.name
         handle = handle_name(name.host, str(name.orchestrator), str(name.workload), name.endpoint)
-        owned.add(handle)
         try:
             endpoint = node.decode()
             addresses = endpoint.host_addresses()
@@ -174,13 +175,20 @@ def _clear(
             environment.complain(MalformedObject(node.key, error).message)
             addresses = []
             interfaces.add(interface_of(name.endpoint))
+        owned[handle] = addresses
         for address in addresses:
             ipam.take_over(address, handle)
     _disconnect(sorted(interfaces), _namespace_if_any(workload))
     for node in found:
         Endpoints(environment.client()).remove(node.name)
+    unreadable = []
     for handle in sorted(owned):
-        ipam.release_all(handle)
+        try:
+            ipam.release_all(handle, known=owned[handle])
+        except MalformedObject as error:
+            unreadable.append(f"{error.message}  Addresses may still be claimed by handle {handle}.")
+    if unreadable:
+        raise CommandError("\n".join(unreadable))
 
 
 def _handles_of(workload: Workload, host: str, environment: Environment) -> list[str]:

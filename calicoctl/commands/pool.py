@@ -14,12 +14,16 @@ from calicoctl.output import complaint, table
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from calicoctl.datastore.client import Client
+    from calicoctl.datastore.pools import UnreadablePool
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
     from calicoctl.model.address import Address
+
+    Options = tuple[bool, bool]  # --ipip and --nat-outgoing
+    Stored = tuple[list[PoolNode], list[UnreadablePool]]
 
 _REMOVAL_TRIES = 5
 _LONGEST_WAIT = 3600
@@ -32,72 +36,94 @@ def run(arguments: Arguments, environment: Environment) -> int:
         return _show(versions, environment)
     if arguments["remove"]:
         return _remove(_networks(arguments["<CIDRS>"]), _seconds(arguments["--wait"]), environment)
-    ipip, masquerade = arguments["--ipip"], arguments["--nat-outgoing"]
+    options = (arguments["--ipip"], arguments["--nat-outgoing"])
     if arguments["range"]:
-        networks = _range(arguments["<START_IP>"], arguments["<END_IP>"], ipip, masquerade, environment)
-    else:
-        networks = _networks(arguments["<CIDRS>"])
-        _check_new(networks, ipip, environment)
-    return _add(networks, ipip, masquerade, environment)
+        return _add_range(arguments["<START_IP>"], arguments["<END_IP>"], options, environment)
+    return _add_networks(_networks(arguments["<CIDRS>"]), options, environment)
 
 
 # Adding
 
 
-def _add(networks: Sequence[Network], ipip: bool, masquerade: bool, environment: Environment) -> int:
-    pools = Pools(environment.client())
-    if ipip:
-        pools.enable_ipip()
-    for network in networks:
-        _save(pools, network, ipip, masquerade)
-    return 0
-
-
-def _save(pools: Pools, network: Network, ipip: bool, masquerade: bool) -> None:
-    pools.save(network, lambda stored: (stored or Pool.new(network)).with_options(ipip, masquerade))
-
-
-def _check_new(networks: Sequence[Network], ipip: bool, environment: Environment) -> None:
-    _check_ipip(networks, ipip)
+def _add_networks(networks: Sequence[Network], options: Options, environment: Environment) -> int:
+    _check_ipip(networks, options)
     for network in networks:
         if not is_large_enough(network):
             raise CommandError(
                 f"An IPv{network.version} pool must have a prefix length of "
                 f"{BLOCK_PREFIX_LENGTHS[network.version]} or lower.\nGiven: {network}.\nNo pools added."
             )
-    existing = [node.pool.network for node in _stored(environment)]
-    for position, network in enumerate(networks):
-        for kind, others in (("existing pool", existing), ("another new pool", networks[:position])):
-            for other in others:
-                if overlap(network, other) and network.key() != other.key():
-                    article = "an " if kind.startswith("existing") else ""
-                    raise CommandError(f"Cannot add IP pool {network} - pool overlaps with {article}{kind} {other}")
+
+    def check(stored: Stored, again: bool) -> None:
+        existing = _networks_of(stored)
+        for position, network in enumerate(networks):
+            for kind, others in (("existing pool", existing), ("another new pool", networks[:position])):
+                for other in others:
+                    if overlap(network, other) and network.key() != other.key():
+                        article = "an " if kind.startswith("existing") else ""
+                        raise CommandError(f"Cannot add IP pool {network} - pool overlaps with {article}{kind} {other}")
+
+    return _add(networks, check, options, environment)
 
 
-def _range(start: str, end: str, ipip: bool, masquerade: bool, environment: Environment) -> list[Network]:
+def _add_range(start: str, end: str, options: Options, environment: Environment) -> int:
     first, last = _address(start, "START_IP"), _address(end, "END_IP")
     if first.version != last.version:
         raise CommandError("START_IP and END_IP must be the same ip version")
     if not first < last:
         raise CommandError("START_IP must be a smaller ip address than END_IP")
     networks = networks_of_range(first, last)
-    _check_ipip(networks, ipip)
-    stored = [node.pool for node in _stored(environment)]
-    in_the_way = {pool.to_json(): pool for pool in stored if any(overlap(each, pool.network) for each in networks)}
-    wanted = {Pool.new(network).with_options(ipip, masquerade).to_json() for network in networks}
-    if in_the_way and not in_the_way.keys() < wanted:  # some of these very pools: the command was interrupted before
-        raise CommandError(f"Cannot add range - range conflicts with pool {next(iter(in_the_way.values()))}")
-    if not all(map(is_large_enough, networks)):
-        raise CommandError(
-            f"IPv{first.version} ranges are split into pools, with the smallest pool size allowed having a prefix "
-            f"length of /{BLOCK_PREFIX_LENGTHS[first.version]}. One or more of the generated pools is too small "
-            f"(prefix length is too high).\nRange given: {first} - {last}\nPools: {[str(each) for each in networks]}\n"
-            "No pools added."
-        )
-    return networks
+    _check_ipip(networks, options)
+    wanted = {Pool.new(network).with_options(*options).to_json() for network in networks}
+
+    def check(stored: Stored, again: bool) -> None:
+        def in_the_way(network: Network) -> bool:
+            return any(overlap(each, network) for each in networks)
+
+        conflicting = list(filter(in_the_way, _networks_of(stored)))
+        found = [node.pool.to_json() for node in stored[0] if in_the_way(node.pool.network)]
+        # Some of these very pools may be there: this command has begun, or was interrupted before.
+        begun = len(found) == len(conflicting) and (set(found) < wanted or (again and set(found) == wanted))
+        if conflicting and not begun:
+            raise CommandError(f"Cannot add range - range conflicts with pool {conflicting[0]}")
+        if not all(map(is_large_enough, networks)):
+            raise CommandError(
+                f"IPv{first.version} ranges are split into pools, with the smallest pool size allowed having a prefix "
+                f"length of /{BLOCK_PREFIX_LENGTHS[first.version]}. One or more of the generated pools is too small "
+                f"(prefix length is too high).\nRange given: {first} - {last}\n"
+                f"Pools: {[str(each) for each in networks]}\nNo pools added."
+            )
+
+    return _add(networks, check, options, environment)
 
 
-def _check_ipip(networks: Sequence[Network], ipip: bool) -> None:
+def _add(
+    networks: Sequence[Network], check: Callable[[Stored, bool], None], options: Options, environment: Environment
+) -> int:
+    """Write pools, with what ``check`` allows; it is asked once more whenever somebody else was faster."""
+    stored = _stored(networks, environment)
+    _complain_of_unreadable(stored, environment)
+    check(stored, False)
+    pools = Pools(environment.client())
+    if options[0]:
+        pools.enable_ipip()
+    added: list[str] = []
+    for network in networks:
+        try:
+            _save(pools, network, stored, options, lambda: check(_stored(networks, environment), True))
+        except CommandError as error:
+            done = f"  Added before that: {', '.join(added)}." if added else ""
+            raise CommandError(error.message + done, error.status) from None
+        added.append(str(network))
+    return 1 if stored[1] else 0
+
+
+def _save(pools: Pools, network: Network, stored: Stored, options: Options, check_again: Callable[[], None]) -> None:
+    pools.save(network, stored[0], lambda pool: (pool or Pool.new(network)).with_options(*options), check_again)
+
+
+def _check_ipip(networks: Sequence[Network], options: Options) -> None:
+    ipip, _ = options
     if ipip and any(network.version == 6 for network in networks):
         raise CommandError("IP in IP not supported for IPv6 pools")
 
@@ -106,22 +132,21 @@ def _check_ipip(networks: Sequence[Network], ipip: bool) -> None:
 
 
 def _remove(networks: Sequence[Network], seconds: float, environment: Environment) -> int:
-    stored = {node.pool.network.key() for node in _stored(environment)}
+    stored = _stored(networks, environment)
     for network in networks:
-        if network.key() not in stored:
-            raise CommandError(f"{network} is not a configured pool.")
+        _nodes_of(network, stored)
+    _complain_of_unreadable(stored, environment)
     for network in networks:
-        _remove_with_retries(network, seconds, environment)
-    return 0
+        _remove_with_retries(network, stored, seconds, environment)
+    return 1 if stored[1] else 0
 
 
-def _remove_with_retries(network: Network, seconds: float, environment: Environment) -> None:
-    for _ in range(_REMOVAL_TRIES):
-        found = [node for node in _stored(environment) if node.pool.network.key() == network.key()]
-        if not found:
-            raise CommandError(f"{network} is not a configured pool.")
+def _remove_with_retries(network: Network, stored: Stored, seconds: float, environment: Environment) -> None:
+    for attempt in range(_REMOVAL_TRIES):
+        if attempt:
+            stored = _stored([network], environment)
         try:
-            for node in found:  # two at most: legacy calicoctl could put one of IPv6 in two places
+            for node in _nodes_of(network, stored):
                 _remove_pool(node, seconds, environment)
             return
         except Conflict:
@@ -132,6 +157,14 @@ def _remove_with_retries(network: Network, seconds: float, environment: Environm
             "command."
         )
     )
+
+
+def _nodes_of(network: Network, stored: Stored) -> list[PoolNode]:
+    """Return a pool's nodes: two at most, for legacy calicoctl could put one of IPv6 in two places."""
+    found = [node for node in stored[0] if node.pool.network.key() == network.key()]
+    if not found:
+        raise CommandError(f"{network} is not a configured pool.")
+    return found
 
 
 def _remove_pool(found: PoolNode, seconds: float, environment: Environment) -> None:
@@ -160,27 +193,21 @@ def _remove_pool(found: PoolNode, seconds: float, environment: Environment) -> N
 
 
 def _release_blocks(pool: Network, client: Client) -> None:
-    """Make the blocks of a pool nobody's own; those without claims are removed."""
     from calicoctl.datastore.blocks import Blocks
 
-    blocks = Blocks(client)
-    for network, _ in blocks.all_in(pool):
-        blocks.release_affinity(network)
-    for host, network in blocks.marks_in(pool):
-        blocks.unmark(host, network)
+    Blocks(client).release_all_in(pool)
 
 
 # Showing
 
 
 def _show(versions: Sequence[int], environment: Environment) -> int:
-    found, complaints = Pools(environment.client()).read()
+    found, unreadable = stored = Pools(environment.client()).read()
     for version in versions:
         rows = sorted((str(node.pool), _options(node.pool)) for node in found if node.pool.network.version == version)
         environment.say(table([f"IPv{version} CIDR", "Options"], rows))
-    for line in complaints:
-        environment.complain(line)
-    return 1 if complaints else 0
+    _complain_of_unreadable(stored, environment)
+    return 1 if unreadable else 0
 
 
 def _options(pool: Pool) -> str:
@@ -219,8 +246,22 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
-def _stored(environment: Environment) -> list[PoolNode]:
-    found, complaints = Pools(environment.client()).read()
-    if complaints:
-        raise CommandError("\n".join(complaints))
-    return found
+def _stored(networks: Sequence[Network], environment: Environment) -> Stored:
+    """Return what is stored. Raises CommandError if one of some networks has a pool that cannot be read."""
+    stored = Pools(environment.client()).read()
+    keys = [network.key() for network in networks]
+    for unreadable in stored[1]:
+        if unreadable.network is not None and unreadable.network.key() in keys:
+            raise CommandError(unreadable.complaint)
+    return stored
+
+
+def _networks_of(stored: Stored) -> list[Network]:
+    """Return the networks of all pools; of one that cannot be read its key tells it, or nothing does."""
+    found, unreadable = stored
+    return [node.pool.network for node in found] + [each.network for each in unreadable if each.network is not None]
+
+
+def _complain_of_unreadable(stored: Stored, environment: Environment) -> None:
+    for unreadable in stored[1]:
+        environment.complain(unreadable.complaint)

@@ -30,22 +30,28 @@ class Blocks:
 
     def get(self, network: Network) -> Block | None:
         """Return a block as it is now stored; None if there is none."""
-        node = self._client.get(keys.block(network), quorum=True)
+        node = self._node(network)
         return None if node is None else _block(node)
+
+    def _node(self, network: Network) -> RawNode | None:
+        return self._client.get(keys.block(network), quorum=True)
 
     def all_in(self, pool: Network) -> list[tuple[Network, Block | None]]:
         """Return the networks of all blocks of a pool, in numeric order, each with its block, None if unreadable."""
+        return [(network, self._readable(node)) for network, node in self._nodes_in(pool)]
+
+    def _readable(self, node: RawNode) -> Block | None:
+        try:
+            return _block(node)
+        except MalformedObject as error:
+            self._client.remark(error.message)
+            return None
+
+    def _nodes_in(self, pool: Network) -> list[tuple[Network, RawNode]]:
+        """Return the networks of all blocks of a pool, in numeric order, each with its node."""
         directory = self._client.get(keys.blocks(pool.version), quorum=True) or {}
-        found: list[tuple[Network, Block | None]] = []
-        for node in directory.get("nodes", ()):
-            network = keys.network_of(node["key"])
-            if network is None or not contains(pool, network):
-                continue
-            try:
-                found.append((network, _block(node)))
-            except MalformedObject as error:
-                self._client.remark(error.message)
-                found.append((network, None))
+        named = [(keys.network_of(node["key"]), node) for node in directory.get("nodes", ())]
+        found = [(network, node) for network, node in named if network is not None and contains(pool, network)]
         return sorted(found, key=lambda each: each[0].key())
 
     def affine_to(self, host: str, version: int) -> list[Network]:
@@ -60,7 +66,9 @@ class Blocks:
         ``change`` is called again, on what is stored then, when somebody else was faster. A block that ends up empty
         and nobody's own is removed. Raises BlockVanished.
         """
+        self._edit(network, change, lambda: self._node(network))
 
+    def _edit(self, network: Network, change: Callable[[Block], bool], read: Callable[[], RawNode | None]) -> None:
         from calicoctl.datastore.edit import REMOVED, edit
 
         def changed(node: RawNode | None) -> str | None:
@@ -71,8 +79,7 @@ class Blocks:
                 return None
             return REMOVED if block.is_empty and block.host is None else block.to_json()
 
-        key = keys.block(network)
-        edit(self._client, key, lambda: self._client.get(key, quorum=True), changed)
+        edit(self._client, keys.block(network), read, changed)
 
     def create(self, network: Network, host: str, strict: bool) -> Block | None:
         """Make a block affine to a host; None if there is one already that is not.
@@ -92,43 +99,55 @@ class Blocks:
         self.unmark(host, network)
         return None
 
-    def release_affinity(self, network: Network) -> None:
-        """Make a block nobody's own, whosever it was; an empty one is removed."""
-        owners: list[str | None] = []
+    def release_all_in(self, pool: Network) -> None:
+        """Make the blocks of a pool nobody's own and remove all marks on them; blocks without claims are removed.
+
+        The blocks are read once, and the marks after them; only what others change meanwhile is read again.
+        """
+        owners = [
+            (host, network) for network, node in self._nodes_in(pool) for host in self.release_affinity(network, node)
+        ]
+        for node in self._marks_in(pool):
+            self._remove_mark(node)
+        for host, network in owners:
+            if host.startswith("_"):  # etcd leaves such keys out of every listing
+                self.unmark(host, network)
+
+    def release_affinity(self, network: Network, node: RawNode) -> set[str]:
+        """Make a block, read before as ``node``, nobody's own, and return whose it was; an empty one is removed."""
+        from calicoctl.datastore.edit import first
+
+        owners: set[str] = set()
 
         def changed(block: Block) -> bool:
-            owners.append(block.host)
+            if block.host is not None:
+                owners.add(block.host)
             block.clear_affinity()
             return True
 
-        self._edit_and_unmark(network, changed, owners)
+        with suppress(BlockVanished):
+            self._edit(network, changed, first(node, lambda: self._node(network)))
+        return owners
 
     def discard(self, network: Network, host: str) -> None:
         """Remove a block of a host's own, with its mark, unless somebody has claimed an address of it."""
-        owners: list[str | None] = []
+        idle = True
 
         def changed(block: Block) -> bool:
-            if block.host != host or not block.is_empty:
-                owners.clear()
-                return False
-            owners[:] = [host]
-            block.clear_affinity()
-            return True
+            nonlocal idle
+            idle = block.host == host and block.is_empty
+            if idle:
+                block.clear_affinity()
+            return idle
 
-        self._edit_and_unmark(network, changed, owners, host)
-
-    def _edit_and_unmark(
-        self, network: Network, changed: Callable[[Block], bool], owners: list[str | None], host: str | None = None
-    ) -> None:
         try:
             self.edit(network, changed)
         except BlockVanished:
-            owners.append(host)
-        for owner in dict.fromkeys(owners):
-            if owner is not None:
-                self.unmark(owner, network)
+            idle = True
+        if idle:
+            self.unmark(host, network)
 
-    def marks_in(self, pool: Network) -> list[tuple[str, Network]]:
+    def _marks_in(self, pool: Network) -> list[RawNode]:
         """Return the marks of all hosts on blocks of a pool, also those without a block."""
         marks = []
         for host in (self._client.get(keys.IPAM_HOSTS, recursive=True, quorum=True) or {}).get("nodes", ()):
@@ -137,16 +156,18 @@ class Blocks:
                     for node in directory.get("nodes", ()):
                         network = keys.network_of(node["key"])
                         if network is not None and contains(pool, network):
-                            marks.append((keys.last_segment(host["key"]), network))
-        return marks
+                            marks.append(node)
+        return sorted(marks, key=lambda node: str(node["key"]))
 
     def unmark(self, host: str, network: Network) -> None:
         """Remove a host's mark on a block, unless the block was marked anew meanwhile."""
-        key = keys.affinity(host, network)
-        node = self._client.get(key, quorum=True)
+        node = self._client.get(keys.affinity(host, network), quorum=True)
         if node is not None:
-            with suppress(Conflict):  # marked anew: somebody on that host has just claimed the block
-                self._client.delete(key, node["modifiedIndex"])
+            self._remove_mark(node)
+
+    def _remove_mark(self, node: RawNode) -> None:
+        with suppress(Conflict):  # marked anew: somebody on that host has just claimed the block
+            self._client.delete(keys.quoted(node["key"]), node["modifiedIndex"])
 
     def _mark(self, host: str, network: Network) -> None:
         """Write the mark, also over an old one, whose removal by others is thereby called off."""

@@ -137,9 +137,12 @@ class Client:
         """Write a key that must not exist. Raises Conflict if it does."""
         self._write(key, value, {"prevExist": "false"}, self.index)
 
-    def swap(self, key: str, value: str, index: int) -> None:
-        """Replace the value of a key last modified at ``index``. Raises Conflict if it was changed or removed since."""
-        self._write(key, value, {"prevIndex": str(index)}, max(index, self.index))
+    def swap(self, key: str, value: str, index: int) -> int | None:
+        """Replace the value of a key last modified at ``index``. Raises Conflict if it was changed or removed since.
+
+        Returns the index of this change; None where the reply was lost, so that only a reading tells it.
+        """
+        return self._write(key, value, {"prevIndex": str(index)}, max(index, self.index))
 
     def put(self, key: str, value: str) -> None:
         """Write a key, whatever it was; after a lost reply again. For values that every writer would write."""
@@ -190,6 +193,7 @@ class Client:
 
     def delete_tree(self, key: str, node: RawNode) -> bool:
         """Remove a directory, read before as ``node``, and all below it; False if it was gone already."""
+        since = max(_created(node), self.index)
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
@@ -202,11 +206,11 @@ class Client:
             except _ReplyLost as failure:
                 lost = failure
                 now = self._state_after(lost, key)
-                if now is None or now.get("createdIndex") != node.get("createdIndex"):
+                if now is None or _created(now) > since:  # another one, made since
                     return True
         raise self._error("every reply was lost", "The directory is still there.")
 
-    def _write(self, key: str, value: str, condition: dict[str, str], since: int) -> None:
+    def _write(self, key: str, value: str, condition: dict[str, str], since: int) -> int | None:
         from calicoctl.datastore.form import form_of
 
         form = form_of({"value": value, **condition, **_NO_ECHO})
@@ -215,19 +219,19 @@ class Client:
         for _ in range(_TRIES_OF_A_WRITE):
             try:
                 self._send("PUT", key, form, lost)
-                return
+                return self.index  # etcd answers a write with the index as of that very write
             except _Refused as refusal:
                 if refusal.code not in (_COMPARE_FAILED, _ALREADY_EXISTS, _KEY_NOT_FOUND):
                     raise self._error(str(refusal)) from None
                 # What is in the way may be an earlier try of this very write, which came through late.
                 if lost is not None and self._was_applied(lost, key, value, since):
-                    return
+                    return None
                 raise Conflict from None
             except _ReplyLost as failure:
                 # The condition still guards a second try: it cannot be applied on top of the first one.
                 lost = failure
                 if self._was_applied(lost, key, value, since):
-                    return
+                    return None
         raise self._error("every reply was lost", "Nothing was changed as far as etcd can tell.")
 
     def _was_applied(self, lost: _ReplyLost, key: str, value: str, since: int) -> bool:
@@ -367,6 +371,11 @@ class Client:
             "It is not known whether the change was made: look before you give the command again.",
             lost.position,
         )
+
+
+def _created(node: RawNode) -> int:
+    index = node.get("createdIndex")
+    return index if isinstance(index, int) else 0
 
 
 def _check_size(form: str) -> None:

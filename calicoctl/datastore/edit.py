@@ -8,7 +8,7 @@ from calicoctl.datastore.errors import Conflict, DatastoreError
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from calicoctl.datastore.client import Client, RawNode
 
@@ -26,7 +26,7 @@ def edit(
     DatastoreError, and whatever the two raise.
     """
     indexes: list[int | None] = []
-    while len(indexes) < _STUCK or len(set(indexes[-_STUCK:])) > 1:
+    while not is_stuck(indexes):
         node = read()
         value = change(node)
         if value is None:
@@ -43,7 +43,23 @@ def edit(
         except Conflict:
             indexes.append(node["modifiedIndex"] if node else None)
             pause(len(indexes))
-    raise DatastoreError(f"etcd refuses every change of {key} though nobody else changes it.")
+    raise refusal(key)
+
+
+def first(node: RawNode | None, read: Callable[[], RawNode | None]) -> Callable[[], RawNode | None]:
+    """Return a ``read`` for `edit` that begins with a node that was read before; None says that there was none."""
+    known = [node]
+    return lambda: known.pop() if known else read()
+
+
+def is_stuck(seen: Sequence[object]) -> bool:
+    """Tell whether something else than a writer is in the way, by what was read before each try so far."""
+    return len(seen) >= _STUCK and len(set(seen[-_STUCK:])) == 1
+
+
+def refusal(of: str) -> DatastoreError:
+    """Return the error that ends a change that is stuck; ``of`` is the key, or what else was to be changed."""
+    return DatastoreError(f"etcd refuses every change of {of} though nobody else changes it.")
 
 
 def pause(conflicts: int) -> None:

@@ -9,7 +9,6 @@ from calicoctl.datastore import keys
 from calicoctl.datastore.blocks import Blocks, BlockVanished
 from calicoctl.errors import MalformedObject
 from calicoctl.model.ipam import block_of, blocks_of
-from calicoctl.model.network import contains
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -76,29 +75,30 @@ class Ipam:
             if self._claim_in(block, handle, chosen) is not None:
                 return
 
-    def claim_any(self, pools: Sequence[Pool], handle: str) -> Address | None:
+    def claim_any(self, pools: Sequence[Pool], handle: str, closed: Sequence[Network] = ()) -> Address | None:
         """Claim some address of pools of one IP version for a handle; None if there is none.
 
-        Tried first are the blocks that are the host's own, then a new block, then those of others, if affinity is
-        not strict.
+        Nothing is taken of the networks that are ``closed``, as pools within pools may be. Tried first are the blocks
+        that are the host's own, then a new block, then those of others, if affinity is not strict.
         """
         config = self._config()
+        choice = _Choice(self._host, pools, closed)
         return next(
             (
                 address
-                for blocks in (self._own_blocks(pools, config), self._new_blocks(pools, config),
-                               self._blocks_of_others(pools, config))
+                for blocks in (self._own_blocks(choice, config), self._new_blocks(choice, config),
+                               self._blocks_of_others(choice, config))
                 for block in blocks
-                if (address := self._claim_in(block, handle, self._first_free)) is not None
+                if (address := self._claim_in(block, handle, choice.first_free)) is not None
             ),
             None,
         )  # fmt: skip
 
-    def _own_blocks(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Block]:
-        if not pools:
+    def _own_blocks(self, choice: _Choice, config: dict[str, bool]) -> Iterator[Block]:
+        if not choice.pools:
             return
-        for network in self._blocks.affine_to(self._host, pools[0].network.version):
-            if not any(contains(pool.network, network) for pool in pools):
+        for network in self._blocks.affine_to(self._host, choice.pools[0].network.version):
+            if not choice.has(network):
                 continue
             try:
                 block = self._blocks.get(network)
@@ -111,24 +111,23 @@ class Ipam:
                 continue
             if block.host != self._host:
                 self._blocks.unmark(self._host, network)
-            elif self._first_free(block) is not None:
+            elif choice.first_free(block) is not None:
                 yield block
 
-    def _new_blocks(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Block]:
-        for pool in pools if config["auto_allocate_blocks"] else ():
+    def _new_blocks(self, choice: _Choice, config: dict[str, bool]) -> Iterator[Block]:
+        for pool in choice.pools if config["auto_allocate_blocks"] else ():
             taken = {network.key() for network, _ in self._blocks.all_in(pool.network)}
             for network in blocks_of(pool.network, self._host):
-                if network.key() not in taken and (block := self._create(network, config["strict_affinity"])):
+                if network.key() in taken or not choice.has(network):
+                    continue
+                if block := self._create(network, config["strict_affinity"]):
                     yield block
 
-    def _blocks_of_others(self, pools: Sequence[Pool], config: dict[str, bool]) -> Iterator[Block]:
-        for pool in pools if not config["strict_affinity"] else ():
+    def _blocks_of_others(self, choice: _Choice, config: dict[str, bool]) -> Iterator[Block]:
+        for pool in choice.pools if not config["strict_affinity"] else ():
             for _, block in self._blocks.all_in(pool.network):
-                if block is not None and self._first_free(block) is not None:
+                if block is not None and choice.first_free(block) is not None:
                     yield block
-
-    def _first_free(self, block: Block) -> Address | None:
-        return next(block.free_addresses(), None) if block.is_open_to(self._host) else None
 
     def _create(self, network: Network, strict: bool) -> Block | None:
         self._new_networks.append(network)
@@ -243,10 +242,25 @@ class Ipam:
         self._edit_if_there(network, changed)
         return self._handles.set_count(handle, network, left)
 
-    def release_all(self, handle: str, but: Sequence[Address] = ()) -> None:
-        """Release the addresses that a handle has claimed, but for some."""
-        for network in self._handles.blocks(handle):
-            self._release_in(network, handle, but)
+    def release_all(self, handle: str, but: Sequence[Address] = (), known: Sequence[Address] = ()) -> None:
+        """Release the addresses that a handle has claimed, but for some.
+
+        What cannot be read stops nothing of the rest: MalformedObject is raised at the end. Where that is the handle
+        itself, the blocks of the ``known`` addresses are looked through.
+        """
+        failures = []
+        try:
+            networks = self._handles.blocks(handle)
+        except MalformedObject as error:
+            failures.append(error)
+            networks = list({block_of(address).key(): block_of(address) for address in known}.values())
+        for network in networks:
+            try:
+                self._release_in(network, handle, but)
+            except MalformedObject as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def _release_in(self, network: Network, handle: str, but: Sequence[Address]) -> None:
         kept: list[Address] = []
@@ -271,6 +285,25 @@ class Ipam:
     def _edit_if_there(self, network: Network, change: Callable[[Block], bool]) -> None:
         with suppress(BlockVanished):  # nothing of it is claimed then
             self._blocks.edit(network, change)
+
+
+class _Choice:
+    """The addresses that a host may be given: those of ``pools``, but for closed parts of them."""
+
+    def __init__(self, host: str, pools: Sequence[Pool], closed: Sequence[Network]) -> None:
+        self._host = host
+        self.pools = pools
+        self._closed = closed
+
+    def has(self, part: Network) -> bool:
+        from calicoctl.model.pool import is_open
+
+        return is_open(part, self.pools, self._closed)
+
+    def first_free(self, block: Block) -> Address | None:
+        if not block.is_open_to(self._host):
+            return None
+        return next((address for address in block.free_addresses() if self.has(address.network)), None)
 
 
 def _is_without_handle(block: Block, address: Address) -> bool:

@@ -7,14 +7,14 @@ from contextlib import suppress
 from calicoctl.datastore import keys
 from calicoctl.datastore.errors import Conflict
 from calicoctl.errors import MalformedObject
+from calicoctl.model.network import Network
 from calicoctl.model.pool import MalformedPool, Pool
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from calicoctl.datastore.client import Client, RawNode
-    from calicoctl.model.network import Network
 
 
 class PoolNode:
@@ -31,31 +31,57 @@ class PoolNode:
         self.node = node
 
 
+class UnreadablePool:
+    """What stands where pools do and is none that can be read.
+
+    ``network`` is that of its key, None if the key names none; ``complaint`` says what is wrong, with the key.
+    """
+
+    __slots__ = ("network", "complaint")
+
+    def __init__(self, node: RawNode, reason: MalformedPool) -> None:
+        named = keys.network_of(node["key"])
+        self.network = None if named is None else Network(*named.key())
+        self.complaint = MalformedObject(node["key"], reason).message
+
+
 class Pools:
     """What the commands ask of the pools. Every method raises DatastoreError where etcd cannot be used."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def read(self) -> tuple[list[PoolNode], list[str]]:
-        """Return all pools, IPv4 first, in numeric order, and a complaint about each that cannot be read."""
+    def read(self) -> tuple[list[PoolNode], list[UnreadablePool]]:
+        """Return all pools, IPv4 first, in numeric order, and those that cannot be read, in the order of their keys."""
         pools = []
-        complaints = []
+        unreadable = []
         for node in _pool_nodes(self._client.get(keys.POOLS, recursive=True, quorum=True)):
             try:
                 pools.append(PoolNode(Pool.from_json(node["value"]), node))
             except MalformedPool as error:
-                complaints.append(MalformedObject(node["key"], error).message)
-        return sorted(pools, key=lambda found: found.pool.network.key()), sorted(complaints)
+                unreadable.append(UnreadablePool(node, error))
+        pools.sort(key=lambda found: found.pool.network.key())
+        return pools, sorted(unreadable, key=lambda found: found.complaint)
 
-    def save(self, network: Network, change: Callable[[Pool | None], Pool]) -> None:
+    def save(
+        self,
+        network: Network,
+        found: Sequence[PoolNode],
+        change: Callable[[Pool | None], Pool],
+        check_again: Callable[[], None],
+    ) -> None:
         """Replace the pool of a network, or None where there is none, by what ``change`` makes of it.
 
-        ``change`` is called again when somebody else was faster. Raises MalformedObject.
+        ``found`` is what `read` returned. When somebody else was faster, ``check_again`` is called, for other pools may
+        have changed too, then ``change`` on what is there now. Raises MalformedObject, and whatever the two raise.
         """
-        from calicoctl.datastore.edit import edit
+        from calicoctl.datastore.edit import edit, first
 
         key = keys.pool(network)
+
+        def read_again() -> RawNode | None:
+            check_again()
+            return self._client.get(key, quorum=True)
 
         def changed(node: RawNode | None) -> str:
             try:
@@ -63,7 +89,8 @@ class Pools:
             except MalformedPool as error:
                 raise MalformedObject(key, error) from None
 
-        edit(self._client, key, lambda: self._client.get(key, quorum=True), changed)
+        known = next((each.node for each in found if each.key == key), None)
+        edit(self._client, key, first(known, read_again), changed)
 
     def disable(self, found: PoolNode) -> PoolNode:
         """Disable a pool and return it as it is now stored. Raises Conflict if it was changed since it was read.
@@ -71,12 +98,17 @@ class Pools:
         One that is disabled is left as it is, so that two commands that remove a pool do not stop one another.
         """
         if found.pool.disabled:
+            node = self._client.get(found.key, quorum=True)
+            if node is None or node["modifiedIndex"] != found.node["modifiedIndex"]:
+                raise Conflict
             return found
         value = found.pool.as_disabled().to_json()
-        self._client.swap(found.key, value, found.node["modifiedIndex"])
-        node = self._client.get(found.key, quorum=True)
-        if node is None or node.get("value") != value:
-            raise Conflict
+        index = self._client.swap(found.key, value, found.node["modifiedIndex"])
+        node = {**found.node, "value": value, "modifiedIndex": index}
+        if index is None:
+            node = self._client.get(found.key, quorum=True)
+            if node is None or node.get("value") != value:
+                raise Conflict
         return PoolNode(found.pool.as_disabled(), node)
 
     def take_back_disabling(self, found: PoolNode) -> None:

@@ -94,7 +94,7 @@ class ProfileResources:
             written.append(part)
 
     def delete(self, record: ProfileRecord) -> bool:
-        """Remove a profile, read just before, with all below its directory; False if it was gone already.
+        """Remove a profile, read before, with all below its directory; False if it was gone already.
 
         etcd v2 has no conditional removal of a directory: what others change between the reading and this is lost.
         """

@@ -115,6 +115,7 @@ class Profiles:
         values = {"tags": tags_to_json([name]), "labels": "{}", "rules": Rules.of_new_profile(name).to_json()}
         written: list[str] = []
         present = self._parts(name, quorum=True) or {}
+        seen: list[object] = []
         while missing := [part for part in values if part not in present]:
             before = self._client.index
             for part in missing:
@@ -125,6 +126,12 @@ class Profiles:
                 written += [part] if part not in written else []
             if self._client.index == before + len(missing):
                 break  # nobody else wrote anything: so nobody removed the profile between two of our writes
+            from calicoctl.datastore.edit import is_stuck, pause, refusal
+
+            seen.append(tuple(sorted((part, node["modifiedIndex"]) for part, node in present.items())))
+            if is_stuck(seen):
+                raise refusal(keys.profile(name))
+            pause(len(seen))
             present = self._parts(name, quorum=True) or {}
         return "rules" in written, written
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
-TYPE_CHECKING = False  # spares the import of typing at start-up
-if TYPE_CHECKING:
-    from calicoctl.model.network import Network
+from calicoctl.model.network import Network
 
 
 class Address:
@@ -40,6 +38,11 @@ class Address:
     def net(self) -> str:
         """The address as an endpoint lists it: with the prefix length of a single host."""
         return f"{self}/{self.width}"
+
+    @property
+    def network(self) -> Network:
+        """The network of this address alone."""
+        return Network(self.version, self.value, self.width)
 
     def is_in(self, network: Network) -> bool:
         """Tell whether a network holds the address."""

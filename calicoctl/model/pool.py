@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
-from calicoctl.model.network import BLOCK_PREFIX_LENGTHS, Network
+from calicoctl.model.network import BLOCK_PREFIX_LENGTHS, Network, contains
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from calicoctl.model.address import Address
@@ -99,6 +100,16 @@ class Pool:
 def is_large_enough(network: Network) -> bool:
     """Tell whether a network holds at least one block of addresses."""
     return network.prefix_length <= BLOCK_PREFIX_LENGTHS[network.version]
+
+
+def is_open(part: Network, pools: Sequence[Pool], closed: Sequence[Network]) -> bool:
+    """Tell whether a part of ``pools`` may be assigned from: of nested networks the smallest around it decides.
+
+    Pools overlap where other programs have made them. ``closed`` are networks that nothing may be taken of.
+    """
+    around = [pool.network.prefix_length for pool in pools if contains(pool.network, part)]
+    barriers = [network.prefix_length for network in closed if contains(network, part)]
+    return max(around, default=-1) >= max(barriers, default=0)
 
 
 def networks_of_range(first: Address, last: Address) -> list[Network]:

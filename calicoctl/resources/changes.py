@@ -79,15 +79,19 @@ class Change:
         wrong = self.verb == CREATE and self.item.resource.resource_version is not None
         return ["metadata.resourceVersion: must not be set to create a resource"] if wrong else []
 
-    def carry_out(self) -> None:
-        """Write, if there is anything to write. Raises Failure, DatastoreError."""
+    def carry_out(self, just_read: bool) -> None:
+        """Write, if there is anything to write; ``just_read``: nothing was written since the record was read.
+
+        Raises Failure, DatastoreError.
+        """
         if self.verb == DELETE and self.record is not None:
-            self._delete()
+            self._delete(just_read)
         elif self.plan is not None:
             self._write()
 
-    def _delete(self) -> None:
-        self._read_again()
+    def _delete(self, just_read: bool) -> None:
+        if self.item.resource.resource_version is not None and not just_read:
+            self._read_again()  # no removal can have a condition: so the version is compared right before it
         if self.record is not None and not self.item.kind.delete(self.record):
             self.record = None
             self._decide()
@@ -146,7 +150,7 @@ def run(verb: str, manifest: Manifest, environment: Environment, skip: bool = Fa
     for change in changes:
         try:
             if not dry_run:
-                change.carry_out()
+                change.carry_out(just_read=not done)
         except (Failure, DatastoreError) as failure:
             return report.failed(done, failure.message)
         done.append((change.item, change.outcome))

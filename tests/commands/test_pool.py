@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from calicoctl.datastore.blocks import Blocks
 from calicoctl.datastore.client import Client
 from calicoctl.datastore.errors import DatastoreError
 from calicoctl.datastore.pools import PoolNode, Pools
+from calicoctl.model.address import Address
 from calicoctl.model.network import Network
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
+from tests.proxy import Behaviour, Proxy, Request, drop_reply
 
 V4, V6 = "/calico/v1/ipam/v4/pool", "/calico/v1/ipam/v6/pool"
 REMOVED = "Disabling IP Pool\nRemoving IPAM configuration for pool\nDeleted IP Pool\n"
@@ -108,6 +111,108 @@ def test_ranges_that_are_refused(start: str, end: str, message: str, calicoctl: 
     assert etcd.index() == index
 
 
+def first(action: Callable[[], object]) -> Behaviour:
+    """Let somebody else act before the request is passed on."""
+
+    def behaviour(request: Request) -> bytes | None:
+        action()
+        return request.forward()
+
+    return behaviour
+
+
+def methods(proxy: Proxy) -> str:
+    return " ".join(request.split(" ")[0] for request in proxy.requests)
+
+
+def test_an_overlapping_pool_of_somebody_who_was_faster(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+    def others() -> None:
+        etcd.put(f"{V4}/10.1.0.0-16", '{"cidr": "10.1.0.0/16"}')
+        etcd.put(f"{V4}/10.1.2.0-24", '{"cidr": "10.1.2.0/24"}')
+
+    proxy.at(3, first(others))
+    message = "Cannot add IP pool 10.1.0.0/16 - pool overlaps with an existing pool 10.1.2.0/24"
+    answer = calicoctl("pool", "add", "10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16")
+    assert answer == refused(f"{message}  Added before that: 10.0.0.0/16.\n")
+    assert list(values(etcd)) == [f"{V4}/10.0.0.0-16", f"{V4}/10.1.0.0-16", f"{V4}/10.1.2.0-24"]
+    assert methods(proxy) == "GET PUT PUT GET"
+
+
+def test_the_same_pool_of_somebody_who_was_faster(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+    proxy.at(2, first(lambda: etcd.put(f"{V4}/10.0.0.0-16", '{"cidr": "10.0.0.0/16", "later": 1}')))
+    assert calicoctl("pool", "add", "10.0.0.0/16", "--nat-outgoing") == said("")
+    assert etcd.get(f"{V4}/10.0.0.0-16") == '{"masquerade": true, "cidr": "10.0.0.0/16", "later": 1}'
+    assert methods(proxy) == "GET PUT GET GET PUT"
+
+
+@pytest.mark.parametrize(("options", "status"), [("", 0), (', "ipip": "tunl0"', 1)])
+def test_a_pool_of_a_range_of_somebody_who_was_faster(
+    options: str, status: int, calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy
+) -> None:
+    theirs = f'{{"cidr": "10.0.1.0/24"{options}}}'
+    proxy.at(4, first(lambda: etcd.put(f"{V4}/10.0.1.0-24", theirs)))
+    answer = calicoctl("pool", "range", "add", "10.0.0.64", "10.0.1.255")
+    message = (
+        "Cannot add range - range conflicts with pool 10.0.0.64/26  Added before that: 10.0.0.64/26, 10.0.0.128/25.\n"
+    )
+    assert answer == (refused(message) if status else said(""))
+    assert list(values(etcd)) == [f"{V4}/10.0.0.128-25", f"{V4}/10.0.0.64-26", f"{V4}/10.0.1.0-24"]
+    assert etcd.get(f"{V4}/10.0.1.0-24") == theirs
+
+
+def test_a_directory_in_the_place_of_a_pool(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.mkdir(f"{V4}/10.0.0.0-16")
+    assert calicoctl("pool", "add", "10.0.0.0/16") == refused(f"Cannot read {V4}/10.0.0.0-16: it is not JSON.\n")
+
+
+# Pools that cannot be read
+
+UNREADABLE = f"Cannot read {V4}/10.9.0.0-16: it is not JSON.\n"
+NAMELESS = f"Cannot read {V4}/x: it is not JSON.\n"
+
+
+@pytest.fixture
+def unreadable(etcd: EtcdServer) -> EtcdServer:
+    """Two pools that cannot be read, one under a key that names no network, and one in order."""
+    etcd.put(f"{V4}/10.9.0.0-16", "{")
+    etcd.put(f"{V4}/x", "{")
+    etcd.put(f"{V4}/10.0.0.0-24", '{"cidr": "10.0.0.0/24"}')
+    return etcd
+
+
+def test_other_pools_are_added_beside_one_that_cannot_be_read(calicoctl: Calicoctl, unreadable: EtcdServer) -> None:
+    assert calicoctl("pool", "add", "10.1.0.0/16") == Result(1, "", UNREADABLE + NAMELESS)
+    assert unreadable.get(f"{V4}/10.1.0.0-16") == '{"cidr": "10.1.0.0/16"}'
+    assert calicoctl("pool", "range", "add", "10.2.0.0", "10.2.255.255") == Result(1, "", UNREADABLE + NAMELESS)
+    assert unreadable.get(f"{V4}/10.2.0.0-16") == '{"cidr": "10.2.0.0/16"}'
+
+
+def test_other_pools_are_removed_beside_one_that_cannot_be_read(calicoctl: Calicoctl, unreadable: EtcdServer) -> None:
+    assert calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0") == Result(1, REMOVED, UNREADABLE + NAMELESS)
+    assert list(values(unreadable)) == [f"{V4}/10.9.0.0-16", f"{V4}/x"]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["add", "10.9.1.0/24"], UNREADABLE + NAMELESS
+         + "Cannot add IP pool 10.9.1.0/24 - pool overlaps with an existing pool 10.9.0.0/16\n"),
+        (["range", "add", "10.9.1.0", "10.9.1.255"], UNREADABLE + NAMELESS
+         + "Cannot add range - range conflicts with pool 10.9.0.0/16\n"),
+        (["add", "10.1.0.0/16", "10.9.0.0/16"], UNREADABLE),
+        (["range", "add", "10.9.0.0", "10.9.255.255"], UNREADABLE),
+        (["remove", "10.0.0.0/24", "10.9.0.0/16", "--wait=0"], UNREADABLE),
+        (["remove", "10.3.0.0/16"], "10.3.0.0/16 is not a configured pool.\n"),
+    ],
+)  # fmt: skip
+def test_a_pool_that_cannot_be_read_is_judged_by_its_key(
+    command: list[str], message: str, calicoctl: Calicoctl, unreadable: EtcdServer
+) -> None:
+    index = unreadable.index()
+    assert calicoctl("pool", *command) == refused(message)
+    assert unreadable.index() == index
+
+
 # Showing
 
 
@@ -178,6 +283,86 @@ def test_removing_empties_the_affinities(calicoctl: Calicoctl, in_use: EtcdServe
         "/calico/ipam/v2/host/h1/ipv4/block/10.1.0.0-26",
         f"{V4}/10.1.0.0-24",
     ]
+
+
+def test_removing_reads_nothing_twice(calicoctl: Calicoctl, in_use: EtcdServer, proxy: Proxy) -> None:
+    assert calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0") == said(REMOVED)
+    blocks, marks = "/v2/keys/calico/ipam/v2/assignment/ipv4/block", "/v2/keys/calico/ipam/v2/host"
+    assert proxy.requests == [
+        "GET /v2/keys/calico/v1/ipam",
+        f"PUT /v2/keys{V4}/10.0.0.0-24",
+        f"GET {blocks}",
+        f"PUT {blocks}/10.0.0.0-26",
+        f"DELETE {blocks}/10.0.0.64-26",
+        f"GET {marks}",
+        f"DELETE {marks}/h1/ipv4/block/10.0.0.0-26",
+        f"DELETE {marks}/h2/ipv4/block/10.0.0.64-26",
+        f"DELETE {marks}/h3/ipv4/block/10.0.0.128-26",
+        f"DELETE /v2/keys{V4}/10.0.0.0-24",
+    ]
+
+
+def test_removing_while_others_change_the_blocks(calicoctl: Calicoctl, in_use: EtcdServer, proxy: Proxy) -> None:
+    blocks = "/calico/ipam/v2/assignment/ipv4/block"
+    mark = "/calico/ipam/v2/host/h2/ipv4/block/10.0.0.64-26"
+    proxy.at(4, first(lambda: in_use.delete(f"{blocks}/10.0.0.0-26")))
+    proxy.at(6, first(lambda: in_use.put(f"{blocks}/10.0.0.64-26", block("10.0.0.64/26", "h3", True))))
+    proxy.at(10, first(lambda: in_use.put(mark, "")))
+    assert calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0") == said(REMOVED)
+    assert methods(proxy) == "GET PUT GET PUT GET DELETE GET PUT GET DELETE DELETE DELETE DELETE"
+    kept = json.loads(str(in_use.get(f"{blocks}/10.0.0.64-26")))
+    assert (kept["affinity"], kept["allocations"][0]) == ("", 0)
+    left = [key for key in values(in_use) if "10.0.0" in key]
+    assert left == [f"{blocks}/10.0.0.64-26", mark]  # a mark that is made anew is somebody's who has just come
+
+
+def test_removing_a_block_of_a_host_that_etcd_hides(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(f"{V4}/10.0.0.0-24", '{"cidr": "10.0.0.0/24"}')
+    etcd.put("/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-26", block("10.0.0.0/26", "_h", False))
+    etcd.put("/calico/ipam/v2/host/_h/ipv4/block/10.0.0.0-26", "")
+    assert calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0") == said(REMOVED)
+    assert etcd.get("/calico/ipam/v2/host/_h/ipv4/block/10.0.0.0-26") is None
+
+
+def test_removing_what_was_changed_since_the_first_reading(
+    calicoctl: Calicoctl, in_use: EtcdServer, proxy: Proxy
+) -> None:
+    proxy.at(2, first(lambda: in_use.put(f"{V4}/10.0.0.0-24", '{"cidr": "10.0.0.0/24", "ipip": "tunl0"}')))
+    answer = calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0")
+    complaint = "Somebody else has changed pool 10.0.0.0/24 meanwhile. Trying again.\n"
+    assert answer == Result(0, "Disabling IP Pool\n" + REMOVED, complaint)
+    assert methods(proxy).startswith("GET PUT GET PUT GET ")
+
+
+def test_a_pool_changed_after_a_lost_reply_is_not_deleted_unseen(
+    calicoctl: Calicoctl, in_use: EtcdServer, proxy: Proxy
+) -> None:
+    def lose_and_enable(request: Request) -> bytes | None:
+        request.forward()
+        in_use.put(f"{V4}/10.0.0.0-24", '{"cidr": "10.0.0.0/24", "ipip": "tunl0"}')
+        return None
+
+    proxy.at(2, lose_and_enable)
+    answer = calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0")
+    complaint = "Somebody else has changed pool 10.0.0.0/24 meanwhile. Trying again.\n"
+    assert answer == Result(0, "Disabling IP Pool\n" + REMOVED, complaint)
+
+
+def test_a_removal_whose_first_write_s_reply_was_lost(calicoctl: Calicoctl, in_use: EtcdServer, proxy: Proxy) -> None:
+    proxy.at(2, drop_reply)
+    assert calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0") == said(REMOVED)
+    assert methods(proxy).startswith("GET PUT GET GET GET GET PUT ")  # state, history, the index, the blocks
+
+
+def test_a_disabled_pool_that_is_enabled_while_another_is_removed(
+    calicoctl: Calicoctl, in_use: EtcdServer, proxy: Proxy
+) -> None:
+    in_use.put(f"{V4}/10.1.0.0-24", '{"cidr": "10.1.0.0/24", "disabled": true}')
+    enabled = '{"cidr": "10.1.0.0/24"}'
+    proxy.at(3, first(lambda: in_use.put(f"{V4}/10.1.0.0-24", enabled)))
+    answer = calicoctl("pool", "remove", "10.0.0.0/24", "10.1.0.0/24", "--wait=0")
+    complaint = "Somebody else has changed pool 10.1.0.0/24 meanwhile. Trying again.\n"
+    assert answer == Result(0, REMOVED + "Disabling IP Pool\n" + REMOVED, complaint)
 
 
 def test_the_wait(calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,6 +478,55 @@ def test_pools_that_are_not_to_be_assigned_from(calicoctl: Calicoctl, etcd: Etcd
         assert caught.value.message == message
     assert etcd.index() == index
     assert str(AddressChoice("10.1.0.9", environment).claim(ipam, "w", [])) == "10.1.0.9"
+
+
+@pytest.mark.parametrize(
+    "inner", ['{"cidr": "10.0.0.0/25", "disabled": true}', '{"cidr": "10.0.0.0/25", "ipam": false}', "{"]
+)
+def test_no_addresses_of_a_pool_within_a_pool_that_is_not_to_be_assigned_from(
+    inner: str, calicoctl: Calicoctl, etcd: EtcdServer
+) -> None:
+    etcd.put(f"{V4}/10.0.0.0-24", '{"cidr": "10.0.0.0/24"}')
+    etcd.put(f"{V4}/10.0.0.0-25", inner)
+    for host, cidr in (("h1", "10.0.0.0-26"), ("h2", "10.0.0.64-26")):
+        etcd.put(f"/calico/ipam/v2/assignment/ipv4/block/{cidr}", block(cidr.replace("-", "/"), host, False))
+        etcd.put(f"/calico/ipam/v2/host/{host}/ipv4/block/{cidr}", "")
+    from calicoctl.commands.address_choice import AddressChoice
+    from calicoctl.datastore.ipam import Ipam
+    from calicoctl.environment import Environment
+    from calicoctl.errors import CommandError
+    from tests.conftest import _stream
+
+    environment = Environment(calicoctl.environ, None, _stream(), _stream())
+    ipam = Ipam(environment.client(), "h1")
+    choice, of_outer = AddressChoice("ipv4", environment), AddressChoice("10.0.0.0/24", environment)
+    closed, open_ = Address.parse("10.0.0.9"), Address.parse("10.0.0.130")
+    assert choice.claim(ipam, "w", [closed, open_]) == open_  # of the claims that were left behind
+    given = [(choice, of_outer)[number % 2].claim(ipam, "w", []) for number in range(128)]
+    assert {address.value // 64 * 64 & 255 for address in given} == {128, 192}
+    with pytest.raises(CommandError, match="Pools are likely exhausted"):
+        choice.claim(ipam, "w", [])
+
+
+def test_an_address_by_name_of_a_pool_within_a_pool(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(f"{V4}/10.0.0.0-24", '{"cidr": "10.0.0.0/24"}')
+    etcd.put(f"{V4}/10.0.0.0-25", '{"cidr": "10.0.0.0/25", "disabled": true}')
+    etcd.put(f"{V4}/10.0.0.64-28", '{"cidr": "10.0.0.64/28"}')
+    from calicoctl.commands.address_choice import AddressChoice
+    from calicoctl.datastore.ipam import Ipam
+    from calicoctl.environment import Environment
+    from calicoctl.errors import CommandError
+    from tests.conftest import _stream
+
+    environment = Environment(calicoctl.environ, None, _stream(), _stream())
+    ipam = Ipam(environment.client(), "h1")
+    index = etcd.index()
+    with pytest.raises(CommandError) as caught:
+        AddressChoice("10.0.0.9", environment).claim(ipam, "w", [])
+    assert caught.value.message == "10.0.0.9 is not in any configured pools\nPool 10.0.0.0/25 is disabled."
+    assert etcd.index() == index
+    for wanted in ("10.0.0.65", "10.0.0.130"):
+        assert str(AddressChoice(wanted, environment).claim(ipam, "w", [])) == wanted
 
 
 def test_a_removal_is_not_disturbed_by_another_that_begins(

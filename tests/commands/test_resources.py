@@ -760,19 +760,59 @@ def test_a_lost_reply_is_not_an_error(etcd: EtcdServer, calicoctl: Calicoctl, pr
 
 
 def test_delete_reads_the_version_just_before(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
-    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
-    shown = calicoctl("get", "profile", "dev-apps", "-o", "json").stdout
+    calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("b"), profile("c")))
+    shown = calicoctl("get", "profile", "-o", "json").stdout
     proxy.reset()
 
     def somebody_writes_before(request: Request) -> bytes:
-        etcd.put(f"{PROFILES}/dev-apps/tags", '["new"]')
+        etcd.put(f"{PROFILES}/c/tags", '["new"]')
         return request.forward()
 
-    proxy.at(2, somebody_writes_before)
+    proxy.at(5, somebody_writes_before)
     result = calicoctl("delete", "-f", "-", stdin=shown)
-    assert result.stderr.startswith("Failed to delete 'Profile' resource: update conflict: Profile(dev-apps)\n")
-    assert etcd.get(f"{PROFILES}/dev-apps/tags") == '["new"]'
-    assert proxy.requests == [f"GET /v2/keys{PROFILES}/dev-apps"] * 2
+    assert result.stdout == "Profile(a): deleted\nProfile(b): deleted\n"
+    assert result.stderr.startswith(
+        "Partial success: deleted the first 2 out of 3 'Profile' resources:\nHit error: update conflict: Profile(c)\n"
+    )
+    assert etcd.get(f"{PROFILES}/c/tags") == '["new"]'
+    assert [request.replace(f"/v2/keys{PROFILES}", "") for request in proxy.requests] == [
+        "GET ", "DELETE /a", "GET /b", "DELETE /b", "GET /c",
+    ]  # fmt: skip
+
+
+def test_delete_without_a_version_reads_once(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("b"), profile("c")))
+    proxy.reset()
+
+    def somebody_removes_before(request: Request) -> bytes:
+        etcd.delete(f"{PROFILES}/c")
+        return request.forward()
+
+    proxy.at(2, somebody_removes_before)
+    result = calicoctl("delete", "profile", "a", "b", "c")
+    assert result == failed(
+        "Partial success: deleted the first 2 out of 3 'Profile' resources:\n"
+        "Hit error: resource does not exist: Profile(c) with error: <nil>",
+        "Profile(a): deleted\nProfile(b): deleted\n",
+    )
+    assert [request.split(" ")[0] for request in proxy.requests] == ["GET", "DELETE", "DELETE", "DELETE"]
+
+
+def test_delete_whose_request_is_lost_deletes_what_was_made_anew_before(
+    etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy
+) -> None:
+    calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("b")))
+    proxy.reset()
+
+    def somebody_makes_it_anew_before(request: Request) -> bytes:
+        etcd.delete(f"{PROFILES}/b")
+        etcd.put(f"{PROFILES}/b/tags", '["b"]')
+        return request.forward()
+
+    proxy.at(2, somebody_makes_it_anew_before)
+    proxy.at(3, drop_request)
+    assert calicoctl("delete", "profile", "a", "b").status == 0
+    assert etcd.get(f"{PROFILES}/b/tags") is None
 
 
 @pytest.mark.parametrize("parts", [(), ("tags",), ("tags", "labels")])

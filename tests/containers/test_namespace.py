@@ -348,3 +348,18 @@ def test_a_default_ipv6_route_that_none_can_go_before(
         "The container has an IPv6 default route of metric 1, and no other can go before it.\n"
     )
     assert (stored.state(etcd), netns.state()) == before
+
+
+def test_removing_where_a_handle_cannot_be_read(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
+    assert host("container", added.path, "ip", "add", "10.65.0.9").status == 0
+    (handle,) = stored.handles(etcd)
+    key = f"/calico/ipam/v2/handle/{handle}"
+    other = f"{handle.rpartition(':')[0]}:zz"  # sorted after it; of an interrupted command
+    etcd.put(key, "{")
+    etcd.put(f"/calico/ipam/v2/handle/{other}", json.dumps({"id": other, "block": {"10.65.0.0/26": 1}}))
+    answer = host("container", "remove", added.path)
+    complaint = f"Cannot read {key}: it is not JSON.  Addresses may still be claimed by handle {handle}.\n"
+    assert answer == refused(complaint)
+    assert (stored.endpoints(etcd), stored.allocated(etcd), added.addresses()) == ({}, {}, [])
+    assert [key for key in etcd.keys("/calico/ipam/v2/handle") if not key.endswith("/")] == [key]
+    assert host("container", "remove", added.path) == refused(complaint)

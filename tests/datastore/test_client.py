@@ -135,6 +135,43 @@ def test_swap_of_what_is_not_there(etcd: EtcdServer) -> None:
     assert etcd.get(KEY) is None
 
 
+def test_swap_tells_the_index_of_its_own_change_while_others_write(etcd: EtcdServer) -> None:
+    etcd.put(KEY, "0")
+    index: int | None = etcd.index()
+    over = threading.Event()
+
+    def write_others() -> None:
+        while not over.is_set():
+            etcd.put("/test/other", "x")
+
+    others = threading.Thread(target=write_others)
+    others.start()
+    try:
+        for number in range(100):
+            client = client_of(etcd.endpoint)
+            assert index is not None
+            index = client.swap(KEY, str(number), index)  # a Conflict if it were the index of another change
+    finally:
+        over.set()
+        others.join()
+    node = client_of(etcd.endpoint).get(KEY)
+    assert node is not None
+    assert (node["modifiedIndex"], node["value"]) == (index, "99")
+
+
+def test_swap_does_not_tell_the_index_after_a_lost_reply(etcd: EtcdServer, proxy: Proxy) -> None:
+    etcd.put(KEY, "old")
+
+    def lose_and_change(request: Request) -> bytes | None:
+        request.forward()
+        etcd.put(KEY, "of others")
+        return None
+
+    proxy.at(1, lose_and_change)
+    assert client_of(proxy.authority).swap(KEY, "new", etcd.index()) is None
+    assert etcd.get(KEY) == "of others"
+
+
 def test_delete_tree(etcd: EtcdServer) -> None:
     client = client_of(etcd.endpoint)
     etcd.put(KEY, "x")

@@ -214,3 +214,13 @@ def test_handles_of_others_whose_names_no_key_can_have(handle: str, ipam: Ipam, 
     store(etcd, "10.9.0.0/26", allocations=[0] + [None] * 63, attributes=[{"handle_id": handle, "secondary": {}}])
     assert ipam.release(Address.parse("10.9.0.0"))
     assert stored(etcd, "10.9.0.0/26")["allocations"] == [None] * 64
+
+
+def test_one_block_that_cannot_be_read_does_not_keep_the_rest_claimed(ipam: Ipam, etcd: EtcdServer) -> None:
+    for address in ("10.0.0.5", "10.0.0.70", "10.0.0.130"):
+        ipam.claim(Address.parse(address), "w")
+    etcd.put(f"{BLOCKS}/10.0.0.64-26", "{")
+    with pytest.raises(MalformedObject, match=rf"^Cannot read {BLOCKS}/10\.0\.0\.64-26: it is not JSON\.$"):
+        ipam.release_all("w")
+    assert stored(etcd, "10.0.0.0/26")["allocations"] == stored(etcd, "10.0.0.128/26")["allocations"] == [None] * 64
+    assert json.loads(str(etcd.get("/calico/ipam/v2/handle/w")))["block"] == {"10.0.0.64/26": 1}

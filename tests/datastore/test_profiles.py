@@ -410,3 +410,23 @@ def test_a_server_that_refuses_every_change_does_not_keep_us_for_ever(
     complaint = f"etcd refuses every change of {TAGS} though nobody else changes it.\n"
     assert calicoctl("profile", "P", "tag", "add", "T") == Result(1, "", complaint)
     assert len(proxy.requests) == 40
+
+
+REFUSAL = '{"errorCode": 105, "message": "Key already exists", "cause": "/x", "index": 9}'
+NEVER_CHANGED = '{"action": "get", "node": {"key": "/x", "modifiedIndex": 1, "createdIndex": 1, "dir": true}}'
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        every_write(answer("412 Precondition Failed", REFUSAL, "application/json")),
+        answer("200 OK", NEVER_CHANGED, "application/json"),
+    ],
+)
+def test_a_server_that_shows_no_new_profile_does_not_keep_us_for_ever(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, behaviour: Behaviour
+) -> None:
+    proxy.since(1, behaviour)
+    complaint = f"etcd refuses every change of {PROFILE} though nobody else changes it.\n"
+    assert calicoctl("profile", "add", "P") == Result(1, "", complaint)
+    assert len(proxy.requests) == 1 + 20 * 4

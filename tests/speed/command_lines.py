@@ -83,6 +83,7 @@ _CONTAINER = _COMMAND | _modules(
 _POOL = _COMMAND | _ETCD | _modules(
     "commands.pool datastore.keys datastore.pools model model.network model.pool usage.pool"
 )  # fmt: skip
+_REMOVAL = _POOL | _WRITE | _modules("datastore.blocks model.address model.ipam undo")
 _IPAM = _COMMAND | _ETCD | _modules(
     "commands.ipam datastore.blocks datastore.ipam datastore.keys model model.address model.ipam model.network",
     "usage.ipam",
@@ -290,14 +291,20 @@ LINES = [
     # Pools and addresses
     Line("pool show", _POOL, requests="GET", state=POOL),
     Line("pool show --ipv4", _POOL, requests="GET", state=POOL),
-    Line("pool add 10.65.0.0/24", _POOL | _CHANGE, requests="GET GET PUT"),
-    Line("pool add 10.65.0.0/24 --ipip", _POOL | _CHANGE, requests="GET GET PUT GET PUT"),
-    Line("pool add 10.65.0.0/24 10.66.0.0/24", _POOL | _CHANGE, requests="GET GET PUT GET PUT"),
-    Line("pool range add 10.65.0.0 10.65.0.255", _POOL | _CHANGE | _modules("model.address"), requests="GET GET PUT"),
+    Line("pool add 10.65.0.0/24", _POOL | _CHANGE, requests="GET PUT"),
+    Line("pool add 10.65.0.0/24 --ipip", _POOL | _CHANGE, requests="GET GET PUT PUT"),
+    Line("pool add 10.65.0.0/24 10.66.0.0/24", _POOL | _CHANGE, requests="GET PUT PUT"),
+    Line("pool range add 10.65.0.0 10.65.0.255", _POOL | _CHANGE | _modules("model.address"), requests="GET PUT"),
     Line(
-        "pool remove 10.65.0.0/24 --wait=0",
-        _POOL | _WRITE | _modules("datastore.blocks model.address model.ipam undo"),
-        requests="GET GET PUT GET GET GET DELETE", state=POOL,
+        "pool remove 10.65.0.0/24 --wait=0", _REMOVAL, requests="GET PUT GET GET DELETE", state=POOL,
+    ),
+    Line(
+        "pool remove 10.65.0.0/24 10.66.0.0/24 --wait=0", _REMOVAL, requests="GET" + " PUT GET GET DELETE" * 2,
+        state={**POOL, f"{V1}/ipam/v4/pool/10.66.0.0-24": '{"cidr": "10.66.0.0/24"}'},
+    ),
+    Line(
+        "pool remove 10.65.0.0/24 --wait=0", _REMOVAL | _modules("datastore.edit"),
+        requests="GET PUT GET PUT GET DELETE DELETE", state=ASSIGNED,
     ),
     Line("ipam info 10.65.0.1", _IPAM, requests="GET", state=ASSIGNED),
     Line(
@@ -315,8 +322,9 @@ LINES = [
     Line("apply -f -", _writing("apply") - _WRITE, _WITH_ETCD, "GET", PROFILE, SAME_DOCUMENT),
     Line("apply -f -", _writing("apply"), _WITH_ETCD, "GET PUT PUT PUT PUT", PROFILE, DOCUMENTS),
     Line("replace -f -", _writing("replace"), _WITH_ETCD, "GET PUT", PROFILE, DOCUMENT),
-    Line("delete profile P", _DELETE, _WITH_ETCD, "GET GET DELETE", PROFILE),
-    Line("delete -f -", _DELETE | _FROM_FILE, _WITH_ETCD, "GET GET DELETE", PROFILE, DOCUMENT),
+    Line("delete profile P", _DELETE, _WITH_ETCD, "GET DELETE", PROFILE),
+    Line("delete profile P Q", _DELETE, _WITH_ETCD, "GET DELETE DELETE", USED),
+    Line("delete -f -", _DELETE | _FROM_FILE, _WITH_ETCD, "GET DELETE", PROFILE, DOCUMENT),
     Line(
         "diff -f -", _DOCUMENTS | _ETCD | _modules("commands.diff resources.comparison resources.text usage.diff"),
         _WITH_YAML, "GET", PROFILE, DOCUMENT, standard=_NEAREST,

@@ -34,6 +34,14 @@ ASSIGNED = {
          "attributes": [{"handle_id": "one", "secondary": {}}]}
     ),
 }  # fmt: skip
+TWO_BLOCKS = {
+    **ASSIGNED,
+    "/calico/ipam/v2/host/h2/ipv4/block/10.65.0.64-26": "",
+    BLOCK.replace("10.65.0.0", "10.65.0.64"): json.dumps(
+        {"cidr": "10.65.0.64/26", "affinity": "host:h2", "strict_affinity": False, "allocations": [None] * 64,
+         "unallocated": list(range(64)), "attributes": []}
+    ),
+}  # fmt: skip
 DOCUMENT = json.dumps(
     {
         "apiVersion": "projectcalico.org/v3",
@@ -88,10 +96,12 @@ WRITING = [
     Row("endpoint e1 profile set P", USED),
     Row("endpoint e1 profile set", USED),
     Row(f"pool add {POOL}"),
+    Row(f"pool add {POOL} 10.66.0.0/24"),
     Row(f"pool add {POOL} --ipip --nat-outgoing"),
     Row("pool range add 10.65.0.0 10.65.2.255 --nat-outgoing"),
     Row(f"pool remove {POOL} --wait=0", POOLS),
     Row(f"pool remove {POOL} --wait=0", ASSIGNED),
+    Row(f"pool remove {POOL} --wait=0", TWO_BLOCKS),
     Row("ipam release 10.65.0.1", ASSIGNED),
     Row("create -f -", {}, DOCUMENT),
     Row("apply -f -", {}, DOCUMENT),
