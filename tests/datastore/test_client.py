@@ -17,8 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from calicoctl.datastore import keys
 from calicoctl.datastore.client import Client
 from calicoctl.datastore.errors import Conflict, DatastoreError
+from calicoctl.datastore.replies import is_node
 from calicoctl.datastore.settings import Settings
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import HOST, START_SECONDS, EtcdServer
@@ -145,6 +147,108 @@ def test_delete_tree(etcd: EtcdServer) -> None:
     assert client.delete_tree("/test", node) is False
 
 
+# Answers about something else, whose keys and values are those of a real etcd
+
+
+@pytest.mark.parametrize("name", ["a%2fb", "a%25b", "%", "é", "a b+c", "a\x00\x1b", "\udcff", "\ud800x", "...", "日本"])
+def test_an_answer_about_the_key_that_was_asked_for(etcd: EtcdServer, proxy: Proxy, name: str) -> None:
+    def as_of_old(request: Request) -> bytes:
+        request.body = request.body.replace(b"noValueOnSuccess", b"unknownToOldEtcd")
+        return request.forward()
+
+    for authority in (etcd.endpoint, proxy.authority):
+        proxy.since(1, as_of_old)
+        client = client_of(authority)
+        directory = f"/test/{keys.segment(name)}"
+        key = f"{directory}/{keys.segment(name)}"
+        client.create(key, "%26 & = + ä \n")
+        node = client.get(key)
+        assert node is not None
+        assert node["value"] == "%26 & = + ä \n"
+        client.swap(key, "new", node["modifiedIndex"])
+        assert client._first_event(key, client.index) is not None
+        client.put(key, "{}")
+        tree = client.get("/test", recursive=True)
+        assert tree is not None
+        [[found]] = [each["nodes"] for each in tree["nodes"]]
+        client.delete(key, found["modifiedIndex"])
+        assert client._first_event(key, client.index) is not None
+        client.create(key, "")
+        assert client.delete_tree(directory, {"createdIndex": 0}) is True
+        # The event is that of the directory.
+        event = client._first_event(key, client.index)
+        assert event is not None
+        assert event["node"]["key"] == found["key"].rpartition("/")[0]
+        assert client.get(key) is None
+
+
+def changed(old: str, new: str) -> Behaviour:
+    """What etcd answers, with another text in the place of one that must be there."""
+
+    def behaviour(request: Request) -> bytes:
+        request.body = request.body.replace(b"noValueOnSuccess", b"unknownToOldEtcd")
+        head, _, body = request.forward().partition(b"\r\n\r\n")
+        assert old.encode() in body
+        assert len(old) == len(new)
+        return head + b"\r\n\r\n" + body.replace(old.encode(), new.encode())
+
+    return behaviour
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cause"),
+    [
+        ('"/test/key"', '"/test/kez"', "its answer is about another key, /test/kez"),
+        ('"compareAndSwap"', '"compareAndSwop"', "its answer is about another action"),
+        ('"new"', '"old"', "its answer has another value than was written"),
+        ('"node"', '"Node"', "its answer has no node"),
+    ],
+)
+def test_a_write_that_is_answered_with_something_else(
+    etcd: EtcdServer, proxy: Proxy, old: str, new: str, cause: str
+) -> None:
+    etcd.put(KEY, "was")
+    index = etcd.index()
+    proxy.at(1, changed(old, new))
+    client = client_of(proxy.authority)
+    client.swap(KEY, "new", index)  # the key's history tells that it was carried out
+    assert (etcd.get(KEY), etcd.index()) == ("new", index + 1)
+    proxy.reset()
+    proxy.at(1, changed(old, new))
+    proxy.since(2, drop_request)
+    with pytest.raises(DatastoreError) as raised:
+        client.swap(KEY, "new", index + 1)
+    assert raised.value.message == f"Error accessing etcd at http://{proxy.authority} ({cause}).  {NOT_KNOWN}"
+
+
+@pytest.mark.parametrize(
+    ("key", "good"),
+    [("/test/b", True), ("/test/.b", True), ("/test", False), ("/test/", False), ("/test/b/c", False),
+     ("/testb", False), ("/b", False), ("b", False), ("", False), ("/test/.", False), ("/test/..", False)],
+)  # fmt: skip
+def test_children_are_below_their_directory(key: str, good: bool) -> None:
+    child = {"key": key, "value": "", "modifiedIndex": 1}
+    tree = {"key": "/test", "dir": True, "nodes": [child], "modifiedIndex": 1}
+    assert is_node(child)
+    assert is_node(tree) is good
+    assert is_node({"key": "", "dir": True, "nodes": [tree], "modifiedIndex": 1}) is good
+
+
+@pytest.mark.parametrize(
+    ("header", "number"),
+    [
+        *(("X-Etcd-Index", number) for number in ("9" * 5000, "9" * 21, "-1", "", "\xb2", "1_0")),
+        *(("Content-Length", number) for number in ("9" * 5000, "-1", "", "\xb2")),
+    ],
+)
+def test_a_header_that_is_no_number_of_etcd_s(calicoctl: Calicoctl, proxy: Proxy, header: str, number: str) -> None:
+    body = '{"action": "get", "node": {"key": "/calico/v1/policy/profile", "dir": true, "modifiedIndex": 1}}'
+    head = f"HTTP/1.1 200 OK\r\n{header}: {number}\r\nConnection: close\r\n\r\n"
+    proxy.since(1, answer_raw((head + body).encode("latin-1")))
+    result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": proxy.authority})
+    assert result == Result(0, EMPTY_TABLE, "")
+
+
 # Errors: one line with the endpoint, the cause and what helps
 
 
@@ -173,6 +277,16 @@ def test_delete_tree(etcd: EtcdServer) -> None:
         (answer("200 OK", "<html>", "text/html"), "(its answer of status 200 is not the JSON that etcd sends)."),
         (answer("200 OK", "[" * 100_000), "(its answer of status 200 is not the JSON that etcd sends)."),
         (answer("200 OK", '{"node": 5}'), "(its answer has no node)."),
+        (answer("200 OK", '{"node": {"key": "/a"}}'), "(its answer has a node that etcd would not send)."),
+        (
+            answer("200 OK", '{"action": "get", "node": {"key": "/a\x7f%s", "modifiedIndex": 1}}' % ("x" * 1000)),
+            f"(its answer is about another key, /a\\x7f{'x' * 97}).",
+        ),
+        (
+            answer("200 OK", '{"action": "set", "node": {"key": "/calico/v1/policy/profile", "modifiedIndex": 1}}'),
+            "(its answer is about another action).",
+        ),
+        (error(404, 100, "Key not found", "/x"), "(its answer is about another key: Key not found : /x)."),
         (answer("502 Bad Gateway", "<html>"), "(its answer of status 502 is not the JSON that etcd sends)."),
         (error(500, 300, "Raft Internal Error"), "(Raft Internal Error : cause).  Is etcd running?"),
         (error(401, 110, "The request requires user authentication", "Insufficient credentials"),
@@ -246,7 +360,7 @@ def test_the_read_timeout_means_what_it_says(calicoctl: Calicoctl, proxy: Proxy)
 
 def test_the_read_timeout_is_for_each_byte() -> None:
     # The whole answer takes longer than the timeout, but the server never pauses as long.
-    body = b'{"node": {"key": "/test/key", "value": "x", "modifiedIndex": 1}}'
+    body = b'{"action": "get", "node": {"key": "/test/key", "value": "x", "modifiedIndex": 1}}'
 
     def serve() -> None:
         connection, _ = listener.accept()

@@ -7,6 +7,7 @@ import json
 import resource
 import time
 from collections.abc import Callable, Iterator
+from urllib.parse import unquote
 
 import pytest
 
@@ -30,6 +31,17 @@ def gzipped(status: str, text: str) -> Behaviour:
 
 def node(nodes: str) -> Behaviour:
     return answer("200 OK", f'{{"action": "get", "node": {NODE % nodes}}}', "application/json")
+
+
+def of_the_key_asked_for(action: str, more: str) -> Behaviour:
+    """An answer with the key that was asked for, as the paths of these tests need no quoting but for UTF-8."""
+
+    def behaviour(request: Request) -> bytes | None:
+        key = unquote(request.path.removeprefix("/v2/keys"))
+        content = f'{{"action": "{action}", "node": {{"key": {json.dumps(key)}, "modifiedIndex": 1{more}}}}}'
+        return answer("200 OK", content, "application/json")(request)
+
+    return behaviour
 
 
 ANSWERS: dict[str, Behaviour] = {
@@ -68,12 +80,32 @@ ANSWERS: dict[str, Behaviour] = {
     "a node without an index": node('[{"key": "/a", "value": "x"}]'),
     "a node with a text for an index": node('[{"key": "/a", "value": "x", "modifiedIndex": "1"}]'),
     "a node with a number for a value": node('[{"key": "/a", "value": 1, "modifiedIndex": 1}]'),
+    "a node of another key": node("[]"),
+    "a value of another key": answer(
+        "200 OK", '{"action": "get", "node": {"key": "/x", "value": "[]", "modifiedIndex": 1}}'
+    ),
+    "another key is not there": answer(
+        "404 Not Found", '{"errorCode": 100, "message": "Key not found", "cause": "/x", "index": 7}'
+    ),
+    "children that are elsewhere": of_the_key_asked_for(
+        "get", ', "dir": true, "nodes": [{"key": "/calico/v1", "dir": true, "modifiedIndex": 1}]'
+    ),
+    "children of children": of_the_key_asked_for(
+        "get", ', "dir": true, "nodes": [{"key": "/calico/v1/policy/profile/P/rules/x/y", "modifiedIndex": 1}]'
+    ),
+    "another action": of_the_key_asked_for("set", ', "value": "[]"'),
+    "an action that is none": of_the_key_asked_for("[]", ', "dir": true'),
+    "what a write without echo is answered": answer("200 OK", '{"action": "create"}', "application/json"),
     "a hundred headers more than are read": answer_raw(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n"),
     "a header of a megabyte": answer_raw(b"HTTP/1.1 200 OK\r\nA: " + PIECE + b"\r\n\r\n"),
     "a status that is no number": answer_raw(b"HTTP/1.1 abc OK\r\n\r\n"),
     "a length that is no number": answer_raw(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"),
     "a chunk that is none": answer_raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
 }
+
+
+SECOND = ["captive portal", "truncated", "500", "503", "nodes are text", "gzip that is none", "a node of another key",
+          "another action"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -89,7 +121,7 @@ def test_every_command_complains_in_one_line(name: str, etcd: EtcdServer, calico
         assert etcd.keys() == before, row
 
 
-@pytest.mark.parametrize("name", ["captive portal", "truncated", "500", "503", "nodes are text", "gzip that is none"])
+@pytest.mark.parametrize("name", SECOND)
 def test_the_second_answer_is_bad(name: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     for row in ALL:
         outcome = undisturbed(row, etcd, calicoctl)
@@ -100,8 +132,7 @@ def test_the_second_answer_is_bad(name: str, etcd: EtcdServer, calicoctl: Calico
             proxy.since(2, ANSWERS[name])
             result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})
         assert result.status == FAILURE_STATUS.get(row.arguments[0], 1), row
-        complaint = result.stderr.splitlines()[0]
-        check_complaint(f"{complaint}\n", f"Error accessing etcd at http://{proxy.authority} (", row)
+        check_complaint(result.stderr, f"Error accessing etcd at http://{proxy.authority} (", row)
 
 
 def check_complaint(text: str, beginning: str, row: Row) -> None:
@@ -117,7 +148,7 @@ def test_a_large_answer_that_is_well_formed_is_read(etcd: EtcdServer, calicoctl:
     profiles = (f"/calico/v1/policy/profile/p{number}" for number in range(10**5))
     nodes = json.dumps([{"key": key, "dir": True, "modifiedIndex": 1} for key in profiles])
     with Proxy(etcd) as proxy:
-        proxy.at(1, node(nodes))
+        proxy.at(1, of_the_key_asked_for("get", f', "dir": true, "nodes": {nodes}'))
         result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": proxy.authority})
     assert (result.status, result.stderr) == (0, "")
     assert result.stdout.count("\n") == 10**5 + 4
