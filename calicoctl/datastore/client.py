@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from urllib.parse import unquote, unquote_plus
 
 from calicoctl.datastore.errors import Conflict, DatastoreError
@@ -36,6 +35,8 @@ _KEY_NOT_FOUND, _COMPARE_FAILED, _NOT_A_DIRECTORY, _ALREADY_EXISTS, _NOT_EMPTY, 
     100, 101, 104, 105, 108, 401,
 )  # fmt: skip
 _WHERE_IN_OPENSSL = r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$"
+_ISSUER = re.compile("issuer|self.signed")
+_ABOUT_CERTIFICATE = re.compile(r"\balert\b.*(certificate|unknown ca|access denied)")
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 # Otherwise etcd answers with the value, and with the one before.
 _NO_ECHO = {"noValueOnSuccess": "true"}
@@ -68,7 +69,10 @@ class _ReplyLost(Exception):
 
 
 class _HungUp(_ReplyLost):
-    """The connection was closed before a byte of an answer, as etcd does to http where it speaks https."""
+    """The connection was closed before a byte of an answer.
+
+    So does etcd to http where it speaks https and the reverse, and to a client without the certificate it wants.
+    """
 
 
 class _NotEtcd(Exception):
@@ -81,6 +85,10 @@ class _OneTryClient(etcd.Client):  # type: ignore[misc]
     def __init__(self, settings: Settings, received: Callable[[int], None]) -> None:
         import ssl
 
+        if settings.ca_file or settings.certificate:
+            from calicoctl.datastore.tls import check_files
+
+            check_files(settings.ca_file, settings.certificate)
         super().__init__(cert=settings.certificate, ca_cert=settings.ca_file)
         self.http.connection_pool_kw["cert_reqs"] = ssl.CERT_REQUIRED  # also where the system's authorities decide
         self.http.pool_classes_by_scheme = pool_classes(received)
@@ -329,7 +337,6 @@ class Client:
         """
         url = f"{self._settings.endpoints[position]}/v2/keys{key}"
         connect, read = self._settings.connect_timeout, seconds or self._settings.read_timeout
-        began = time.monotonic()
         try:
             response = self._etcd.api_execute(url, method, fields, urllib3.Timeout(connect=connect, read=read))
             body = body_of(response)
@@ -337,18 +344,18 @@ class Client:
             raise _Unreachable(_system_cause(error)) from None
         except urllib3.exceptions.ConnectTimeoutError:
             raise _Unreachable(f"no connection within {connect:g} s") from None
-        except urllib3.exceptions.ReadTimeoutError:
-            within = connect if time.monotonic() - began < read else read  # the former holds for the TLS handshake
-            raise _ReplyLost(f"no answer within {within:g} s") from None
+        except urllib3.exceptions.ReadTimeoutError as error:
+            if "handshake" in f"{error.__cause__}{error.__context__}":
+                raise _Unreachable(f"no answer to TLS within {connect:g} s; does it speak https?") from None
+            raise _ReplyLost(f"no answer within {read:g} s") from None
         except urllib3.exceptions.SSLError as error:
-            cause = f"TLS: {_system_cause(error)}; are https and the certificate files right?"
+            cause = f"TLS: {_tls_cause(error, self._settings.certificate)}"
             raise (_NotEtcd if method == "GET" else _ReplyLost)(cause) from None
         except Unusable as error:
             raise (_NotEtcd if method == "GET" else _ReplyLost)(str(error)) from None
         except (urllib3.exceptions.HTTPError, http_client.HTTPException, OSError) as error:
             hang_up = (http_client.RemoteDisconnected, ConnectionResetError)
-            hung_up = url.startswith("http:") and isinstance(error.args[-1], hang_up)
-            raise (_HungUp if hung_up else _ReplyLost)(_system_cause(error)) from None
+            raise (_HungUp if isinstance(error.args[-1], hang_up) else _ReplyLost)(_system_cause(error)) from None
         index = number_of(response.headers.get("X-Etcd-Index", ""))
         if index is not None:
             self.index = index
@@ -370,7 +377,10 @@ class Client:
         causes = [f"{self._settings.endpoints[position]} ({failure})" for position, failure in failures]
         not_etcd = any(isinstance(failure, _NotEtcd) for _, failure in failures)
         hung_up = any(isinstance(failure, _HungUp) for _, failure in failures)
-        advice = f"  Is etcd running{', and does it take http, not https' if hung_up else ''}?"
+        takes = "http, not https"
+        if self._settings.endpoints[0].startswith("https:"):
+            takes = _https_as_asked(self._settings.certificate)
+        advice = f"  Is etcd running{f', and does it take {takes}' if hung_up else ''}?"
         return DatastoreError(f"Error accessing etcd at {', '.join(causes)}.{'' if not_etcd else advice}")
 
     def _unknown_outcome(self, lost: _ReplyLost) -> DatastoreError:
@@ -458,6 +468,31 @@ def _first_line(response: Any, body: bytes) -> str:
         return ""
     text = body.decode("utf-8", "replace").strip().partition("\n")[0]
     return f": {visible(text[:100])}" if text else ""
+
+
+def _https_as_asked(certificate: tuple[str, str] | None) -> str:
+    return "https with the certificate of ETCD_CERT_FILE" if certificate else "https without ETCD_CERT_FILE"
+
+
+def _tls_cause(error: BaseException, certificate: tuple[str, str] | None) -> str:
+    """Return why there is no TLS with a server, in OpenSSL's words, and what may help.
+
+    ``certificate`` is the client's, if there is one.
+    """
+    cause = _system_cause(error)
+    if getattr(error.args[0], "verify_message", None):
+        own_authority = "; is ETCD_CA_CERT_FILE that of its authority?"
+        return f"the server's certificate is refused: {cause}{own_authority if _ISSUER.search(cause) else ''}"
+    if _ABOUT_CERTIFICATE.search(cause):
+        advice = (
+            "is the certificate of ETCD_CERT_FILE expired, or of an authority that the server does not know?"
+            if certificate
+            else "it wants a client's certificate: set ETCD_CERT_FILE and ETCD_KEY_FILE"
+        )
+        return f"the server says {cause}; {advice}"
+    if cause.startswith("EOF"):
+        return f"{cause}; does it take {_https_as_asked(certificate)}?"
+    return f"{cause}; does it speak https?"
 
 
 def _system_cause(error: BaseException) -> str:

@@ -61,9 +61,13 @@ class Settings:
 
 
 def masked(text: str) -> str:
-    """Hide credentials (``user:password@``) in the value of a variable that is about to be shown."""
-    shown = _CREDENTIALS.sub(r"\1***@", text)
+    """Hide credentials (``user:password@``), or what may be a key, in the value of a variable about to be shown."""
+    shown = _without_credentials(text)
     return "(several lines)" if "\n" in shown.strip() or "-----BEGIN" in shown else shown
+
+
+def _without_credentials(text: str) -> str:
+    return _CREDENTIALS.sub(r"\1***@", text)
 
 
 def _path_shown(value: str) -> str:
@@ -74,7 +78,7 @@ def _path_shown(value: str) -> str:
 
 
 def _endpoints(variables: Mapping[str, str]) -> tuple[str, list[str]]:
-    listed = masked(variables.get("ETCD_ENDPOINTS", ""))  # none that has credentials can be used
+    listed = _without_credentials(variables.get("ETCD_ENDPOINTS", ""))  # none that has them can be used
     if not listed:
         scheme = variables.get("ETCD_SCHEME", "http") or "http"
         _check_scheme(scheme, "ETCD_SCHEME")
@@ -83,12 +87,12 @@ def _endpoints(variables: Mapping[str, str]) -> tuple[str, list[str]]:
     if not all("://" in entry for entry in entries):
         raise _invalid(
             "Invalid ETCD_ENDPOINTS. It must take the form'ENDPOINT[,ENDPOINT][,...]' "
-            f"where ENDPOINT:='http[s]://ADDRESS:PORT'. Value provided is '{listed}'"
+            f"where ENDPOINT:='http[s]://ADDRESS:PORT'. Value provided is '{masked(listed)}'"
         )
     parsed = [entry.partition("://")[::2] for entry in entries]
     schemes = {scheme for scheme, _ in parsed}
     if len(schemes) > 1:
-        raise _invalid(f"Inconsistent protocols in ETCD_ENDPOINTS.  Value provided is '{listed}'")
+        raise _invalid(f"Inconsistent protocols in ETCD_ENDPOINTS.  Value provided is '{masked(listed)}'")
     scheme = parsed[0][0]
     _check_scheme(scheme, "ETCD_ENDPOINTS")
     return scheme, [_base_url(scheme, address, "ETCD_ENDPOINTS") for _, address in parsed]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +24,8 @@ from calicoctl.datastore.client import Client
 from calicoctl.datastore.errors import Conflict, DatastoreError
 from calicoctl.datastore.replies import is_node
 from calicoctl.datastore.settings import Settings
+from calicoctl.datastore.tls import check_files
+from calicoctl.errors import CommandError
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import HOST, START_SECONDS, EtcdServer
 from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw, drop_reply, drop_request, never_answer
@@ -502,6 +506,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the authorities `ca` and `other`, and certificates of `ca`.
 
     These are `server` for 127.0.0.1, `elsewhere` for another host, `expired` for 127.0.0.1 and no longer, and `client`.
+    Keys that are of no use are `encrypted.key` and `truncated.key`, both of `client`. `garbage` and `empty` are neither
+    key nor certificate.
     """
     if shutil.which("openssl") is None:
         pytest.skip("there is no openssl to make certificates with")
@@ -541,6 +547,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
                 "-out", f"{name}.crt", "-days", days.get(name, "2"), "-extfile", f"{name}.ext")  # fmt: skip
+    openssl("pkcs8", "-topk8", "-v2", "aes256", "-passout", "pass:x", "-in", "client.key", "-out", "encrypted.key")
+    (folder / "truncated.key").write_text((folder / "client.key").read_text()[:100])
+    (folder / "garbage").write_bytes(b"\xff no certificate\n")
+    (folder / "empty").touch()
     return folder
 
 
@@ -564,17 +574,6 @@ def secure(proxy: Proxy, **files: Path) -> dict[str, str]:
     }
 
 
-def tls_failure(calicoctl: Calicoctl, proxy: Proxy, *command: str, env: dict[str, str]) -> str:
-    """The cause, in OpenSSL's words, that a `profile` command gives for not getting through."""
-    result = calicoctl("profile", *command, env=env)
-    assert (result.status, result.stdout) == (1, "")
-    said = re.fullmatch(r"Error accessing etcd at https://(\S+) \(TLS: (.+); (.+)\)\.\n", result.stderr)
-    assert said is not None
-    assert said[1] == proxy.authority
-    assert said[3] == "are https and the certificate files right?"
-    return said[2]
-
-
 def test_https_with_an_authority_of_one_s_own(calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path) -> None:
     with Proxy(etcd, tls_of(certificates)) as proxy:
         env = secure(proxy, ca=certificates / "ca.crt")
@@ -584,13 +583,22 @@ def test_https_with_an_authority_of_one_s_own(calicoctl: Calicoctl, etcd: EtcdSe
         assert calicoctl("profile", "P", "tag", "show", env=env) == Result(0, "P\n", "")
 
 
+def test_https_with_the_system_s_authorities(calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path) -> None:
+    with Proxy(etcd, tls_of(certificates)) as proxy:
+        env = {**secure(proxy), "SSL_CERT_FILE": str(certificates / "ca.crt")}
+        assert calicoctl.process("profile", "show", env=env) == Result(0, EMPTY_TABLE, "")
+
+
+UNKNOWN_AUTHORITY = "unable to get local issuer certificate; is ETCD_CA_CERT_FILE that of its authority?"
+
+
 @pytest.mark.parametrize(
     ("server", "authority", "cause"),
     [
-        ("server", "other", "unable to get local issuer certificate"),
-        ("server", None, "unable to get local issuer certificate"),
-        ("elsewhere", "ca", r"(IP address|hostname).*127\.0\.0\.1.*"),
-        ("other", "ca", "self.signed certificate"),
+        ("server", "other", UNKNOWN_AUTHORITY),
+        ("server", None, UNKNOWN_AUTHORITY),
+        ("other", "ca", "self-signed certificate; is ETCD_CA_CERT_FILE that of its authority?"),
+        ("elsewhere", "ca", "IP address mismatch, certificate is not valid for '127.0.0.1'."),
         ("expired", "ca", "certificate has expired"),
     ],
 )
@@ -600,41 +608,101 @@ def test_https_refuses_a_server_that_it_cannot_trust(
     with Proxy(etcd, tls_of(certificates, server)) as proxy:
         env = secure(proxy, **({"ca": certificates / f"{authority}.crt"} if authority else {}))
         for command in (("show",), ("add", "P")):
-            assert re.fullmatch(cause, tls_failure(calicoctl, proxy, *command, env=env))
+            result = calicoctl("profile", *command, env=env)
+            said = result.stderr.replace("self signed", "self-signed")  # OpenSSL 1.1
+            assert (result.status, result.stdout) == (1, "")
+            refused = f"TLS: the server's certificate is refused: {cause}"
+            assert said == f"Error accessing etcd at https://{proxy.authority} ({refused}).\n"
         assert proxy.requests == []
 
 
-def test_https_with_a_client_s_certificate(calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path) -> None:
-    with Proxy(etcd, tls_of(certificates, clients=True)) as proxy:
-        files = {"ca": certificates / "ca.crt", "cert": certificates / "client.crt", "key": certificates / "client.key"}
-        assert calicoctl("profile", "add", "P", env=secure(proxy, **files)) == Result(0, "Created profile P\n", "")
-        # Without one the server may say why not, or just hang up.
-        tls_failure(calicoctl, proxy, "show", env=secure(proxy, ca=certificates / "ca.crt"))
-        assert len(proxy.requests) == 4
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [
+        ({"ca": "garbage"}, "Cannot use ETCD_CA_CERT_FILE {ca}: {no_certificate}."),
+        ({"ca": "empty"}, "Cannot use ETCD_CA_CERT_FILE {ca}: {no_certificate}."),
+        ({"ca": "ca.key"}, "Cannot use ETCD_CA_CERT_FILE {ca}: {no_certificate}."),
+        ({"cert": "garbage"}, "Cannot use ETCD_CERT_FILE {cert}: {no_certificate}."),
+        ({"cert": "empty"}, "Cannot use ETCD_CERT_FILE {cert}: {no_certificate}."),
+        ({"key": "garbage"}, "Cannot use ETCD_KEY_FILE {key}: {no_key}."),
+        ({"key": "empty"}, "Cannot use ETCD_KEY_FILE {key}: {no_key}."),
+        ({"key": "truncated.key"}, "Cannot use ETCD_KEY_FILE {key}: {no_key}."),
+        ({"key": "client.crt"}, "Cannot use ETCD_KEY_FILE {key}: {no_key}."),
+        (
+            {"key": "server.key"},
+            "Cannot use ETCD_KEY_FILE {key}: the private key does not belong to the certificate of ETCD_CERT_FILE, "
+            "{cert}.",
+        ),
+        (
+            {"key": "encrypted.key"},
+            "Cannot use ETCD_KEY_FILE {key}: the private key needs a passphrase; give one that needs none.",
+        ),
+        (
+            {"cert": "client.key", "key": "client.crt"},
+            "ETCD_CERT_FILE names a private key ({cert}) and ETCD_KEY_FILE a certificate ({key}): exchange them.",
+        ),
+    ],
+)
+def test_https_with_files_that_are_of_no_use(
+    calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path, files: dict[str, str], complaint: str
+) -> None:
+    names = {"ca": "ca.crt", "cert": "client.crt", "key": "client.key", **files}
+    paths = {role: certificates / name for role, name in names.items()}
+    with Proxy(etcd, tls_of(certificates)) as proxy:
+        result = calicoctl("profile", "show", env={**secure(proxy, **paths), "CALICOCTL_DEBUG": "1"})
+        assert proxy.requests == []
+    complaint = complaint.format(
+        **paths,
+        no_certificate="it has no certificate in PEM form that can be read",
+        no_key="it has no private key in PEM form that can be read",
+    )
+    assert result == Result(1, "", f"{complaint}\n")
 
 
-def test_https_with_files_that_are_no_certificates(
+def test_one_file_with_the_key_and_the_certificate(
     calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path, tmp_path: Path
 ) -> None:
-    nonsense = tmp_path / "nonsense"
-    nonsense.write_text("no certificate")
-    ca, cert, key = (certificates / name for name in ("ca.crt", "client.crt", "client.key"))
-    with Proxy(etcd, tls_of(certificates)) as proxy:
-        for files in (
-            {"ca": nonsense},
-            {"ca": ca, "cert": nonsense, "key": key},
-            {"ca": ca, "cert": cert, "key": nonsense},
-            {"ca": ca, "cert": cert, "key": certificates / "server.key"},
-        ):
-            tls_failure(calicoctl, proxy, "show", env=secure(proxy, **files))
-        assert proxy.requests == []
+    both = tmp_path / "both.pem"
+    both.write_text((certificates / "client.key").read_text() + (certificates / "client.crt").read_text())
+    with Proxy(etcd, tls_of(certificates, clients=True)) as proxy:
+        env = secure(proxy, ca=certificates / "ca.crt", cert=both, key=both)
+        assert calicoctl("profile", "show", env=env) == Result(0, EMPTY_TABLE, "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(("hidden", "variable"), [("ca.crt", "ETCD_CA_CERT_FILE"), ("client.key", "ETCD_KEY_FILE")])
+def test_files_that_may_not_be_read(certificates: Path, hidden: str, variable: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for file in ("ca.crt", "client.crt", "client.key"):
+            shutil.copy(certificates / file, folder)
+            (folder / file).chmod(0 if file == hidden else 0o644)
+        env = {"ETCD_SCHEME": "https", "ETCD_CA_CERT_FILE": str(folder / "ca.crt")}
+        env |= {"ETCD_CERT_FILE": str(folder / "client.crt"), "ETCD_KEY_FILE": str(folder / "client.key")}
+        settings = Settings.from_environment(env)
+        nobody = 65534
+        os.setresuid(nobody, nobody, 0)
+        try:
+            with pytest.raises(DatastoreError) as late:
+                check_files(settings.ca_file, settings.certificate)
+            with pytest.raises(CommandError) as early:
+                Settings.from_environment(env)
+        finally:
+            os.setresuid(0, 0, 0)
+    assert late.value.message == f"Cannot use {variable} {folder / hidden}: Permission denied."
+    legacy = {"ETCD_CA_CERT_FILE": "Invalid ETCD_CA_CERT_FILE. ", "ETCD_KEY_FILE": "Cannot read ETCD_KEY_FILE and/or "}
+    assert early.value.message.startswith(legacy[variable])
 
 
 def test_https_to_a_server_that_speaks_http(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     result = calicoctl("profile", "show", env={"ETCD_SCHEME": "https"})
     assert (result.status, result.stdout) == (1, "")
-    # etcd hangs up; now and then the kernel is quicker to say so than OpenSSL.
-    causes = r"TLS: .+; are https and the certificate files right\?\)\.|Connection reset by peer\)\.  Is etcd running\?"
+    # etcd hangs up or answers in plain text; now and then the kernel is quicker to say so than OpenSSL.
+    causes = (
+        r"TLS: [a-z ]+; does it speak https\?\)\.|TLS: EOF [a-z ]+; does it take https without ETCD_CERT_FILE\?\)\.|"
+        r"Connection reset by peer\)\.  Is etcd running, and does it take https without ETCD_CERT_FILE\?"
+    )
     assert re.fullmatch(rf"Error accessing etcd at https://{etcd.endpoint} \(({causes})\n", result.stderr)
 
 
@@ -651,12 +719,15 @@ def test_http_to_a_server_that_speaks_https(calicoctl: Calicoctl, etcd: EtcdServ
 class EtcdWithTls(EtcdServer):
     """An etcd that speaks https only, with a certificate of the folder."""
 
-    def __init__(self, certificates: Path) -> None:
-        super().__init__([f"--cert-file={certificates}/server.crt", f"--key-file={certificates}/server.key"])
+    def __init__(self, certificates: Path, clients: bool = False) -> None:
+        of_clients = ["--client-cert-auth", f"--trusted-ca-file={certificates}/ca.crt"] if clients else []
+        super().__init__(
+            [f"--cert-file={certificates}/server.crt", f"--key-file={certificates}/server.key", *of_clients]
+        )
 
     def _launch(self, binary: str, peer_port: int, log: Path) -> subprocess.Popen[bytes]:
         urls = [f"--{kind}-client-urls=https://{self.endpoint}" for kind in ("listen", "advertise")]
-        self.arguments = [*self.arguments[:2], *urls]
+        self.arguments = [argument for argument in self.arguments if "-client-urls=" not in argument] + urls
         return super()._launch(binary, peer_port, log)
 
     def _wait_until_ready(self) -> bool:
@@ -679,9 +750,41 @@ def test_an_etcd_that_speaks_https_only(calicoctl: Calicoctl, certificates: Path
     assert result.stderr.count("\n") == 1
 
 
+def test_an_etcd_that_wants_a_client_s_certificate(calicoctl: Calicoctl, certificates: Path) -> None:
+    with EtcdWithTls(certificates, clients=True) as etcd:
+        env = {"ETCD_AUTHORITY": etcd.endpoint, "ETCD_SCHEME": "https", "ETCD_CA_CERT_FILE": f"{certificates}/ca.crt"}
+
+        def run(name: str) -> Result:
+            files = {"ETCD_CERT_FILE": f"{certificates}/{name}.crt", "ETCD_KEY_FILE": f"{certificates}/{name}.key"}
+            result = calicoctl("profile", "show", env={**env, **(files if name else {})})
+            # OpenSSL's words depend on its version, and on that of Go which of the alerts it is.
+            alert = r"(?:sslv3|ssl/tls|tlsv1|tlsv13) alert (?:bad certificate|certificate required|unknown ca)"
+            return Result(result.status, result.stdout, re.sub(alert, "ALERT", result.stderr))
+
+        assert run("client") == Result(0, EMPTY_TABLE, "")
+        beginning = f"Error accessing etcd at https://{etcd.endpoint} (TLS: the server says ALERT; "
+        assert run("") == Result(
+            1, "", f"{beginning}it wants a client's certificate: set ETCD_CERT_FILE and ETCD_KEY_FILE).\n"
+        )
+        refused = "is the certificate of ETCD_CERT_FILE expired, or of an authority that the server does not know?).\n"
+        assert run("expired") == Result(1, "", beginning + refused)
+        assert run("other") == Result(1, "", beginning + refused)
+
+
+@pytest.mark.parametrize("command", [("show",), ("add", "P")], ids=" ".join)
+def test_a_second_endpoint_is_asked_if_the_first_never_ends_the_handshake(
+    calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path, command: tuple[str, ...]
+) -> None:
+    with socket.create_server((HOST, 0)) as silent, Proxy(etcd, tls_of(certificates)) as proxy:
+        endpoints = f"https://{HOST}:{silent.getsockname()[1]},https://{proxy.authority}"
+        env = {**secure(proxy, ca=certificates / "ca.crt"), "ETCD_ENDPOINTS": endpoints}
+        assert calicoctl("profile", *command, env={**env, "CALICOCTL_CONNECT_TIMEOUT": "0.5"}).status == 0
+
+
 def test_a_server_that_never_ends_the_handshake(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     with socket.create_server((HOST, 0)) as silent:
         authority = f"{HOST}:{silent.getsockname()[1]}"
         env = {"ETCD_SCHEME": "https", "ETCD_AUTHORITY": authority, "CALICOCTL_CONNECT_TIMEOUT": "0.3"}
-        complaint = f"Error accessing etcd at https://{authority} (no answer within 0.3 s).  Is etcd running?\n"
+        cause = "no answer to TLS within 0.3 s; does it speak https?"
+        complaint = f"Error accessing etcd at https://{authority} ({cause}).  Is etcd running?\n"
         assert calicoctl("profile", "show", env=env) == Result(1, "", complaint)

@@ -47,6 +47,7 @@ def filled(text: str) -> str:
             {"ETCD_ENDPOINTS": " https://a:1 ,https://[::1]:2,\thttps://::2:3"},
             ["https://a:1", "https://[::1]:2", "https://[::2]:3"],
         ),
+        ({"ETCD_ENDPOINTS": "http://a:1,\n  http://b:1\n"}, ["http://a:1", "http://b:1"]),
         ({"ETCD_ENDPOINTS": "http://b:1,http://a:1,http://b:1"}, ["http://b:1", "http://a:1", "http://b:1"]),
     ],
 )
