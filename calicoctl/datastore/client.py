@@ -480,7 +480,7 @@ def _tls_cause(error: BaseException, certificate: tuple[str, str] | None) -> str
     ``certificate`` is the client's, if there is one.
     """
     cause = _system_cause(error)
-    if getattr(error.args[0], "verify_message", None):
+    if isinstance(error.args[0], ValueError):  # both ssl's own and that of urllib3 1.26 are one
         own_authority = "; is ETCD_CA_CERT_FILE that of its authority?"
         return f"the server's certificate is refused: {cause}{own_authority if _ISSUER.search(cause) else ''}"
     if _ABOUT_CERTIFICATE.search(cause):
