@@ -154,6 +154,44 @@ def test_a_large_answer_that_is_well_formed_is_read(etcd: EtcdServer, calicoctl:
     assert result.stdout.count("\n") == 10**5 + 4
 
 
+@pytest.mark.torture
+def test_200_megabytes_that_are_well_formed(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    hosts, endpoints = 100, 1000
+    value = json.dumps({"state": "active", "profile_ids": ["P"], "labels": {"long": "x" * 1700}})
+    sent = [0]
+
+    def directory(key: str, nodes: str) -> str:
+        return f'{{"key": "{key}", "dir": true, "modifiedIndex": 1, "nodes": [{nodes}]}}'
+
+    def endpoint(workload: str) -> str:
+        node = json.dumps({"key": f"{workload}/endpoint/e", "value": value, "modifiedIndex": 1})
+        return directory(workload, directory(f"{workload}/endpoint", node))
+
+    def stream(request: Request) -> bytes | None:
+        def send(text: str) -> None:
+            sent[0] += len(text)
+            request.send(text.encode())
+
+        send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        before, _, after = directory("/calico/v1/host", "HOSTS").partition("HOSTS")
+        send(f'{{"action": "get", "node": {before}')
+        for number in range(hosts):
+            orchestrator = f"/calico/v1/host/h{number:02}/workload/o"
+            of_host = ", ".join(endpoint(f"{orchestrator}/w{each}") for each in range(endpoints))
+            nodes = directory(orchestrator.rpartition("/")[0], directory(orchestrator, of_host))
+            send((", " if number else "") + directory(f"/calico/v1/host/h{number:02}", nodes))
+        send(f"{after}}}")
+        return None
+
+    with Proxy(etcd) as proxy:
+        proxy.at(1, stream)
+        result = calicoctl.process("endpoint", "show", env={"ETCD_AUTHORITY": proxy.authority})
+    assert sent[0] > 200_000_000
+    assert (result.status, result.stderr) == (0, "")
+    rows = [line.replace("|", " ").split() for line in result.stdout.splitlines() if line.startswith("|")]
+    assert rows[1:] == [[f"h{number:02}", "o", str(endpoints), str(endpoints)] for number in range(hosts)]
+
+
 # Answers that do not end
 
 
