@@ -15,7 +15,7 @@ from calicoctl.datastore import replies
 from tests.conftest import Calicoctl
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw
-from tests.trust.commands import ALL, READING, Row, run_row
+from tests.trust.commands import ALL, READING, WRITING, Row, run_row
 from tests.trust.outcomes import fill, undisturbed
 
 NODE = '{"key": "/calico", "modifiedIndex": 1, "createdIndex": 1, "dir": true, "nodes": %s}'
@@ -133,6 +133,17 @@ def test_the_second_answer_is_bad(name: str, etcd: EtcdServer, calicoctl: Calico
             result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})
         assert result.status == FAILURE_STATUS.get(row.arguments[0], 1), row
         check_complaint(result.stderr, f"Error accessing etcd at http://{proxy.authority} (", row)
+
+
+def test_a_server_that_answers_every_request_as_if_it_were_to_read(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    for row in WRITING:
+        with Proxy(etcd) as proxy:
+            proxy.since(1, of_the_key_asked_for("get", ', "dir": true'))
+            result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})
+            wrote = any(not request.startswith("GET") for request in proxy.requests)
+        # What finds nothing to do may say so; what writes has no word that it was done.
+        assert result.status == 1 or not wrote, row
+        assert not wrote or result.stdout == "", row
 
 
 def check_complaint(text: str, beginning: str, row: Row) -> None:
