@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import re
-import time
+from urllib.parse import unquote, unquote_plus
 
 from calicoctl.datastore.errors import Conflict, DatastoreError
 from calicoctl.datastore.libraries import etcd, http_client, urllib3
-from calicoctl.datastore.replies import Unusable, body_of, is_node, pool_classes
+from calicoctl.datastore.replies import Unusable, body_of, is_node, number_of, pool_classes
 from calicoctl.output import visible
 from calicoctl.progress import Progress
 
@@ -34,10 +34,17 @@ _KEY_NOT_FOUND, _COMPARE_FAILED, _NOT_A_DIRECTORY, _ALREADY_EXISTS, _NOT_EMPTY, 
     100, 101, 104, 105, 108, 401,
 )  # fmt: skip
 _WHERE_IN_OPENSSL = r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$"
+_ISSUER = re.compile("issuer|self.signed")
+_ABOUT_CERTIFICATE = re.compile(r"\balert\b.*(certificate|unknown ca|access denied)")
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 # Otherwise etcd answers with the value, and with the one before.
 _NO_ECHO = {"noValueOnSuccess": "true"}
-_DONE = ({"action": "create"}, {"action": "compareAndSwap"})
+# What etcd says that it has done, and the method to ask for it
+_METHODS = {
+    "get": "GET", "set": "PUT", "create": "PUT", "compareAndSwap": "PUT", "delete": "DELETE",
+    "compareAndDelete": "DELETE",
+}  # fmt: skip
+_EVENTS = ("set", "create", "update", "compareAndSwap", "delete", "compareAndDelete", "expire")
 _TRIES_OF_A_WRITE = 5
 _SECONDS_FOR_HISTORY = 2.0
 
@@ -61,7 +68,10 @@ class _ReplyLost(Exception):
 
 
 class _HungUp(_ReplyLost):
-    """The connection was closed before a byte of an answer, as etcd does to http where it speaks https."""
+    """The connection was closed before a byte of an answer.
+
+    So does etcd to http where it speaks https and the reverse, and to a client without the certificate it wants.
+    """
 
 
 class _NotEtcd(Exception):
@@ -74,6 +84,10 @@ class _OneTryClient(etcd.Client):  # type: ignore[misc]
     def __init__(self, settings: Settings, received: Callable[[int], None]) -> None:
         import ssl
 
+        if settings.ca_file or settings.certificate:
+            from calicoctl.datastore.tls import check_files
+
+            check_files(settings.ca_file, settings.certificate)
         super().__init__(cert=settings.certificate, ca_cert=settings.ca_file)
         self.http.connection_pool_kw["cert_reqs"] = ssl.CERT_REQUIRED  # also where the system's authorities decide
         self.http.pool_classes_by_scheme = pool_classes(received)
@@ -135,14 +149,14 @@ class Client:
 
     def create(self, key: str, value: str) -> None:
         """Write a key that must not exist. Raises Conflict if it does."""
-        self._write(key, value, {"prevExist": "false"}, self.index)
+        self._write("create", key, value, {"prevExist": "false"}, self.index)
 
     def swap(self, key: str, value: str, index: int) -> int | None:
         """Replace the value of a key last modified at ``index``. Raises Conflict if it was changed or removed since.
 
         Returns the index of this change; None where the reply was lost, so that only a reading tells it.
         """
-        return self._write(key, value, {"prevIndex": str(index)}, max(index, self.index))
+        return self._write("compareAndSwap", key, value, {"prevIndex": str(index)}, max(index, self.index))
 
     def put(self, key: str, value: str) -> None:
         """Write a key, whatever it was; after a lost reply again. For values that every writer would write."""
@@ -151,7 +165,7 @@ class Client:
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
-                self._send("PUT", key, form_of({"value": value}), lost)
+                self._send("set", key, form_of({"value": value}), lost)
                 return
             except _Refused as refusal:
                 raise self._error(str(refusal)) from None
@@ -164,7 +178,7 @@ class Client:
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
-                self._send("DELETE", key, {"prevIndex": str(index)}, lost)
+                self._send("compareAndDelete", key, {"prevIndex": str(index)}, lost)
                 return
             except _Refused as refusal:
                 if refusal.code == _KEY_NOT_FOUND:
@@ -184,7 +198,7 @@ class Client:
     def prune(self, directory: str) -> None:
         """Remove a directory if nothing is in it; any other outcome is fine too."""
         try:
-            self._send("DELETE", directory, {"dir": "true"}, None)
+            self._send("delete", directory, {"dir": "true"}, None)
         except _Refused as refusal:
             if refusal.code not in (_KEY_NOT_FOUND, _NOT_A_DIRECTORY, _NOT_EMPTY):
                 raise self._error(str(refusal)) from None
@@ -197,7 +211,7 @@ class Client:
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
-                self._send("DELETE", key, {"recursive": "true", "dir": "true"}, lost)
+                self._send("delete", key, {"recursive": "true", "dir": "true"}, lost)
                 return True
             except _Refused as refusal:
                 if refusal.code == _KEY_NOT_FOUND:
@@ -210,7 +224,7 @@ class Client:
                     return True
         raise self._error("every reply was lost", "The directory is still there.")
 
-    def _write(self, key: str, value: str, condition: dict[str, str], since: int) -> int | None:
+    def _write(self, action: str, key: str, value: str, condition: dict[str, str], since: int) -> int | None:
         from calicoctl.datastore.form import form_of
 
         form = form_of({"value": value, **condition, **_NO_ECHO})
@@ -218,7 +232,7 @@ class Client:
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
-                self._send("PUT", key, form, lost)
+                self._send(action, key, form, lost)
                 return self.index  # etcd answers a write with the index as of that very write
             except _Refused as refusal:
                 if refusal.code not in (_COMPARE_FAILED, _ALREADY_EXISTS, _KEY_NOT_FOUND):
@@ -270,7 +284,7 @@ class Client:
         query = {"wait": "true", "waitIndex": str(index)}
         seconds = min(_SECONDS_FOR_HISTORY, self._settings.read_timeout)
         try:
-            return self._exchange(self._current, "GET", key, query, seconds)
+            return self._exchange(self._current, "GET", key, query, _EVENTS, seconds)
         except (_Unreachable, _ReplyLost, _NotEtcd):  # etcd would wait for the first change to come
             return None
 
@@ -282,27 +296,28 @@ class Client:
 
     # Endpoints
 
-    def _read(self, key: str, query: Mapping[str, str], seconds: float | None = None) -> dict[str, Any]:
+    def _read(self, key: str, query: Mapping[str, str]) -> dict[str, Any]:
         """GET from the first endpoint that answers. Raises _Refused, DatastoreError."""
         failures = []
         for position in self._order():
             try:
                 with self._progress:
-                    return self._exchange(position, "GET", key, query, seconds)
+                    return self._exchange(position, "GET", key, query, ("get",))
             except (_Unreachable, _ReplyLost, _NotEtcd) as failure:
                 failures.append((position, failure))
         raise self._no_endpoint(failures)
 
-    def _send(self, method: str, key: str, fields: Mapping[str, str] | str, lost: _ReplyLost | None) -> dict[str, Any]:
-        """Hand a write to the first endpoint that can be reached; ``lost`` is what became of the try before this one.
+    def _send(self, action: str, key: str, fields: Mapping[str, str] | str, lost: _ReplyLost | None) -> dict[str, Any]:
+        """Hand a write to the first endpoint that can be reached.
 
-        Raises _Refused, _ReplyLost, DatastoreError.
+        ``action`` is what etcd calls it; ``lost`` is what became of the try before this one. Raises _Refused,
+        _ReplyLost, DatastoreError.
         """
         failures: list[tuple[int, Exception]] = []
         for position in self._order():
             try:
                 with self._progress:
-                    return self._exchange(position, method, key, fields, None)
+                    return self._exchange(position, _METHODS[action], key, fields, (action,))
             except (_Unreachable, _NotEtcd) as failure:
                 failures.append((position, failure))
             except _ReplyLost as failure:
@@ -317,11 +332,20 @@ class Client:
         return [(self._current + step) % count for step in range(count)]
 
     def _exchange(
-        self, position: int, method: str, key: str, fields: Mapping[str, str] | str, seconds: float | None
+        self,
+        position: int,
+        method: str,
+        key: str,
+        fields: Mapping[str, str] | str,
+        actions: tuple[str, ...],
+        seconds: float | None = None,
     ) -> dict[str, Any]:
+        """Send one request and return its answer, which must be about one of the actions, and this key.
+
+        Raises _Refused, _Unreachable, _ReplyLost, _NotEtcd.
+        """
         url = f"{self._settings.endpoints[position]}/v2/keys{key}"
         connect, read = self._settings.connect_timeout, seconds or self._settings.read_timeout
-        began = time.monotonic()
         try:
             response = self._etcd.api_execute(url, method, fields, urllib3.Timeout(connect=connect, read=read))
             body = body_of(response)
@@ -329,23 +353,23 @@ class Client:
             raise _Unreachable(_system_cause(error)) from None
         except urllib3.exceptions.ConnectTimeoutError:
             raise _Unreachable(f"no connection within {connect:g} s") from None
-        except urllib3.exceptions.ReadTimeoutError:
-            within = connect if time.monotonic() - began < read else read  # the former holds for the TLS handshake
-            raise _ReplyLost(f"no answer within {within:g} s") from None
+        except urllib3.exceptions.ReadTimeoutError as error:
+            if "handshake" in f"{error.__cause__}{error.__context__}":
+                raise _Unreachable(f"no answer to TLS within {connect:g} s; does it speak https?") from None
+            raise _ReplyLost(f"no answer within {read:g} s") from None
         except urllib3.exceptions.SSLError as error:
-            cause = f"TLS: {_system_cause(error)}; are https and the certificate files right?"
+            cause = f"TLS: {_tls_cause(error, self._settings.certificate)}"
             raise (_NotEtcd if method == "GET" else _ReplyLost)(cause) from None
         except Unusable as error:
             raise (_NotEtcd if method == "GET" else _ReplyLost)(str(error)) from None
         except (urllib3.exceptions.HTTPError, http_client.HTTPException, OSError) as error:
             hang_up = (http_client.RemoteDisconnected, ConnectionResetError)
-            hung_up = url.startswith("http:") and isinstance(error.args[-1], hang_up)
-            raise (_HungUp if hung_up else _ReplyLost)(_system_cause(error)) from None
-        index = response.headers.get("X-Etcd-Index", "")
-        if index.isdecimal():
-            self.index = int(index)
+            raise (_HungUp if isinstance(error.args[-1], hang_up) else _ReplyLost)(_system_cause(error)) from None
+        index = number_of(response.headers.get("X-Etcd-Index", ""))
+        if index is not None:
+            self.index = index
         try:
-            answer = _answer_of(response, body, writing=method != "GET")
+            answer = _answer_of(response, body, key, fields, actions)
         except _Refused:
             self._current = position
             raise
@@ -362,7 +386,10 @@ class Client:
         causes = [f"{self._settings.endpoints[position]} ({failure})" for position, failure in failures]
         not_etcd = any(isinstance(failure, _NotEtcd) for _, failure in failures)
         hung_up = any(isinstance(failure, _HungUp) for _, failure in failures)
-        advice = f"  Is etcd running{', and does it take http, not https' if hung_up else ''}?"
+        takes = "http, not https"
+        if self._settings.endpoints[0].startswith("https:"):
+            takes = _https_as_asked(self._settings.certificate)
+        advice = f"  Is etcd running{f', and does it take {takes}' if hung_up else ''}?"
         return DatastoreError(f"Error accessing etcd at {', '.join(causes)}.{'' if not_etcd else advice}")
 
     def _unknown_outcome(self, lost: _ReplyLost) -> DatastoreError:
@@ -386,8 +413,11 @@ def _check_size(form: str) -> None:
         )
 
 
-def _answer_of(response: Any, body: bytes, writing: bool) -> dict[str, Any]:
+def _answer_of(
+    response: Any, body: bytes, key: str, fields: Mapping[str, str] | str, actions: tuple[str, ...]
+) -> dict[str, Any]:
     """Decode an answer of etcd. Raises _Refused, _ReplyLost (for a write: it may have been applied), _NotEtcd."""
+    writing = len(actions) == 1 and actions != ("get",)
     unclear = _ReplyLost if writing else _NotEtcd
     try:
         answer = json.loads(body)
@@ -400,20 +430,45 @@ def _answer_of(response: Any, body: bytes, writing: bool) -> dict[str, Any]:
         if 300 <= status < 500:
             raise _NotEtcd(f"it answered {status} {_quoted(response.reason)}{_first_line(response, body)}")
         raise unclear(f"its answer of status {status} is not the JSON that etcd sends")
+    asked = unquote(key)
     if status in (200, 201):
-        if writing and answer in _DONE:
-            return answer
-        if not isinstance(answer.get("node"), dict):
-            raise unclear("its answer has no node")
-        if not is_node(answer["node"]):
-            raise unclear("its answer has a node that etcd would not send")
+        fault = _fault(answer, asked, fields, actions)
+        if fault:
+            raise unclear(fault)
         return answer
     cause = f"{_quoted(answer.get('message'))} : {_quoted(answer.get('cause'))}"
     if status >= 500:
         raise (_ReplyLost if writing else _Unreachable)(cause)
     if isinstance(answer.get("errorCode"), int):
+        if answer["errorCode"] == _KEY_NOT_FOUND and not _leads_to(answer.get("cause"), asked):
+            raise unclear(f"its answer is about another key: {cause}")
         raise _Refused(answer["errorCode"], cause)
     raise _NotEtcd(f"it answered {status} {_quoted(response.reason)}")
+
+
+def _fault(answer: dict[str, Any], key: str, fields: Mapping[str, str] | str, actions: tuple[str, ...]) -> str:
+    """Return what is wrong with an answer to a request about a key (not quoted); nothing if it is etcd's."""
+    if isinstance(fields, str) and answer == {"action": actions[0]}:
+        return ""  # a write without echo
+    node = answer.get("node")
+    if not isinstance(node, dict):
+        return "its answer has no node"
+    if not is_node(node):
+        return "its answer has a node that etcd would not send"
+    # An event may be that of a directory above.
+    if node["key"] != key and not (actions == _EVENTS and _leads_to(node["key"], key)):
+        return f"its answer is about another key, {visible(node['key'][:100])}"
+    if answer.get("action") not in actions:
+        return "its answer is about another action"
+    # An old etcd echoes what was written.
+    if isinstance(fields, str) and node.get("value") != unquote_plus(fields.partition("&")[0].removeprefix("value=")):
+        return "its answer has another value than was written"
+    return ""
+
+
+def _leads_to(place: object, key: str) -> bool:
+    """Tell whether a place is a key or a directory above it (none quoted)."""
+    return isinstance(place, str) and f"{key}/".startswith(f"{place.rstrip('/')}/")
 
 
 def _quoted(text: object) -> str:
@@ -427,6 +482,31 @@ def _first_line(response: Any, body: bytes) -> str:
         return ""
     text = body.decode("utf-8", "replace").strip().partition("\n")[0]
     return f": {visible(text[:100])}" if text else ""
+
+
+def _https_as_asked(certificate: tuple[str, str] | None) -> str:
+    return "https with the certificate of ETCD_CERT_FILE" if certificate else "https without ETCD_CERT_FILE"
+
+
+def _tls_cause(error: BaseException, certificate: tuple[str, str] | None) -> str:
+    """Return why there is no TLS with a server, in OpenSSL's words, and what may help.
+
+    ``certificate`` is the client's, if there is one.
+    """
+    cause = _system_cause(error)
+    if isinstance(error.args[0], ValueError):  # both ssl's own and that of urllib3 1.26 are one
+        own_authority = "; is ETCD_CA_CERT_FILE that of its authority?"
+        return f"the server's certificate is refused: {cause}{own_authority if _ISSUER.search(cause) else ''}"
+    if _ABOUT_CERTIFICATE.search(cause):
+        advice = (
+            "is the certificate of ETCD_CERT_FILE expired, or of an authority that the server does not know?"
+            if certificate
+            else "it wants a client's certificate: set ETCD_CERT_FILE and ETCD_KEY_FILE"
+        )
+        return f"the server says {cause}; {advice}"
+    if cause.startswith("EOF"):
+        return f"{cause}; does it take {_https_as_asked(certificate)}?"
+    return f"{cause}; does it speak https?"
 
 
 def _system_cause(error: BaseException) -> str:

@@ -24,6 +24,8 @@ _PIECE = 1 << 20
 # bytes may be long, but not every one of them.
 _PATIENCE = 3
 _BYTES_A_SECOND = 1000
+_NO_NAMES = ("", ".", "..")  # etcd cleans them out of a key
+_DIGITS = 20  # of the largest number of 64 bits
 
 
 class Unusable(Exception):
@@ -102,22 +104,38 @@ def body_of(response: Any) -> bytes:
             response.close()
             return b"".join(pieces)[:_MAX_BYTES_OF_OTHER]
     body = b"".join(pieces)
-    announced = response.headers.get("Content-Length", "")
-    if announced.isdecimal() and size < int(announced):  # urllib3 1.26 takes that for the end
-        raise http_client.IncompleteRead(body, int(announced) - size)
+    announced = number_of(response.headers.get("Content-Length", ""))
+    if announced is not None and size < announced:  # urllib3 1.26 takes that for the end
+        raise http_client.IncompleteRead(body, announced - size)
     return body
 
 
+def number_of(text: str) -> int | None:
+    """Return the number in a header, None where there is none of 64 bits: Python refuses to read very long ones."""
+    return int(text) if len(text) <= _DIGITS and text.isascii() and text.isdigit() else None
+
+
 def is_node(node: object) -> bool:
-    """Tell whether decoded JSON has the shape of etcd's nodes, with all below it."""
+    """Tell whether decoded JSON has the shape of etcd's nodes, each with its children directly below its key."""
+    if type(node) is not dict or type(node.get("key")) is not str:
+        return False
     found = [node]
-    for each in found:
-        if type(each) is not dict or type(each.get("key")) is not str or type(each.get("modifiedIndex")) is not int:
-            return False
-        if "nodes" in each:
-            if type(each["nodes"]) is not list:
+    try:
+        for each in found:
+            if type(each["modifiedIndex"]) is not int:
                 return False
-            found += each["nodes"]
-        elif type(each.get("value", "")) is not str:
-            return False
+            if "nodes" in each:
+                if type(each["nodes"]) is not list:
+                    return False
+                directory = each["key"] + "/"
+                length = len(directory)
+                for child in each["nodes"]:
+                    key = child["key"]
+                    if not key.startswith(directory) or key.find("/", length) >= 0 or key[length:] in _NO_NAMES:
+                        return False
+                found += each["nodes"]
+            elif type(each.get("value", "")) is not str:
+                return False
+    except (AttributeError, KeyError, TypeError):  # quicker than to ask each for its type
+        return False
     return True

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _HOST_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
-_CREDENTIALS = re.compile(r"(^|://)(?:(?!://).)*@", re.DOTALL)
+# A password may hold whatever separates the parts of an address, so all up to the last sign counts; %40 is the sign
+# quoted.
+_CREDENTIALS = re.compile(r"^(https?://)?.*(@|%(25)*40)", re.DOTALL)
+_LONGEST_PATH_SHOWN = 300
 
 
 class Settings:
@@ -58,12 +61,24 @@ class Settings:
 
 
 def masked(text: str) -> str:
-    """Hide credentials (``user:password@``) in the value of a variable that is about to be shown."""
+    """Hide credentials (``user:password@``), or what may be a key, in the value of a variable about to be shown."""
+    shown = _without_credentials(text)
+    return "(several lines)" if "\n" in shown.strip() or "-----BEGIN" in shown else shown
+
+
+def _without_credentials(text: str) -> str:
     return _CREDENTIALS.sub(r"\1***@", text)
 
 
+def _path_shown(value: str) -> str:
+    """Return what should be a path, but not what seems to be the content of the file."""
+    if "\n" in value or "-----BEGIN" in value or len(value) > _LONGEST_PATH_SHOWN:
+        return "(not a path)"
+    return value
+
+
 def _endpoints(variables: Mapping[str, str]) -> tuple[str, list[str]]:
-    listed = variables.get("ETCD_ENDPOINTS", "")
+    listed = _without_credentials(variables.get("ETCD_ENDPOINTS", ""))  # none that has them can be used
     if not listed:
         scheme = variables.get("ETCD_SCHEME", "http") or "http"
         _check_scheme(scheme, "ETCD_SCHEME")
@@ -115,7 +130,7 @@ def _is_host(host: str) -> bool:
 
 def _tls_files(variables: Mapping[str, str]) -> tuple[str | None, tuple[str, str] | None]:
     key, certificate = variables.get("ETCD_KEY_FILE", ""), variables.get("ETCD_CERT_FILE", "")
-    values = f"ETCD_KEY_FILE={key}, ETCD_CERT_FILE={certificate}"
+    values = f"ETCD_KEY_FILE={_path_shown(key)}, ETCD_CERT_FILE={_path_shown(certificate)}"
     if bool(key) != bool(certificate):
         raise _invalid(
             "Invalid ETCD_KEY_FILE, ETCD_CERT_FILE combination. Key and certificate must both be specified or both "
@@ -130,7 +145,7 @@ def _tls_files(variables: Mapping[str, str]) -> tuple[str | None, tuple[str, str
     if ca_file and not _is_readable(ca_file):
         raise _invalid(
             "Invalid ETCD_CA_CERT_FILE. Certificate Authority cert is required and must be a readable file path. "
-            f"Value provided: {ca_file}"
+            f"Value provided: {_path_shown(ca_file)}"
         )
     return ca_file or None, (certificate, key) if key else None
 
@@ -149,7 +164,7 @@ def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
         seconds = 0.0
     if not 0 < seconds <= 86400:
         raise _invalid(
-            f"Invalid {name}. It must be a number of seconds above 0 and at most 86400. Value provided: {text}"
+            f"Invalid {name}. It must be a number of seconds above 0 and at most 86400. Value provided: {masked(text)}"
         )
     return seconds
 

@@ -47,6 +47,7 @@ def filled(text: str) -> str:
             {"ETCD_ENDPOINTS": " https://a:1 ,https://[::1]:2,\thttps://::2:3"},
             ["https://a:1", "https://[::1]:2", "https://[::2]:3"],
         ),
+        ({"ETCD_ENDPOINTS": "http://a:1,\n  http://b:1\n"}, ["http://a:1", "http://b:1"]),
         ({"ETCD_ENDPOINTS": "http://b:1,http://a:1,http://b:1"}, ["http://b:1", "http://a:1", "http://b:1"]),
     ],
 )
@@ -224,10 +225,18 @@ def test_timeouts_that_are_refused(name: str, value: str) -> None:
     [
         ("http://user:secret@h:1", "http://***@h:1"),
         ("user:secret@h:1", "***@h:1"),
-        ("http://a:1,http://user:secret@b:2,http://c:3", "http://a:1,http://***@b:2,http://c:3"),
+        ("http://a:1,http://user:secret@b:2,http://c:3", "http://***@b:2,http://c:3"),
+        ("http://user:pa://s3cret@h:1", "http://***@h:1"),
+        ("http://user:s3,http://cret@h:1", "http://***@h:1"),
+        ("user:s3cret%40h:1", "***@h:1"),
+        ("https://user:s3@cret%2540h:1", "https://***@h:1"),
+        ("user://s3cret@h:1", "***@h:1"),
+        ("-----BEGIN PRIVATE KEY-----\ns3cret\n", "(several lines)"),
+        ("s3cret\ns3cret", "(several lines)"),
+        ("h:1\n", "h:1\n"),
         ("http://user:sec,ret@h:1", "http://***@h:1"),
         ("http://user:sec@ret@h:1", "http://***@h:1"),
-        ("http://u:secret@a:1,http://v:secret@b:2", "http://***@a:1,http://***@b:2"),
+        ("http://u:secret@a:1,http://v:secret@b:2", "http://***@b:2"),
         ("http://user:sec\nret@h:1", "http://***@h:1"),
         ("http://h:1", "http://h:1"),
         ("h:1", "h:1"),
@@ -246,7 +255,11 @@ def test_masked(text: str, shown: str) -> None:
         {"ETCD_ENDPOINTS": "user:secret@h:1"},
         {"ETCD_ENDPOINTS": "http://a:1,https://user:secret@h:1"},
         {"ETCD_ENDPOINTS": "http://user:sec,secret@h:1"},
+        {"ETCD_ENDPOINTS": "http://user:secret,http://secret@h:1"},
+        {"ETCD_ENDPOINTS": "http://user:pa://secret@h:1"},
+        {"ETCD_AUTHORITY": "user:secret%40h:1"},
         {"ETCD_SCHEME": "http://user:secret@h"},
+        {"CALICOCTL_READ_TIMEOUT": "user:secret@h"},
     ],
 )
 def test_messages_do_not_show_credentials(variables: dict[str, str]) -> None:
@@ -254,3 +267,22 @@ def test_messages_do_not_show_credentials(variables: dict[str, str]) -> None:
     assert "***@h" in text
     assert "secret" not in text
     assert "user" not in text
+
+
+@pytest.mark.parametrize("content", ["-----BEGIN PRIVATE KEY-----\nsecret", "secret\nsecret\n", "secret" * 60])
+@pytest.mark.parametrize(
+    "names",
+    [["ETCD_KEY_FILE"], ["ETCD_CERT_FILE"], ["ETCD_KEY_FILE", "ETCD_CERT_FILE"], ["ETCD_CA_CERT_FILE"]],
+    ids=" ".join,
+)
+def test_messages_do_not_show_the_content_of_files(names: list[str], content: str) -> None:
+    text = refusal({"ETCD_SCHEME": "https", **dict.fromkeys(names, content)})
+    assert text.replace("\n", " ").count("(not a path)") == len(names)
+    assert "secret" not in text
+
+
+def test_messages_do_not_show_a_key_in_the_place_of_an_address() -> None:
+    for name in ("ETCD_AUTHORITY", "ETCD_ENDPOINTS", "ETCD_SCHEME", "CALICOCTL_READ_TIMEOUT"):
+        text = refusal({name: "-----BEGIN PRIVATE KEY-----\nsecret\n"})
+        assert "(several lines)" in text.replace("\n", " ")
+        assert "secret" not in text

@@ -7,6 +7,7 @@ import json
 import resource
 import time
 from collections.abc import Callable, Iterator
+from urllib.parse import unquote
 
 import pytest
 
@@ -14,7 +15,7 @@ from calicoctl.datastore import replies
 from tests.conftest import Calicoctl
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw
-from tests.trust.commands import ALL, READING, Row, run_row
+from tests.trust.commands import ALL, READING, WRITING, Row, run_row
 from tests.trust.outcomes import fill, undisturbed
 
 NODE = '{"key": "/calico", "modifiedIndex": 1, "createdIndex": 1, "dir": true, "nodes": %s}'
@@ -30,6 +31,17 @@ def gzipped(status: str, text: str) -> Behaviour:
 
 def node(nodes: str) -> Behaviour:
     return answer("200 OK", f'{{"action": "get", "node": {NODE % nodes}}}', "application/json")
+
+
+def of_the_key_asked_for(action: str, more: str) -> Behaviour:
+    """An answer with the key that was asked for, as the paths of these tests need no quoting but for UTF-8."""
+
+    def behaviour(request: Request) -> bytes | None:
+        key = unquote(request.path.removeprefix("/v2/keys"))
+        content = f'{{"action": "{action}", "node": {{"key": {json.dumps(key)}, "modifiedIndex": 1{more}}}}}'
+        return answer("200 OK", content, "application/json")(request)
+
+    return behaviour
 
 
 ANSWERS: dict[str, Behaviour] = {
@@ -68,12 +80,32 @@ ANSWERS: dict[str, Behaviour] = {
     "a node without an index": node('[{"key": "/a", "value": "x"}]'),
     "a node with a text for an index": node('[{"key": "/a", "value": "x", "modifiedIndex": "1"}]'),
     "a node with a number for a value": node('[{"key": "/a", "value": 1, "modifiedIndex": 1}]'),
+    "a node of another key": node("[]"),
+    "a value of another key": answer(
+        "200 OK", '{"action": "get", "node": {"key": "/x", "value": "[]", "modifiedIndex": 1}}'
+    ),
+    "another key is not there": answer(
+        "404 Not Found", '{"errorCode": 100, "message": "Key not found", "cause": "/x", "index": 7}'
+    ),
+    "children that are elsewhere": of_the_key_asked_for(
+        "get", ', "dir": true, "nodes": [{"key": "/calico/v1", "dir": true, "modifiedIndex": 1}]'
+    ),
+    "children of children": of_the_key_asked_for(
+        "get", ', "dir": true, "nodes": [{"key": "/calico/v1/policy/profile/P/rules/x/y", "modifiedIndex": 1}]'
+    ),
+    "another action": of_the_key_asked_for("set", ', "value": "[]"'),
+    "an action that is none": of_the_key_asked_for("[]", ', "dir": true'),
+    "what a write without echo is answered": answer("200 OK", '{"action": "create"}', "application/json"),
     "a hundred headers more than are read": answer_raw(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n"),
     "a header of a megabyte": answer_raw(b"HTTP/1.1 200 OK\r\nA: " + PIECE + b"\r\n\r\n"),
     "a status that is no number": answer_raw(b"HTTP/1.1 abc OK\r\n\r\n"),
     "a length that is no number": answer_raw(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"),
     "a chunk that is none": answer_raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
 }
+
+
+SECOND = ["captive portal", "truncated", "500", "503", "nodes are text", "gzip that is none", "a node of another key",
+          "another action"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -89,7 +121,7 @@ def test_every_command_complains_in_one_line(name: str, etcd: EtcdServer, calico
         assert etcd.keys() == before, row
 
 
-@pytest.mark.parametrize("name", ["captive portal", "truncated", "500", "503", "nodes are text", "gzip that is none"])
+@pytest.mark.parametrize("name", SECOND)
 def test_the_second_answer_is_bad(name: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     for row in ALL:
         outcome = undisturbed(row, etcd, calicoctl)
@@ -100,8 +132,18 @@ def test_the_second_answer_is_bad(name: str, etcd: EtcdServer, calicoctl: Calico
             proxy.since(2, ANSWERS[name])
             result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})
         assert result.status == FAILURE_STATUS.get(row.arguments[0], 1), row
-        complaint = result.stderr.splitlines()[0]
-        check_complaint(f"{complaint}\n", f"Error accessing etcd at http://{proxy.authority} (", row)
+        check_complaint(result.stderr, f"Error accessing etcd at http://{proxy.authority} (", row)
+
+
+def test_a_server_that_answers_every_request_as_if_it_were_to_read(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    for row in WRITING:
+        with Proxy(etcd) as proxy:
+            proxy.since(1, of_the_key_asked_for("get", ', "dir": true'))
+            result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})
+            wrote = any(not request.startswith("GET") for request in proxy.requests)
+        # What finds nothing to do may say so; what writes has no word that it was done.
+        assert result.status == 1 or not wrote, row
+        assert not wrote or result.stdout == "", row
 
 
 def check_complaint(text: str, beginning: str, row: Row) -> None:
@@ -117,10 +159,48 @@ def test_a_large_answer_that_is_well_formed_is_read(etcd: EtcdServer, calicoctl:
     profiles = (f"/calico/v1/policy/profile/p{number}" for number in range(10**5))
     nodes = json.dumps([{"key": key, "dir": True, "modifiedIndex": 1} for key in profiles])
     with Proxy(etcd) as proxy:
-        proxy.at(1, node(nodes))
+        proxy.at(1, of_the_key_asked_for("get", f', "dir": true, "nodes": {nodes}'))
         result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": proxy.authority})
     assert (result.status, result.stderr) == (0, "")
     assert result.stdout.count("\n") == 10**5 + 4
+
+
+@pytest.mark.torture
+def test_200_megabytes_that_are_well_formed(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    hosts, endpoints = 100, 1000
+    value = json.dumps({"state": "active", "profile_ids": ["P"], "labels": {"long": "x" * 1700}})
+    sent = [0]
+
+    def directory(key: str, nodes: str) -> str:
+        return f'{{"key": "{key}", "dir": true, "modifiedIndex": 1, "nodes": [{nodes}]}}'
+
+    def endpoint(workload: str) -> str:
+        node = json.dumps({"key": f"{workload}/endpoint/e", "value": value, "modifiedIndex": 1})
+        return directory(workload, directory(f"{workload}/endpoint", node))
+
+    def stream(request: Request) -> bytes | None:
+        def send(text: str) -> None:
+            sent[0] += len(text)
+            request.send(text.encode())
+
+        send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        before, _, after = directory("/calico/v1/host", "HOSTS").partition("HOSTS")
+        send(f'{{"action": "get", "node": {before}')
+        for number in range(hosts):
+            orchestrator = f"/calico/v1/host/h{number:02}/workload/o"
+            of_host = ", ".join(endpoint(f"{orchestrator}/w{each}") for each in range(endpoints))
+            nodes = directory(orchestrator.rpartition("/")[0], directory(orchestrator, of_host))
+            send((", " if number else "") + directory(f"/calico/v1/host/h{number:02}", nodes))
+        send(f"{after}}}")
+        return None
+
+    with Proxy(etcd) as proxy:
+        proxy.at(1, stream)
+        result = calicoctl.process("endpoint", "show", env={"ETCD_AUTHORITY": proxy.authority})
+    assert sent[0] > 200_000_000
+    assert (result.status, result.stderr) == (0, "")
+    rows = [line.replace("|", " ").split() for line in result.stdout.splitlines() if line.startswith("|")]
+    assert rows[1:] == [[f"h{number:02}", "o", str(endpoints), str(endpoints)] for number in range(hosts)]
 
 
 # Answers that do not end

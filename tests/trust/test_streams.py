@@ -245,7 +245,8 @@ def test_names_that_others_have_stored(etcd: EtcdServer, calicoctl: Calicoctl) -
 @pytest.mark.parametrize("variable", ["ETCD_AUTHORITY", "ETCD_ENDPOINTS", "ETCD_SCHEME"])
 def test_no_credentials_in_any_message(variable: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     value = f"http://user:s3cret@{etcd.endpoint}" if variable != "ETCD_AUTHORITY" else f"user:s3cret@{etcd.endpoint}"
-    for row in ALL:
+    values = [value, value.replace("s3", "pa://s3"), value.replace("s3", "x,http://s3"), value.replace("@", "%40")]
+    for row, value in [*((row, value) for row in ALL), *((READING[0], value) for value in values)]:
         for debug in ("", "1"):
             result = run_row(row, calicoctl, {variable: value, "CALICOCTL_DEBUG": debug})
             assert result.status in (1, 2), row
@@ -268,3 +269,15 @@ def test_no_key_content_in_any_message(etcd: EtcdServer, calicoctl: Calicoctl, t
             assert "c3cret" not in result.stdout + result.stderr, row
             assert "Traceback" not in result.stderr, row
             assert result.stderr.count("\n") == 1, row
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+@pytest.mark.parametrize("variable", ["ETCD_KEY_FILE", "ETCD_CERT_FILE", "ETCD_CA_CERT_FILE", "ETCD_AUTHORITY"])
+def test_a_key_in_the_place_of_its_path_is_not_shown(variable: str, debug: str, calicoctl: Calicoctl) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nc3cret\n-----END PRIVATE KEY-----\n"
+    for row in (READING[0], WRITING[0]):
+        result = run_row(row, calicoctl, {"ETCD_SCHEME": "https", variable: key, "CALICOCTL_DEBUG": debug})
+        assert (result.status, result.stdout) == (1, ""), row
+        assert "c3cret" not in result.stderr, row
+        assert "PRIVATE" not in result.stderr, row
+        assert "Traceback" not in result.stderr, row
