@@ -91,8 +91,8 @@ _RESOURCES = _COMMAND | _RULES | _modules(
 _GET = _RESOURCES | _modules("commands.get resources.answers resources.text")
 _CHANGES = _RESOURCES | _modules("datastore.edit resources.changes resources.report")
 _COMPLETION = _COMMAND | _modules("commands.completion completion")
-_WORDS = _COMPLETION | _modules("completion.candidates completion.expected")
-_NAMES = _WORDS | _ETCD | _modules("completion.names datastore.endpoints datastore.profiles")
+_WORDS = _COMPLETION | _modules("completion.candidates completion.expected completion.names")
+_NAMES = _WORDS | _ETCD
 _QUERY_START = _START | _modules("query query.cli query.formats")
 _QUERY = _QUERY_START | _ETCD | _RULES | _modules(
     "datastore.keys datastore.snapshot model model.endpoint model.labels model.names model.policy model.rule_match",
@@ -150,6 +150,10 @@ LINES = [
     Line("completion candidates -- calicoctl pro", _WORDS, _NO_ETCD),
     Line("completion candidates -- calicoctl profile P rule sh", _WORDS | _PROFILE_HELP, _NO_ETCD),
     Line("completion candidates -- calicoctl endpoint show --de", _WORDS | _ENDPOINT_HELP, _NO_ETCD),
+    Line("completion candidates -- calicoctl pool add x", _WORDS | _POOL_HELP, _NO_ETCD),
+    Line("completion candidates -- calicoctl container add x", _WORDS | _CONTAINER_HELP, _NO_ETCD),
+    Line("completion candidates -- calicoctl get pro", _WORDS | _GET, _NO_ETCD),
+    Line("completion candidates -- calicoctl profile P rule add inbound --at=1", _WORDS | _PROFILE_HELP, _NO_ETCD),
     Line("completion candidates -- calicoq ver", _WORDS | _QUERY_START, _NO_ETCD),
     Line("", _QUERY_START, _NO_ETCD, program="calicoq"),
     Line("--help", _QUERY_START, _NO_ETCD, program="calicoq"),
@@ -159,6 +163,7 @@ LINES = [
     Line("completion candidates -- calicoctl profile P tag remove P", _NAMES | _PROFILE, requests="GET", state=USED),
     Line("completion candidates -- calicoctl profile P tag add P", _NAMES | _PROFILE, requests="GET", state=USED),
     Line("completion candidates -- calicoctl endpoint e", _NAMES | _ENDPOINT, requests="GET", state=USED),
+    Line("completion candidates -- calicoctl pool remove 1", _NAMES | _POOL, requests="GET", state=POOL),
     # Profiles
     Line("profile show", _PROFILE, requests="GET", state=USED),
     Line("profile show --detailed", _PROFILE_USERS, requests="GET GET", state=USED),
