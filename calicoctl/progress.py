@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -12,12 +13,14 @@ if TYPE_CHECKING:
 _PATIENCE = 2.0  # seconds without a sign, counted from the first request
 _AT_LEAST = 0.2  # seconds that a request takes before it is worth a line, however long those before it took
 _BETWEEN = 0.25  # seconds between two changes of the line
+_COLUMNS = 80  # of a terminal that does not say how many it has
 
 
 class Progress:
     """Shows a line while requests take long: ``with progress: ...`` around each, ``count`` for the bytes that come.
 
-    The line is gone when the request ends. ``terminal`` is None for no line at all.
+    The line is gone when the request ends, and never longer than a row of the terminal. ``terminal`` is None for no
+    line at all.
     """
 
     def __init__(self, terminal: TextIO | None) -> None:
@@ -41,7 +44,9 @@ class Progress:
         self._began = now if self._began is None else self._began
         self._ended = threading.Event()
         # Its own thread, because a line is due also while the request waits for a first byte.
-        self._thread = threading.Thread(target=self._run, args=(self._began + _PATIENCE - now,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(self._began + _PATIENCE - now, self._bytes), daemon=True
+        )
         self._thread.start()
 
     def __exit__(self, *error: object) -> None:
@@ -50,17 +55,23 @@ class Progress:
             self._thread.join()
             self._show("")
 
-    def _run(self, delay: float) -> None:
+    def _run(self, delay: float, seen: int) -> None:
         assert self._ended is not None
         delay = max(delay, _AT_LEAST)
         while not self._ended.wait(delay):
-            self._show(_read(self._bytes) if self._bytes else "Waiting for etcd ...")
+            count = self._bytes
+            self._show(_text(count, count > seen))
+            seen = count
             delay = _BETWEEN
 
     def _show(self, text: str) -> None:
-        if self._terminal is None or text == self._shown:
+        if self._terminal is None:
             return
-        blanks = " " * (len(self._shown) - len(text))
+        space = _columns(self._terminal) - 1  # a row that is full would go on in the next one
+        text = text[:space]
+        if text == self._shown:
+            return
+        blanks = " " * (min(len(self._shown), space) - len(text))
         try:
             self._terminal.write(f"\r{text}{blanks}" if text else f"\r{blanks}\r")
             self._terminal.flush()
@@ -69,6 +80,15 @@ class Progress:
         self._shown = text
 
 
-def _read(count: int) -> str:
+def _columns(terminal: TextIO) -> int:
+    try:
+        return os.get_terminal_size(terminal.fileno()).columns or _COLUMNS
+    except OSError:
+        return _COLUMNS
+
+
+def _text(count: int, is_growing: bool) -> str:
+    if not count:
+        return "Waiting for etcd ..."
     amount = f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
-    return f"Read from etcd: {amount} ..."
+    return f"Read from etcd: {amount} ..." if is_growing else f"Waiting for etcd, {amount} read ..."

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+
+import pytest
 
 from calicoctl import progress
 from calicoctl.progress import Progress
@@ -52,7 +55,32 @@ def test_a_slow_answer_that_has_begun(calicoctl: Calicoctl) -> None:
     with DrippingServer((head + body).encode()) as authority:
         with Terminal(COMMAND, {**environ(calicoctl), "ETCD_AUTHORITY": authority}) as terminal:
             shown = terminal.until("+------+")
-    assert shown == "\rRead from etcd: 3 kB ..." + "\r" + " " * len("Read from etcd: 3 kB ...") + "\r+------+"
+    waiting = "Waiting for etcd, 3 kB read ..."
+    assert shown == f"\rRead from etcd: 3 kB ...\r{waiting}\r{' ' * len(waiting)}\r+------+"
+
+
+def test_a_slow_answer_after_another(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+    etcd.put(f"{PROFILE}/tags", "[]")
+    etcd.put("/calico/v1/policy/profile/Q/x", 1500 * "x")
+    proxy.at(2, slowly)
+    with Terminal([*COMMAND, "--detailed"], environ(calicoctl)) as terminal:
+        shown = terminal.until("+------+").removesuffix("+------+")
+    (line,) = {line.strip(" ") for line in shown.split("\r")} - {""}
+    assert re.fullmatch(r"Waiting for etcd, \d+ kB read \.\.\.", line)
+
+
+@pytest.mark.parametrize("columns", [20, 10])
+@pytest.mark.parametrize("program", [["calicoctl", "profile", "show"], ["calicoq", "endpoint", "x"]], ids=" ".join)
+def test_a_narrow_terminal(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, columns: int, program: list[str]
+) -> None:
+    etcd.put("/calico/v1/Ready", "true")
+    proxy.at(1, slowly)
+    code = f"from calicoctl.start import {program[0]} as run; run()"
+    command = ["/bin/sh", "-c", '"$@" >/dev/null; echo end', "sh", sys.executable, "-c", code, *program[1:]]
+    with Terminal(command, environ(calicoctl), columns) as terminal:
+        shown = "Waiting for etcd ..."[: columns - 1]
+        assert terminal.until("end") == f"\r{shown}\r{' ' * len(shown)}\rend"
 
 
 def test_a_slow_answer_in_a_pipe(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
@@ -75,9 +103,9 @@ def test_how_much_has_come() -> None:
     shown = Progress(terminal)
     for count in (0, 999, 500_000, 12_345_678):
         shown.count(count)
-        shown._show(progress._read(shown._bytes))
+        shown._show(progress._text(shown._bytes, count > 0))
     assert terminal.getvalue() == (
-        "\rRead from etcd: 0 kB ...\rRead from etcd: 1 kB ...\rRead from etcd: 501 kB ...\rRead from etcd: 12.8 MB ..."
+        "\rWaiting for etcd ...\rRead from etcd: 1 kB ...\rRead from etcd: 501 kB ...\rRead from etcd: 12.8 MB ..."
     )
     shown._show("")
     assert terminal.getvalue().endswith("\r" + " " * len("Read from etcd: 12.8 MB ...") + "\r")

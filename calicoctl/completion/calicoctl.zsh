@@ -2,8 +2,10 @@
 
 _calicoctl() {
     local word
-    local -a offered options
-    for word in "${(@f)$(calicoctl completion candidates -- "${(@Q)words[1,CURRENT]}" 2>/dev/null)}"; do
+    local -a before offered options
+    before=("${(@Q)words[1,CURRENT-1]}")
+    # What is before the cursor, of which an opened quote is no part.
+    for word in "${(@f)$(calicoctl completion candidates -- "$before[@]" "${PREFIX//[\"\'\\]/}" 2>/dev/null)}"; do
         case $word in
             '') ;;
             :files)

@@ -5,24 +5,26 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import signal
 
 from calicoctl import cli
 from calicoctl.completion.expected import Expected
+from calicoctl.completion.names import WORDS, finder
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from types import FrameType
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from calicoctl.datastore.client import Client
 
 # Instead of words: the shell itself is to offer files.
 FILES = ":files"
 
 # The operator waits with a half-typed line: nothing is better than an offer that comes late.
 _SECONDS = 2.0
+_SECONDS_BESIDE_KEYWORDS = 0.5  # what was typed may well be meant for a keyword, which is known without etcd
 _TIMEOUTS = {"CALICOCTL_CONNECT_TIMEOUT": "0.5", "CALICOCTL_READ_TIMEOUT": "1.5"}
-# Shells take offers as they are, and others may have stored what a shell would obey.
-_PLAIN = re.compile(r"[A-Za-z0-9_.:/@%+,][A-Za-z0-9_.:/@%+,-]*")
+# Shells take offers as they are, and others may have stored what a shell would obey, or a FILES.
+_PLAIN = re.compile(r"[A-Za-z0-9_./@%+,][A-Za-z0-9_.:/@%+,-]*")
 
 
 def candidates(words: Sequence[str], variables: Mapping[str, str]) -> list[str]:
@@ -35,6 +37,8 @@ def candidates(words: Sequence[str], variables: Mapping[str, str]) -> list[str]:
         return []
     program, *before, begun = words
     program = os.path.basename(program)
+    if "--" in before:  # no usage but that of this very question has it
+        return []
     if program == "calicoctl" and not before:
         return _beginning(begun, [*cli.COMMANDS, "--help"] if begun.startswith("-") else cli.COMMANDS)
     usage = _usage(program, before)
@@ -43,16 +47,17 @@ def candidates(words: Sequence[str], variables: Mapping[str, str]) -> list[str]:
     expected = Expected(usage, before)
     option, equals, value = begun.partition("=") if begun.startswith("--") else ("", "", begun)
     if equals:  # what is completed is the value that follows
-        found = _values([expected.values.get(option, "")], expected, variables)
+        found = _values([expected.values.get(option, "")], expected, variables, _SECONDS)
         return found if found == [FILES] else [f"{option}={name}" for name in _beginning(value, found)]
-    offered: list[str] = []
-    if not begun.startswith("-"):
-        offered = [*expected.keywords, *_values(expected.arguments, expected, variables)]
-    if begun.startswith("-") or not (expected.keywords or expected.arguments):
-        offered += expected.options
-    if begun.startswith("-") and not expected.given.awaiting:
-        offered.append("--help")
-    return offered if offered == [FILES] else _beginning(begun, dict.fromkeys(offered))
+    if begun.startswith("-"):
+        return _beginning(begun, [*expected.options(), *([] if expected.given.awaiting else ["--help"])])
+    keywords = _beginning(begun, expected.keywords)
+    seconds = _SECONDS_BESIDE_KEYWORDS if begun and keywords else _SECONDS
+    values = _values(expected.arguments, expected, variables, seconds)
+    if values == [FILES]:
+        return values
+    offered = [*keywords, *values] if expected.keywords or expected.arguments else expected.options()
+    return _beginning(begun, dict.fromkeys(offered))
 
 
 def _usage(program: str, words: Sequence[str]) -> str | None:
@@ -70,29 +75,34 @@ def _beginning(begun: str, offered: Iterable[str]) -> list[str]:
     return [word for word in offered if word.startswith(begun)]
 
 
-def _values(arguments: Sequence[str], expected: Expected, variables: Mapping[str, str]) -> list[str]:
+def _values(arguments: Sequence[str], expected: Expected, variables: Mapping[str, str], seconds: float) -> list[str]:
     if "<FILENAME>" in arguments:
         return [FILES]
-    return [name for argument in arguments for name in _in_time(argument, expected, variables)]
+    words = [word for argument in arguments for word in WORDS.get(argument, ())]
+    finders = [find for argument in arguments if (find := finder(argument, expected.given, variables))]
+    return words + (_in_time(finders, variables, seconds) if finders else [])
 
 
-def _in_time(argument: str, expected: Expected, variables: Mapping[str, str]) -> list[str]:
-    from calicoctl.completion.names import names
+def _in_time(
+    finders: Sequence[Callable[[Client], Iterable[str]]], variables: Mapping[str, str], seconds: float
+) -> list[str]:
+    import threading
+
     from calicoctl.datastore.client import Client
     from calicoctl.datastore.settings import Settings
 
-    old = signal.signal(signal.SIGALRM, _give_up)
-    signal.setitimer(signal.ITIMER_REAL, _SECONDS)
-    try:
-        client = Client(Settings.from_environment({**variables, **_TIMEOUTS}))
-        found = names(argument, expected.given, client)
-        return sorted(name for name in found if _PLAIN.fullmatch(name))
-    except Exception:  # a message would break the line that is being typed
-        return []
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
+    found: list[str] = []
 
+    def find_all() -> None:
+        try:
+            client = Client(Settings.from_environment({**variables, **_TIMEOUTS}))
+            for find in finders:
+                found.extend(find(client))
+        except Exception:  # a message would break the line that is being typed
+            pass
 
-def _give_up(number: int, frame: FrameType | None) -> None:
-    raise TimeoutError
+    # Its own thread, because nothing else ends a wait for a name server or for one endpoint after the other.
+    thread = threading.Thread(target=find_all, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return sorted(name for name in tuple(found) if _PLAIN.fullmatch(name))

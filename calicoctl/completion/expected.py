@@ -8,7 +8,7 @@ from calicoctl.grammar import Option, patterns
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from typing import Any
 
 
@@ -23,20 +23,19 @@ class Given:
         self.positional: list[str] = []
         self.options: dict[str, str | None] = {}
         self.awaiting: str | None = None
-        known = {name: option for option in options for name in (option.short, option.long) if name}
         left = list(words)
         while left:
             word = left.pop(0)
-            if word == "--":
-                self.positional += left
-                break
             if not word.startswith("-") or word == "-":
                 self.positional.append(word)
                 continue
-            name, equals, value = word.partition("=") if word.startswith("--") else (word[:2], word[2:], word[2:])
-            option = known.get(name)
+            is_long = word.startswith("--")
+            name, equals, value = word.partition("=") if is_long else (word[:2], word[2:], word[2:])
+            option = _option(options, name)
             if option is None or not option.argcount:
                 self.options[option.name if option else name] = None
+                if value and not is_long:  # the next of several flags: -rs
+                    left.insert(0, f"-{value}")
             elif equals:
                 self.options[option.name] = value
             elif left:
@@ -45,65 +44,86 @@ class Given:
                 self.awaiting = option.name
 
 
-class Expected:
-    """What can come after some words: ``keywords``, ``arguments`` (``<PROFILE>``) and ``options``.
+def _option(options: Sequence[Any], name: str) -> Any:
+    """Return the option of a name, or the only one with a long name that begins so, as docopt does; else None."""
+    for option in options:
+        if name in (option.short, option.long):
+            return option
+    begun = [option for option in options if name.startswith("--") and (option.long or "").startswith(name)]
+    return begun[0] if len(begun) == 1 else None
 
-    Options are as they are typed, ``--detailed`` or, where a value follows, ``--host=``. ``values`` has the names of
-    the values of options, as the usage text calls them: ``--host`` is a ``<HOSTNAME>``.
+
+class Expected:
+    """What can come after some words: ``keywords``, ``arguments`` (``<PROFILE>``) and ``options()``.
+
+    ``values`` has the names of the values of options, as the usage text calls them: ``--host`` is a ``<HOSTNAME>``.
     """
 
     def __init__(self, usage: str, words: Sequence[str]) -> None:
-        options, lines = patterns(usage)
+        options, self._lines = patterns(usage)
         self.given = Given(options, words)
         self.values = dict(re.findall(r"(--[a-z0-9-]+)[= ](<[^<>\s]+>)", usage))
         self.keywords: list[str] = []
         self.arguments: list[str] = []
-        self.options: list[str] = []
         if self.given.awaiting:
             self.arguments = [self.values.get(self.given.awaiting, "")]
             return
-        for line, leaves in _open_lines(lines, self.given.positional):
-            names = [leaf.name for leaf in leaves]
+        self._as_keyword = self._words_that_are_keywords()
+        for line in self._lines:
+            names = [leaf.name for leaf in self._next(line, self.given.options) or ()]
             self.arguments += [name for name in names if name.startswith("<")]
             self.keywords += [name for name in names if not name.startswith("<")]
-            self.options += [_typed(option) for option in line.flat(Option) if option.name not in self.given.options]
-        for found in (self.keywords, self.arguments, self.options):
+        for found in (self.keywords, self.arguments):
             found[:] = dict.fromkeys(found)
 
+    def options(self) -> list[str]:
+        """Return the options that can be added, as they are typed: ``--detailed`` or, with a value, ``--host=``."""
+        if self.given.awaiting:
+            return []
+        given = self.given.options
+        found = [
+            f"{option.name}=" if option.argcount else str(option.name)
+            for line in self._lines
+            for option in line.flat(Option)
+            if option.name not in given and self._next(line, {*given, option.name}) is not None
+        ]
+        return list(dict.fromkeys(found))
 
-def _typed(option: Any) -> str:
-    return f"{option.name}=" if option.argcount else str(option.name)
+    def _words_that_are_keywords(self) -> list[bool]:
+        """Tell of each word whether it is a keyword in some line: then no line takes it for an argument.
+
+        docopt would.
+        """
+        words = self.given.positional
+        found: list[bool] = []
+        for place, word in enumerate(words):
+            walk = _Walk(words[:place], found, ())
+            for line in self._lines:
+                walk.ends(line, {0})
+            found.append(any(leaf.name == word for leaf in walk.leaves))
+        return found
+
+    def _next(self, line: Any, options: Collection[str]) -> list[Any] | None:
+        """Return the keywords and arguments to come next in a line with these options; None if it cannot be meant."""
+        if not set(options) <= _options_of(line):
+            return None
+        words = self.given.positional
+        walk = _Walk(words, self._as_keyword, options)
+        ends = walk.ends(line, {0})
+        return walk.leaves if walk.leaves or len(words) in ends else None
 
 
-def _open_lines(lines: Sequence[Any], words: Sequence[str]) -> list[tuple[Any, list[Any]]]:
-    """Return the usage lines that can begin with these words, each with the keywords and arguments to come next.
-
-    A word that is a keyword in one line is not taken for an argument in another, though docopt would.
-    """
-    as_keyword: list[bool] = []
-    for place, word in enumerate(words):
-        _, leaves = _next(lines, words[:place], as_keyword)
-        as_keyword.append(any(leaf.name == word for leaf in leaves))
-    found = []
-    for line in lines:
-        is_open, leaves = _next([line], words, as_keyword)
-        if is_open:
-            found.append((line, leaves))
-    return found
-
-
-def _next(lines: Sequence[Any], words: Sequence[str], as_keyword: Sequence[bool]) -> tuple[bool, list[Any]]:
-    walk = _Walk(words, as_keyword)
-    ends = {end for line in lines for end in walk.ends(line, {0})}
-    return bool(walk.leaves) or len(words) in ends, walk.leaves
+def _options_of(pattern: Any) -> set[str]:
+    return {option.name for option in pattern.flat(Option)}
 
 
 class _Walk:
-    """Walks patterns along words; ``leaves`` are those that were reached when there were no more words."""
+    """Walks patterns along words and options; ``leaves`` are those reached when there were no more words."""
 
-    def __init__(self, words: Sequence[str], as_keyword: Sequence[bool]) -> None:
+    def __init__(self, words: Sequence[str], as_keyword: Sequence[bool], options: Collection[str]) -> None:
         self._words = words
         self._as_keyword = as_keyword
+        self._options = set(options)
         self.leaves: list[Any] = []
 
     def ends(self, pattern: Any, starts: set[int]) -> set[int]:
@@ -112,7 +132,9 @@ class _Walk:
             return self._behind_leaf(pattern, starts)
         kind = type(pattern).__name__
         if kind == "Either":
-            return {end for child in pattern.children for end in self.ends(child, starts)}
+            given = self._given_of(pattern)
+            children = [child for child in pattern.children if given <= self._given_of(child)]
+            return {end for child in children for end in self.ends(child, starts)}
         if kind == "OneOrMore":
             ends = self.ends(pattern.children[0], starts)
             while not (more := self.ends(pattern.children[0], ends)) <= ends:
@@ -120,8 +142,13 @@ class _Walk:
             return ends
         for child in pattern.children:  # of Required or Optional
             behind = self.ends(child, starts)
-            starts = starts | behind if kind == "Optional" else behind
+            may_lack = kind == "Optional" and not self._given_of(child)
+            starts = starts | behind if may_lack else behind
         return starts
+
+    def _given_of(self, pattern: Any) -> set[str]:
+        """Return the given options that are in a pattern: it has to be the one that takes them."""
+        return self._options & _options_of(pattern) if self._options else set()
 
     def _behind_leaf(self, leaf: Any, starts: set[int]) -> set[int]:
         if isinstance(leaf, Option):  # may stand anywhere

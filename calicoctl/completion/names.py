@@ -1,49 +1,99 @@
-"""Names in etcd that a word on the command line can be: profiles, tags, endpoints and their hosts, policies."""
+"""What an argument can be: words that are always the same, and names that are in etcd."""
 
 from __future__ import annotations
 
-from calicoctl.datastore.endpoints import Endpoints, Filter
-from calicoctl.datastore.profiles import Profiles
+from functools import partial
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from calicoctl.completion.expected import Given
     from calicoctl.datastore.client import Client
 
+    Variables = Mapping[str, str]
+    Find = Callable[[Given, Variables, Client], Iterable[str]]
 
-def names(argument: str, given: Given, client: Client) -> Iterable[str]:
-    """Return the names that an argument can take; none for one that etcd knows nothing of.
+# By what the usage texts call the argument
+WORDS: dict[str, tuple[str, ...]] = {
+    "<KIND>": ("profile",),
+    "<OUTPUT>": ("ps", "wide", "name", "yaml", "json", "custom-columns="),
+    "<format>": ("ps", "json", "yaml"),
+    "<protocol>": ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite"),
+}
 
-    ``argument`` is what the usage text calls it (``<PROFILE>``); ``given`` are the words before. Raises CommandError.
+
+def finder(argument: str, given: Given, variables: Variables) -> Callable[[Client], Iterable[str]] | None:
+    """Return what reads from etcd the names that an argument can take; None for one that etcd knows nothing of.
+
+    ``argument`` is what the usage text calls it (``<PROFILE>``), ``given`` are the words before, ``variables`` the
+    environment variables. The result raises CommandError.
     """
+    if argument in ("<PROFILE>", "<CONTAINER>", "<CIDRS>") and given.positional[1:2] == ["add"]:
+        return None  # a new one
     find = _FIND.get(argument)
-    return find(given, client) if find else ()
+    return partial(find, given, variables) if find else None
 
 
-def _profiles(given: Given, client: Client) -> Iterable[str]:
-    return () if given.positional[:2] == ["profile", "add"] else Profiles(client).names()
+def _profiles(given: Given, variables: Variables, client: Client) -> Iterable[str]:
+    from calicoctl.datastore.profiles import Profiles
+
+    return Profiles(client).names()
 
 
-def _tags(given: Given, client: Client) -> Iterable[str]:
+def _tags(given: Given, variables: Variables, client: Client) -> Iterable[str]:
+    from calicoctl.datastore.profiles import Profiles
+
     profiles = Profiles(client)
     return profiles.tags(given.positional[1]) if given.positional[2:] == ["tag", "remove"] else profiles.all_tags()
 
 
-def _part_of_endpoints(part: str) -> Callable[[Given, Client], Iterable[str]]:
-    def find(given: Given, client: Client) -> Iterable[str]:
+def _part_of_endpoints(part: str) -> Find:
+    def find(given: Given, variables: Variables, client: Client) -> Iterable[str]:
+        from calicoctl.datastore.endpoints import Endpoints, Filter
+
         filters = {name: given.options.get(f"--{name}") or "" for name in ("host", "orchestrator", "workload")}
         return {str(getattr(found.name, part)) for found in Endpoints(client).matching(Filter(**filters))}
 
     return find
 
 
+def _containers(given: Given, variables: Variables, client: Client) -> Iterable[str]:
+    """Return the ids of Docker's containers on this host; their names are known to Docker alone."""
+    from calicoctl.datastore.endpoints import Endpoints, Filter
+    from calicoctl.host.hostname import hostname
+
+    here = Filter(hostname(variables), "docker")
+    return {str(found.name.workload) for found in Endpoints(client).matching(here)}
+
+
+def _pools(given: Given, variables: Variables, client: Client) -> Iterable[str]:
+    from calicoctl.datastore.pools import Pools
+
+    pools, _ = Pools(client).read()
+    return [str(found.pool.network) for found in pools]
+
+
+def _policies(given: Given, variables: Variables, client: Client) -> Iterable[str]:
+    from calicoctl.datastore.snapshot import TIERS, Snapshot
+
+    return {name for _, name, _ in Snapshot.read(client, TIERS).policies}
+
+
+def _others(find: Find, first: int) -> Find:
+    """Return what finds the names that are not given yet, in a list that begins at that place of the words."""
+
+    def find_others(given: Given, variables: Variables, client: Client) -> Iterable[str]:
+        return set(find(given, variables, client)).difference(given.positional[first:])
+
+    return find_others
+
+
 _ENDPOINT, _HOST = _part_of_endpoints("endpoint"), _part_of_endpoints("host")
-_FIND: dict[str, Callable[[Given, Client], Iterable[str]]] = {
+_FIND: dict[str, Find] = {
     "<PROFILE>": _profiles,
-    "<PROFILES>": _profiles,
-    "<NAME>": _profiles,  # of a resource; profiles are the only kind
+    "<PROFILES>": _others(_profiles, 4),  # endpoint <ENDPOINT_ID> profile append, and the same of containers
+    "<NAME>": _others(_profiles, 2),  # of a resource; profiles are the only kind
     "<TAG>": _tags,
     "<SRCTAG>": _tags,
     "<DSTTAG>": _tags,
@@ -51,9 +101,12 @@ _FIND: dict[str, Callable[[Given, Client], Iterable[str]]] = {
     "<HOSTNAME>": _HOST,
     "<ORCHESTRATOR_ID>": _part_of_endpoints("orchestrator"),
     "<WORKLOAD_ID>": _part_of_endpoints("workload"),
+    "<CONTAINER>": _containers,
+    "<CIDRS>": _others(_pools, 2),
     # of calicoq
     "<substring>": _ENDPOINT,
     "<from>": _ENDPOINT,
     "<to>": _ENDPOINT,
     "<hostname>": _HOST,
+    "<policy-name>": _policies,
 }

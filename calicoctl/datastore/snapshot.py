@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ROOT = "/calico/v1"
 READY = f"{ROOT}/Ready"
+TIERS = f"{ROOT}/policy/tier"
 _PROFILE_PARTS = ("rules", "tags", "labels")
 
 
@@ -46,10 +47,10 @@ class Snapshot:
         self.pools: list[tuple[str, Stored]] = []
 
     @classmethod
-    def read(cls, client: Client) -> Snapshot:
-        """Read it, in one request. Raises DatastoreError."""
+    def read(cls, client: Client, directory: str = ROOT) -> Snapshot:
+        """Read it, or only what is below a directory of it, in one request. Raises DatastoreError."""
         snapshot = cls()
-        for key, value in _values(client.get(ROOT, recursive=True)):
+        for key, value in _values(client.get(directory, recursive=True)):
             snapshot._add(key, value)
         return snapshot
 

@@ -15,6 +15,6 @@ Description:
 Examples:
   $ source <(calicoctl completion bash)                # in ~/.bashrc
   $ source <(calicoctl completion zsh)                 # in ~/.zshrc, after compinit
-  $ calicoctl completion fish > ~/.config/fish/completions/calicoctl.fish
+  $ calicoctl completion fish > ~/.config/fish/conf.d/calicoctl.fish
 
 """

@@ -7,9 +7,11 @@ import time
 import pytest
 
 from calicoctl import cli
+from calicoctl.completion.names import WORDS
+from calicoctl.query.packet import PROTOCOLS
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
-from tests.proxy import Proxy, never_answer
+from tests.proxy import Behaviour, Proxy, Request, never_answer
 
 PROFILES = "/calico/v1/policy/profile"
 
@@ -39,12 +41,33 @@ def offered(calicoctl: Calicoctl, *words: str) -> list[str]:
         ("calicoctl profile P rule add inbound allow tcp to ports 80 ", ["tag", "cidr"]),
         ("calicoctl profile P rule remove inbound --", ["--at=", "--help"]),
         ("calicoctl profile add P", []),
+        ("calicoctl profile P rule remove inbound --at=1 ", []),
+        ("calicoctl profile P rule remove inbound --at=1 --", ["--help"]),
+        ("calicoctl profile P rule remove inbound allow --", ["--help"]),
+        ("calicoctl profile --detailed ", ["show"]),
+        ("calicoctl profile --no-c ", ["remove"]),
+        ("calicoctl profile --nonsense ", []),
+        ("calicoctl profile --help ", []),
+        ("calicoctl profile -- ", []),
+        ("calicoctl pool show --ipv4 ", []),
+        ("calicoctl get ", ["profile"]),
+        ("calicoctl get profile --output=y", ["--output=yaml"]),
+        ("calicoctl get profile -o c", ["custom-columns="]),
+        ("calicoctl delete -f x ", ["--recursive", "--skip-not-exists", "--dry-run"]),
+        ("calicoctl delete -s ", ["profile"]),
+        ("calicoctl validate --schema=", ["--schema=profile"]),
+        ("calicoctl validate --schema=profile --", ["--help"]),
         ("calicoctl endpoint show --h", ["--host=", "--help"]),
         ("calicoctl endpoint show --host=", []),
         ("calicoctl apply --filename=x", [":files"]),
         ("calicoctl apply -f ", [":files"]),
         ("calicoq ch", ["check"]),
         ("calicoq check --o", ["--output="]),
+        ("calicoq -rs ", ["endpoint", "host", "policy"]),
+        ("calicoq --version ", []),
+        ("calicoq version --", ["--help"]),
+        ("calicoq host h -o ", ["ps", "json", "yaml"]),
+        ("calicoq verdict a b u", ["udp", "udplite"]),
     ],
 )
 def test_words(calicoctl: Calicoctl, etcd: EtcdServer, line: str, words: list[str]) -> None:
@@ -65,6 +88,13 @@ def test_words(calicoctl: Calicoctl, etcd: EtcdServer, line: str, words: list[st
         ("calicoctl endpoint show --host ", ["h1", "h2"]),
         ("calicoctl endpoint show --host=h2 --endpoint=", ["--endpoint=e2"]),
         ("calicoctl get profile D", ["DB"]),
+        ("calicoctl delete profile WEB ", ["DB", "WEB2"]),
+        ("calicoctl endpoint DB profile append WEB2 ", ["DB", "WEB"]),
+        ("calicoctl pool remove ", ["10.1.0.0/16", "10.2.0.0/16", "fd80::/64"]),
+        ("calicoctl pool remove 10.2.0.0/16 ", ["10.1.0.0/16", "fd80::/64"]),
+        ("calicoctl container w", ["w"]),
+        ("calicoctl container add ", []),
+        ("calicoq policy ", ["p/1", "p2"]),
         ("calicoq verdict e1 ", ["e1", "e2"]),
     ],
 )
@@ -73,10 +103,34 @@ def test_names(calicoctl: Calicoctl, etcd: EtcdServer, line: str, names: list[st
         etcd.put(f"{PROFILES}/{profile}/tags", tags)
     for host, endpoint in (("h1", "e1"), ("h2", "e2")):
         etcd.put(f"/calico/v1/host/{host}/workload/docker/w/endpoint/{endpoint}", "{}")
+    etcd.put("/calico/v1/host/h2/workload/docker/wx/endpoint/e2", "{}")
+    for key, cidr in (("v4/pool/10.1.0.0-16", "10.1.0.0/16"), ("v4/pool/x", "10.2.0.0/16"), ("v6/pool/y", "fd80::/64")):
+        etcd.put(f"/calico/v1/ipam/{key}", f'{{"cidr": "{cidr}"}}')
+    for tier, policy in (("default", "p%2f1"), ("t", "p2"), ("u", "p2")):
+        etcd.put(f"/calico/v1/policy/tier/{tier}/policy/{policy}", "{}")
+    calicoctl.environ = {**calicoctl.environ, "HOSTNAME": "h1"}
     assert offered(calicoctl, *line.split(" ")) == names
 
 
-@pytest.mark.parametrize("name", ["$(reboot)", "a b", "`x`", "-rf", "a;b", "é", "x\n"])
+def test_a_profile_that_is_called_like_the_beginning_of_a_keyword(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(f"{PROFILES}/shop/tags", "[]")
+    assert offered(calicoctl, "calicoctl", "profile", "sh") == ["show", "shop"]
+
+
+def test_the_words_are_those_that_the_commands_take(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    calicoq = Calicoctl(calicoctl.environ, program="calicoq")
+    etcd.put("/calico/v1/Ready", "true")
+    for kind in WORDS["<KIND>"]:
+        for output in WORDS["<OUTPUT>"]:
+            columns = "NAME" if output.endswith("=") else ""
+            assert calicoctl("get", kind, f"--output={output}{columns}").status == 0
+        assert calicoctl("validate", f"--schema={kind}").status == 0
+    for output in WORDS["<format>"]:
+        assert calicoq("endpoint", "x", f"--output={output}").status == 0
+    assert set(WORDS["<protocol>"]) == set(PROTOCOLS)
+
+
+@pytest.mark.parametrize("name", [":files", "$(reboot)", "a b", "`x`", "-rf", "a;b", "é", "x\n"])
 def test_names_that_a_shell_could_obey_are_not_offered(calicoctl: Calicoctl, etcd: EtcdServer, name: str) -> None:
     etcd.put(f"{PROFILES}/plain/tags", f'["fine", {name!r}]'.replace("'", '"'))
     assert offered(calicoctl, "calicoctl", "profile", "plain", "tag", "remove", "") == ["fine"]
@@ -90,11 +144,26 @@ def test_no_etcd(calicoctl: Calicoctl) -> None:
     assert broken == Result(0, "show\nadd\nremove\n", "")
 
 
-def test_a_silent_etcd(calicoctl: Calicoctl, proxy: Proxy) -> None:
-    proxy.since(1, never_answer)
+def drip(request: Request) -> bytes | None:
+    """The answer comes byte by byte, and never to its end."""
+    request.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{")
+    while not request.is_over(0.2):
+        request.send(b" ")
+    return None
+
+
+@pytest.mark.parametrize("behaviour", [never_answer, drip])
+def test_slow_endpoints(calicoctl: Calicoctl, proxy: Proxy, behaviour: Behaviour) -> None:
+    proxy.since(1, behaviour)
+    environ = {"ETCD_AUTHORITY": None, "ETCD_ENDPOINTS": ",".join([f"http://{proxy.authority}"] * 4)}
     began = time.monotonic()
-    assert offered(calicoctl, "calicoctl", "profile", "remove", "") == []
-    assert time.monotonic() - began < 5
+    result = calicoctl.process("completion", "candidates", "--", "calicoctl", "profile", "remove", "", env=environ)
+    assert result == Result(0, "", "")
+    assert time.monotonic() - began < 3.5  # 2, and the start of a process
+    began = time.monotonic()
+    result = calicoctl.process("completion", "candidates", "--", "calicoctl", "profile", "sh", env=environ)
+    assert result == Result(0, "show\n", "")
+    assert time.monotonic() - began < 1.9
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.completion.terminal import Terminal
-from tests.conftest import Calicoctl
+from tests.conftest import PROCESS_SECONDS, Calicoctl
 from tests.etcd_server import EtcdServer
 
 # Says what it was called with, except where a shell asks for completion.
@@ -37,42 +39,92 @@ LINES = [
     ("calicoctl endpoint a1\tpr\tset W\t", "calicoctl <endpoint> <a1b2:c3d4> <profile> <set> <WEB>"),
     ("calicoctl apply -f uniq\t", "calicoctl <apply> <-f> <unique.yaml>"),
     ("calicoctl apply --filename=uniq\t", "calicoctl <apply> <--filename=unique.yaml>"),
+    ("calicoctl apply -f ~/uniq\t", "calicoctl <apply> <-f> <{home}/unique.yaml>"),
+    ("calicoctl profile WEB rule update < uniq\t", "calicoctl <profile> <WEB> <rule> <update>"),
+    # An opened quote, and one before
+    ('calicoctl profile "WE\tru\tsh\t', "calicoctl <profile> <WEB> <rule> <show>"),
+    ("calicoctl profile 'WEB' tag remove mono\t", "calicoctl <profile> <WEB> <tag> <remove> <mono-tag>"),
+    ('calicoctl endpoint show --host="no\t', "calicoctl <endpoint> <show> <--host=node1>"),
+    # The cursor inside a word
+    ("calicoctl profile sow\x02\x02h\t", "calicoctl <profile> <show>"),
+    ("calicoctl profile W rule show" + 10 * "\x02" + "\t", "calicoctl <profile> <WEB> <rule> <show>"),
     ("calicoq end\ta1\t--hide-r\t", "calicoq <endpoint> <a1b2:c3d4> <--hide-rule-matches>"),
 ]
 
+# What is behind the cursor has to be the end of the word, in zsh if it is told to; fish looks at the whole word.
+INSIDE = {"bash": "", "zsh": "setopt complete_in_word; "}
+INSIDE_A_WORD = [
+    ("calicoctl profile WB rule show" + 11 * "\x02" + "\t", "calicoctl <profile> <WEB> <rule> <show>"),
+    ("calicoctl endpoint show --host=n1\x02\t", "calicoctl <endpoint> <show> <--host=node1>"),
+    ("calicoctl endpoint a1d4\x02\x02\t\x05 profile show", "calicoctl <endpoint> <a1b2:c3d4> <profile> <show>"),
+]
 
-@pytest.fixture(params=SHELLS)
-def shell(request: pytest.FixtureRequest, calicoctl: Calicoctl, etcd: EtcdServer, tmp_path: Path) -> Iterator[Terminal]:
-    name = request.param
-    if shutil.which(name) is None:
-        pytest.skip(f"{name} is not installed")
+
+@pytest.fixture
+def home(etcd: EtcdServer, tmp_path: Path) -> Path:
+    """A home with the programs in `bin`, and the names that are completed in etcd."""
     etcd.put("/calico/v1/policy/profile/WEB/tags", '["mono-tag"]')
     etcd.put(f"{HOST}/node1/workload/docker/w/endpoint/a1b2:c3d4", '{"state": "active"}')
-    binaries, home = tmp_path / "bin", tmp_path / "home"
+    binaries = tmp_path / "bin"
     binaries.mkdir()
-    home.mkdir()
-    (home / "unique.yaml").touch()
+    (tmp_path / "unique.yaml").touch()
     for program in ("calicoctl", "calicoq"):
         (binaries / program).write_text(PROGRAM.format(python=sys.executable, name=program))
         (binaries / program).chmod(0o755)
-    command, sourcing = SHELLS[name]
-    environ = {
+    return tmp_path
+
+
+def environ(name: str, calicoctl: Calicoctl, home: Path) -> dict[str, str]:
+    """Return the environment of a shell; without the shell the test is skipped."""
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    return {
         **calicoctl.environ,
-        "PATH": f"{binaries}:{calicoctl.environ['PATH']}",
+        "PATH": f"{home}/bin:{calicoctl.environ['PATH']}",
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "HOME": str(home),
         "TERM": "dumb" if name != "fish" else "xterm",
         "PS1": "$ ",
     }
-    with Terminal(command, environ) as terminal:
+
+
+@contextmanager
+def shell(name: str, calicoctl: Calicoctl, home: Path, before: str = "") -> Iterator[Terminal]:
+    command, sourcing = SHELLS[name]
+    with Terminal(command, environ(name, calicoctl, home)) as terminal:
         # The quotes keep the echo of what is typed from being taken for the answer.
-        terminal.type(f"cd; {sourcing}; echo rea''dy\r")
+        terminal.type(f"cd; {before}{sourcing}; echo rea''dy\r")
         terminal.until("ready")
         yield terminal
 
 
-def test_completion_in_a_shell(shell: Terminal) -> None:
-    for typed, called in LINES:
-        shell.type(f"{typed}\r")
-        shown = shell.until(" called").rpartition("called:")[2]
-        assert shown == f"{called} called"
+def called(terminal: Terminal, typed: str) -> str:
+    terminal.type(f"{typed}\r")
+    return terminal.until(" called").rpartition("called:")[2].removesuffix(" called")
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_completion_in_a_shell(name: str, calicoctl: Calicoctl, home: Path) -> None:
+    with shell(name, calicoctl, home) as terminal:
+        for typed, expected in LINES:
+            assert called(terminal, typed) == expected.format(home=home)
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_completion_inside_a_word(name: str, calicoctl: Calicoctl, home: Path) -> None:
+    with shell(name, calicoctl, home, INSIDE[name]) as terminal:
+        for typed, expected in INSIDE_A_WORD:
+            assert called(terminal, typed) == expected
+
+
+def test_fish_as_the_help_installs_it(calicoctl: Calicoctl, home: Path) -> None:
+    variables = environ("fish", calicoctl, home)
+    lines = calicoctl("completion", "--help").stdout.splitlines()
+    (install,) = [line.strip(" $") for line in lines if line.strip().startswith("$ calicoctl completion fish >")]
+    (home / ".config/fish/conf.d").mkdir(parents=True)  # as fish itself does when it is started first
+    subprocess.run(["sh", "-c", install], env=variables, check=True, timeout=PROCESS_SECONDS)
+    with Terminal(["fish", "-i"], variables) as terminal:
+        terminal.type("cd; echo rea''dy\r")
+        terminal.until("ready")
+        assert called(terminal, "calicoq end\ta1\t") == "calicoq <endpoint> <a1b2:c3d4>"  # it comes first
+        assert called(terminal, "calicoctl vers\t") == "calicoctl <version>"

@@ -103,10 +103,9 @@ _FROM_FILE = _modules("model.documents resources.files resources.manifest")
 _CHANGES = _RESOURCES | _modules("resources.changes resources.manifest resources.report")
 _DOCUMENTS = _CHANGES | _FORMS | _FROM_FILE | _modules("model.object_labels model.profile_plan")
 _COMPLETION = _COMMAND | _modules("commands.completion completion usage.completion")
-_WORDS = _COMPLETION | _modules("completion.candidates completion.expected")
-_NAMES = _WORDS | _ETCD | _modules(
-    "completion.names datastore.endpoints datastore.keys datastore.profiles model model.endpoint"
-)  # fmt: skip
+_WORDS = _COMPLETION | _modules("completion.candidates completion.expected completion.names")
+_NAMES = _WORDS | _ETCD | _modules("datastore.keys")
+_TAGS_READ = _modules("datastore.profiles model model.tags usage.profile")
 _QUERY_START = _START | _modules("query query.cli")
 _QUERY = _QUERY_START | _ETCD | _modules(
     "datastore.keys datastore.snapshot model model.endpoint model.labels model.selector model.stored_json",
@@ -220,6 +219,13 @@ LINES = [
     Line("completion candidates -- calicoctl pro", _WORDS, _NO_ETCD),
     Line("completion candidates -- calicoctl profile P rule sh", _WORDS | _modules("usage.profile"), _NO_ETCD),
     Line("completion candidates -- calicoctl endpoint show --de", _WORDS | _modules("usage.endpoint"), _NO_ETCD),
+    Line("completion candidates -- calicoctl pool add x", _WORDS | _modules("usage.pool"), _NO_ETCD),
+    Line("completion candidates -- calicoctl container add x", _WORDS | _modules("usage.container"), _NO_ETCD),
+    Line("completion candidates -- calicoctl get pro", _WORDS | _modules("usage.get"), _NO_ETCD),
+    Line(
+        "completion candidates -- calicoctl profile P rule add inbound --at=1", _WORDS | _modules("usage.profile"),
+        _NO_ETCD,
+    ),
     Line("completion candidates -- calicoq ver", _WORDS | _QUERY_START, _NO_ETCD),
     Line("", _QUERY_START, _NO_ETCD, program="calicoq"),
     Line("--help", _QUERY_START, _NO_ETCD, program="calicoq"),
@@ -230,20 +236,24 @@ LINES = [
     ),
     # Completion of names
     Line(
-        "completion candidates -- calicoctl profile P", _NAMES | _modules("usage.profile"),
+        "completion candidates -- calicoctl profile P", _NAMES | _modules("datastore.profiles usage.profile"),
         requests="GET", state=USED,
     ),
     Line(
-        "completion candidates -- calicoctl profile P tag remove P", _NAMES | _modules("model.tags usage.profile"),
+        "completion candidates -- calicoctl profile P tag remove P", _NAMES | _TAGS_READ,
         requests="GET", state=USED,
     ),
     Line(
-        "completion candidates -- calicoctl profile P tag add P", _NAMES | _modules("model.tags usage.profile"),
+        "completion candidates -- calicoctl profile P tag add P", _NAMES | _TAGS_READ,
         requests="GET", state=USED,
     ),
     Line(
-        "completion candidates -- calicoctl endpoint e", _NAMES | _modules("usage.endpoint"),
+        "completion candidates -- calicoctl endpoint e", _NAMES | _USERS | _modules("usage.endpoint"),
         requests="GET", state=USED,
+    ),
+    Line(
+        "completion candidates -- calicoctl pool remove 1", _NAMES | _POOL - _modules("commands.pool"),
+        requests="GET", state=POOL,
     ),
     # Profiles
     Line("profile show", _PROFILES, requests="GET", state=USED),
