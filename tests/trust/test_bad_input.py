@@ -19,7 +19,19 @@ from calicoctl.query.cli import USAGE as QUERY_USAGE
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, answer
-from tests.trust.commands import ALL, ASSIGNED, DOCUMENT, ENDPOINT, POLICY, PROFILES, UPDATE, USED, Row, run_row
+from tests.trust.commands import (
+    ALL,
+    ASSIGNED,
+    DOCUMENT,
+    ENDPOINT,
+    POLICY,
+    PROFILES,
+    READING,
+    UPDATE,
+    USED,
+    Row,
+    run_row,
+)
 from tests.trust.judge import check_result, check_stored
 from tests.trust.outcomes import fill
 
@@ -164,6 +176,9 @@ WRONG: list[Any] = [
     "x",
     "1",
     "\x1b[2J",
+    "\x7f",
+    "\x9b",
+    "\u202e",
     [],
     ["x"],
     [[]],
@@ -287,6 +302,32 @@ def test_every_wrong_value_stored(
         result = run_row(row, calicoctl)
         assert time.monotonic() - began < SECONDS, (row, key, text)
         check_result(result, (row, key, text))
+
+
+# What a terminal obeys, a C1 control character, DEL and an override of the direction of writing among it.
+OBEYED = "a\x1b[2J\x7f\x9b2J\u202e\U000e0001"
+FORMS = [
+    Row(f"{line} -o {form}", row.before, program=row.program)
+    for row in READING
+    for line in [row.line.partition(" -o ")[0]]
+    for form in ("json", "yaml", "wide")
+    if row.program == "calicoq" or line == "get profile"
+]
+
+
+@pytest.mark.parametrize("row", [*READING, *FORMS], ids=str)
+def test_nothing_stored_reaches_a_terminal_raw(row: Row, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    for key, text in row.before.items():
+        for place, (_, member) in enumerate(places_of(json.loads(text or "[]"))):
+            changed = json.loads(text)
+            list(places_of(changed))[place][0][member] = OBEYED
+            fill(etcd, {**row.before, key: json.dumps(changed)})
+            check_result(run_row(row, calicoctl), (row, key, changed))
+            if isinstance(member, str):
+                container = list(places_of(changed))[place][0]
+                container[OBEYED] = container.pop(member)
+                fill(etcd, {**row.before, key: json.dumps(changed)})
+                check_result(run_row(row, calicoctl), (row, key, changed))
 
 
 @pytest.mark.parametrize("row", ALL, ids=str)
