@@ -187,6 +187,7 @@ def test_a_user_s_name_is_not_shown(host: Calicoctl) -> None:
     assert answer == refused(f"{NO_DAEMON}{reason}\n\n")
 
 
+LONG = "[" * 100_000
 VERSION = b'{"ApiVersion": "1.43"}'
 ID = "0123456789abcdef" * 4
 OTHER_SHAPES: list[Any] = [
@@ -213,7 +214,7 @@ def answering(version: bytes, other: bytes) -> Iterator[str]:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         try:
             yield f"tcp://127.0.0.1:{server.server_port}"
@@ -222,7 +223,7 @@ def answering(version: bytes, other: bytes) -> Iterator[str]:
             thread.join()
 
 
-@pytest.mark.parametrize("text", [*map(json.dumps, OTHER_SHAPES), "[" * 100_000], ids=lambda text: text[:60])
+@pytest.mark.parametrize("text", [*map(json.dumps, OTHER_SHAPES), LONG], ids=lambda text: text[:50])
 def test_what_answers_is_not_docker(text: str, host: Calicoctl, etcd: EtcdServer) -> None:
     pytest.importorskip("docker")
     index = etcd.index()
@@ -236,10 +237,10 @@ def test_what_answers_is_not_docker(text: str, host: Calicoctl, etcd: EtcdServer
     assert etcd.index() == index
 
 
-@pytest.mark.parametrize("version", [b"[]", b"{}", b"1", b'{"ApiVersion": 5}', b"<html>", b"[" * 100_000], ids=lambda text: str(text[:9]))
-def test_what_has_no_version_of_docker_is_not_docker(version: bytes, host: Calicoctl) -> None:
+@pytest.mark.parametrize("text", ["[]", "{}", "1", '{"ApiVersion": 5}', "<html>", LONG], ids=lambda text: text[:50])
+def test_what_has_no_version_of_docker_is_not_docker(text: str, host: Calicoctl) -> None:
     pytest.importorskip("docker")
-    with answering(version, b"{}") as address:
+    with answering(text.encode(), b"{}") as address:
         answer = host("container", "foo", "endpoint", "show", env={"DOCKER_HOST": address})
     assert (answer.status, answer.stdout) == (1, "")
     assert answer.stderr.startswith(NO_DAEMON)
