@@ -62,9 +62,10 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     wish, and the second must not keep the first from being carried out.
     """
     global _latest
-    before, _latest = _latest, time.monotonic()
-    if before and _latest - before < SAME_WISH_SECONDS:
+    now = time.monotonic()
+    if _latest and now - _latest < SAME_WISH_SECONDS:
         return
+    _latest = now
     raise KeyboardInterrupt(128 + number)
 
 
