@@ -82,6 +82,9 @@ def run_program(dispatch: Dispatch, argv: Sequence[str], environment: Environmen
         environment.complain("There is not enough memory for this.")
         return environment.failure_status
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # it came while a class was made, before Python 3.12
+            environment.complain("Aborted command.")
+            return status_of(error.__cause__)
         environment.complain(_bug_report(error, environment.variables))
         return environment.failure_status
     return status

@@ -237,6 +237,20 @@ def test_an_interrupt_while_it_waits_for_etcd(calicoctl: Calicoctl, proxy: Proxy
     assert (process.returncode, stdout, stderr) == (130, "", "Aborted command.\n")
 
 
+INTERRUPTED_CLASS = """
+class Member:
+    def __set_name__(self, owner, name):
+        raise KeyboardInterrupt(143)
+class Owner:
+    member = Member()
+"""
+
+
+def test_a_signal_while_a_class_is_made(calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile, "run", lambda *_: exec(INTERRUPTED_CLASS, {}))
+    assert calicoctl("profile", "show") == Result(143, "", "Aborted command.\n")
+
+
 # Streams that cannot be written
 
 
