@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -252,6 +253,27 @@ def test_nothing_is_written_to_files(etcd: EtcdServer, calicoctl: Calicoctl, tor
             input=row.stdin, capture_output=True, encoding="utf-8", timeout=PROCESS_SECONDS,
         )  # fmt: skip
         assert Result(done.returncode, done.stdout, done.stderr) == outcome.result, row
+
+
+READ_ONLY = "mount --make-rprivate / && mount -o remount,bind,ro / && ! touch /tmp/x 2>/dev/null && "
+CAN_MOUNT = os.geteuid() == 0 and shutil.which("unshare") and not subprocess.run(
+    ["unshare", "--mount", "/bin/sh", "-c", f"{READ_ONLY} true"], capture_output=True
+).returncode
+
+
+@pytest.mark.skipif(not CAN_MOUNT, reason="no mount of one's own here")
+def test_a_file_system_that_can_only_be_read(etcd: EtcdServer, calicoctl: Calicoctl, torture: bool) -> None:
+    for row in ALL if torture else ALL[::6]:
+        outcome = undisturbed(row, etcd, calicoctl)
+        fill(etcd, row.before)
+        command = Calicoctl({}, row.program).command(*row.arguments)
+        done = subprocess.run(
+            ["unshare", "--mount", "/bin/sh", "-c", f'{READ_ONLY} exec "$@"', "sh", *command],
+            env=dict(calicoctl.environ), input=row.stdin, capture_output=True, encoding="utf-8",
+            timeout=PROCESS_SECONDS,
+        )  # fmt: skip
+        assert Result(done.returncode, done.stdout, done.stderr) == outcome.result, row
+        assert etcd.keys() == outcome.after, row
 
 
 @pytest.mark.parametrize("redirected", ["<&-", "</"])
