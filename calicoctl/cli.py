@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import importlib
 import io
@@ -140,6 +139,8 @@ class _ClosedOutput(io.StringIO):
 
     def flush(self) -> None:
         if self.tell():
+            import errno
+
             raise OSError(errno.EBADF, "it is closed")
 
 
