@@ -30,8 +30,8 @@ torture: $(VENV)/with-tests ## the tests of reliability at length; SEED=1 repeat
 test-all: $(VENV)/with-tests ## all tests on every Python present, and with the oldest libraries
 	$(BIN)/tox
 
-bench: $(VENV)/with-etcd ## how fast it is, on a private etcd
-	$(WITH_ETCD) $(BIN)/python -m benchmarks.run
+bench: $(VENV)/with-etcd ## how fast it is, and whether within the bounds; ARGS="--sections help,small" measures a part
+	$(WITH_ETCD) $(BIN)/python -m benchmarks.run $(ARGS)
 
 clean: ## remove the virtual environment and everything else that was made
 	rm -rf $(VENV) .tox build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -42,6 +42,23 @@ def put_all(endpoint: str, items: Iterable[tuple[str, str]]) -> None:
         raise failures[0]
 
 
+def get(endpoint: str, key: str) -> str:
+    """The value of a key. Raises RuntimeError if there is none."""
+    connection = http.client.HTTPConnection(endpoint, timeout=60)
+    connection.request("GET", f"/v2/keys{key}")
+    answer = json.loads(connection.getresponse().read())
+    if "node" not in answer:
+        raise RuntimeError(f"etcd answers for {key}: {answer.get('message')}")
+    return str(answer["node"]["value"])
+
+
+def version(endpoint: str) -> str:
+    """The release of the etcd."""
+    connection = http.client.HTTPConnection(endpoint, timeout=60)
+    connection.request("GET", "/version")
+    return str(json.loads(connection.getresponse().read())["etcdserver"])
+
+
 def clear(endpoint: str) -> None:
     """Remove all of Calico's data."""
     connection = http.client.HTTPConnection(endpoint, timeout=60)

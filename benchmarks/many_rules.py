@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import dataset
-from benchmarks.measure import Contestant, measure
+from benchmarks.measure import Contestant
 
 if TYPE_CHECKING:
     from benchmarks.run import Bench
@@ -15,11 +17,15 @@ if TYPE_CHECKING:
 RULES = 10_000
 BOUND = 5
 KEY = "/calico/v1/policy/profile/{}/rules"
+STANDARD = "Python: json.load, json.dump"
+READ_AND_WRITE = "import json, sys; json.dump(json.load(open(sys.argv[1])), open(sys.argv[2], 'w'))"
+# json.dump goes through the text piece by piece in Python; dumps, for which C does it all, is shown beside it.
+FASTER = "import json, sys; open(sys.argv[2], 'w').write(json.dumps(json.load(open(sys.argv[1]))))"
 
 
 def rules(count: int) -> str:
     """Return stored rules, all different, of the kinds that profiles are made of."""
-    kinds = [
+    kinds: list[Callable[[int], dict[str, object]]] = [
         lambda n: {"action": "allow", "protocol": "tcp", "src_net": f"10.{n >> 8 & 255}.{n & 255}.0/24",
                    "dst_ports": [80, 443, "8080:8090"]},
         lambda n: {"action": "allow", "src_tag": f"tag-{n}"},
@@ -34,50 +40,52 @@ def rules(count: int) -> str:
 def run(bench: Bench) -> None:
     """Measure the commands on rules, each over what it takes on a profile of two rules, and print a table."""
     dataset.clear(bench.etcd)
-    files = {}
+    contestants = []
     for name, count in (("few", 1), ("many", RULES)):
         dataset.put_all(bench.etcd, [(KEY.format(name), rules(count))])
-        files[name] = bench.folder / f"{name}.json"
-        # What is updated differs from what is stored: it has one rule more.
-        files[name].write_text(rules(count + 1))
-    read_and_write = "import json, sys; json.dump(json.load(open(sys.argv[1])), open(sys.argv[2], 'w'))"
-    # json.dump goes through the text piece by piece in Python; dumps, for which C does it all, is shown beside it.
-    faster = "import json, sys; open(sys.argv[2], 'w').write(json.dumps(json.load(open(sys.argv[1]))))"
-    copy = str(bench.folder / "copy.json")
-    json_alone = {
-        f"{label} {name}": [sys.executable, "-c", code, str(files[name]), copy]
-        for label, code in (("json", read_and_write), ("json, faster", faster))
-        for name in files
-    }
-    lines = {
-        "rule show": lambda name: (f"profile {name} rule show", None),
-        "rule json": lambda name: (f"profile {name} rule json", None),
-        "rule update": lambda name: (f"profile {name} rule update", files[name]),
-        "rule add --at=5000": lambda name: (f"profile {name} rule add inbound --at={5000 if name == 'many' else 1} "
-                                            "deny from tag new", None),
-        "rule remove --at=5000": lambda name: (f"profile {name} rule remove inbound --at="
-                                               f"{5000 if name == 'many' else 1}", None),
-    }  # fmt: skip
-    contestants = [Contestant(name, command) for name, command in json_alone.items()]
-    resets = {name: rules(1 if name == "few" else RULES) for name in files}
-    for label, line in lines.items():
-        for name in files:
-            command, stdin = line(name)
-            ours = bench.ours(*command.split(), **({"stdin": str(stdin)} if stdin else {}))
-            contestants.append(ours._replace(name=f"{label} {name}"))
+        contestants += [one._replace(name=f"{one.name} {name}") for one in _contestants(bench, name, count)]
+    titles = [one.name.removesuffix(" few") for one in contestants if one.name.endswith(" few")]
+    figures = bench.measure(contestants)
 
-    def store_again() -> None:
-        dataset.put_all(bench.etcd, [(KEY.format(name), text) for name, text in resets.items()])
+    def over(title: str) -> float:
+        return figures[f"{title} many"].median - figures[f"{title} few"].median
 
-    figures = measure(contestants, bench.runs, bench.environ, before_each=store_again)
-    reference = figures["json many"].median - figures["json few"].median
-    print(f"\n## {RULES:,} rules\n")
-    print("Over the start-up: the median less that of the same command on a profile with one inbound rule.\n")
-    print("| command | median ms | over the start-up ms | ratio | at most |\n|---|---|---|---|---|")
-    titles = {"json": "Python: json.load, json.dump", "json, faster": "Python: json.load, json.dumps"}
-    for label in [*titles, *lines]:
-        median = figures[f"{label} many"].median
-        over = median - figures[f"{label} few"].median
-        bound = "" if label in titles else BOUND
-        times = f"{1000 * median:.0f} | {1000 * over:.0f} | {over / reference:.2f}"
-        print(f"| {titles.get(label, label)} | {times} | {bound} |", flush=True)
+    report = bench.report
+    report.heading(f"A profile with {RULES:,} rules")
+    report.columns("command", "median ms", "over the start-up ms", "ratio", "at most")
+    for title in titles:
+        bound = None if title.startswith("Python") else BOUND
+        ratio = report.bounded(title, over(title) / over(STANDARD), bound)
+        report.row(title, figures[f"{title} many"].ms, f"{1000 * over(title):.0f}", *ratio)
+
+
+def _contestants(bench: Bench, name: str, count: int) -> list[Contestant]:
+    """What is measured on the profile of that name, which has so many inbound rules."""
+    key, stored = KEY.format(name), rules(count)
+    update = bench.folder / f"{name}.json"
+    update.write_text(rules(count + 1))  # differs from what is stored
+    place = (count + 1) // 2
+
+    def to_have(inbound: int) -> Callable[[Any], bool]:
+        return lambda after: len(after["inbound_rules"]) == inbound
+
+    show, as_json, update_all, add, remove = (
+        bench.ours(*f"profile {name} rule {words}".split(), stdin=stdin)
+        for words, stdin in (
+            ("show", os.devnull),
+            ("json", os.devnull),
+            ("update", str(update)),
+            (f"add inbound --at={place} deny from tag new", os.devnull),
+            (f"remove inbound --at={place}", os.devnull),
+        )
+    )
+    files = [str(update), str(bench.folder / "copy.json")]
+    return [
+        Contestant(STANDARD, [sys.executable, "-c", READ_AND_WRITE, *files]),
+        Contestant("Python: json.load, json.dumps", [sys.executable, "-c", FASTER, *files]),
+        show._replace(name="rule show"),
+        as_json._replace(name="rule json"),
+        bench.changing(update_all, key, stored, to_have(count + 1))._replace(name="rule update"),
+        bench.changing(add, key, stored, to_have(count + 1))._replace(name=f"rule add --at={RULES // 2}"),
+        bench.changing(remove, key, stored, to_have(count - 1))._replace(name=f"rule remove --at={RULES // 2}"),
+    ]

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 
+def _nothing() -> None:
+    pass
+
+
 class Contestant(NamedTuple):
-    """A command to measure: its name in the table, its arguments, and the file it reads as standard input."""
+    """A command to measure: its name among the others, its arguments, and the file it reads as standard input.
+
+    `before` and `after` are called around each run and not measured. With `terminal`, standard error is one.
+    """
 
     name: str
     command: Sequence[str]
     stdin: str = os.devnull
+    before: Callable[[], None] = _nothing
+    after: Callable[[], None] = _nothing
+    terminal: bool = False
 
 
 class Figures(NamedTuple):
@@ -30,22 +41,24 @@ class Figures(NamedTuple):
         """Median wall time in seconds."""
         return statistics.median(self.seconds)
 
+    @property
+    def ms(self) -> str:
+        """The median in ms, for a table."""
+        return f"{1000 * self.median:.0f}"
 
-def measure(
-    contestants: Sequence[Contestant],
-    runs: int,
-    environ: Mapping[str, str],
-    before_each: Callable[[], None] = lambda: None,
-) -> dict[str, Figures]:
+
+def measure(contestants: Iterable[Contestant], runs: int, environ: Mapping[str, str]) -> dict[str, Figures]:
     """Run the contestants by turns, once to warm up and then `runs` times; their figures by name.
 
-    `before_each` is called before each run and not measured. Raises RuntimeError for a command that fails.
+    Raises RuntimeError for a command that fails, and whatever their `before` and `after` raise.
     """
+    contestants = list(contestants)
     figures = {contestant.name: Figures([], 0.0) for contestant in contestants}
     for turn in range(runs + 1):
         for contestant in contestants:
-            before_each()
+            contestant.before()
             seconds, peak_mb = _run(contestant, environ)
+            contestant.after()
             if turn:
                 so_far = figures[contestant.name]
                 so_far.seconds.append(seconds)
@@ -53,27 +66,35 @@ def measure(
     return figures
 
 
+# The kernel counts into the peak of a process also the memory of the one that it was started by. So that one is small.
+_LAUNCH = """
+import os, sys, time
+begin = time.perf_counter()
+process = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(process, 0)
+seconds = time.perf_counter() - begin
+os.write(int(sys.argv[1]), f"{seconds} {usage.ru_maxrss}".encode())
+sys.exit(status != 0)
+"""
+
+
 def _run(contestant: Contestant, environ: Mapping[str, str]) -> tuple[float, float]:
-    with open(contestant.stdin, "rb") as stdin, tempfile.TemporaryFile() as output:
-        begin = time.perf_counter()
-        process = subprocess.Popen(
-            contestant.command, stdin=stdin, stdout=output, stderr=subprocess.STDOUT, env=dict(environ)
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - begin
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+    with contextlib.ExitStack() as stack:
+        stdin = stack.enter_context(open(contestant.stdin, "rb"))
+        output, figures = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+        stderr = subprocess.STDOUT
+        if contestant.terminal:
+            # What is written there stays in its buffer: a few lines, that nobody reads.
+            end, stderr = os.openpty()
+            stack.callback(os.close, end)
+            stack.callback(os.close, stderr)
+        status = subprocess.call(
+            [sys.executable, "-I", "-S", "-c", _LAUNCH, str(figures.fileno()), *contestant.command],
+            stdin=stdin, stdout=output, stderr=stderr, env=dict(environ), pass_fds=[figures.fileno()],
+        )  # fmt: skip
+        if status:
             output.seek(0)
             raise RuntimeError(f"{contestant.name} failed: {output.read(1000).decode(errors='replace')}")
-    return seconds, usage.ru_maxrss / 1024
-
-
-def table(reference: str, figures: Mapping[str, Figures], bounds: Mapping[str, float]) -> str:
-    """Draw the figures as a Markdown table: times in ms, the ratio to `reference` and, where given, its bound."""
-    lines = ["| command | median ms | min ms | max ms | peak MB | ratio | at most |", "|---|---|---|---|---|---|---|"]
-    for name, figure in figures.items():
-        ratio = figure.median / figures[reference].median
-        times = " | ".join(f"{1000 * value:.0f}" for value in (figure.median, min(figure.seconds), max(figure.seconds)))
-        bound = f"{bounds[name]:g}" if name in bounds else ""
-        lines.append(f"| {name} | {times} | {figure.peak_mb:.0f} | {ratio:.2f} | {bound} |")
-    return "\n".join(lines)
+        figures.seek(0)
+        seconds, peak_kb = figures.read().split()
+        return float(seconds), int(peak_kb) / 1024

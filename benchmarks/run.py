@@ -1,27 +1,57 @@
-"""Measure calicoctl against the naive script, on the etcd that ETCD_AUTHORITY names; prints Markdown tables.
+"""Measure calicoctl against the naive script, on the etcd that ETCD_AUTHORITY names.
 
-    python -m benchmarks.run [--runs N] [--endpoints N,N,...]
+    python -m benchmarks.run [--runs N] [--endpoints N,N,...] [--sections NAME,...]
 
-It fills that etcd with endpoints: give it one of its own (`make bench` does).
+It prints the tables of docs/performance.md. The exit status is 1 if a figure is above its bound.
+It empties that etcd and fills it: give it one of its own (`make bench` does).
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import importlib.metadata
+import json
+import operator
 import os
 import platform
 import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from benchmarks import dataset, many_rules
-from benchmarks.measure import Contestant, measure, table
+from benchmarks import dataset, imports, many_rules
+from benchmarks.measure import Contestant, Figures, measure
+from benchmarks.report import Report
 
 HERE = Path(__file__).parent
 NAIVE = str(HERE / "naive.py")
+PASS = Contestant("python -c pass", [sys.executable, "-c", "pass"])
+MANY = 100_000  # endpoints: fewer runs
+LINEAR = 2.0  # for ten times as much: sorting and caches have their part; a square law would give 10
+NOISE = 0.2  # of the start-up
+
+
+class Change(NamedTuple):
+    """What a command line changes: a key, its value before each run, and the content of its JSON after."""
+
+    key: str
+    before: str
+    after: Any
+
+
+class Line(NamedTuple):
+    """A command line for both contestants: its title in the table, its words, and the bound of its ratio."""
+
+    title: str
+    words: Sequence[str]
+    bound: float | None = None
+    stdin: str = os.devnull
+    change: Change | None = None
 
 
 class Bench:
@@ -29,106 +59,234 @@ class Bench:
 
     def __init__(self, runs: int, folder: Path) -> None:
         self.runs = runs
+        self.long_runs = max(1, runs // 4)
         self.folder = folder
+        self.report = Report()
         self.etcd = os.environ["ETCD_AUTHORITY"]
         self.environ = {**os.environ, "PYTHONPATH": str(HERE.parent), "PYTHONDONTWRITEBYTECODE": ""}
         for command in ("profile", "endpoint"):
-            self._calicoctl(command, "--help", to=folder / f"{command}.txt")
-
-    def _calicoctl(self, *arguments: str, to: Path) -> None:
-        with open(to, "wb") as output:
-            subprocess.run([sys.executable, "-m", "calicoctl", *arguments], stdout=output, env=self.environ, check=True)
+            with open(folder / f"{command}.txt", "wb") as output:
+                help_text = self.ours(command, "--help").command
+                subprocess.run(help_text, stdout=output, env=self.environ, check=True)
 
     def ours(self, *arguments: str, stdin: str = os.devnull) -> Contestant:
-        """calicoctl, started as its console script is."""
-        start = "from calicoctl.cli import console_main; console_main()"
-        return Contestant("calicoctl", [sys.executable, "-c", start, *arguments], stdin)
+        """calicoctl, with the lines of its console script."""
+        start = "import sys; from calicoctl.start import calicoctl; sys.exit(calicoctl())"
+        return Contestant(shlex.join(["calicoctl", *arguments]), [sys.executable, "-c", start, *arguments], stdin)
 
     def calicoq(self, *arguments: str) -> Contestant:
-        """calicoq, started as its console script is."""
-        start = "from calicoctl.query.cli import console_main; console_main()"
+        """calicoq, with the lines of its console script."""
+        start = "import sys; from calicoctl.start import calicoq; sys.exit(calicoq())"
         return Contestant(shlex.join(["calicoq", *arguments]), [sys.executable, "-c", start, *arguments])
 
     def naive(self, *arguments: str, stdin: str = os.devnull) -> Contestant:
         """The naive script for the same command line."""
         help_text = str(self.folder / f"{arguments[0]}.txt")
-        return Contestant("naive", [sys.executable, NAIVE, help_text, *arguments], stdin)
+        return Contestant(shlex.join(["naive", *arguments]), [sys.executable, NAIVE, help_text, *arguments], stdin)
 
-    def compare(self, *arguments: str, bound: float | None, stdin: str = os.devnull, runs: int = 0) -> None:
-        """Print the table for one command line: naive, calicoctl, and python doing nothing."""
-        contestants = [
-            self.naive(*arguments, stdin=stdin),
-            self.ours(*arguments, stdin=stdin),
-            Contestant("python -c pass", [sys.executable, "-c", "pass"]),
-        ]
-        figures = measure(contestants, runs or self.runs, self.environ)
-        print(f"\n`calicoctl {' '.join(arguments)}`\n")
-        print(table("naive", figures, {} if bound is None else {"calicoctl": bound}), flush=True)
+    def changing(self, contestant: Contestant, key: str, before: str, done: Callable[[Any], bool]) -> Contestant:
+        """Let a contestant find `before` at the key in each run, and fail unless `done` of the JSON it leaves there."""
+
+        def restore() -> None:
+            dataset.put_all(self.etcd, [(key, before)])
+
+        def check() -> None:
+            after = dataset.get(self.etcd, key)
+            if not done(json.loads(after)):
+                raise RuntimeError(f"{contestant.name} leaves as {key} what it should not: {after[:1000]}")
+
+        return contestant._replace(before=restore, after=check)
+
+    def measure(self, contestants: Iterable[Contestant], runs: int = 0) -> dict[str, Figures]:
+        """The figures by the contestants' names."""
+        return measure(contestants, runs or self.runs, self.environ)
+
+    def race(self, lines: Sequence[Line], runs: int = 0) -> list[tuple[Figures, Figures]]:
+        """The figures of the naive script and of calicoctl for each of the command lines, all by turns."""
+        pairs = []
+        for line in lines:
+            naive, ours = self.naive(*line.words, stdin=line.stdin), self.ours(*line.words, stdin=line.stdin)
+            if line.change:
+                key, before, after = line.change
+                done = functools.partial(operator.eq, after)
+                naive, ours = (self.changing(contestant, key, before, done) for contestant in (naive, ours))
+            pairs.append((naive, ours))
+        figures = self.measure((contestant for pair in pairs for contestant in pair), runs)
+        return [(figures[naive.name], figures[ours.name]) for naive, ours in pairs]
+
+    def beside(self, reference: str, figures: Mapping[str, Figures], bounds: Mapping[str, float]) -> None:
+        """Print all figures, memory too, with their ratios to one of them."""
+        self.report.columns("command", "median ms", "MB", f"ratio to `{reference}`", "at most")
+        for name, figure in figures.items():
+            ratio = self.report.bounded(name, figure.median / figures[reference].median, bounds.get(name))
+            self.report.row(name, figure.ms, f"{figure.peak_mb:.0f}", *ratio)
 
 
 def no_datastore(bench: Bench) -> None:
     """Commands that need no etcd, beside a Python that does nothing."""
-    contestants = [
-        Contestant("python -c pass", [sys.executable, "-c", "pass"]),
-        bench.ours("--help")._replace(name="calicoctl --help"),
-        bench.ours("version")._replace(name="calicoctl version"),
-        bench.ours("profile", "--help")._replace(name="calicoctl profile --help"),
-    ]
-    figures = measure(contestants, bench.runs, bench.environ)
-    print("\n## Without etcd\n")
-    print(table("python -c pass", figures, {"calicoctl --help": 2.5, "calicoctl version": 2.5}), flush=True)
+    lines = [bench.ours("--help"), bench.ours("version"), bench.ours("profile", "--help")]
+    figures = bench.measure([PASS, *lines])
+    bench.report.heading("Without etcd")
+    bench.report.columns("command", "median ms", f"ratio to `{PASS.name}`", "at most")
+    bounds = {"calicoctl --help": 2.5, "calicoctl version": 2.5}
+    for name, figure in figures.items():
+        ratio = bench.report.bounded(name, figure.median / figures[PASS.name].median, bounds.get(name))
+        bench.report.row(name, figure.ms, *ratio)
 
 
-def start_up(bench: Bench) -> None:
+def small(bench: Bench) -> None:
     """Small commands: what is measured is mostly the start of the process."""
-    print("\n## Small commands\n")
     dataset.clear(bench.etcd)
     dataset.put_all(bench.etcd, dataset.profiles(10))
-    rules = str(HERE.parent / "examples" / "web_rules.json")
-    bench.compare("profile", "show", bound=0.6)
-    bench.compare("profile", "profile-0001", "rule", "show", bound=0.6)
-    bench.compare("profile", "profile-0002", "rule", "update", stdin=rules, bound=None)
-    add = "profile profile-0003 rule add inbound allow tcp from cidr 10.0.0.0/8 to ports 80,443"
-    bench.compare(*add.split(), bound=0.6)
-    bench.compare("profile", "profile-0004", "tag", "add", "WEB", bound=0.6)
+    dataset.put_all(bench.etcd, dataset.endpoints(0, 100))
+    report = bench.report
+    report.heading("Small commands")
+    report.columns("command", "naive ms", "calicoctl ms", "ratio", "at most")
+    for line in small_lines():
+        ((naive, ours),) = bench.race([line])
+        ratio = report.bounded(line.title, ours.median / naive.median, line.bound)
+        report.row(line.title, naive.ms, ours.ms, *ratio)
+
+
+def small_lines() -> list[Line]:
+    """The small commands; each that writes finds what it changes as it was before."""
+    profile = "profile-0001"
+    stored = dict(dataset.profiles(10))
+    rules = f"/calico/v1/policy/profile/{profile}/rules"
+    tags = f"/calico/v1/policy/profile/{profile}/tags"
+    update = HERE.parent / "examples" / "web_rules.json"
+    added = json.loads(stored[rules])
+    added["inbound_rules"].append(
+        {"action": "allow", "protocol": "tcp", "src_net": "10.0.0.0/8", "dst_ports": [80, 443]}
+    )
+    one = one_endpoint()
+    return [
+        Line("profile show", ["profile", "show"], 0.6),
+        Line("profile P rule show", ["profile", profile, "rule", "show"], 0.6),
+        Line(
+            "profile P rule update", ["profile", profile, "rule", "update"], stdin=str(update),
+            change=Change(rules, stored[rules], json.loads(update.read_text(encoding="utf-8"))),
+        ),
+        Line(
+            "profile P rule add",
+            f"profile {profile} rule add inbound allow tcp from cidr 10.0.0.0/8 to ports 80,443".split(), 0.6,
+            change=Change(rules, stored[rules], added),
+        ),
+        Line(
+            "profile P tag add", ["profile", profile, "tag", "add", "WEB"], 0.6,
+            change=Change(tags, stored[tags], [*json.loads(stored[tags]), "WEB"]),
+        ),
+        Line("endpoint show of one endpoint", ["endpoint", "show", *one], 0.6),
+        Line("endpoint show --detailed of one endpoint", ["endpoint", "show", "--detailed", *one], 0.6),
+    ]  # fmt: skip
+
+
+def one_endpoint() -> list[str]:
+    """The filters that leave one of the endpoints."""
+    ((key, _),) = dataset.endpoints(7, 8)
+    _, _, _, _, host, _, orchestrator, workload, _, endpoint = key.split("/")
+    return [f"--host={host}", f"--orchestrator={orchestrator}", f"--workload={workload}", f"--endpoint={endpoint}"]
+
+
+def numbers_of_profiles(bench: Bench) -> None:
+    """Profiles at growing numbers: what each one more costs."""
+    dataset.clear(bench.etcd)
+    report = bench.report
+    report.heading("Numbers of profiles")
+    report.columns(
+        "profiles", "`profile show` ms", "above that of 10, µs a profile", "`profile P rule show` ms"
+    )
+    counts = (10, 100, 1_000, 10_000)
+    all_names, one = bench.ours("profile", "show"), bench.ours("profile", "profile-0001", "rule", "show")
+    growth: list[Growth] = []
+    for count in counts:
+        dataset.put_all(bench.etcd, dataset.profiles(count))
+        figures = bench.measure([all_names, one])
+        median = figures[all_names.name].median
+        growth.append(Growth(count, median, growth[0].start_up if growth else median))
+        report.row(f"{count:,}", figures[all_names.name].ms, growth[-1].each, figures[one.name].ms)
+    linear(bench, "profile show", growth)
+
+
+class Growth(NamedTuple):
+    """What so many things took, and what it takes without them; in seconds."""
+
+    number: int
+    median: float
+    start_up: float
+
+    @property
+    def seconds_each(self) -> float:
+        """What one of the things took, over the start-up."""
+        return (self.median - self.start_up) / self.number
+
+    @property
+    def heard(self) -> bool:
+        """Whether there is more to see than noise."""
+        return self.median - self.start_up > NOISE * self.start_up
+
+    @property
+    def each(self) -> str:
+        """For a table: what one took over the start-up, in µs."""
+        return f"{1e6 * self.seconds_each:.1f}" if self.heard else "within the noise"
+
+
+def linear(bench: Bench, name: str, growth: Sequence[Growth]) -> None:
+    """Say whether the largest number took as much a piece as the one before it."""
+    heard = [each for each in growth if each.heard]
+    if len(heard) < 2:
+        return
+    before, last = heard[-2:]
+    factor, bound = bench.report.bounded(f"growth of {name}", last.seconds_each / before.seconds_each, LINEAR)
+    print(f"\nGrowth of `{name}`: at {last.number:,}, each takes {factor} times what it takes at {before.number:,}; "
+          f"at most {bound}.")  # fmt: skip
 
 
 def endpoints(bench: Bench, counts: list[int]) -> None:
     """Endpoints at growing numbers, on 100 hosts."""
     loaded = 0
     dataset.clear(bench.etcd)
+    report = bench.report
+    report.heading("Endpoints")
+    report.columns("endpoints", "command", "runs", "naive ms", "calicoctl ms", "MB", "ratio", "at most",
+                   "over the start-up, µs an endpoint")  # fmt: skip
+    growth: dict[str, list[Growth]] = {"endpoint show": [], "endpoint show --detailed": []}
+    bounds = {(10_000, "endpoint show --detailed"): 0.45, (MANY, "endpoint show --detailed"): 0.5}
     for count in counts:
         dataset.put_all(bench.etcd, dataset.endpoints(loaded, count))
         loaded = count
-        print(f"\n## {count:,} endpoints\n")
-        runs = max(3, bench.runs // 4) if count >= 100_000 else bench.runs
-        bound = {10_000: 0.45, 100_000: 0.5}.get(count)
-        bench.compare("endpoint", "show", bound=None, runs=runs)
-        bench.compare("endpoint", "show", "--detailed", bound=bound, runs=runs)
-        ((key, _),) = dataset.endpoints(7, 8)
-        _, _, _, _, host, _, orchestrator, workload, _, endpoint = key.split("/")
-        place = {"host": host, "orchestrator": orchestrator, "workload": workload, "endpoint": endpoint}
-        filters = [f"--{name}={value}" for name, value in place.items()]
-        bench.compare("endpoint", "show", "--detailed", *filters, bound=0.6, runs=runs)
+        runs = bench.long_runs if count >= MANY else bench.runs
+        for title in growth:
+            words = title.split()
+            lines = [Line(title, words, bounds.get((count, title))),
+                     Line(f"{title} of one endpoint", [*words, *one_endpoint()], 0.6)]  # fmt: skip
+            figures = bench.race(lines, runs)
+            # By turns with it, the same command for one endpoint: its time is the start-up.
+            growth[title].append(Growth(count, *(ours.median for _, ours in figures)))
+            for line, (naive, ours) in zip(lines, figures, strict=True):
+                name = f"{count:,}: {line.title}"
+                ratio = report.bounded(name, ours.median / naive.median, line.bound)
+                memory, most = report.bounded(f"{name}, MB", ours.peak_mb, 450 if count == MANY else None, ".0f")
+                each = growth[title][-1].each if line.title == title else ""
+                report.row(f"{count:,}", line.title, str(runs), naive.ms, ours.ms,
+                           f"{memory} (at most {most})" if most else memory, *ratio, each)  # fmt: skip
+    for title, steps in growth.items():
+        linear(bench, title, steps)
+    progress(bench, counts[-1])
 
 
-def numbers_of_profiles(bench: Bench) -> None:
-    """Profiles at growing numbers: what each one more costs."""
-    dataset.clear(bench.etcd)
-    print("\n## 10 to 10,000 profiles\n")
-    print("| profiles | `profile show` ms | over 10, us a profile | `profile P rule show` ms |\n|---|---|---|---|")
-    base = 0.0
-    for count in (10, 100, 1_000, 10_000):
-        dataset.put_all(bench.etcd, dataset.profiles(count))
-        contestants = [
-            bench.ours("profile", "show")._replace(name="show"),
-            bench.ours("profile", "profile-0001", "rule", "show")._replace(name="one"),
-        ]
-        figures = measure(contestants, bench.runs, bench.environ)
-        show, one = figures["show"].median, figures["one"].median
-        base = base or show
-        each = f"{1e6 * (show - base) / (count - 10):.1f}" if count > 10 else ""
-        print(f"| {count:,} | {1000 * show:.0f} | {each} | {1000 * one:.0f} |", flush=True)
+def progress(bench: Bench, count: int) -> None:
+    """What it costs to look whether there is something to show on a terminal, reading all endpoints that are stored."""
+    detailed = bench.ours("endpoint", "show", "--detailed")
+    file, terminal = "a file", "a terminal"
+    figures = bench.measure(
+        [detailed._replace(name=file), detailed._replace(name=terminal, terminal=True)],
+        bench.long_runs if count >= MANY else bench.runs,
+    )
+    bench.report.heading("Long reads")
+    bench.report.columns(f"`endpoint show --detailed` of {count:,}, standard error is", "median ms", "ratio")
+    for name, figure in figures.items():
+        bench.report.row(name, figure.ms, f"{figure.median / figures[file].median:.2f}")
 
 
 def completion(bench: Bench) -> None:
@@ -137,17 +295,20 @@ def completion(bench: Bench) -> None:
     dataset.put_all(bench.etcd, dataset.profiles(100))
     lines = {
         "a command": ["calicoctl", "pro"],
-        "a keyword": ["calicoctl", "profile", "P", "rule", "add", "inbound", "allow", "t"],
-        "an option": ["calicoctl", "endpoint", "show", "--de"],
+        "a keyword of `profile`": ["calicoctl", "profile", "P", "rule", "add", "inbound", "allow", "t"],
+        "an option of `endpoint`": ["calicoctl", "endpoint", "show", "--de"],
         "a command of calicoq": ["calicoq", "ver"],
-        "a profile, from etcd": ["calicoctl", "profile", "P", "tag", "add", "x"],
+        "a profile, from etcd": ["calicoctl", "profile", "profile-00"],
+        "a tag, from etcd": ["calicoctl", "profile", "profile-0001", "tag", "remove", "profile-"],
     }
-    contestants = [Contestant("python -c pass", [sys.executable, "-c", "pass"])] + [
+    figures = bench.measure(
         bench.ours("completion", "candidates", "--", *words)._replace(name=name) for name, words in lines.items()
-    ]
-    figures = measure(contestants, bench.runs, bench.environ)
-    print("\n## Completion: at most 100 ms for words\n")
-    print(table("python -c pass", figures, {}), flush=True)
+    )
+    bench.report.heading("Completion")
+    bench.report.columns("what is completed", "median ms", "at most")
+    for name, figure in figures.items():
+        bound = None if name.endswith("from etcd") else 100
+        bench.report.row(name, *bench.report.bounded(name, 1000 * figure.median, bound, ".0f"))
 
 
 def profiles_of_endpoints(bench: Bench) -> None:
@@ -155,13 +316,10 @@ def profiles_of_endpoints(bench: Bench) -> None:
     dataset.clear(bench.etcd)
     dataset.put_all(bench.etcd, dataset.profiles(1_000))
     dataset.put_all(bench.etcd, dataset.endpoints(0, 10_000, profiles=1_000))
-    contestants = [
-        bench.ours("endpoint", "show", "--detailed")._replace(name="endpoint show --detailed"),
-        bench.ours("profile", "show", "--detailed")._replace(name="profile show --detailed"),
-    ]
-    figures = measure(contestants, bench.runs, bench.environ)
-    print("\n## 1,000 profiles on 10,000 endpoints\n")
-    print(table("endpoint show --detailed", figures, {"profile show --detailed": 1.5}), flush=True)
+    reference = bench.ours("endpoint", "show", "--detailed")
+    figures = bench.measure([reference, bench.ours("profile", "show", "--detailed")])
+    bench.report.heading("1,000 profiles on 10,000 endpoints")
+    bench.beside(reference.name, figures, {"calicoctl profile show --detailed": 1.5})
 
 
 def policies_of_endpoints(bench: Bench) -> None:
@@ -171,44 +329,56 @@ def policies_of_endpoints(bench: Bench) -> None:
     dataset.put_all(bench.etcd, [("/calico/v1/Ready", "true"), *dataset.profiles(10)])
     dataset.put_all(bench.etcd, dataset.policies(500, applications))
     dataset.put_all(bench.etcd, dataset.labelled(dataset.endpoints(0, 10_000), applications))
-    contestants = [
-        bench.ours("endpoint", "show", "--detailed")._replace(name="endpoint show --detailed"),
+    reference = bench.ours("endpoint", "show", "--detailed")
+    lines = [
         bench.calicoq("endpoint", ""),
         bench.calicoq("endpoint", "", "-rs"),
         bench.calicoq("endpoint", "", "-o", "json"),
         bench.calicoq("check"),
     ]
-    figures = measure(contestants, bench.runs, bench.environ)
-    print("\n## calicoq: 500 policies and 10,000 endpoints\n")
-    print(table("endpoint show --detailed", figures, {"calicoq endpoint ''": 4.0}), flush=True)
+    figures = bench.measure([reference, *lines])
+    bench.report.heading("calicoq: 500 policies and 10,000 endpoints")
+    bench.beside(reference.name, figures, {"calicoq endpoint ''": 4.0, "calicoq endpoint '' -rs": 4.0})
 
 
 SECTIONS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {
     "help": lambda bench, options: no_datastore(bench),
-    "small": lambda bench, options: start_up(bench),
-    "completion": lambda bench, options: completion(bench),
+    "small": lambda bench, options: small(bench),
+    "imports": lambda bench, options: imports.run(bench),
     "numbers": lambda bench, options: numbers_of_profiles(bench),
     "rules": lambda bench, options: many_rules.run(bench),
     "profiles": lambda bench, options: profiles_of_endpoints(bench),
     "calicoq": lambda bench, options: policies_of_endpoints(bench),
+    "completion": lambda bench, options: completion(bench),
     "endpoints": lambda bench, options: endpoints(bench, options.endpoints),
 }
 
 
-def main() -> None:
-    """Read the options and measure."""
+def main() -> int:
+    """Read the options and measure; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--runs", type=int, default=20, help="counted runs of each command (default 20)")
+    parser.add_argument(
+        "--runs", type=int, default=20,
+        help=f"counted runs of each command (default 20); at {MANY:,} endpoints and more, a quarter of them",
+    )  # fmt: skip
     parser.add_argument("--endpoints", default="1000,10000,100000", help="numbers of endpoints, growing")
     parser.add_argument("--sections", default=",".join(SECTIONS), help=f"of {','.join(SECTIONS)}")
     options = parser.parse_args()
     options.endpoints = [int(count) for count in options.endpoints.split(",")]
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {options.runs} runs each, by turns.")
+    sections = options.sections.split(",")
+    if unknown := set(sections) - set(SECTIONS):
+        parser.error(f"no such sections: {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options.runs, Path(folder))
-        for section in options.sections.split(","):
+        print(f"- Machine: {os.cpu_count()} cores, CPython {platform.python_version()}, "
+              f"urllib3 {importlib.metadata.version('urllib3')}, etcd {dataset.version(bench.etcd)} on the loopback "
+              f"address. Medians of {options.runs} runs unless it says otherwise.")  # fmt: skip
+        begin = time.monotonic()
+        for section in sections:
             SECTIONS[section](bench, options)
+        print(f"\nMeasured in {time.monotonic() - begin:.0f} s.")
+    return bench.report.conclude()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -103,9 +103,10 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
         raise grammar.HelpRequested(USAGE.strip("\n"))
     if name not in COMMANDS:
         raise CommandError(_unknown_command(name))
-    command = importlib.import_module(f"calicoctl.commands.{name}")
-    environment.failure_status = getattr(command, "FAILURE_STATUS", 1)
-    status: int = command.run(grammar.parse(command.USAGE, argv), environment)
+    usage = importlib.import_module(f"calicoctl.usage.{name}")
+    environment.failure_status = getattr(usage, "FAILURE_STATUS", 1)
+    arguments = grammar.parse(usage.USAGE, argv)
+    status: int = importlib.import_module(f"calicoctl.commands.{name}").run(arguments, environment)
     return status
 
 

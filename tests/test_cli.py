@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from calicoctl import __version__, cli
-from calicoctl.commands import profile
+from calicoctl.usage import profile
 from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, never_answer
@@ -448,7 +448,7 @@ def fail(*_: object) -> int:
 
 
 def test_a_defect_is_one_line(calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile, "run", fail)
+    monkeypatch.setattr("calicoctl.commands.profile.run", fail)
     complaint = (
         "Internal error: LookupError: of all things. This is a defect of calicoctl; CALICOCTL_DEBUG=1 shows where.\n"
     )
@@ -456,7 +456,7 @@ def test_a_defect_is_one_line(calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_rest_of_a_defect(calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile, "run", fail)
+    monkeypatch.setattr("calicoctl.commands.profile.run", fail)
     result = calicoctl("profile", "show", env={"CALICOCTL_DEBUG": "1"})
     assert (result.status, result.stdout) == (1, "")
     lines = result.stderr.splitlines()

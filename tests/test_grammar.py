@@ -23,7 +23,7 @@ import docopt
 import pytest
 
 from calicoctl import cli, grammar
-from calicoctl.commands import profile, version
+from calicoctl.usage import profile, version
 
 # The grammars of the commands to come, as test inputs: their usage lines and what docopt reads of their options.
 ENDPOINT = """

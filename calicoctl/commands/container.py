@@ -30,30 +30,12 @@ if TYPE_CHECKING:
     from calicoctl.model.address import Address
     from calicoctl.model.endpoint import EndpointName
 
-USAGE = """
-Usage:
-  calicoctl container add <CONTAINER> <IP> [--interface=<INTERFACE>]
-  calicoctl container remove <CONTAINER>
-  calicoctl container <CONTAINER> ip (add|remove) <IP> [--interface=<INTERFACE>]
-  calicoctl container <CONTAINER> endpoint show
-  calicoctl container <CONTAINER> profile (append|remove|set) [<PROFILES>...]
-
-Description:
-  Add or remove containers to calico networking, manage their IP addresses and profiles.
-  All these commands must be run on the host that contains the container.
-
-Options:
-  --interface=<INTERFACE>  The name to give to the interface in the container
-                           [default: eth1]
-
-"""
-
 _INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 _MUST_BE_ROOT = 2
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``container`` command line, parsed by ``USAGE``, and return the exit status.
+    """Carry out one ``container`` command line, parsed, and return the exit status.
 
     Raises CommandError.
     """

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from calicoctl.commands.messages import invalid_profile_names
 from calicoctl.datastore.endpoints import Endpoints, EndpointVanished, Filter
-from calicoctl.datastore.profiles import Profiles
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.model.endpoint import MalformedEndpoint
-from calicoctl.model.names import is_profile_name
 from calicoctl.output import complaint, paragraph, table, visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -18,38 +15,6 @@ if TYPE_CHECKING:
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
     from calicoctl.model.endpoint import Endpoint
-
-USAGE = """
-Usage:
-  calicoctl endpoint show [--host=<HOSTNAME>] [--orchestrator=<ORCHESTRATOR_ID>]
-    [--workload=<WORKLOAD_ID>] [--endpoint=<ENDPOINT_ID>] [--detailed]
-  calicoctl endpoint <ENDPOINT_ID> profile (append|remove|set) [--host=<HOSTNAME>]
-    [--orchestrator=<ORCHESTRATOR_ID>] [--workload=<WORKLOAD_ID>]  [<PROFILES>...]
-  calicoctl endpoint <ENDPOINT_ID> profile show [--host=<HOSTNAME>]
-    [--orchestrator=<ORCHESTRATOR_ID>] [--workload=<WORKLOAD_ID>]
-
-Description:
-  Configure or show endpoints assigned to existing containers
-
-Options:
- --detailed                         Show additional information
- --host=<HOSTNAME>                  Filters endpoints on a specific host
- --orchestrator=<ORCHESTRATOR_ID>   Filters endpoints created on a specific orchestrator
- --workload=<WORKLOAD_ID>           Filters endpoints on a specific workload
- --endpoint=<ENDPOINT_ID>           Filters endpoints with a specific endpoint ID
-
-Examples:
-    Show all endpoints belonging to 'host1':
-        $ calicoctl endpoint show --host=host1
-
-    Add a profile called 'profile-A' to the endpoint a1b2c3d4:
-        $ calicoctl endpoint a1b2c3d4 profile append profile-A
-
-    Add a profile called 'profile-A' to the endpoint a1b2c3d4, but faster,
-    by providing more specific filters:
-        $ calicoctl endpoint a1b2c3d4 profile append profile-A --host=host1 --orchestrator=docker --workload=f9e8d7e6
-
-"""
 
 _HEADINGS = ("Hostname", "Orchestrator ID", "Number of Workloads", "Number of Endpoints")
 _DETAILED_HEADINGS = (
@@ -65,7 +30,7 @@ _SHOWN_MATCHES = 10
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``endpoint`` command line, parsed by ``USAGE``, and return the exit status. Raises CommandError."""
+    """Carry out one ``endpoint`` command line, parsed, and return the exit status. Raises CommandError."""
     wanted = Filter(
         arguments["--host"] or "",
         arguments["--orchestrator"] or "",
@@ -163,7 +128,7 @@ def edit_profiles(verb: str, profiles: list[str], endpoint: str, wanted: Filter,
     _check_names(profiles)
     if verb != "set" and not profiles:
         raise CommandError(complaint("No profile specified."))
-    if verb != "remove":
+    if verb != "remove" and profiles:
         _check_existence(profiles, environment)
     found = _only_match(verb, endpoint, wanted, environment)
     changes: dict[str, Callable[[Endpoint], list[str]]] = {
@@ -202,8 +167,12 @@ def _removed(present: list[str], profiles: list[str]) -> list[str]:
 
 
 def _check_names(profiles: list[str]) -> None:
+    from calicoctl.model.names import is_profile_name
+
     invalid = [profile for profile in profiles if not is_profile_name(profile)]
     if invalid:
+        from calicoctl.commands.messages import invalid_profile_names
+
         raise CommandError(invalid_profile_names(invalid))
     for position, profile in enumerate(profiles):
         if profile in profiles[:position]:
@@ -211,6 +180,8 @@ def _check_names(profiles: list[str]) -> None:
 
 
 def _check_existence(profiles: list[str], environment: Environment) -> None:
+    from calicoctl.datastore.profiles import Profiles
+
     store = Profiles(environment.client())
     listed = store.names(latest=True) if len(profiles) > 1 else []
     for profile in profiles:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from calicoctl.output import visible
 from calicoctl.resources import kinds
 from calicoctl.resources.answers import Format
-from calicoctl.resources.manifest import Manifest
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -15,41 +14,24 @@ if TYPE_CHECKING:
     from calicoctl.grammar import Arguments
     from calicoctl.resources.kind import Kind
 
-USAGE = """
-Usage:
-  calicoctl get (<KIND> [<NAME>...] | --filename=<FILENAME>) [--recursive] [--output=<OUTPUT>] [--export]
-
-Description:
-  Show resources: all of a kind, some by their names, or those that the
-  documents of a file are about. What 'get -o yaml' and 'get -o json' print can
-  be applied again.
-
-Options:
-  -f --filename=<FILENAME>  The file to read, - for standard input, or a
-                            directory (needs --recursive).
-  --recursive               Read the .yaml, .yml and .json files of a directory
-                            and of all directories below it.
-  -o --output=<OUTPUT>      ps, wide, name (a name a line), yaml, json or
-                            custom-columns=<COLUMN>[,<COLUMN>...]. [default: ps]
-  --export                  Leave out what only this datastore knows, so that
-                            the output can be applied to another one.
-
-"""
-
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Carry out ``calicoctl get`` and return the exit status. Raises CommandError."""
-    manifest = Manifest(environment, environment.client(), identity_only=True)
+    client = environment.client()
+    if arguments["<KIND>"] is not None and not arguments["<NAME>"]:
+        kind = kinds.of_word(arguments["<KIND>"], client)
+        return _show_all(kind, Format(arguments["--output"], kind), arguments["--export"], environment)
+    from calicoctl.resources.manifest import Manifest
+
+    manifest = Manifest(environment, client, identity_only=True)
     if arguments["<KIND>"] is None:
         manifest.read(arguments["--filename"], arguments["--recursive"])
         kind = manifest.items[0].kind if manifest.items else kinds.KINDS[0](None)
     else:
         manifest.name(arguments["<KIND>"], arguments["<NAME>"])
-        kind = kinds.of_word(arguments["<KIND>"], environment.client())
+        kind = kinds.of_word(arguments["<KIND>"], client)
     form = Format(arguments["--output"], kind)
     manifest.require_sound()
-    if not manifest.items:
-        return _show_all(kind, form, arguments["--export"], environment)
     return _show(kind, [item.resource.name for item in manifest.items], form, arguments["--export"], environment)
 
 

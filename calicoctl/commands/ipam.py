@@ -13,23 +13,9 @@ if TYPE_CHECKING:
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
 
-USAGE = """
-Usage:
-  calicoctl ipam release <IP>
-  calicoctl ipam info <IP>
-
-Description:
-  Manage Calico assigned IP addresses
-
-Warnings:
-  -  Releasing an in-use IP address can result in it being assigned to multiple
-     workloads.
-
-"""
-
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``ipam`` command line, parsed by ``USAGE``, and return the exit status. Raises CommandError."""
+    """Carry out one ``ipam`` command line, parsed, and return the exit status. Raises CommandError."""
     try:
         address = Address.parse(arguments["<IP>"])
     except ValueError:

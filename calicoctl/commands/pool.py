@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 import time
 
-from calicoctl.datastore.blocks import Blocks
 from calicoctl.datastore.errors import Conflict
 from calicoctl.datastore.pools import PoolNode, Pools
 from calicoctl.errors import CommandError
-from calicoctl.model.address import Address
-from calicoctl.model.ipam import BLOCK_PREFIX_LENGTHS
-from calicoctl.model.network import Network
-from calicoctl.model.pool import Pool, is_large_enough, networks_of_range, overlap
+from calicoctl.model.network import BLOCK_PREFIX_LENGTHS, Network, overlap
+from calicoctl.model.pool import Pool, is_large_enough, networks_of_range
 from calicoctl.output import complaint, table
-from calicoctl.undo import Undo
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -23,33 +19,14 @@ if TYPE_CHECKING:
     from calicoctl.datastore.client import Client
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
-
-USAGE = """
-Usage:
-  calicoctl pool add <CIDRS>... [--ipip] [--nat-outgoing]
-  calicoctl pool remove <CIDRS>... [--wait=<SECONDS>]
-  calicoctl pool range add <START_IP> <END_IP> [--ipip] [--nat-outgoing]
-  calicoctl pool show [--ipv4 | --ipv6]
-
-Description:
-  Configure IP Pools
-
-Options:
-  --ipv4          Show IPv4 information only
-  --ipv6          Show IPv6 information only
-  --nat-outgoing  Apply NAT to outgoing traffic
-  --ipip          Use IP-over-IP encapsulation across hosts
-  --wait=<SECONDS>  Let other allocators finish for so long before a pool is
-                    emptied [default: 3]
-
-"""
+    from calicoctl.model.address import Address
 
 _REMOVAL_TRIES = 5
 _LONGEST_WAIT = 3600
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``pool`` command line, parsed by ``USAGE``, and return the exit status. Raises CommandError."""
+    """Carry out one ``pool`` command line, parsed, and return the exit status. Raises CommandError."""
     if arguments["show"]:
         versions = [4] if arguments["--ipv4"] else [6] if arguments["--ipv6"] else [4, 6]
         return _show(versions, environment)
@@ -162,6 +139,8 @@ def _remove_pool(found: PoolNode, seconds: float, environment: Environment) -> N
 
     Raises Conflict if somebody else changes the pool meanwhile.
     """
+    from calicoctl.undo import Undo
+
     pools = Pools(environment.client())
     environment.say("Disabling IP Pool")
     with Undo("Repeat the command, or enable the pool again with 'calicoctl pool add'.") as undo:
@@ -182,6 +161,8 @@ def _remove_pool(found: PoolNode, seconds: float, environment: Environment) -> N
 
 def _release_blocks(pool: Network, client: Client) -> None:
     """Make the blocks of a pool nobody's own; those without claims are removed."""
+    from calicoctl.datastore.blocks import Blocks
+
     blocks = Blocks(client)
     for network, _ in blocks.all_in(pool):
         blocks.release_affinity(network)
@@ -222,6 +203,8 @@ def _networks(cidrs: Sequence[str]) -> list[Network]:
 
 
 def _address(text: str, name: str) -> Address:
+    from calicoctl.model.address import Address
+
     try:
         return Address.parse(text)
     except ValueError:

@@ -10,25 +10,6 @@ if TYPE_CHECKING:
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
 
-USAGE = """
-Usage:
-  calicoctl validate --filename=<FILENAME> [--recursive]
-  calicoctl validate --schema=<KIND>
-
-Description:
-  Check documents in YAML or JSON as if their resources were to be created, or
-  print the JSON Schema of a kind of resource, for editors and other tools.
-  Needs no etcd.
-
-Options:
-  -f --filename=<FILENAME>  The file to read, - for standard input, or a
-                            directory (needs --recursive).
-  --recursive               Read the .yaml, .yml and .json files of a directory
-                            and of all directories below it.
-  --schema=<KIND>           The kind of resource, such as profile.
-
-"""
-
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Carry out ``calicoctl validate`` and return the exit status. Raises CommandError."""

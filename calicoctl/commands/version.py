@@ -9,15 +9,6 @@ if TYPE_CHECKING:
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
 
-USAGE = """
-Usage:
-  calicoctl version
-
-Description:
-  Display the version of calicoctl
-
-"""
-
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Print the version; needs neither etcd nor a sound environment."""

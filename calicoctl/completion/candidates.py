@@ -59,7 +59,7 @@ def _usage(program: str, words: Sequence[str]) -> str | None:
     if program == "calicoq":
         module = "calicoctl.query.cli"
     elif program == "calicoctl" and words[0] in cli.COMMANDS:
-        module = f"calicoctl.commands.{words[0]}"
+        module = f"calicoctl.usage.{words[0]}"
     else:
         return None
     usage: str = importlib.import_module(module).USAGE

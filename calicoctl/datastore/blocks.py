@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.edit import REMOVED, edit
 from calicoctl.datastore.errors import Conflict
 from calicoctl.errors import MalformedObject
 from calicoctl.model.ipam import Block, MalformedBlock
-from calicoctl.model.pool import contains
+from calicoctl.model.network import contains
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ class Blocks:
         ``change`` is called again, on what is stored then, when somebody else was faster. A block that ends up empty
         and nobody's own is removed. Raises BlockVanished.
         """
+
+        from calicoctl.datastore.edit import REMOVED, edit
 
         def changed(node: RawNode | None) -> str | None:
             if node is None:

@@ -13,7 +13,6 @@ import re
 import time
 
 from calicoctl.datastore.errors import Conflict, DatastoreError
-from calicoctl.datastore.form import form_of
 from calicoctl.datastore.libraries import etcd, http_client, urllib3
 from calicoctl.datastore.replies import Unusable, body_of, is_node, pool_classes
 from calicoctl.output import visible
@@ -144,6 +143,8 @@ class Client:
 
     def put(self, key: str, value: str) -> None:
         """Write a key, whatever it was; after a lost reply again. For values that every writer would write."""
+        from calicoctl.datastore.form import form_of  # only writes need it
+
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
@@ -206,6 +207,8 @@ class Client:
         raise self._error("every reply was lost", "The directory is still there.")
 
     def _write(self, key: str, value: str, condition: dict[str, str], since: int) -> None:
+        from calicoctl.datastore.form import form_of
+
         form = form_of({"value": value, **condition, **_NO_ECHO})
         _check_size(form)
         lost: _ReplyLost | None = None
@@ -269,6 +272,8 @@ class Client:
 
     def check_size(self, value: str) -> None:
         """Raise DatastoreError for a value that is larger than etcd takes."""
+        from calicoctl.datastore.form import form_of
+
         _check_size(form_of({"value": value, "prevIndex": str(self.index), **_NO_ECHO}))
 
     # Endpoints

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.edit import REMOVED, edit
 from calicoctl.errors import MalformedObject
-from calicoctl.model.endpoint import Endpoint, MalformedEndpoint
+from calicoctl.model.endpoint import Endpoint, EndpointName, MalformedEndpoint
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from calicoctl.datastore.client import Client, RawNode
-    from calicoctl.model.endpoint import EndpointName
 
 
 class Filter:
@@ -81,6 +79,8 @@ class Endpoints:
         ``change`` is called again when somebody else was faster. Raises EndpointVanished if the endpoint is removed
         meanwhile, MalformedObject if it cannot be read.
         """
+        from calicoctl.datastore.edit import edit
+
         name = found.name
         key = _key(name)
         first_read = [found.node]
@@ -121,6 +121,8 @@ class Endpoints:
         self._remove_if(endpoint.name, is_ours)
 
     def _remove_if(self, name: EndpointName, is_meant: Callable[[RawNode], bool]) -> None:
+        from calicoctl.datastore.edit import REMOVED, edit
+
         key = _key(name)
         edit(
             self._client,
@@ -152,6 +154,6 @@ def _endpoint_nodes(tree: RawNode | None) -> Iterator[EndpointNode]:
         if "nodes" in node:
             nodes.extend(node["nodes"])
         elif "value" in node:
-            name = keys.endpoint_name(node["key"])
-            if name is not None:
-                yield EndpointNode(name, node)
+            names = keys.endpoint_names(node["key"])
+            if names is not None:
+                yield EndpointNode(EndpointName(*names), node)

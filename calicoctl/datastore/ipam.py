@@ -7,10 +7,9 @@ from contextlib import suppress
 
 from calicoctl.datastore import keys
 from calicoctl.datastore.blocks import Blocks, BlockVanished
-from calicoctl.datastore.handles import Handles
 from calicoctl.errors import MalformedObject
 from calicoctl.model.ipam import block_of, blocks_of
-from calicoctl.model.pool import contains
+from calicoctl.model.network import contains
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from calicoctl.datastore.client import Client
+    from calicoctl.datastore.handles import Handles
     from calicoctl.model.address import Address
     from calicoctl.model.ipam import Block
     from calicoctl.model.network import Network
@@ -45,9 +45,14 @@ class Ipam:
         """``host`` is for whom addresses are claimed; who only looks or releases needs none."""
         self._client = client
         self._host = host
-        self._handles = Handles(client)
         self._blocks = Blocks(client)
         self._new_networks: list[Network] = []
+
+    @property
+    def _handles(self) -> Handles:
+        from calicoctl.datastore.handles import Handles
+
+        return Handles(self._client)
 
     # Claiming
 

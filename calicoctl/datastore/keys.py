@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from calicoctl.model.endpoint import EndpointName
-
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from calicoctl.model.network import Network
@@ -67,13 +65,16 @@ def last_segment(key: str) -> str:
     return key.rpartition("/")[2]
 
 
-def endpoint_name(key: str) -> EndpointName | None:
-    """Tell which endpoint a key (not quoted) is of; None for every other key below a host."""
+def endpoint_names(key: str) -> tuple[str, str | None, str | None, str] | None:
+    """Tell the names of the endpoint that a key (not quoted) is of; None for every other key below a host.
+
+    They are those of an ``EndpointName``: host, orchestrator, workload and endpoint.
+    """
     segments = key.split("/")
     if len(segments) == 10 and segments[5] == "workload" and segments[8] == "endpoint":
-        return EndpointName(segments[4], segments[6], segments[7], segments[9])
+        return segments[4], segments[6], segments[7], segments[9]
     if len(segments) == 7 and segments[5] == "endpoint":
-        return EndpointName(segments[4], None, None, segments[6])
+        return segments[4], None, None, segments[6]
     return None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.edit import edit
 from calicoctl.datastore.errors import Conflict
 from calicoctl.errors import MalformedObject
 from calicoctl.model.pool import MalformedPool, Pool
@@ -54,6 +53,8 @@ class Pools:
 
         ``change`` is called again when somebody else was faster. Raises MalformedObject.
         """
+        from calicoctl.datastore.edit import edit
+
         key = keys.pool(network)
 
         def changed(node: RawNode | None) -> str:

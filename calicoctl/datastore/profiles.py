@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.edit import edit
 from calicoctl.datastore.errors import Conflict
 from calicoctl.errors import CommandError, MalformedObject
-from calicoctl.model.tags import MalformedTags, tags_from_json, tags_to_json
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -69,6 +67,8 @@ class Profiles:
         ``change`` is called again when somebody else was faster.
         """
 
+        from calicoctl.model.tags import tags_to_json
+
         def changed(node: RawNode | None) -> str | None:
             tags = change(_tags_of(node))
             return None if tags is None else tags_to_json(tags)
@@ -110,6 +110,7 @@ class Profiles:
         which makes it this call that created the profile, and the names of the keys that this call wrote.
         """
         from calicoctl.model.rules import Rules
+        from calicoctl.model.tags import tags_to_json
 
         values = {"tags": tags_to_json([name]), "labels": "{}", "rules": Rules.of_new_profile(name).to_json()}
         written: list[str] = []
@@ -154,6 +155,8 @@ class Profiles:
         return parts
 
     def _edit(self, name: str, part: str, changed: Callable[[RawNode | None], str | None]) -> None:
+        from calicoctl.datastore.edit import edit
+
         edit(
             self._client,
             keys.profile_part(name, part),
@@ -163,6 +166,8 @@ class Profiles:
 
 
 def _tags_of(node: RawNode | None) -> list[str]:
+    from calicoctl.model.tags import MalformedTags, tags_from_json
+
     if node is None:
         return []
     try:

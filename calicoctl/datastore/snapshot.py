@@ -67,8 +67,9 @@ class Snapshot:
             self.ready = value
 
     def _add_of_host(self, segments: list[str], stored: Stored) -> None:
-        name = keys.endpoint_name(stored.key)
-        if name is not None:
+        names = keys.endpoint_names(stored.key)
+        if names is not None:
+            name = EndpointName(*names)
             self.endpoints.append((_decoded_name(name) if "%" in stored.key else name, stored))
         elif len(segments) == 7 and segments[5] == "config":
             self.host_config[segments[4], segments[6]] = stored.value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from calicoctl.model.address import Address
-from calicoctl.model.network import Network
+from calicoctl.model.network import BLOCK_PREFIX_LENGTHS, Network
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 BLOCK_SIZE = 64
-BLOCK_PREFIX_LENGTHS = {4: 26, 6: 122}  # by IP version
 
 _AFFINITY_PREFIX = "host:"
 

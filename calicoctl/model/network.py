@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
+BLOCK_PREFIX_LENGTHS = {4: 26, 6: 122}  # of the blocks that addresses are assigned from, by IP version
+
 _PLAIN = re.compile(r"([0-9.]+|[0-9A-Fa-f:.]+)(?:/([0-9]{1,3}))?")
 
 
@@ -66,3 +68,16 @@ class Network:
         """The text that is stored: ``10.1.2.3/8``; IPv6 in lower case and compressed."""
         packed = self.address.to_bytes(self.width // 8, "big")
         return f"{inet_ntop(AF_INET if self.version == 4 else AF_INET6, packed)}/{self.prefix_length}"
+
+
+def overlap(one: Network, other: Network) -> bool:
+    """Tell whether two networks have an address in common."""
+    if one.version != other.version:
+        return False
+    host_bits = one.width - min(one.prefix_length, other.prefix_length)
+    return one.address >> host_bits == other.address >> host_bits
+
+
+def contains(network: Network, part: Network) -> bool:
+    """Tell whether all of ``part`` is in a network."""
+    return overlap(network, part) and network.prefix_length <= part.prefix_length

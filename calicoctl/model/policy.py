@@ -130,26 +130,6 @@ def order_text(order: float | None) -> str:
     return f"{sign}{mantissa}e+{len(whole) - 1:02d}"
 
 
-_GO_ESCAPES = {
-    "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\", '"': '\\"'
-}  # fmt: skip
-
-
-def go_quoted(text: str) -> str:
-    """Put a text in double quotes as Go does: control characters escaped, other languages' letters as they are."""
-    return '"' + "".join(map(_go_character, text)) + '"'
-
-
-def _go_character(character: str) -> str:
-    escaped = _GO_ESCAPES.get(character)
-    if escaped or character.isprintable():
-        return escaped or character
-    code = ord(character)
-    if code < 0x20 or code == 0x7F:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
 def _typed(fields: dict[str, Any], name: str, kind: type, words: str) -> Any:
     value = fields.get(name)
     if value is not None and not isinstance(value, kind):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from calicoctl.model.address import Address
-from calicoctl.model.ipam import BLOCK_PREFIX_LENGTHS
-from calicoctl.model.network import Network
+from calicoctl.model.network import BLOCK_PREFIX_LENGTHS, Network
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from typing import Any
+
+    from calicoctl.model.address import Address
 
 _KEY_ORDER = ("masquerade", "ipam", "disabled", "cidr", "ipip")  # legacy's; other fields follow
 _TUNNEL = "tunl0"
@@ -99,19 +99,6 @@ class Pool:
 def is_large_enough(network: Network) -> bool:
     """Tell whether a network holds at least one block of addresses."""
     return network.prefix_length <= BLOCK_PREFIX_LENGTHS[network.version]
-
-
-def overlap(one: Network, other: Network) -> bool:
-    """Tell whether two networks have an address in common."""
-    if one.version != other.version:
-        return False
-    host_bits = one.width - min(one.prefix_length, other.prefix_length)
-    return one.address >> host_bits == other.address >> host_bits
-
-
-def contains(network: Network, part: Network) -> bool:
-    """Tell whether all of ``part`` is in a network."""
-    return overlap(network, part) and network.prefix_length <= part.prefix_length
 
 
 def networks_of_range(first: Address, last: Address) -> list[Network]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from calicoctl.model import resource_fields as read
 from calicoctl.model.resource_fields import Problems, shown
-from calicoctl.model.rule_form import read_form, stored_fields
-from calicoctl.model.rule_mapping import form_to_document
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -46,6 +44,8 @@ class ProfileResource:
 
     def to_document(self) -> dict[str, Any]:
         """Return the document of the resource, its fields in the order of Go's JSON; what is absent is left out."""
+        from calicoctl.model.rule_mapping import form_to_document
+
         metadata = {
             "name": self.name,
             "resourceVersion": self.resource_version,
@@ -69,6 +69,8 @@ class ProfileResource:
 
 def read_profile(document: dict[str, Any], problems: Problems) -> ProfileResource:
     """Read a whole document of the kind, noting what is not of the right shape or type."""
+    from calicoctl.model.rule_form import read_form, stored_fields
+
     top = read.fields(document, "", TOP_FIELDS, problems)
     profile = _read_metadata(top.get("metadata"), problems)
     spec = read.fields(top.get("spec"), "spec", ("ingress", "egress", "labelsToApply", "storedFields"), problems)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from calicoctl.model import wording
-from calicoctl.model.documents import Plain, plain_values
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ class Problems:
 
 def shown(value: Any) -> str:
     """Return a value of a document as a complaint shows it: unquoted text as it was written, all else as JSON."""
+    from calicoctl.model.documents import Plain, plain_values
+
     return wording.cut(str(value)) if isinstance(value, Plain) else wording.shown(plain_values(value))
 
 
@@ -85,6 +86,8 @@ def text(value: Any, path: str, problems: Problems) -> str | None:
 
 def integer(value: Any, path: str, problems: Problems) -> int | None:
     """Return a whole number; a number in quotes is none."""
+    from calicoctl.model.documents import Plain
+
     if not isinstance(value, Plain):
         problems.add(path, f"{shown(value)} is not a number")
         return None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-from calicoctl.model.network import Network
-
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -82,6 +80,8 @@ def _plain_keys(fields: Fields) -> set[str] | None:
 
 
 def _network_identity(value: Any) -> Hashable:
+    from calicoctl.model.network import Network  # few commands compare rules
+
     try:
         return Network.parse(value).key()
     except (ValueError, AttributeError):  # no text, or no CIDR: equal to itself only

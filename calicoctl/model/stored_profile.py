@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 
-from calicoctl.model.profile_resource import ProfileResource
-from calicoctl.model.rule_folding import Group, groups_of
 from calicoctl.model.rules import MalformedRules, Rules
 from calicoctl.model.tags import MalformedTags, tags_from_json
 
@@ -18,6 +16,9 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from calicoctl.model.profile_resource import ProfileResource
+    from calicoctl.model.rule_folding import Group
 
 # In the order in which they are written: the rules come last, for without them Felix takes a profile for missing.
 PARTS = ("tags", "labels", "metadata", "rules")
@@ -53,11 +54,15 @@ class StoredProfile:
     def groups(self) -> dict[str, list[Group]]:
         """Return the rules by direction (``ingress``, ``egress``) as the rules of the resource."""
         if self._groups is None:
+            from calicoctl.model.rule_folding import groups_of
+
             self._groups = {"ingress": groups_of(self.rules.inbound), "egress": groups_of(self.rules.outbound)}
         return self._groups
 
     def to_resource(self) -> ProfileResource:
         """Return the resource that the profile is. Nothing that is stored is left out."""
+        from calicoctl.model.profile_resource import ProfileResource
+
         resource = ProfileResource(self.name)
         resource.labels = self.metadata.get("labels")
         resource.annotations = self.metadata.get("annotations")

@@ -8,7 +8,6 @@ from calicoctl import cli, grammar
 from calicoctl.environment import Environment
 from calicoctl.errors import CommandError
 from calicoctl.output import visible
-from calicoctl.query.formats import JSON, TEXT, YAML
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -84,6 +83,8 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
     if next((word for word in argv if word in COMMANDS), None) in _ANSWERING_BY_STATUS:
         environment.failure_status = 2
     arguments = grammar.parse(USAGE, argv)
+    from calicoctl.query.formats import JSON, TEXT, YAML
+
     output = arguments["--output"]
     if output not in (TEXT, JSON, YAML):
         raise CommandError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from calicoctl.errors import CommandError
-from calicoctl.model.policy import go_quoted
 from calicoctl.model.selector import SelectorError, parse
 from calicoctl.output import visible
 from calicoctl.query.evaluation import Identities
@@ -22,6 +21,8 @@ def run(arguments: Arguments, environment: Environment) -> int:
     try:
         selector = parse(text)
     except SelectorError as error:
+        from calicoctl.model.wording import go_quoted
+
         raise CommandError(f"Invalid selector: {go_quoted(text)}. {error}.") from None
     state = read_state(environment)
     identities = Identities(state.read_profile_labels(), {})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from calicoctl.model.policy import DEFAULT_TIER, go_quoted, order_text
+from calicoctl.model.policy import DEFAULT_TIER, order_text
+from calicoctl.model.wording import go_quoted
 from calicoctl.output import visible
 from calicoctl.query.evaluation import Evaluation, Identities
 from calicoctl.query.formats import TEXT, Shared, name_members, say_endpoints

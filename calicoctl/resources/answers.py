@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from calicoctl.errors import CommandError
 from calicoctl.output import visible
-from calicoctl.resources import text
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ class Format:
                     "metadata": {"resourceVersion": version},
                     "items": documents,
                 }
+            from calicoctl.resources import text
+
             environment.say((text.to_json if self.name == "json" else text.to_yaml)(document))
 
     def _table(self, records: list[Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from calicoctl.datastore.edit import pause
 from calicoctl.datastore.errors import DatastoreError
 from calicoctl.datastore.profile_resources import PartlyWritten
 from calicoctl.errors import CommandError
@@ -107,6 +106,8 @@ class Change:
             versions.append(self.record.version if self.record else None)
             if len(versions) >= _STUCK and len(set(versions[-_STUCK:])) == 1:
                 raise DatastoreError(f"etcd refuses every change of {self.item} though nobody else changes it.")
+            from calicoctl.datastore.edit import pause
+
             pause(len(versions))
             self._read_again()
             if self.problems:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from calicoctl.errors import CommandError
-from calicoctl.model import documents
-from calicoctl.model.documents import MalformedDocument, Mapping
 from calicoctl.model.resource_fields import Problems, fields, shown
 from calicoctl.output import visible
-from calicoctl.resources import files, kinds
+from calicoctl.resources import kinds
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
 
     from calicoctl.datastore.client import Client
     from calicoctl.environment import Environment
+    from calicoctl.model.documents import Mapping
     from calicoctl.resources.kind import Kind, Resource
 
 _SHOWN_PROBLEMS = 100
@@ -54,11 +53,14 @@ class Manifest:
 
     def read(self, filename: str, recursive: bool) -> None:
         """Read a file, standard input (``-``) or the files of a directory. Raises CommandError."""
+        from calicoctl.model import documents
+        from calicoctl.resources import files
+
         for label, text in files.texts(filename, recursive, self._environment):
             try:
                 for document in documents.read(text):
                     self._document(document, label)
-            except MalformedDocument as error:
+            except documents.MalformedDocument as error:
                 self.problems.append(f"{label}: error parsing document: {error}")
         if not self.items and not self.problems:
             raise CommandError("No resources specified in file")
@@ -88,6 +90,8 @@ class Manifest:
             self._resource(value, label)
 
     def _resource(self, value: Any, label: str, inherited: tuple[str, str] = ("", "")) -> None:
+        from calicoctl.model.documents import Mapping
+
         if not isinstance(value, Mapping):
             self.problems.append(f"{label}: {shown(value)} is not a resource: a mapping with apiVersion and kind")
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from calicoctl.datastore.profile_resources import ProfileRecord, ProfileResources
-from calicoctl.model.profile_plan import Plan
 from calicoctl.model.profile_resource import API_VERSION, KIND, ProfileResource, read_identity, read_profile
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from calicoctl.datastore.client import Client
+    from calicoctl.model.profile_plan import Plan
     from calicoctl.model.resource_fields import Problems
 
 
@@ -60,6 +60,8 @@ class ProfileKind:
         return self._store.find(names)
 
     def plan(self, resource: ProfileResource, record: ProfileRecord | None, rewrite: bool) -> Plan:
+        from calicoctl.model.profile_plan import Plan
+
         return Plan(resource, record.profile if record else None, rewrite)
 
     def write(self, resource: ProfileResource, plan: Plan, record: ProfileRecord | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from calicoctl.model.documents import is_plain_safe
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -26,6 +25,8 @@ def to_yaml(document: Any) -> str:
 
 def _dumped(document: Any, dumper: Any) -> str:
     import yaml
+
+    from calicoctl.model.documents import is_plain_safe
 
     class Dumper(dumper):  # type: ignore[misc]
         def ignore_aliases(self, data: Any) -> bool:

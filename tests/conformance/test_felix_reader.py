@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from calicoctl.model.names import is_profile_name
+from calicoctl.model.rule_update import InvalidRules, Update
 from calicoctl.model.rule_validation import port_item
-from calicoctl.model.rules import InvalidRules, MalformedRules, Rules, Update
+from calicoctl.model.rules import MalformedRules, Rules
 
 # What Felix takes and this project refuses, by the end of the complaint, and why.
 STRICTER = {

@@ -14,7 +14,7 @@ from calicoctl.model.profile_resource import read_profile
 from calicoctl.model.resource_fields import Problems
 from calicoctl.model.rule_form import read_form
 from calicoctl.model.rule_form_validation import check_form
-from calicoctl.model.rules import InvalidRules, Update
+from calicoctl.model.rule_update import InvalidRules, Update
 from calicoctl.model.stored_profile import StoredProfile
 from calicoctl.resources.text import to_json, to_yaml
 from tests.conftest import Calicoctl

@@ -63,5 +63,4 @@ def test_every_name_is_a_key_of_its_own_in_etcd(etcd: EtcdServer, name: str) -> 
     ],
 )
 def test_the_endpoint_of_a_key(key: str, name: tuple[str | None, ...] | None) -> None:
-    found = keys.endpoint_name(key)
-    assert (found and (found.host, found.orchestrator, found.workload, found.endpoint)) == name
+    assert keys.endpoint_names(key) == name

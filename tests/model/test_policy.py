@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calicoctl.model.policy import MalformedPolicy, Policy, Tier, go_quoted, order_text
+from calicoctl.model.policy import MalformedPolicy, Policy, Tier, order_text
+from calicoctl.model.wording import go_quoted
 
 
 @pytest.mark.parametrize(

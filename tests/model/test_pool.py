@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calicoctl.model.address import Address
-from calicoctl.model.network import Network
-from calicoctl.model.pool import MalformedPool, Pool, contains, networks_of_range, overlap
+from calicoctl.model.network import Network, contains, overlap
+from calicoctl.model.pool import MalformedPool, Pool, networks_of_range
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from calicoctl.model import documents
 from calicoctl.model.resource_fields import Problems
 from calicoctl.model.rule_form import ENTITY_FIELDS, FIELDS, read_form
 from calicoctl.model.rule_mapping import form_of, identity, rules_of
-from calicoctl.model.rules import Update
+from calicoctl.model.rule_update import Update
 
 PATH = "spec.ingress[1]"
 NOT_IN_V1 = "cannot be stored in the Calico v1 data model"

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calicoctl import grammar
-from calicoctl.commands import profile
+from calicoctl.commands import profile, rule_arguments
 from calicoctl.model.rule import Rule
 from calicoctl.model.rule_text import rule_text
+from calicoctl.usage.profile import USAGE
 from tests.model.strategies import FIELDS, IPV4_NETS, IPV6_NETS, TAGS, odd_fields, typed_fields, valid_fields
 
 Words = list[str]
@@ -20,10 +21,10 @@ Words = list[str]
 
 def rule_of(words: Words) -> Rule | None:
     """The rule that ``rule add`` makes of words; None where it complains of them."""
-    arguments = grammar.parse(profile.USAGE, ["profile", "WEB", "rule", "add", "inbound", *words])
+    arguments = grammar.parse(USAGE, ["profile", "WEB", "rule", "add", "inbound", *words])
     if list(profile._invalid_arguments(arguments)):
         return None
-    return profile._rule_of(arguments)
+    return rule_arguments.rule_of(arguments)
 
 
 # What the grammar says

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calicoctl.model.rule import Rule
-from calicoctl.model.rules import InvalidRules, MalformedRules, Rules, Update
+from calicoctl.model.rule_update import InvalidRules, Update
+from calicoctl.model.rules import MalformedRules, Rules
 from tests.model.strategies import ANY_TEXT, json_values, odd_fields, typed_fields, valid_fields
 
 ALLOW = {"action": "allow"}

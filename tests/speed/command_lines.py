@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from calicoctl import cli
+
 V1 = "/calico/v1"
 PROFILES = f"{V1}/policy/profile"
 BLOCK = "/calico/ipam/v2/assignment/ipv4/block/10.65.0.0-26"
@@ -41,6 +43,7 @@ SAME_DOCUMENT = json.dumps(
     {"apiVersion": "projectcalico.org/v3", "kind": "Profile", "metadata": {"name": "P"},
      "spec": {"ingress": [{"action": "Allow", "source": {"tag": "P"}}], "egress": [{"action": "Allow"}]}}
 )  # fmt: skip
+DOCUMENTS = f"[{DOCUMENT}, {DOCUMENT}]".replace('"P"', '"Q"', 1)
 UPDATE = '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
 
 
@@ -50,55 +53,77 @@ def _modules(*names: str) -> frozenset[str]:
 
 # Modules of ours
 _START = frozenset({"calicoctl"}) | _modules("cli environment errors grammar output start")
-_COMMAND = _START | _modules("commands")
+_HELP = _START | _modules("usage")
+_COMMAND = _HELP | _modules("commands")
 _ETCD = _modules(
-    "datastore datastore.client datastore.errors datastore.form datastore.libraries datastore.replies",
-    "datastore.settings progress",
+    "datastore datastore.client datastore.errors datastore.libraries datastore.replies datastore.settings progress"
 )
-_RULES = _modules("model.network model.rule model.rule_validation model.rules model.wording")
-_PROFILE_HELP = _COMMAND | _RULES | _modules(
-    "commands.profile commands.messages datastore datastore.edit datastore.errors datastore.keys datastore.profiles",
-    "model model.endpoint model.names model.tags",
+_WRITE = _modules("datastore.form")
+_EDIT = _modules("datastore.edit")
+_CHANGE = _EDIT | _WRITE
+_PROFILES = _COMMAND | _ETCD | _modules("commands.profile datastore.keys datastore.profiles usage.profile")
+_PROFILE = _PROFILES | _modules("commands.messages model model.names")
+_USERS = _modules("datastore.endpoints model model.endpoint")
+_NETWORK_PROFILE = _PROFILE | _modules("datastore.network_profiles host host.docker")
+_TAGS = _NETWORK_PROFILE | _modules("model.tags")
+_RULES = _NETWORK_PROFILE | _modules("commands.profile_rules model.rule model.rules")
+_NEW_RULES = _modules("model.network model.rule_validation model.wording")
+_RULE_ARGUMENTS = _RULES | _EDIT | _NEW_RULES | _modules("commands.rule_arguments")
+_RULE_UPDATE = _RULES | _EDIT | _NEW_RULES | _modules("model.rule_update")
+_ENDPOINTS = _COMMAND | _ETCD | _modules(
+    "commands.endpoint datastore.endpoints datastore.keys model model.endpoint usage.endpoint"
 )  # fmt: skip
-_PROFILE = _PROFILE_HELP | _ETCD
-_PROFILE_USERS = _PROFILE | _modules("datastore.endpoints")
-_TAGS_AND_RULES = _PROFILE | _modules("datastore.network_profiles host host.docker")
-_ENDPOINT_HELP = _COMMAND | _modules(
-    "commands.endpoint commands.messages datastore datastore.edit datastore.endpoints datastore.errors datastore.keys",
-    "datastore.profiles model model.endpoint model.names model.tags",
-)
-_ENDPOINT = _ENDPOINT_HELP | _ETCD
-_CONTAINER_HELP = _ENDPOINT_HELP | _modules(
-    "commands.address_choice commands.container commands.container_ip datastore.blocks datastore.handles",
-    "datastore.ipam datastore.pools host host.docker host.hostname host.iproute host.lock host.network host.workload",
-    "model.address model.ipam model.network model.pool undo",
-)
-_POOL_HELP = _COMMAND | _modules(
-    "commands.pool datastore datastore.blocks datastore.edit datastore.errors datastore.keys datastore.pools",
-    "model model.address model.endpoint model.ipam model.network model.pool undo",
-)
-_POOL = _POOL_HELP | _ETCD
-_IPAM_HELP = _COMMAND | _modules(
-    "commands.ipam datastore datastore.blocks datastore.edit datastore.errors datastore.handles datastore.ipam",
-    "datastore.keys model model.address model.endpoint model.ipam model.network model.pool",
-)
-_RESOURCES = _COMMAND | _RULES | _modules(
-    "datastore datastore.errors datastore.keys datastore.profile_resources model model.documents model.endpoint",
-    "model.names model.object_labels model.profile_plan model.profile_resource model.resource_fields",
-    "model.rule_folding model.rule_form model.rule_form_validation model.rule_mapping model.selector",
-    "model.stored_profile model.tags resources resources.files resources.kinds resources.manifest resources.profile",
+_ENDPOINT_CHANGE = _ENDPOINTS | _CHANGE | _modules("model.names")
+_CONTAINER = _COMMAND | _modules(
+    "commands.address_choice commands.container commands.container_ip commands.endpoint datastore datastore.blocks",
+    "datastore.endpoints datastore.errors datastore.ipam datastore.keys datastore.pools host host.docker",
+    "host.hostname host.iproute host.lock host.network host.workload model model.address model.endpoint model.ipam",
+    "model.network model.pool undo usage.container",
 )  # fmt: skip
-_GET = _RESOURCES | _modules("commands.get resources.answers resources.text")
-_CHANGES = _RESOURCES | _modules("datastore.edit resources.changes resources.report")
-_COMPLETION = _COMMAND | _modules("commands.completion completion")
+_POOL = _COMMAND | _ETCD | _modules(
+    "commands.pool datastore.keys datastore.pools model model.network model.pool usage.pool"
+)  # fmt: skip
+_IPAM = _COMMAND | _ETCD | _modules(
+    "commands.ipam datastore.blocks datastore.ipam datastore.keys model model.address model.ipam model.network",
+    "usage.ipam",
+)  # fmt: skip
+_RESOURCES = _COMMAND | _modules(
+    "datastore datastore.errors datastore.keys datastore.profile_resources model model.profile_resource",
+    "model.resource_fields model.rule model.rules model.stored_profile model.tags model.wording resources",
+    "resources.kinds resources.profile",
+)  # fmt: skip
+_FORMS = _modules(
+    "model.documents model.names model.network model.rule_folding model.rule_form model.rule_form_validation",
+    "model.rule_mapping model.rule_validation model.selector",
+)
+_GET = _RESOURCES | _ETCD | _modules("commands.get resources.answers usage.get")
+_BY_NAME = _modules("resources.manifest")
+_FROM_FILE = _modules("model.documents resources.files resources.manifest")
+_CHANGES = _RESOURCES | _modules("resources.changes resources.manifest resources.report")
+_DOCUMENTS = _CHANGES | _FORMS | _FROM_FILE | _modules("model.object_labels model.profile_plan")
+_COMPLETION = _COMMAND | _modules("commands.completion completion usage.completion")
 _WORDS = _COMPLETION | _modules("completion.candidates completion.expected")
-_NAMES = _WORDS | _ETCD | _modules("completion.names datastore.endpoints datastore.profiles")
-_QUERY_START = _START | _modules("query query.cli query.formats")
-_QUERY = _QUERY_START | _ETCD | _RULES | _modules(
-    "datastore.keys datastore.snapshot model model.endpoint model.labels model.names model.policy model.rule_match",
-    "model.selector model.stored_json model.tags query.evaluation query.state",
+_NAMES = _WORDS | _ETCD | _modules(
+    "completion.names datastore.endpoints datastore.keys datastore.profiles model model.endpoint"
 )  # fmt: skip
-_FELIX = _modules("model.felix_objects model.felix_rules query.felix")
+_QUERY_START = _START | _modules("query query.cli")
+_QUERY = _QUERY_START | _ETCD | _modules(
+    "datastore.keys datastore.snapshot model model.endpoint model.labels model.selector model.stored_json",
+    "query.evaluation query.formats query.state",
+)  # fmt: skip
+_POLICY = _modules("model.network model.policy model.rule model.rule_match model.rules")
+_LISTING = _QUERY | _POLICY | _modules("model.tags model.wording query.listing")
+_FELIX = _POLICY | _modules("model.felix_objects model.felix_rules model.wording query.felix")
+
+_PARTS = _modules("model.rule model.rules model.tags")
+_EXISTING = _modules("datastore.profiles")
+_GET_DOCUMENT_BY_NAME = _GET | _BY_NAME | _FORMS | _modules("resources.text")
+_DELETE = _CHANGES | _ETCD | _modules("commands.delete usage.delete")
+
+
+def _writing(verb: str) -> frozenset[str]:
+    return _DOCUMENTS | _ETCD | _WRITE | _modules(f"commands.{verb} usage.{verb}")
+
 
 # Packages of others
 _NO_ETCD = frozenset({"docopt"})
@@ -106,11 +131,59 @@ _WITH_ETCD = frozenset({"docopt", "etcd", "urllib3"})
 _WITH_YAML = _WITH_ETCD | {"yaml"}
 
 
+# Modules of others; those that only some of the supported releases have are among them
+_ETCD_LIBRARIES = frozenset(
+    """
+    etcd etcd.client etcd.lock
+    urllib3 urllib3._base_connection urllib3._collections urllib3._request_methods urllib3._version urllib3.connection
+    urllib3.connectionpool urllib3.contrib urllib3.exceptions urllib3.fields urllib3.filepost urllib3.http2
+    urllib3.http2.probe urllib3.poolmanager urllib3.request urllib3.response urllib3.util urllib3.util.connection
+    urllib3.util.proxy urllib3.util.queue urllib3.util.request urllib3.util.response urllib3.util.retry
+    urllib3.util.ssl_ urllib3.util.ssl_match_hostname urllib3.util.ssltransport urllib3.util.timeout urllib3.util.url
+    urllib3.util.util urllib3.util.wait
+    urllib3.contrib._appengine_environ urllib3.packages urllib3.packages.six urllib3.packages.six.moves
+    urllib3.packages.six.moves.http_client urllib3.packages.six.moves.urllib urllib3.packages.six.moves.urllib.parse
+    """.split()
+)
+_YAML_LIBRARY = frozenset(
+    """
+    yaml yaml._yaml yaml.composer yaml.constructor yaml.cyaml yaml.dumper yaml.emitter yaml.error yaml.events
+    yaml.loader yaml.nodes yaml.parser yaml.reader yaml.representer yaml.resolver yaml.scanner yaml.serializer
+    yaml.tokens
+    """.split()
+)
+MODULES_OF_OTHERS = _NO_ETCD | _ETCD_LIBRARIES | _YAML_LIBRARY
+WITH_DOCKER = _WITH_ETCD | {"docker", "requests", "certifi", "charset_normalizer", "idna"}
+
+# Modules of the standard library: what docopt brings, what the libraries of etcd bring, and what single commands need.
+# sre_* and uu are of Python 3.10, as are typing.io and typing.re of 3.10 and 3.11.
+WITHOUT_ETCD = frozenset(
+    """
+    collections copyreg enum functools gc importlib itertools keyword operator re reprlib signal sre_compile
+    sre_constants sre_parse types warnings
+    """.split()
+)
+_JSON = frozenset({"json", "json.decoder", "json.encoder", "json.scanner"})
+_ADDRESSES = frozenset({"array", "collections.abc", "errno", "math", "select", "selectors", "socket"})
+_QUOTING = frozenset({"ipaddress", "math", "urllib", "urllib.parse"})
+FOR_ETCD = WITHOUT_ETCD | _JSON | _ADDRESSES | _QUOTING | frozenset(
+    """
+    atexit base64 binascii contextlib datetime email email.base64mime email.charset email.encoders email.errors
+    email.feedparser email.header email.iterators email.message email.parser email.quoprimime email.utils hashlib heapq
+    hmac http http.client importlib.util logging queue quopri ssl string stringprep struct threading typing typing.io
+    typing.re unicodedata uu weakref zlib
+    """.split()
+)  # fmt: skip
+_NEAREST = frozenset({"difflib", "heapq"})
+_PARAGRAPHS = frozenset({"textwrap"})
+
+
 class Line(NamedTuple):
     """A command line and its cost, on an etcd that holds `state`, with `stdin` as its standard input.
 
-    `ours` are the modules of calicoctl that it may load, `others` the packages that come from elsewhere (None: the
-    Docker SDK with what it needs), `requests` the methods of its requests, in order.
+    `ours` are the modules of calicoctl that it loads, `others` the packages that come from elsewhere (None: the
+    Docker SDK with what it needs), `requests` the methods of its requests, in order, and `standard` the modules of the
+    standard library that it may load beyond those of every command with or without etcd.
     """
 
     line: str
@@ -120,6 +193,7 @@ class Line(NamedTuple):
     state: Mapping[str, str] = {}
     stdin: str = ""
     program: str = "calicoctl"
+    standard: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.program} {self.line}".strip()
@@ -129,96 +203,135 @@ LINES = [
     # Without etcd
     Line("", _START, _NO_ETCD),
     Line("--help", _START, _NO_ETCD),
-    Line("version", _COMMAND | _modules("commands.version"), _NO_ETCD),
-    Line("profile --help", _PROFILE_HELP, _NO_ETCD),
-    Line("profile nonsense", _PROFILE_HELP, _NO_ETCD),
-    Line("endpoint --help", _ENDPOINT_HELP, _NO_ETCD),
-    Line("container --help", _CONTAINER_HELP, _NO_ETCD),
-    Line("pool --help", _POOL_HELP, _NO_ETCD),
-    Line("ipam --help", _IPAM_HELP, _NO_ETCD),
-    Line("create --help", _CHANGES | _modules("commands.create"), _NO_ETCD),
-    Line("apply --help", _CHANGES | _modules("commands.apply"), _NO_ETCD),
-    Line("replace --help", _CHANGES | _modules("commands.replace"), _NO_ETCD),
-    Line("delete --help", _CHANGES | _modules("commands.delete"), _NO_ETCD),
-    Line("get --help", _GET, _NO_ETCD),
-    Line("diff --help", _CHANGES | _modules("commands.diff resources.comparison resources.text"), _NO_ETCD),
-    Line("validate --help", _CHANGES | _modules("commands.validate"), _NO_ETCD),
-    Line("validate -f -", _CHANGES | _modules("commands.validate"), _NO_ETCD, stdin=DOCUMENT),
-    Line("validate --schema=profile", _CHANGES | _modules("commands.validate"), _NO_ETCD),
-    Line("completion --help", _COMMAND | _modules("commands.completion"), _NO_ETCD),
-    Line("completion bash", _COMPLETION, _NO_ETCD),
+    Line("nonsense", _START, _NO_ETCD, standard=_NEAREST),
+    Line("version", _COMMAND | _modules("commands.version usage.version"), _NO_ETCD),
+    *(Line(f"{name} --help", _HELP | _modules(f"usage.{name}"), _NO_ETCD) for name in cli.COMMANDS),
+    *(Line(f"{name} --nonsense", _HELP | _modules(f"usage.{name}"), _NO_ETCD) for name in cli.COMMANDS),
+    Line(
+        "validate -f -", _DOCUMENTS | _modules("commands.validate usage.validate"), _NO_ETCD,
+        stdin=DOCUMENT, standard=_JSON | _ADDRESSES | _QUOTING,
+    ),
+    Line(
+        "validate --schema=profile", _CHANGES | _modules("commands.validate usage.validate"), _NO_ETCD,
+        standard=_JSON | _QUOTING,
+    ),
+    *(Line(f"completion {shell}", _COMPLETION, _NO_ETCD) for shell in ("bash", "zsh", "fish")),
     Line("completion candidates -- calicoctl pro", _WORDS, _NO_ETCD),
-    Line("completion candidates -- calicoctl profile P rule sh", _WORDS | _PROFILE_HELP, _NO_ETCD),
-    Line("completion candidates -- calicoctl endpoint show --de", _WORDS | _ENDPOINT_HELP, _NO_ETCD),
+    Line("completion candidates -- calicoctl profile P rule sh", _WORDS | _modules("usage.profile"), _NO_ETCD),
+    Line("completion candidates -- calicoctl endpoint show --de", _WORDS | _modules("usage.endpoint"), _NO_ETCD),
     Line("completion candidates -- calicoq ver", _WORDS | _QUERY_START, _NO_ETCD),
     Line("", _QUERY_START, _NO_ETCD, program="calicoq"),
     Line("--help", _QUERY_START, _NO_ETCD, program="calicoq"),
-    Line("version", _QUERY_START | _modules("query.version"), _NO_ETCD, program="calicoq"),
+    Line("endpoint", _QUERY_START, _NO_ETCD, program="calicoq"),
+    Line(
+        "version", _QUERY_START | _modules("query.formats query.version"), _NO_ETCD,
+        program="calicoq", standard=_JSON,
+    ),
     # Completion of names
-    Line("completion candidates -- calicoctl profile P", _NAMES | _PROFILE, requests="GET", state=USED),
-    Line("completion candidates -- calicoctl profile P tag remove P", _NAMES | _PROFILE, requests="GET", state=USED),
-    Line("completion candidates -- calicoctl profile P tag add P", _NAMES | _PROFILE, requests="GET", state=USED),
-    Line("completion candidates -- calicoctl endpoint e", _NAMES | _ENDPOINT, requests="GET", state=USED),
+    Line(
+        "completion candidates -- calicoctl profile P", _NAMES | _modules("usage.profile"),
+        requests="GET", state=USED,
+    ),
+    Line(
+        "completion candidates -- calicoctl profile P tag remove P", _NAMES | _modules("model.tags usage.profile"),
+        requests="GET", state=USED,
+    ),
+    Line(
+        "completion candidates -- calicoctl profile P tag add P", _NAMES | _modules("model.tags usage.profile"),
+        requests="GET", state=USED,
+    ),
+    Line(
+        "completion candidates -- calicoctl endpoint e", _NAMES | _modules("usage.endpoint"),
+        requests="GET", state=USED,
+    ),
     # Profiles
-    Line("profile show", _PROFILE, requests="GET", state=USED),
-    Line("profile show --detailed", _PROFILE_USERS, requests="GET GET", state=USED),
-    Line("profile add P", _PROFILE, requests="GET PUT PUT PUT"),
-    Line("profile add P", _PROFILE, requests="GET", state=PROFILE),
-    Line("profile remove P", _PROFILE_USERS, requests="GET GET DELETE", state=USED),
+    Line("profile show", _PROFILES, requests="GET", state=USED),
+    Line("profile show --detailed", _PROFILES | _USERS, requests="GET GET", state=USED),
+    Line("profile add P", _PROFILE | _WRITE | _PARTS, requests="GET PUT PUT PUT"),
+    Line("profile add P", _PROFILE | _PARTS, requests="GET", state=PROFILE),
+    Line("profile remove P", _PROFILE | _USERS, requests="GET GET DELETE", state=USED),
     Line("profile remove P --no-check", _PROFILE, requests="GET DELETE", state=PROFILE),
-    Line("profile P tag show", _TAGS_AND_RULES, requests="GET", state=PROFILE),
-    Line("profile P tag add T", _TAGS_AND_RULES, requests="GET PUT", state=PROFILE),
-    Line("profile P tag add P", _TAGS_AND_RULES, requests="GET", state=PROFILE),
-    Line("profile P tag remove P", _TAGS_AND_RULES, requests="GET PUT", state=PROFILE),
-    Line("profile P rule show", _TAGS_AND_RULES | _modules("model.rule_text"), requests="GET", state=PROFILE),
-    Line("profile P rule json", _TAGS_AND_RULES, requests="GET", state=PROFILE),
-    Line("profile P rule add inbound deny", _TAGS_AND_RULES, requests="GET PUT", state=PROFILE),
-    Line("profile P rule add outbound allow", _TAGS_AND_RULES, requests="GET", state=PROFILE),
-    Line("profile P rule remove inbound --at=1", _TAGS_AND_RULES, requests="GET PUT", state=PROFILE),
-    Line("profile P rule remove outbound allow", _TAGS_AND_RULES, requests="GET PUT", state=PROFILE),
-    Line("profile P rule update", _TAGS_AND_RULES, requests="GET PUT", state=PROFILE, stdin=UPDATE),
-    Line("profile P rule update", _TAGS_AND_RULES, requests="GET", state=PROFILE, stdin=NEW_RULES),
+    Line("profile P tag show", _TAGS, requests="GET", state=PROFILE),
+    Line("profile P tag add T", _TAGS | _CHANGE, requests="GET PUT", state=PROFILE),
+    Line("profile P tag add P", _TAGS | _EDIT, requests="GET", state=PROFILE),
+    Line("profile P tag remove P", _TAGS | _CHANGE, requests="GET PUT", state=PROFILE),
+    Line("profile P rule show", _RULES | _modules("model.rule_text"), requests="GET", state=PROFILE),
+    Line("profile P rule json", _RULES, requests="GET", state=PROFILE),
+    Line("profile P rule add inbound deny", _RULE_ARGUMENTS | _WRITE, requests="GET PUT", state=PROFILE),
+    Line("profile P rule add outbound allow", _RULE_ARGUMENTS, requests="GET", state=PROFILE),
+    Line("profile P rule remove inbound --at=1", _RULES | _CHANGE, requests="GET PUT", state=PROFILE),
+    Line("profile P rule remove outbound allow", _RULE_ARGUMENTS | _WRITE, requests="GET PUT", state=PROFILE),
+    Line("profile P rule update", _RULE_UPDATE | _WRITE, requests="GET PUT", state=PROFILE, stdin=UPDATE),
+    Line("profile P rule update", _RULE_UPDATE, requests="GET", state=PROFILE, stdin=NEW_RULES),
     # Endpoints
-    Line("endpoint show", _ENDPOINT, requests="GET", state=USED),
-    Line("endpoint show --detailed --host=h1", _ENDPOINT, requests="GET", state=USED),
-    Line("endpoint e1 profile show", _ENDPOINT, requests="GET", state=USED),
-    Line("endpoint e1 profile append P", _ENDPOINT, requests="GET GET PUT", state=USED),
-    Line("endpoint e1 profile append P Q", _ENDPOINT, requests="GET GET PUT", state=USED),
-    Line("endpoint e1 profile remove OTHER", _ENDPOINT, requests="GET PUT", state=USED),
-    Line("endpoint e1 profile set P", _ENDPOINT, requests="GET GET PUT", state=USED),
-    Line("endpoint e1 profile set", _ENDPOINT, requests="GET PUT", state=USED),
+    Line("endpoint show", _ENDPOINTS, requests="GET", state=USED),
+    Line("endpoint show --detailed --host=h1", _ENDPOINTS, requests="GET", state=USED),
+    Line("endpoint e1 profile show", _ENDPOINTS, requests="GET", state=USED),
+    *(
+        Line(f"endpoint e1 profile {words}", modules, requests=requests, state=USED, standard=_PARAGRAPHS)
+        for words, modules, requests in (
+            ("append P", _ENDPOINT_CHANGE | _EXISTING, "GET GET PUT"),
+            ("append P Q", _ENDPOINT_CHANGE | _EXISTING, "GET GET PUT"),
+            ("remove OTHER", _ENDPOINT_CHANGE, "GET PUT"),
+            ("set P", _ENDPOINT_CHANGE | _EXISTING, "GET GET PUT"),
+            ("set", _ENDPOINT_CHANGE, "GET PUT"),
+        )
+    ),
     # Containers, as far as they come without Docker
-    Line("container W endpoint show", _CONTAINER_HELP | _ETCD, None, "GET"),
-    Line("container W profile append P", _CONTAINER_HELP | _ETCD, None, "GET"),
-    Line("container add W 10.65.0.1", _CONTAINER_HELP | _ETCD, None, "GET"),
+    *(
+        Line(f"container {words}", _CONTAINER | _ETCD, None, "GET")
+        for words in (
+            "W endpoint show", "W ip add 10.65.0.1", "W profile append P", "W profile remove P", "W profile set P",
+            "add W 10.65.0.1",
+        )
+    ),
+    Line("container W ip remove 10.65.0.1", _CONTAINER, None),
+    Line("container remove W", _CONTAINER | _ETCD | _modules("datastore.handles"), None, "GET GET"),
     # Pools and addresses
     Line("pool show", _POOL, requests="GET", state=POOL),
     Line("pool show --ipv4", _POOL, requests="GET", state=POOL),
-    Line("pool add 10.65.0.0/24", _POOL, requests="GET GET PUT"),
-    Line("pool range add 10.65.0.0 10.65.0.255", _POOL, requests="GET GET PUT"),
-    Line("pool remove 10.65.0.0/24 --wait=0", _POOL, requests="GET GET PUT GET GET GET DELETE", state=POOL),
-    Line("ipam info 10.65.0.1", _IPAM_HELP | _ETCD, requests="GET", state=ASSIGNED),
-    Line("ipam release 10.65.0.1", _IPAM_HELP | _ETCD, requests="GET PUT GET DELETE", state=ASSIGNED),
-    # Resources
-    Line("get profile", _GET | _ETCD, requests="GET", state=PROFILE),
-    Line("get profile P -o json", _GET | _ETCD, requests="GET", state=PROFILE),
-    Line("get profile P -o yaml", _GET | _ETCD, _WITH_YAML, "GET", PROFILE),
-    Line("create -f -", _CHANGES | _ETCD | _modules("commands.create"), requests="GET PUT PUT PUT", stdin=DOCUMENT),
-    Line("apply -f -", _CHANGES | _ETCD | _modules("commands.apply"), _WITH_ETCD, "GET PUT", PROFILE, DOCUMENT),
-    Line("apply -f -", _CHANGES | _ETCD | _modules("commands.apply"), _WITH_ETCD, "GET", PROFILE, SAME_DOCUMENT),
-    Line("replace -f -", _CHANGES | _ETCD | _modules("commands.replace"), _WITH_ETCD, "GET PUT", PROFILE, DOCUMENT),
-    Line("delete profile P", _CHANGES | _ETCD | _modules("commands.delete"), _WITH_ETCD, "GET GET DELETE", PROFILE),
+    Line("pool add 10.65.0.0/24", _POOL | _CHANGE, requests="GET GET PUT"),
+    Line("pool add 10.65.0.0/24 --ipip", _POOL | _CHANGE, requests="GET GET PUT GET PUT"),
+    Line("pool add 10.65.0.0/24 10.66.0.0/24", _POOL | _CHANGE, requests="GET GET PUT GET PUT"),
+    Line("pool range add 10.65.0.0 10.65.0.255", _POOL | _CHANGE | _modules("model.address"), requests="GET GET PUT"),
     Line(
-        "diff -f -", _CHANGES | _ETCD | _modules("commands.diff resources.comparison resources.text"),
-        _WITH_YAML, "GET", PROFILE, DOCUMENT,
+        "pool remove 10.65.0.0/24 --wait=0",
+        _POOL | _WRITE | _modules("datastore.blocks model.address model.ipam undo"),
+        requests="GET GET PUT GET GET GET DELETE", state=POOL,
+    ),
+    Line("ipam info 10.65.0.1", _IPAM, requests="GET", state=ASSIGNED),
+    Line(
+        "ipam release 10.65.0.1", _IPAM | _CHANGE | _modules("datastore.handles"),
+        requests="GET PUT GET DELETE", state=ASSIGNED,
+    ),
+    # Resources
+    Line("get profile", _GET, requests="GET", state=PROFILE),
+    Line("get profile P", _GET | _BY_NAME, requests="GET", state=PROFILE),
+    Line("get profile P -o json", _GET_DOCUMENT_BY_NAME, requests="GET", state=PROFILE),
+    Line("get profile P -o yaml", _GET_DOCUMENT_BY_NAME, _WITH_YAML, "GET", PROFILE),
+    Line("get -f -", _GET | _FROM_FILE, requests="GET", state=PROFILE, stdin=DOCUMENT),
+    Line("create -f -", _writing("create"), requests="GET PUT PUT PUT", stdin=DOCUMENT),
+    Line("apply -f -", _writing("apply"), _WITH_ETCD, "GET PUT", PROFILE, DOCUMENT),
+    Line("apply -f -", _writing("apply") - _WRITE, _WITH_ETCD, "GET", PROFILE, SAME_DOCUMENT),
+    Line("apply -f -", _writing("apply"), _WITH_ETCD, "GET PUT PUT PUT PUT", PROFILE, DOCUMENTS),
+    Line("replace -f -", _writing("replace"), _WITH_ETCD, "GET PUT", PROFILE, DOCUMENT),
+    Line("delete profile P", _DELETE, _WITH_ETCD, "GET GET DELETE", PROFILE),
+    Line("delete -f -", _DELETE | _FROM_FILE, _WITH_ETCD, "GET GET DELETE", PROFILE, DOCUMENT),
+    Line(
+        "diff -f -", _DOCUMENTS | _ETCD | _modules("commands.diff resources.comparison resources.text usage.diff"),
+        _WITH_YAML, "GET", PROFILE, DOCUMENT, standard=_NEAREST,
     ),
     # calicoq
+    Line("endpoint e1", _LISTING | _modules("query.endpoint"), requests="GET", state=USED, program="calicoq"),
+    Line("host h1", _LISTING | _modules("query.host"), requests="GET", state=USED, program="calicoq"),
+    Line("endpoint e1 -o json", _LISTING | _modules("query.endpoint"), requests="GET", state=USED, program="calicoq"),
     Line(
-        "endpoint e1", _QUERY | _modules("query.endpoint query.listing"),
+        "endpoint e1 -o yaml", _LISTING | _modules("query.endpoint"), _WITH_YAML, "GET", USED, program="calicoq"
+    ),
+    Line(
+        "policy none", _QUERY | _POLICY | _modules("model.tags query.policy"),
         requests="GET", state=USED, program="calicoq",
     ),
-    Line("host h1", _QUERY | _modules("query.host query.listing"), requests="GET", state=USED, program="calicoq"),
-    Line("policy none", _QUERY | _modules("query.policy"), requests="GET", state=USED, program="calicoq"),
     Line("eval all()", _QUERY | _modules("query.eval"), requests="GET", state=USED, program="calicoq"),
     Line(
         "verdict e1 10.0.0.1 tcp 80",

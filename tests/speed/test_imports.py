@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from calicoctl import cli
+from calicoctl import cli, grammar
+from calicoctl.query import cli as query
 from tests.conftest import PROCESS_SECONDS, Calicoctl
 from tests.etcd_server import EtcdServer
-from tests.speed.command_lines import LINES, Line
+from tests.speed.command_lines import FOR_ETCD, LINES, MODULES_OF_OTHERS, WITH_DOCKER, WITHOUT_ETCD, Line
 
 # A process as the console script starts it, which leaves a list of what it has loaded.
 PROCESS = """\
@@ -29,16 +32,6 @@ os._exit = report_and_leave
 from calicoctl import start
 getattr(start, program)()
 """
-# Of the standard library, what is slow to load and what no command needs at its start
-NEVER = {
-    "argparse", "asyncio", "calendar", "concurrent", "ctypes", "dataclasses", "decimal", "inspect", "logging.config",
-    "multiprocessing", "pickle", "platform", "traceback", "unittest", "uuid", "xml", "zipfile", "importlib.metadata",
-}  # fmt: skip
-WITHOUT_ETCD = NEVER | {"email", "hashlib", "http", "logging", "ssl", "subprocess", "typing"}
-BARE = ("calicoctl", "calicoctl --help", "calicoctl version", "calicoctl completion bash")
-WITHOUT_ANYTHING = WITHOUT_ETCD | {"json", "socket", "random", "threading", "urllib"}
-
-
 def loaded(calicoctl: Calicoctl, line: Line, report: Path) -> set[str]:
     subprocess.run(
         [sys.executable, "-c", PROCESS, line.program, str(report), *line.line.split()],
@@ -55,28 +48,74 @@ def test_modules(calicoctl: Calicoctl, etcd: EtcdServer, line: Line, tmp_path: P
     for key, value in line.state.items():
         etcd.put(key, value)
     modules = loaded(calicoctl, line, tmp_path / "report")
-    ours = {name for name in modules if name.partition(".")[0] == "calicoctl"}
-    assert ours == line.ours
-    if line.others is None:
+    assert {name for name in modules if _package(name) == "calicoctl"} == line.ours
+    others = {name for name in modules if _package(name) not in sys.stdlib_module_names | {"calicoctl"}}
+    others = {name for name in others if "cython" not in name}  # it makes up modules of its own
+    packages = set(map(_package, others))
+    if line.others is None:  # the rest is the Docker SDK's affair
+        assert packages <= WITH_DOCKER
         return
-    assert packages_of_others(modules) == line.others
-    forbidden = NEVER if "etcd" in line.others else WITHOUT_ETCD
-    assert not modules & forbidden
+    assert packages == line.others
+    assert others <= MODULES_OF_OTHERS
+    standard = {name for name in modules if _package(name) in sys.stdlib_module_names and not _is_inner(name)}
+    assert standard <= (FOR_ETCD if "etcd" in line.others else WITHOUT_ETCD) | line.standard
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if str(line) in BARE], ids=str)
-def test_help_and_version_load_next_to_nothing(calicoctl: Calicoctl, line: Line, tmp_path: Path) -> None:
-    assert not loaded(calicoctl, line, tmp_path / "report") & WITHOUT_ANYTHING
+def _package(module: str) -> str:
+    return module.partition(".")[0]
 
 
-def packages_of_others(modules: set[str]) -> set[str]:
-    """Return the packages that are neither of the standard library nor ours; what Cython makes up is none."""
-    packages = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - {"calicoctl"}
-    return {name for name in packages if "cython" not in name}
+def _is_inner(module: str) -> bool:
+    """Tell whether a module of the standard library is one that no program imports by itself."""
+    return any(part.startswith("_") for part in module.split(".")) or module.startswith("encodings.")
 
 
-def test_every_command_is_in_the_table() -> None:
-    assert {line.line.partition(" ")[0] for line in LINES if line.program == "calicoctl"} >= set(cli.COMMANDS)
+def _beginnings(usage: str) -> set[tuple[str, ...]]:
+    """Return the words that each line of a usage text begins with, every choice of keywords made; <> is any word."""
+    found = set()
+    for pattern in grammar.patterns(usage)[1]:
+        begun: list[tuple[str, ...]] = [()]
+        for part in pattern.children:
+            choices = _choices(part)
+            if not choices:
+                break
+            begun = [(*words, choice) for words in begun for choice in choices]
+        found.update(begun)
+    return found
+
+
+def _choices(part: Any) -> list[str]:
+    """Return the keywords that can stand here, <> for an argument; nothing if options or several words can."""
+    kind = type(part).__name__
+    if kind == "Command":
+        return [part.name]
+    if kind == "Argument":
+        return ["<>"]
+    if kind == "Required" and len(part.children) == 1:
+        return _choices(part.children[0])
+    if kind == "Either" and all(type(child).__name__ == "Command" for child in part.children):
+        return [child.name for child in part.children]
+    return []
+
+
+@pytest.mark.parametrize("program", ["calicoctl", "calicoq"])
+def test_every_command_is_in_the_table(program: str) -> None:
+    of_program = [line.line for line in LINES if line.program == program]
+    lines = [line.split() for line in of_program if not line.endswith(("--help", "--nonsense"))]
+    usages = [query.USAGE]
+    if program == "calicoctl":
+        usages = [importlib.import_module(f"calicoctl.usage.{name}").USAGE for name in cli.COMMANDS]
+    beginnings = set().union(*map(_beginnings, usages))
+    assert len(beginnings) > 5
+    missing = [
+        words
+        for words in beginnings
+        if not any(
+            len(line) >= len(words) and all(word in ("<>", given) for word, given in zip(words, line, strict=False))
+            for line in lines
+        )
+    ]
+    assert not missing
 
 
 def test_a_release_of_the_libraries_that_does_not_get_along_with_stand_ins(tmp_path: Path) -> None:

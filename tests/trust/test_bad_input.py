@@ -63,7 +63,7 @@ TEXTS = ["", " ", "-", "--", "---", ".", "..", "%2e", "a/b", "a?b", "a#b", "_x",
 
 def usage_lines() -> list[tuple[str, list[str]]]:
     """The program and the words of every usage line of every command."""
-    texts = [("calicoctl", importlib.import_module(f"calicoctl.commands.{name}").USAGE) for name in COMMANDS]
+    texts = [("calicoctl", importlib.import_module(f"calicoctl.usage.{name}").USAGE) for name in COMMANDS]
     lines = []
     for program, text in [*texts, ("calicoq", QUERY_USAGE)]:
         usage = text.partition("Usage:\n")[2].partition("\n\n")[0]

@@ -1,0 +1,104 @@
+"""What is imported, and for how long: by calicoctl, and by the naive script besides."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from benchmarks import dataset
+
+if TYPE_CHECKING:
+    from benchmarks.run import Bench
+
+RUNS = 9
+REST = "the rest"
+WORTH_A_LINE = 1.0  # ms
+
+# Titles, the modules with all below them, and why they are loaded. The first that fits a module has it.
+GROUPS: list[tuple[str, str, str]] = [
+    ("calicoctl itself", "calicoctl", "small files, from byte-code"),
+    ("urllib3.util.url", "urllib3.util.url", "its regular expressions are compiled at import"),
+    ("the rest of urllib3", "urllib3", "python-etcd sends its requests with it"),
+    ("ssl, hashlib", "ssl _ssl hashlib _hashlib _blake2 hmac",
+     "urllib3 and http.client load them for http, too. They could do without, but then the same process could never "
+     "speak https"),
+    ("http.client with email, datetime", "http email quopri base64 binascii struct _struct datetime _datetime",
+     "parses the heads of the answers"),
+    ("enum, re, functools, signal, docopt",
+     "enum re _sre copyreg types operator _operator functools _functools collections _collections itertools keyword "
+     "reprlib signal docopt warnings importlib",
+     "the grammar: docopt compares by regular expressions. signal makes enums of its numbers"),
+    ("typing, contextlib", "typing _typing contextlib", "urllib3's annotations and protocols are made at import"),
+    ("socket, selectors", "socket _socket selectors select array errno math", "the connection"),
+    ("ipaddress, urllib.parse", "ipaddress urllib", "urllib.parse loads ipaddress since Python 3.11.4"),
+    ("logging, threading", "logging threading weakref _weakrefset string _string atexit",
+     "python-etcd and urllib3 make their loggers at import"),
+    ("json", "json _json", "the values"),
+    ("encodings.idna, stringprep", "encodings stringprep unicodedata",
+     "Python's own name resolution and urllib3 encode the host's name with it, even an address"),
+    ("python-etcd", "etcd", "the datastore"),
+]  # fmt: skip
+
+
+def run(bench: Bench) -> None:
+    """Print two tables for `profile show`: our imports, and those of the naive script that we do without."""
+    dataset.clear(bench.etcd)
+    dataset.put_all(bench.etcd, dataset.profiles(10))
+    python = _least(bench, [sys.executable, "-c", "pass"])
+    ours = _without(_least(bench, bench.ours("profile", "show").command), python)
+    naive = _without(_least(bench, bench.naive("profile", "show").command), python)
+
+    bench.report.heading("Where the rest goes, import by import")
+    print(f"`calicoctl profile show`, beyond `python -c pass`: {sum(ours.values()):.0f} ms in {len(ours)} modules, of "
+          f"which `-X importtime` itself is a part. The least of {RUNS} runs of each module.\n")  # fmt: skip
+    reasons = {title: why for title, _, why in GROUPS}
+    reasons[REST] = f"`{' '.join(sorted(module for module in ours if _group(module) == REST))}`"
+    bench.report.columns("what", "ms", "why it is still there")
+    for title, ms in _grouped(ours, _group):
+        bench.report.row(title, f"{ms:.1f}", reasons[title])
+
+    besides = _without(naive, ours)
+    print(f"\nThe naive script spends {sum(naive.values()):.0f} ms in {len(naive)} modules. What it loads besides:\n")
+    bench.report.columns("what", "ms")
+    packages = dict(_grouped(besides, lambda module: module.partition(".")[0]))
+    for package, ms in _grouped(packages, lambda name: name if packages[name] >= WORTH_A_LINE else REST):
+        bench.report.row(package, f"{ms:.1f}")
+
+
+def _least(bench: Bench, command: Sequence[str]) -> dict[str, float]:
+    """The modules that a Python command imports, each with the least time over all runs that it takes itself, in ms."""
+    least: dict[str, float] = {}
+    python, *arguments = command
+    for _ in range(RUNS):
+        done = subprocess.run(
+            [python, "-X", "importtime", *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=bench.environ,
+            check=True,
+        )  # fmt: skip
+        for line in done.stderr.splitlines():
+            own, _, module = line.removeprefix("import time:").split("|")
+            if own.strip().isdigit():  # not the heading
+                name = module.strip()
+                least[name] = min(int(own) / 1000, least.get(name, float("inf")))
+    return least
+
+
+def _without(modules: Mapping[str, float], others: Iterable[str]) -> dict[str, float]:
+    return {name: ms for name, ms in modules.items() if name not in others}
+
+
+def _group(module: str) -> str:
+    for title, names, _ in GROUPS:
+        if any(f"{module}.".startswith(f"{name}.") for name in names.split()):
+            return title
+    return REST
+
+
+def _grouped(times: Mapping[str, float], group: Callable[[str], str]) -> list[tuple[str, float]]:
+    """The sums by group, the largest first and what has no group last."""
+    sums: dict[str, float] = {}
+    for name, ms in times.items():
+        sums[group(name)] = sums.get(group(name), 0.0) + ms
+    return sorted(sums.items(), key=lambda item: (item[0] == REST, -item[1]))

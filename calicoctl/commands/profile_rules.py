@@ -1,0 +1,155 @@
+"""calicoctl profile <PROFILE> rule: the rules of a profile."""
+
+from __future__ import annotations
+
+import re
+
+from calicoctl.commands.messages import provided
+from calicoctl.commands.profile import profiles_and_networks
+from calicoctl.errors import CommandError
+from calicoctl.output import visible
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from calicoctl.environment import Environment
+    from calicoctl.grammar import Arguments
+    from calicoctl.model.rule import Rule
+    from calicoctl.model.rules import Rules
+
+
+def run_rule(arguments: Arguments, environment: Environment) -> int:
+    """Carry out one ``profile <PROFILE> rule`` command line and return the exit status. Raises CommandError."""
+    name = arguments["<PROFILE>"]
+    if arguments["show"]:
+        return _rule_show(name, environment)
+    if arguments["json"]:
+        return _rule_json(name, environment)
+    if arguments["update"]:
+        return _rule_update(name, environment)
+    direction = "inbound" if arguments["inbound"] else "outbound"
+    position = None if arguments["--at"] is None else int(arguments["--at"])
+    if position is not None and not arguments["add"]:
+        return _rule_remove_at(name, direction, position, environment)
+    from calicoctl.commands.rule_arguments import rule_of
+
+    if arguments["add"]:
+        return _rule_add(name, direction, position, rule_of(arguments), environment)
+    return _rule_remove(name, direction, rule_of(arguments), environment)
+
+
+def _rule_show(name: str, environment: Environment) -> int:
+    from calicoctl.model.rule_text import rule_text
+
+    rules = profiles_and_networks(environment).rules(name)
+    for heading, listed in (("Inbound rules:", rules.inbound), ("Outbound rules:", rules.outbound)):
+        lines = [f" {position:3d} {rule_text(rule)}" for position, rule in enumerate(listed, start=1)]
+        environment.say("\n".join([heading, *map(visible, lines)]))
+    return 0
+
+
+def _rule_json(name: str, environment: Environment) -> int:
+    environment.say(profiles_and_networks(environment).rules(name).to_json(indent=2))
+    return 0
+
+
+def _rule_update(name: str, environment: Environment) -> int:
+    from calicoctl.model.rule_update import InvalidRules, Update
+    from calicoctl.model.rules import MalformedRules
+
+    text = environment.read_input()
+    warnings: list[str] = []
+
+    def updated(stored: Rules | None) -> Rules | None:
+        update = Update(text, stored)
+        warnings[:] = update.warnings
+        return None if stored is not None and update.rules.same_as(stored) else update.rules
+
+    try:
+        profiles_and_networks(environment).replace_rules(name, updated)
+    except MalformedRules as error:
+        raise CommandError(f"Invalid rules on standard input: {error}.\nNothing was written.") from None
+    except InvalidRules as error:
+        raise CommandError(f"{error}\nNothing was written.") from None
+    for warning in warnings:
+        environment.complain(f"Warning: {warning}.")
+    environment.say(f"Successfully updated rules on profile {name}")
+    return 0
+
+
+def _rule_add(name: str, direction: str, position: int | None, rule: Rule, environment: Environment) -> int:
+    from calicoctl.model.rule_validation import stored_problems
+
+    present: list[tuple[int, Rule]] = []
+
+    def with_rule(rules: Rules) -> Rules | None:
+        listed = rules.in_direction(direction)
+        place = len(listed) + 1 if position is None else max(position, 1) if position >= 0 else position
+        if not 1 <= place <= len(listed) + 1:
+            raise CommandError(
+                f"Position {position} is out-of-range.\n"
+                f"The profile has {len(listed)} {direction} rules: positions 1 to {len(listed) + 1} are possible."
+            )
+        present[:] = [(index + 1, listed[index]) for index in rule.places_in(listed)][:1]
+        listed.insert(place - 1, rule)
+        return None if present else rules
+
+    profiles_and_networks(environment).edit_rules(name, with_rule)
+    if present:
+        environment.say("Rule already present, skipping.")
+        place, stored = present[0]
+        problems = stored_problems(stored.fields)
+        if problems:
+            environment.complain(
+                f"Warning: it is {direction} rule {place}, which is stored in a form that would not be stored as new: "
+                f"{'; '.join(problems)}. Remove it and add it again."
+            )
+        elif position is not None:
+            environment.complain(f"It is {direction} rule {place}; to move it, remove it first.")
+    return 0
+
+
+def _rule_remove_at(name: str, direction: str, position: int, environment: Environment) -> int:
+    def without_rule(rules: Rules) -> Rules:
+        listed = rules.in_direction(direction)
+        if not 1 <= position <= len(listed):
+            raise CommandError(
+                f"Rule position out-of-range.\nThe profile has {len(listed)} {direction} rules; "
+                f"the position given is {position}."
+            )
+        del listed[position - 1]
+        return rules
+
+    profiles_and_networks(environment).edit_rules(name, without_rule)
+    return 0
+
+
+def _rule_remove(name: str, direction: str, rule: Rule, environment: Environment) -> int:
+    def without_rule(rules: Rules) -> Rules:
+        listed = rules.in_direction(direction)
+        first = next(rule.places_in(listed), None)
+        if first is None:
+            raise CommandError("Rule not found.")
+        del listed[first]
+        return rules
+
+    profiles_and_networks(environment).edit_rules(name, without_rule)
+    return 0
+
+
+def invalid_rule_arguments(arguments: Arguments) -> Iterator[str]:
+    """Say what is wrong with a rule's matches and its position: legacy's messages in legacy's order."""
+    if arguments["allow"] or arguments["deny"]:
+        from calicoctl.commands.rule_arguments import invalid_matches
+
+        yield from invalid_matches(arguments)
+    position = arguments["--at"]
+    if position is not None and not is_number(position):
+        yield f"Invalid position specified.\n{provided([position])}; a position is a whole number"
+
+
+def is_number(text: str, last: int | None = None) -> bool:
+    """Tell whether a text is a whole number as Python's ``int`` reads it, and from 0 to ``last`` if that is given."""
+    is_number = re.fullmatch(r"\s*[+-]?[0-9]{1,1000}\s*", text, re.ASCII) is not None
+    return is_number and (last is None or 0 <= int(text) <= last)

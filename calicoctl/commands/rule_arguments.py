@@ -1,0 +1,78 @@
+"""A rule as the words of a command line describe it."""
+
+from __future__ import annotations
+
+from calicoctl.commands.messages import provided
+from calicoctl.commands.profile_rules import is_number
+from calicoctl.model import rule_validation
+from calicoctl.model.network import Network
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from calicoctl.grammar import Arguments
+    from calicoctl.model.rule import Rule
+
+_PORTS_FORM = "Expecting a comma-separated list of ports and port ranges such as 80,443,8080:8090"
+_PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6")
+
+
+def rule_of(arguments: Arguments) -> Rule:
+    """Make the rule that valid arguments describe."""
+    fields: dict[str, object] = {"action": "allow" if arguments["allow"] else "deny"}
+    for protocol in _PROTOCOLS:
+        if arguments[protocol]:
+            fields["protocol"] = protocol
+    for field, argument in (("icmp_type", "<ICMPTYPE>"), ("icmp_code", "<ICMPCODE>")):
+        if arguments[argument] is not None:
+            fields[field] = int(arguments[argument])
+    for side in ("src", "dst"):
+        for field in ("ports", "tag", "net"):
+            text = arguments[f"<{side.upper()}{'CIDR' if field == 'net' else field.upper()}>"]
+            if text is not None:
+                fields[f"{side}_{field}"] = text.split(",") if field == "ports" else text
+    return rule_validation.new_rules(fields)[0]
+
+
+def invalid_matches(arguments: Arguments) -> Iterator[str]:
+    """Say what is wrong with the networks, ICMP types and ports: legacy's messages in legacy's order."""
+    networks = {text: _network(text) for text in _given(arguments, "<SRCCIDR>", "<DSTCIDR>")}
+    unreadable = [text for text, network in networks.items() if network is None]
+    if unreadable:
+        yield f"Invalid CIDR specified.\n{provided(unreadable)}"
+    bad_icmp = [text for text in _given(arguments, "<ICMPTYPE>") if not is_number(text, rule_validation.LAST_TYPE)]
+    bad_icmp += [text for text in _given(arguments, "<ICMPCODE>") if not is_number(text, rule_validation.LAST_CODE)]
+    if bad_icmp:
+        yield (
+            f"Invalid ICMP type or ICMP code specified.\n{provided(bad_icmp)}; "
+            f"a type is a number from 0 to {rule_validation.LAST_TYPE}, a code from 0 to {rule_validation.LAST_CODE}"
+        )
+    problems = {text: _ports_problem(text) for text in _given(arguments, "<SRCPORTS>", "<DSTPORTS>")}
+    bad_ports = [f"{provided([text])}: {problem}" for text, problem in problems.items() if problem]
+    if bad_ports:
+        yield "\n".join(["Invalid SRCPORTS or DSTPORTS specified.", *bad_ports, _PORTS_FORM])
+    versions = {network.version for network in networks.values() if network is not None}
+    versions |= {4} if arguments["icmp"] else {6} if arguments["icmpv6"] else set()
+    if unreadable or len(versions) > 1:
+        yield "Invalid or unmatching IP versions for SRCCIDR/DSTCIDR."
+
+
+def _given(arguments: Arguments, *names: str) -> list[str]:
+    return [arguments[name] for name in names if arguments[name] is not None]
+
+
+def _network(text: str) -> Network | None:
+    try:
+        return Network.parse(text)
+    except ValueError:
+        return None
+
+
+def _ports_problem(text: str) -> str:
+    try:
+        for item in text.split(","):
+            rule_validation.port_item(item)
+    except ValueError as error:
+        return str(error)
+    return ""
