@@ -247,7 +247,7 @@ class Owner:
 
 
 def test_a_signal_while_a_class_is_made(calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile, "run", lambda *_: exec(INTERRUPTED_CLASS, {}))
+    monkeypatch.setattr("calicoctl.commands.profile.run", lambda *_: exec(INTERRUPTED_CLASS, {}))
     assert calicoctl("profile", "show") == Result(143, "", "Aborted command.\n")
 
 
