@@ -10,7 +10,7 @@ import sys
 
 from calicoctl import grammar
 from calicoctl.environment import Environment
-from calicoctl.errors import CommandError
+from calicoctl.errors import CommandError, status_of
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -50,8 +50,6 @@ COMMANDS = (
     "create", "apply", "replace", "delete", "get", "validate", "diff", "completion", "version",
 )  # fmt: skip
 
-INTERRUPTED = 130
-
 
 def run(argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> int:
     """Run one command line of calicoctl and return its exit status: 0, 1, 2, or 128 and the signal that ended it.
@@ -77,8 +75,15 @@ def run_program(dispatch: Dispatch, argv: Sequence[str], environment: Environmen
         return 0 if environment.failure_status == 1 else environment.failure_status
     except KeyboardInterrupt as interruption:
         environment.complain("Aborted command.")
-        return _status_of(interruption)
+        return status_of(interruption)
+    except MemoryError as error:
+        error.with_traceback(None)  # its frames hold what has filled the memory
+        environment.complain("There is not enough memory for this.")
+        return environment.failure_status
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # it came while a class was made, before Python 3.12
+            environment.complain("Aborted command.")
+            return status_of(error.__cause__)
         environment.complain(_bug_report(error, environment.variables))
         return environment.failure_status
     return status
@@ -127,23 +132,28 @@ def console_main(program: Program = run) -> None:
     try:
         os._exit(_run_process(program))  # all is flushed: taking the interpreter apart would only cost time
     except KeyboardInterrupt as interruption:
-        os._exit(_status_of(interruption))
+        os._exit(status_of(interruption))
 
 
-def _status_of(interruption: KeyboardInterrupt) -> int:
-    """Return the exit status for the signal that caused it (see ``calicoctl.start``)."""
-    return int(interruption.args[0]) if interruption.args else INTERRUPTED
+class _ClosedOutput(io.StringIO):
+    """Stands for a standard output that was closed when the process began: that is an error if there is an answer."""
+
+    def flush(self) -> None:
+        if self.tell():
+            import errno
+
+            raise OSError(errno.EBADF, "it is closed")
 
 
 def _run_process(program: Program) -> int:
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if stream is not None:  # None: it was closed when the process began
+            os.set_blocking(stream.fileno(), True)  # others may have left it so that a part of a text is lost
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    stdout, stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
-    status = program(sys.argv[1:], os.environ, sys.stdin, stdout, stderr)
-    if sys.stdout is None and stdout.tell():
-        stderr.write("Cannot write the answer: standard output is closed.\n")
-        status = status or 1
+    stderr = sys.stderr or io.StringIO()
+    status = program(sys.argv[1:], os.environ, sys.stdin, sys.stdout or _ClosedOutput(), stderr)
     try:
         stderr.flush()
     except OSError:

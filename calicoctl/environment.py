@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.errors import CommandError
-from calicoctl.output import visible
+from calicoctl.output import shortened, visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from calicoctl.datastore.client import Client
+
+MOST_INPUT = 64 * 2**20  # bytes; more than etcd could hold of it
 
 
 class Environment:
@@ -54,7 +56,7 @@ class Environment:
         except OSError:
             pass  # ``finish`` reports what became of the answer
         try:
-            self.stderr.write("\n".join(visible(line) for line in text.split("\n")) + "\n")
+            self.stderr.write("\n".join(visible(shortened(line)) for line in text.split("\n")) + "\n")
         except OSError:
             pass  # there is nobody left to tell
 
@@ -68,8 +70,8 @@ class Environment:
     def read_input(self) -> str:
         """Read standard input to its end as UTF-8; a byte order mark at its start is dropped.
 
-        On a terminal the operator is told first that input is awaited. Raises CommandError if the input is closed
-        or no UTF-8.
+        On a terminal the operator is told first that input is awaited. Raises CommandError if the input is closed,
+        has more than 64 MB or is no UTF-8.
         """
         if self.stdin is None:
             raise CommandError("Standard input is closed, and this command reads from it.")
@@ -87,7 +89,13 @@ class Environment:
     def _input_text(self) -> str:
         assert self.stdin is not None
         raw = getattr(self.stdin, "buffer", None)  # text streams without bytes below them: StringIO
-        return self.stdin.read() if raw is None else raw.read().decode("utf-8")
+        if raw is None:
+            return self.stdin.read()
+        content = raw.read(MOST_INPUT + 1)
+        if len(content) > MOST_INPUT:
+            raise CommandError("Cannot read standard input: it has more than 64 MB.")
+        text: str = content.decode("utf-8")
+        return text
 
 
 class _WriteErrors:

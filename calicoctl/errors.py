@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_INTERRUPTED = 130  # by SIGINT, where Python's own handler has raised it
+
 
 class CommandError(Exception):
     """A command cannot do what it was asked to.
@@ -14,6 +16,11 @@ class CommandError(Exception):
         super().__init__(message)
         self.message = message
         self.status = status
+
+
+def status_of(interruption: KeyboardInterrupt) -> int:
+    """Return the exit status for the signal that caused it (see ``calicoctl.start``): 128 and its number."""
+    return int(interruption.args[0]) if interruption.args else _INTERRUPTED
 
 
 class MalformedObject(CommandError):

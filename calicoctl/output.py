@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _WIDTH = 80
+_LONGEST_LINE = 1000  # characters of a message; no name that etcd's data model allows comes near it
 
 
 def paragraph(text: str) -> str:
@@ -21,8 +22,14 @@ def paragraph(text: str) -> str:
 
 def complaint(sentence: str, remedy: str = "") -> str:
     """Compose a complaint: legacy's sentence as a paragraph, with a line on the value and the remedy below it."""
-    filled = paragraph(sentence)
+    filled = paragraph(shortened(sentence))
     return f"{filled}{remedy}\n" if remedy else filled
+
+
+def shortened(line: str) -> str:
+    """Cut a line of a message in its middle if it is too long to be read: what is wrong and what to do remain."""
+    half = _LONGEST_LINE // 2
+    return line if len(line) <= _LONGEST_LINE else f"{line[:half]}...{line[-half:]}"
 
 
 def visible(text: str) -> str:

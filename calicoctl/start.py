@@ -9,6 +9,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 LATER_SECONDS = 0.001
+SAME_WISH_SECONDS = 0.2
+
+_latest = 0.0  # when a signal has interrupted the program, in seconds of the monotonic clock
 
 
 def calicoctl() -> None:
@@ -52,7 +56,16 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Let the command undo what it has done in part; the argument is the exit status."""
+    """Let the command undo what it has done in part; the argument is the exit status.
+
+    A system that shuts down, a terminal that is closed and a key held down send several signals at once: they are one
+    wish, and the second must not keep the first from being carried out.
+    """
+    global _latest
+    now = time.monotonic()
+    if _latest and now - _latest < SAME_WISH_SECONDS:
+        return
+    _latest = now
     raise KeyboardInterrupt(128 + number)
 
 

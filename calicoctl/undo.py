@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calicoctl.errors import CommandError
+from calicoctl.errors import CommandError, status_of
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ class Undo:
 
     A step is noted before it is taken, for it may have been taken although it failed; so taking it back must be
     possible also where it was not. The latest step is taken back first. What could not be taken back is added to
-    the message of the failure.
+    the message of the failure. An interrupt while they are taken back leaves the rest as it is: what answers no
+    longer would hold up the operator with each step.
     """
 
     def __init__(self, remedy: str) -> None:
@@ -47,14 +48,15 @@ class Undo:
         if remains:
             message, status = str(error) or type(error).__name__, 1
             if isinstance(error, KeyboardInterrupt):
-                message, status = "Aborted command.", 130
+                message, status = "Aborted command.", status_of(error)
             if isinstance(error, CommandError):
                 message, status = error.message, error.status
             raise CommandError(f"{message}\nNot undone: {'; '.join(remains)}.\n{self._remedy}", status) from error
 
     def _take_all_back(self) -> list[str]:
         remains: list[str] = []
-        for step, take_back, only_after_all_else in reversed(self._steps):
+        while self._steps:
+            step, take_back, only_after_all_else = self._steps.pop()
             if remains and only_after_all_else:
                 remains.append(step)
                 continue
@@ -62,4 +64,6 @@ class Undo:
                 take_back()
             except CommandError as error:
                 remains.append(f"{step} ({error.message.strip()})")
+            except KeyboardInterrupt:
+                return [*remains, f"{step} (interrupted)", *(step for step, *_ in reversed(self._steps))]
         return remains

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import resource
+import select
 import signal
 import subprocess
 import sys
@@ -234,6 +237,20 @@ def test_an_interrupt_while_it_waits_for_etcd(calicoctl: Calicoctl, proxy: Proxy
     assert (process.returncode, stdout, stderr) == (130, "", "Aborted command.\n")
 
 
+INTERRUPTED_CLASS = """
+class Member:
+    def __set_name__(self, owner, name):
+        raise KeyboardInterrupt(143)
+class Owner:
+    member = Member()
+"""
+
+
+def test_a_signal_while_a_class_is_made(calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calicoctl.commands.profile.run", lambda *_: exec(INTERRUPTED_CLASS, {}))
+    assert calicoctl("profile", "show") == Result(143, "", "Aborted command.\n")
+
+
 # Streams that cannot be written
 
 
@@ -302,13 +319,65 @@ def test_a_full_disk_under_the_complaint(calicoctl: Calicoctl, etcd: EtcdServer)
 
 
 def test_a_closed_standard_output(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
-    complaint = "Cannot write the answer: standard output is closed.\n"
+    complaint = "Cannot write to standard output: it is closed.\n"
     assert in_shell(calicoctl, ">&-", "profile", "show") == Result(1, "", complaint)
     assert in_shell(calicoctl, ">&-", "version") == Result(1, "", complaint)
     assert in_shell(calicoctl, ">&-", "profile", "NONE", "tag", "show") == Result(1, "", "Profile NONE not found.\n")
     etcd.put(RULES, EMPTY)
     # It has no answer.
     assert in_shell(calicoctl, ">&-", "profile", "P", "rule", "add", "inbound", "deny") == Result(0, "", "")
+    assert etcd.get(RULES) == '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
+
+
+@pytest.mark.parametrize("redirected", [">&-", pytest.param(">/dev/full", marks=needs_full)])
+def test_an_answer_that_cannot_be_written_is_not_one_of_the_answers(
+    redirected: str, calicoctl: Calicoctl, etcd: EtcdServer
+) -> None:
+    etcd.put("/calico/v1/Ready", "true")
+    etcd.put("/calico/v1/policy/profile/P/tags", "[]")
+    etcd.put(RULES, '{"inbound_rules": [{"action": "allow"}], "outbound_rules": [{"action": "allow"}]}')
+    for number in (1, 2):
+        endpoint = {"state": "active", "name": f"cali{number}", "mac": "EE:EE:EE:EE:EE:EE", "profile_ids": ["P"],
+                    "ipv4_nets": [f"10.65.0.{number}/32"], "ipv6_nets": []}  # fmt: skip
+        etcd.put(f"/calico/v1/host/h1/workload/o/w/endpoint/e{number}", json.dumps(endpoint))
+    for arguments in (("verdict", "e1", "e2", "tcp", "80"), ("check",)):
+        assert Calicoctl(calicoctl.environ, "calicoq")(*arguments).status == 0
+        command = Calicoctl({}, "calicoq").command(*arguments)
+        done = subprocess.run(
+            ["/bin/sh", "-c", f'exec "$@" {redirected}', "sh", *command],
+            env=calicoctl.environ, capture_output=True, encoding="utf-8", timeout=PROCESS_SECONDS,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr[:33]) == (2, "Cannot write to standard output: "), arguments
+
+
+def test_pipes_that_do_not_block_lose_nothing(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    tags = [f"{number}{'x' * 100}" for number in range(5000)]
+    etcd.put("/calico/v1/policy/profile/P/tags", json.dumps(tags))
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    process = started(calicoctl, "profile", "P", "tag", "show", stdout=writing)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as stream:
+        select.select([stream], [], [], PROCESS_SECONDS)
+        time.sleep(0.1)  # it fills the pipe
+        assert stream.read().split() == tags
+    assert (process.communicate(timeout=PROCESS_SECONDS)[1], process.returncode) == ("", 0)
+
+
+def test_input_from_a_pipe_that_does_not_block_is_awaited(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, EMPTY)
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    process = started(calicoctl, "profile", "P", "rule", "update", stdin=reading)
+    os.close(reading)
+    with open(writing, "w", encoding="utf-8") as stream:
+        stream.write('{"inbound_rules": [{"action": "deny"}], ')
+        stream.flush()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        stream.write('"outbound_rules": []}')
+    stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
+    assert (process.returncode, stdout, stderr) == (0, "Successfully updated rules on profile P\n", "")
     assert etcd.get(RULES) == '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
 
 
@@ -327,6 +396,48 @@ def test_answers_and_complaints_keep_their_order(calicoctl: Calicoctl, etcd: Etc
     assert (result.status, result.stderr) == (1, "")
     assert result.stdout.startswith("+------+------+-")
     assert result.stdout.endswith("-+\nCannot read /calico/v1/host/h/workload/o/w/endpoint/e: it is not JSON.\n")
+
+
+# Input and memory without end
+
+
+def in_600_mb(calicoctl: Calicoctl, *arguments: str) -> Result:
+    """Run with an endless standard input in so little memory."""
+    limit = 600 * 2**20
+    with open("/dev/zero", "rb") as zeros:
+        done = subprocess.run(
+            [sys.executable, "-m", "calicoctl", *arguments],
+            env=calicoctl.environ, stdin=zeros, capture_output=True, encoding="utf-8", timeout=PROCESS_SECONDS,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+        )  # fmt: skip
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+def test_endless_input(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, EMPTY)
+    stdin = "Cannot read standard input: it has more than 64 MB.\n"
+    assert in_600_mb(calicoctl, "profile", "P", "rule", "update") == Result(1, "", stdin)
+    assert in_600_mb(calicoctl, "apply", "-f", "-") == Result(1, "", stdin)
+    assert in_600_mb(calicoctl, "diff", "-f", "-") == Result(2, "", stdin)
+    file = "Failed to execute command: read /dev/zero: it has more than 64 MB\n"
+    assert in_600_mb(calicoctl, "apply", "-f", "/dev/zero") == Result(1, "", file)
+    assert etcd.get(RULES) == EMPTY
+
+
+def test_input_of_64_megabytes_is_read(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, EMPTY)
+    rules = '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
+    assert calicoctl("profile", "P", "rule", "update", stdin=rules.ljust(64 * 2**20)).status == 0
+    stdin = "Cannot read standard input: it has more than 64 MB.\n"
+    assert calicoctl("profile", "P", "rule", "update", stdin=rules.ljust(64 * 2**20 + 1)) == Result(1, "", stdin)
+
+
+def test_too_little_memory(calicoctl: Calicoctl, tmp_path: Path) -> None:
+    file = tmp_path / "many.json"
+    file.write_text("[" + "[]," * 15_000_000 + "[]]")
+    complaint = "There is not enough memory for this.\n"
+    assert in_600_mb(calicoctl, "validate", "-f", str(file)) == Result(1, "", complaint)
 
 
 # Defects of our own

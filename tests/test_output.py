@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calicoctl.output import complaint, paragraph, table, visible
+from calicoctl.output import complaint, paragraph, shortened, table, visible
 
 ASCII = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=12)
 ASCII_LINES = st.lists(ASCII, max_size=3)
@@ -164,3 +164,9 @@ def test_a_long_paragraph() -> None:
 def test_a_complaint_is_a_paragraph_and_a_remedy() -> None:
     assert complaint("It is wrong.") == "It is wrong.\n"
     assert complaint("It is wrong.", "Value provided is 'x'") == "It is wrong.\nValue provided is 'x'\n"
+
+
+def test_long_lines_of_messages_are_cut_in_their_middle() -> None:
+    assert shortened("x" * 1000) == "x" * 1000
+    assert shortened(f"Profile {'x' * 1000} not found.") == f"Profile {'x' * 492}...{'x' * 489} not found."
+    assert len(complaint(f"Pool {'x' * 10**6} is no pool.").replace("\n", "")) == 1003

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _SECONDS_FOR_A_NETWORK = 5  # of a look-up that is only made in case the profile is a network's
 _NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]*")  # as Docker has it: the SDK makes it a part of a path
+_NOT_DOCKER = "What answers is not Docker; see DOCKER_HOST."
+_ID = re.compile(r"[A-Za-z0-9]+")
+_PASSWORD = re.compile(r"(^|://)[^/:]*:(?!//).*@", re.DOTALL)  # user:password@, with or without a scheme before it
 
 
 class DockerUnavailable(CommandError):
@@ -31,11 +34,16 @@ class ContainerNotFound(CommandError):
 class Container:
     """A container as Docker describes it: ``name`` as the operator gave it, ``id`` in full."""
 
-    def __init__(self, name: str, description: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, description: Any) -> None:
+        """``description`` is Docker's answer to an inspection. Raises DockerUnavailable for one of another shape."""
+        described = description if isinstance(description, dict) else {}
         self.name = name
-        self.id = str(description["Id"])
-        self._state: Mapping[str, Any] = description.get("State") or {}
-        self._host_config: Mapping[str, Any] = description.get("HostConfig") or {}
+        self.id: str = described.get("Id", "")
+        self._state: dict[str, Any] = described.get("State") or {}
+        self._host_config: dict[str, Any] = described.get("HostConfig") or {}
+        parts_are_sound = isinstance(self._state, dict) and isinstance(self._host_config, dict)
+        if not (_is_id(self.id) and parts_are_sound and type(self._state.get("Pid", 0)) is int):
+            raise _no_docker(_NOT_DOCKER)
 
     def namespace_path(self, even_paused: bool = False) -> str:
         """Return the path of the container's network namespace.
@@ -88,6 +96,8 @@ class Docker:
         self._failures = (docker.errors.DockerException, requests.exceptions.RequestException, OSError, ValueError)
         self._not_found = docker.errors.NotFound
         settings = {"DOCKER_HOST": "", **variables}  # an empty mapping would stand for this process's environment
+        if _PASSWORD.search(settings["DOCKER_HOST"]):  # the library refuses it too, and shows it
+            raise _no_docker(f"DOCKER_HOST={_masked(settings['DOCKER_HOST'])} has a password, and Docker takes none.")
         self._client: Any = self._asked(lambda: docker.from_env(environment=settings, timeout=seconds))
 
     def container(self, name: str) -> Container:
@@ -104,9 +114,13 @@ class Docker:
         if not _NAME.fullmatch(name):
             return None
         description = self._asked(lambda: self._client.api.inspect_network(name))
-        if description is None or name not in (description["Id"], description["Name"]):
-            return None  # Docker takes the beginning of an id too
-        return str(description["Id"]), str(description["Name"])
+        if description is None:
+            return None
+        described: dict[str, Any] = description if isinstance(description, dict) else {}
+        id, full_name = described.get("Id", ""), described.get("Name")
+        if not (_is_id(id) and isinstance(full_name, str)):
+            raise _no_docker(_NOT_DOCKER)
+        return (id, full_name) if name in (id, full_name) else None  # Docker takes the beginning of an id too
 
     def _asked(self, question: Callable[[], Any]) -> Any:
         """Return Docker's answer; None if it knows of no such thing."""
@@ -116,6 +130,8 @@ class Docker:
             return None
         except self._failures as error:
             raise _unavailable(error) from None
+        except (AttributeError, LookupError, RecursionError, TypeError):  # the library trusts in the shape of an answer
+            raise _no_docker(_NOT_DOCKER) from None
 
 
 class Networks:
@@ -148,9 +164,23 @@ def _unavailable(error: BaseException) -> DockerUnavailable:
             )
         )
     cause = " ".join(str(error).split())
-    return DockerUnavailable(
-        complaint("Unable to run docker commands. Is the docker daemon running?", f"Docker's library says: {cause}")
-    )
+    return _no_docker(f"Docker's library says: {_masked(cause)}")
+
+
+def _no_docker(reason: str) -> DockerUnavailable:
+    return DockerUnavailable(complaint("Unable to run docker commands. Is the docker daemon running?", reason))
+
+
+def _masked(text: str) -> str:
+    if "@" not in text:
+        return text
+    from calicoctl.datastore.settings import masked
+
+    return masked(text)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from calicoctl.environment import MOST_INPUT
 from calicoctl.errors import CommandError
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -45,8 +46,11 @@ def _is_document(name: str) -> bool:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
-            return stream.read()
+        with open(path, "rb") as stream:
+            content = stream.read(MOST_INPUT + 1)
+        if len(content) > MOST_INPUT:
+            raise CommandError(f"Failed to execute command: read {path}: it has more than 64 MB")
+        return content.decode("utf-8").removeprefix("\ufeff")
     except IsADirectoryError:
         raise CommandError(
             f"Failed to execute command: read {path}: is a directory\nUse --recursive to read the files in it."
@@ -56,10 +60,15 @@ def _text(path: str) -> str:
     except ValueError:  # a NUL in the path
         raise CommandError(f"Failed to execute command: open {path}: no such file or directory") from None
     except OSError as error:
+        if error.filename is None:  # it was opened
+            raise CommandError(f"Failed to execute command: read {path}: {_reason(error)}") from None
         _cannot_read(error)
         raise
 
 
 def _cannot_read(error: OSError) -> None:
-    reason = (error.strerror or "cannot be read").lower()
-    raise CommandError(f"Failed to execute command: open {error.filename}: {reason}") from None
+    raise CommandError(f"Failed to execute command: open {error.filename}: {_reason(error)}") from None
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "cannot be read").lower()

@@ -1,8 +1,10 @@
-"""Documents as text: YAML that every reader takes for the same, and JSON."""
+"""Documents as text: YAML that every reader takes for the same, and JSON. A terminal can be sent both."""
 
 from __future__ import annotations
 
 import json
+
+from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -31,18 +33,20 @@ def _dumped(document: Any, dumper: Any) -> str:
             return True
 
     def text_node(dumper: Any, text: str) -> Any:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain_safe(text) else '"')
+        style = None if is_plain_safe(text) and text.isprintable() else '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, text_node)
     dumped: str = yaml.dump(document, Dumper=Dumper, default_flow_style=False, allow_unicode=True, width=_NO_FOLDING)
-    return dumped.rstrip("\n")
+    # The escapes of `visible` are YAML's too, and what they are for stands in double quotes.
+    return "\n".join(map(visible, dumped.rstrip("\n").split("\n")))
 
 
 def to_json(document: Any) -> str:
     """Return a document in JSON, its fields in the order they have."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return json.dumps(document, indent=2)
-    return text
+    return "\n".join(line if line.isprintable() else "".join(map(_in_json, line)) for line in text.split("\n"))
+
+
+def _in_json(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]

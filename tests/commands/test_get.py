@@ -127,6 +127,23 @@ def test_json(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     }
 
 
+def test_what_a_terminal_would_obey_is_written_as_escapes(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    odd = "\x7f\x9b2J\u202e\U000e0001\ud800é"
+    annotations = {"a": odd, "b": "\u202e"}
+    assert calicoctl("create", "-f", "-", stdin=stdin_of(profile("a", meta_annotations=annotations))).status == 0
+    index = etcd.index()
+    in_json = r'"\u007f\u009b2J\u202e\udb40\udc01\ud800é"'
+    shown = calicoctl("get", "profile", "a", "-o", "json")
+    assert f'"a": {in_json},\n' in shown.stdout
+    assert json.loads(shown.stdout)["metadata"]["annotations"] == annotations
+    assert calicoctl("apply", "-f", "-", stdin=shown.stdout).status == 0
+    in_yaml = r'"\x7F\x9B2J\u202e\U000E0001\uD800é"'
+    shown = calicoctl("get", "profile", "a", "-o", "yaml")
+    assert f'    a: {in_yaml}\n    b: "\\u202e"\n' in shown.stdout
+    assert calicoctl("apply", "-f", "-", stdin=shown.stdout).status == 0
+    assert etcd.index() == index
+
+
 def test_several_by_name_or_file_are_a_list(calicoctl: Calicoctl) -> None:
     documents = stdin_of(profile("a"), profile("b"))
     calicoctl("create", "-f", "-", stdin=documents)

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from calicoctl.output import shortened
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy
@@ -148,7 +149,8 @@ def test_add_out_of_range_writes_nothing(calicoctl: Calicoctl, etcd: EtcdServer,
 @pytest.mark.parametrize("command", ["add", "remove"])
 def test_a_position_that_is_no_integer(calicoctl: Calicoctl, proxy: Proxy, command: str, position: str) -> None:
     words = ["deny"] if command == "add" else []
-    complaint = f"Invalid position specified.\nValue provided is '{position}'; a position is a whole number\n"
+    value = shortened(f"Value provided is '{position}'; a position is a whole number")
+    complaint = f"Invalid position specified.\n{value}\n"
     result = calicoctl("profile", "P", "rule", command, "inbound", f"--at={position}", *words)
     assert result == Result(1, "", complaint)
     assert proxy.requests == []

@@ -596,6 +596,12 @@ def test_files(calicoctl: Calicoctl, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="this system has no /proc/self/mem")
+def test_a_file_that_opens_but_cannot_be_read(calicoctl: Calicoctl) -> None:
+    complaint = "Failed to execute command: read /proc/self/mem: input/output error\n"
+    assert calicoctl("apply", "-f", "/proc/self/mem") == Result(1, "", complaint)
+
+
 def test_files_that_cannot_be_read(calicoctl: Calicoctl, tmp_path: Path) -> None:
     missing = str(tmp_path / "nofile.yaml")
     assert calicoctl("create", "-f", missing) == failed(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import json
 import os
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -161,6 +165,86 @@ def test_tls_settings_are_looked_at(host: Calicoctl) -> None:
     answer = host("container", "web", "endpoint", "show", env=env)
     assert answer.status == 1
     assert "certificate" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "value", ["tcp://{}", "ssh://{}", "http://{}", "https://{}", "npipe://{}", "x://{}", "{}", "unix://{}/x", "tcp://{}/x"]
+)
+@pytest.mark.parametrize("password", ["s3cret", "s3c@ret", "s3c/ret", "s3c ret", ":s3c"])
+def test_no_password_is_shown(value: str, password: str, host: Calicoctl) -> None:
+    pytest.importorskip("docker")
+    docker_host = value.format(f"user:{password}@127.0.0.1:1")
+    answer = host("container", "web", "endpoint", "show", env={"DOCKER_HOST": docker_host})
+    masked = docker_host.replace(f"user:{password}", "***")
+    reason = f"DOCKER_HOST={masked} has a password, and Docker takes none."
+    assert answer == refused(f"{NO_DAEMON}{reason}\n\n")
+
+
+def test_a_user_s_name_is_not_shown(host: Calicoctl) -> None:
+    pytest.importorskip("docker")
+    answer = host("container", "web", "endpoint", "show", env={"DOCKER_HOST": "x://user@127.0.0.1:1"})
+    reason = "Docker's library says: Invalid bind address protocol: x://***@127.0.0.1:1"
+    assert answer == refused(f"{NO_DAEMON}{reason}\n\n")
+
+
+LONG = "[" * 100_000
+VERSION = b'{"ApiVersion": "1.43"}'
+ID = "0123456789abcdef" * 4
+OTHER_SHAPES: list[Any] = [
+    [], {}, "x", 1, {"Id": 1, "Name": 2}, {"Id": None}, {"State": []}, {"Id": ID, "Name": "foo", "State": [1]},
+    {"Id": ID, "State": "x"}, {"Id": ID, "HostConfig": 1}, {"Id": "../x"}, {"Id": ""}, {"Id": []},
+    {"Id": ID, "State": {"Running": True, "Pid": "../x"}}, {"Id": ID, "State": {"Running": True, "Pid": True}},
+]  # fmt: skip
+
+
+@contextlib.contextmanager
+def answering(version: bytes, other: bytes) -> Iterator[str]:
+    """The address of a server that is not Docker: it answers questions for its version, and all others."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = version if self.path == "/version" else other
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield f"tcp://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("text", [*map(json.dumps, OTHER_SHAPES), LONG], ids=lambda text: text[:50])
+def test_what_answers_is_not_docker(text: str, host: Calicoctl, etcd: EtcdServer) -> None:
+    pytest.importorskip("docker")
+    index = etcd.index()
+    with answering(VERSION, text.encode()) as address:
+        env = {"DOCKER_HOST": address}
+        for command in (("ip", "add", "10.65.0.1"), ("endpoint", "show"), ("profile", "append", "P")):
+            answer = host("container", "foo", *command, env=env)
+            assert answer == refused(f"{NO_DAEMON}What answers is not Docker; see DOCKER_HOST.\n\n")
+        # Docker is asked for a network of that name, which the profile could be of.
+        assert host("profile", "foo", "tag", "show", env=env) == refused("Profile foo not found.\n")
+    assert etcd.index() == index
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "1", '{"ApiVersion": 5}', "<html>", LONG], ids=lambda text: text[:50])
+def test_what_has_no_version_of_docker_is_not_docker(text: str, host: Calicoctl) -> None:
+    pytest.importorskip("docker")
+    with answering(text.encode(), b"{}") as address:
+        answer = host("container", "foo", "endpoint", "show", env={"DOCKER_HOST": address})
+    assert (answer.status, answer.stdout) == (1, "")
+    assert answer.stderr.startswith(NO_DAEMON)
+    assert answer.stderr.count("\n") == 3
 
 
 def test_not_permitted(docker_host: Calicoctl, docker_daemon: DockerDaemon) -> None:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 
-from calicoctl.model.felix_objects import pool_problems, profile_labels_problems, profile_rules_problems, tags_problems
+from calicoctl.model.endpoint import EndpointName
+from calicoctl.model.felix_objects import (
+    endpoint_problems,
+    pool_problems,
+    profile_labels_problems,
+    profile_rules_problems,
+    tags_problems,
+)
+from calicoctl.model.ipam import Block
 from tests.conftest import Result
 from tests.etcd_server import EtcdServer
 from tests.trust.commands import PROFILES, V1
 
+ASSIGNMENTS = "/calico/ipam/v2/assignment"
 _PARTS = {"rules": profile_rules_problems, "tags": tags_problems, "labels": profile_labels_problems}
 
 
@@ -23,7 +32,7 @@ def check_result(result: Result, case: object) -> None:
 
 
 def check_stored(etcd: EtcdServer, case: object) -> None:
-    """Everything below the profiles and pools is what Felix takes, by the data model."""
+    """Every profile, endpoint and pool is what Felix takes, by the data model; a block is one that can be read."""
     for key, value in etcd.keys(PROFILES).items():
         name, _, part = key.removeprefix(f"{PROFILES}/").partition("/")
         if value is not None and part in _PARTS:
@@ -31,3 +40,11 @@ def check_stored(etcd: EtcdServer, case: object) -> None:
     for key, value in etcd.keys(f"{V1}/ipam").items():
         if value is not None:
             assert list(pool_problems(key.rpartition("/")[2], json.loads(value))) == [], (case, key, value)
+    for key, value in etcd.keys(f"{V1}/host").items():
+        parts = key.removeprefix(f"{V1}/host/").split("/")
+        if value is not None and parts[1] == "workload":
+            endpoint = EndpointName(parts[0], parts[2], parts[3], parts[5])
+            assert list(endpoint_problems(endpoint, json.loads(value))) == [], (case, key, value)
+    for value in etcd.keys(ASSIGNMENTS).values():
+        if value is not None:
+            Block.from_json(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,51 +16,138 @@ import pytest
 
 from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdServer
-from tests.trust.commands import ALL, PROFILES, READING, USED, WRITING, Row, run_row
+from tests.proxy import Proxy, answer, never_answer
+from tests.trust.commands import ALL, POOL, POOLS, PROFILES, READING, USED, WRITING, Row, run_row
 from tests.trust.judge import check_result
 from tests.trust.outcomes import fill, undisturbed
 
 LONGEST_SECONDS = 0.4
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 # Where Python's own start and our first lines are: what is interrupted there nobody can answer for.
-START = re.compile(r'File "(<[^>]*>|.*/lib/python[^"]*|.*/calicoctl/(__init__|start)\.py)"')
+START = re.compile(r'  File "(<[^>]*>|.*/lib/python3[^"]*(?<!-packages)/[^"/]+|.*/calicoctl/(__init__|start)\.py)"')
+PACKAGES = re.compile(r'  File ".*/(site|dist)-packages/')
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def start(row: Row, calicoctl: Calicoctl) -> subprocess.Popen[str]:
+    """Start a process of its own, which has all of its input."""
+    process = subprocess.Popen(
+        Calicoctl({}, row.program).command(*row.arguments),
+        env=dict(calicoctl.environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert process.stdin is not None
+    process.stdin.write(row.stdin)
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+@pytest.mark.parametrize("rows", [WRITING, READING], ids=["writing", "reading"])
+@pytest.mark.parametrize("by", SIGNALS)
 def test_signals_at_any_moment(
-    by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl, dice: random.Random, torture: bool
+    by: signal.Signals, rows: list[Row], etcd: EtcdServer, calicoctl: Calicoctl, dice: random.Random, torture: bool
 ) -> None:
     ends = set()
-    for _ in range(400 if torture else 15):
-        row = dice.choice(WRITING)
+    for _ in range(200 if torture else 6):
+        row = dice.choice(rows)
         outcome = undisturbed(row, etcd, calicoctl)
         fill(etcd, row.before)
-        with subprocess.Popen(
-            Calicoctl({}, row.program).command(*row.arguments),
-            env=dict(calicoctl.environ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-        ) as process:
-            assert process.stdin is not None
-            process.stdin.write(row.stdin)
-            process.stdin.close()
-            process.stdin = None
+        with start(row, calicoctl) as process:
             time.sleep(dice.random() * LONGEST_SECONDS)  # any moment will do
             process.send_signal(by)
             stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
         ends.add(process.returncode)
-        if process.returncode == 0:
-            assert (stdout, stderr) == (outcome.result.stdout, ""), row
-            assert etcd.keys() == outcome.after, row
-        elif process.returncode == 128 + by:
+        assert "Internal error" not in stderr, row
+        if process.returncode == 128 + by:
             assert stderr in ("Aborted command.\n", ""), row
             assert stdout == "" or outcome.result.stdout.startswith(stdout), row
-        else:  # before our first line
-            assert process.returncode in (1, -by), (row, stderr)
-            assert all(START.search(line) for line in re.findall(r"^  File .*", stderr, re.MULTILINE)), (row, stderr)
+        elif is_of_pythons_start(process.returncode, by, stdout, stderr):
             assert etcd.keys() == outcome.before, row
+        else:
+            assert Result(process.returncode, stdout, stderr) == outcome.result, row
+            assert etcd.keys() == outcome.after, row
     assert not torture or 128 + by in ends  # a few signals may all come before the first line or after the last
+
+
+def is_of_pythons_start(status: int, by: signal.Signals, stdout: str, stderr: str) -> bool:
+    """Whether a process ended as Python does before our first line: by the signal, or with Python's own lines."""
+    if stdout:
+        return False
+    if status == -by and not stderr:
+        return True
+    places = re.findall(r"^  File .*", stderr, re.MULTILINE)
+    ours = any(not START.match(place) or PACKAGES.match(place) for place in places)
+    return status in (1, -by) and by == signal.SIGINT and "KeyboardInterrupt" in stderr and not ours
+
+
+REMOVING = "Disabling IP Pool\nRemoving IPAM configuration for pool\n"
+
+
+def wait_for_the_wait(process: subprocess.Popen[str]) -> None:
+    """Return when `pool remove` has disabled the pool, and waits."""
+    assert process.stderr is not None
+    assert process.stderr.readline() == "Waiting 60 s for assignments that have begun (see --wait).\n"
+
+
+@pytest.mark.parametrize("by", SIGNALS)
+@pytest.mark.parametrize("second", SIGNALS)
+def test_a_second_signal_ends_the_undoing_and_says_what_remains(
+    by: signal.Signals, second: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl
+) -> None:
+    fill(etcd, POOLS)
+    with Proxy(etcd) as proxy:
+        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
+        with start(Row(f"pool remove {POOL} --wait=60"), calicoctl) as process:
+            wait_for_the_wait(process)
+            so_far = len(proxy.requests)
+            proxy.since(so_far + 1, never_answer)
+            process.send_signal(by)
+            while len(proxy.requests) == so_far:
+                assert process.poll() is None
+                time.sleep(0.01)
+            while process.poll() is None:  # those that come with the first are of one wish with it
+                process.send_signal(second)
+                time.sleep(0.05)
+            stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
+    assert (process.returncode, stdout) == (128 + by, REMOVING)
+    assert stderr == (
+        f"Aborted command.\nNot undone: pool {POOL} is disabled (interrupted).\n"
+        "Repeat the command, or enable the pool again with 'calicoctl pool add'.\n"
+    )
+
+
+@pytest.mark.parametrize("by", SIGNALS)
+def test_signals_that_come_together_are_one(by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    fill(etcd, POOLS)
+    before = etcd.keys()
+    with start(Row(f"pool remove {POOL} --wait=60"), calicoctl) as process:
+        wait_for_the_wait(process)
+        for number in (by, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
+    assert (stdout, stderr) == (REMOVING, "Aborted command.\n")
+    assert process.returncode - 128 in SIGNALS
+    assert etcd.keys() == before
+
+
+@pytest.mark.parametrize("by", SIGNALS)
+def test_the_status_of_a_signal_where_the_undoing_fails(
+    by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl
+) -> None:
+    fill(etcd, POOLS)
+    with Proxy(etcd) as proxy:
+        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
+        with start(Row(f"pool remove {POOL} --wait=60"), calicoctl) as process:
+            wait_for_the_wait(process)
+            proxy.since(len(proxy.requests) + 1, answer("503 Service Unavailable", "no"))
+            process.send_signal(by)
+            _, stderr = process.communicate(timeout=PROCESS_SECONDS)
+    assert process.returncode == 128 + by
+    assert stderr.startswith(f"Aborted command.\nNot undone: pool {POOL} is disabled (")
+    assert stderr.endswith(").\nRepeat the command, or enable the pool again with 'calicoctl pool add'.\n")
 
 
 # Python ignores what is raised in a callback or a destructor, but says so, with a traceback.
@@ -165,6 +253,27 @@ def test_nothing_is_written_to_files(etcd: EtcdServer, calicoctl: Calicoctl, tor
             input=row.stdin, capture_output=True, encoding="utf-8", timeout=PROCESS_SECONDS,
         )  # fmt: skip
         assert Result(done.returncode, done.stdout, done.stderr) == outcome.result, row
+
+
+READ_ONLY = "mount --make-rprivate / && mount -o remount,bind,ro / && ! touch /tmp/x 2>/dev/null && "
+CAN_MOUNT = os.geteuid() == 0 and shutil.which("unshare") and not subprocess.run(
+    ["unshare", "--mount", "/bin/sh", "-c", f"{READ_ONLY} true"], capture_output=True
+).returncode
+
+
+@pytest.mark.skipif(not CAN_MOUNT, reason="no mount of one's own here")
+def test_a_file_system_that_can_only_be_read(etcd: EtcdServer, calicoctl: Calicoctl, torture: bool) -> None:
+    for row in ALL if torture else ALL[::6]:
+        outcome = undisturbed(row, etcd, calicoctl)
+        fill(etcd, row.before)
+        command = Calicoctl({}, row.program).command(*row.arguments)
+        done = subprocess.run(
+            ["unshare", "--mount", "/bin/sh", "-c", f'{READ_ONLY} exec "$@"', "sh", *command],
+            env=dict(calicoctl.environ), input=row.stdin, capture_output=True, encoding="utf-8",
+            timeout=PROCESS_SECONDS,
+        )  # fmt: skip
+        assert Result(done.returncode, done.stdout, done.stderr) == outcome.result, row
+        assert etcd.keys() == outcome.after, row
 
 
 @pytest.mark.parametrize("redirected", ["<&-", "</"])
