@@ -110,6 +110,21 @@ def test_names_that_are_not_created(etcd: EtcdServer, calicoctl: Calicoctl, name
     assert etcd.keys() == {}
 
 
+@pytest.mark.parametrize("stored", [(), ("tags",), ("tags", "labels", "rules")])
+@pytest.mark.parametrize("options", [(), ("--skip-exists",), ("--dry-run",)])
+def test_create_refuses_a_resource_version_whatever_is_stored(
+    etcd: EtcdServer, calicoctl: Calicoctl, stored: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    for part in stored:
+        etcd.put(f"{PROFILES}/a/{part}", "[]" if part == "tags" else "{}")
+    document = profile("a", meta_resourceVersion="5")
+    problem = "stdin:1: Profile(a): metadata.resourceVersion: must not be set to create a resource\n"
+    refused = Result(1, "", problem + NOTHING_WRITTEN)
+    before = etcd.index()
+    assert calicoctl("create", "-f", "-", *options, stdin=stdin_of(document)) == refused
+    assert etcd.index() == before
+
+
 def test_create_refuses_a_resource_version(calicoctl: Calicoctl) -> None:
     result = calicoctl("create", "-f", "-", stdin=stdin_of(profile("a", meta_resourceVersion="5")))
     problem = "stdin:1: Profile(a): metadata.resourceVersion: must not be set to create a resource\n"
@@ -738,18 +753,35 @@ def test_what_others_delete_meanwhile(etcd: EtcdServer, calicoctl: Calicoctl, pr
 
 def test_etcd_fails_midway(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     proxy.since(6, drop_request)
-    result = calicoctl("create", "-f", "-", stdin=stdin_of(profile("a"), profile("b"), profile("c")))
+    three = stdin_of(profile("a"), profile("b"), profile("c"))
+    result = calicoctl("create", "-f", "-", stdin=three)
     assert (result.status, result.stdout) == (1, "Profile(a): created\n")
     assert result.stderr.startswith(
         "Partial success: created the first 1 out of 3 'Profile' resources:\nHit error: Error accessing etcd at "
     )
-    assert result.stderr.endswith("Its tags were written before that.\n")
+    assert result.stderr.endswith(
+        "Its tags were written before that.  'calicoctl create --skip-exists' with the same input completes it.\n"
+    )
     assert sorted(etcd.keys(PROFILES)) == [
         f"{PROFILES}/a/labels",
         f"{PROFILES}/a/rules",
         f"{PROFILES}/a/tags",
         f"{PROFILES}/b/tags",
     ]
+    proxy.reset()
+    outcomes = ["Profile(a): exists, skipped", "Profile(b): created", "Profile(c): created"]
+    assert calicoctl("create", "-f", "-", "--skip-exists", stdin=three) == done("created", 3, *outcomes)
+    assert len(etcd.keys(PROFILES)) == 9
+
+
+@pytest.mark.parametrize("verb", ["apply", "replace"])
+def test_etcd_fails_midway_in_a_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy, verb: str) -> None:
+    etcd.put(f"{PROFILES}/a/labels", '{"x": "y"}')
+    etcd.put(f"{PROFILES}/a/rules", "{}")
+    proxy.reset()
+    proxy.since(3, drop_request)
+    result = calicoctl(verb, "-f", "-", stdin=stdin_of(profile("a", meta_tags=["t"])))
+    assert (result.status, result.stderr.splitlines()[-1]) == (1, "Its tags were written before that.")
 
 
 def test_a_lost_reply_is_not_an_error(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
