@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 class Plan:
     """The outcome of comparing a resource with what is stored.
 
-    ``changes`` has the new value of each part to be written, in the order of writing; ``problems`` are reasons not to
-    write anything; ``warnings`` are remarks for the operator. ``completes`` tells that what is stored is no more than
+    ``changes`` has the new value of each part to be written, in the order of writing; ``replaced`` says of what is
+    replaced why it could not be read; ``problems`` are reasons not to write anything; ``warnings`` are remarks for the
+    operator. ``completes`` tells that what is stored is no more than
     the beginning of what is to be: a creation was interrupted. Under a name that is not created nothing was begun here.
     """
 
@@ -45,6 +46,7 @@ class Plan:
         self._rewrite = rewrite
         self._found = Problems()
         self.warnings: list[str] = []
+        self.replaced: list[str] = []
         name_problem = _name_problem(resource.name)
         if self.is_new and name_problem:
             self._found.add("metadata.name", f"{shown(resource.name)} is not accepted: {name_problem}")
@@ -167,8 +169,11 @@ class Plan:
 
     def _remark_on_parts(self) -> None:
         for part, reason in self.stored.unreadable.items():
+            remark = f"its {part} cannot be read ({reason})"
+            if part in self.changes:
+                self.replaced.append(remark)
             outcome = "are replaced" if part in self.changes else "stay so: the document does not mention them"
-            self.warnings.append(f"its {part} cannot be read ({reason}) and {outcome}")
+            self.warnings.append(f"{remark} and {outcome}")
         if not self.is_new and "rules" not in self.stored.present and "rules" not in self.changes:
             self.warnings.append(
                 "it has no rules key, so that Felix takes it for missing and drops the traffic of its endpoints; "

@@ -394,6 +394,31 @@ def test_what_cannot_be_read_is_replaced_with_a_warning(etcd: EtcdServer, calico
 # replace
 
 
+def test_directories_in_place_of_keys(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    for part in ("tags", "rules", "labels", "metadata"):
+        etcd.mkdir(f"{PROFILES}/D/{part}")
+    before = etcd.index()
+    complaints = "".join(
+        f"Cannot read {PROFILES}/D/{part}: it is a directory.\n" for part in ("tags", "labels", "metadata", "rules")
+    )
+    assert calicoctl("get", "profile", "D", "-o", "yaml") == Result(1, "", complaints)
+    document = stdin_of(profile("D"))
+    problems = "".join(
+        f"stdin:1: Profile(D): {PROFILES}/D/{part} is a directory, in which nothing can be written; "
+        "'calicoctl delete' removes the profile with all below it\n"
+        for part in ("labels", "rules")
+    )
+    for verb in ("apply", "replace"):
+        for options in ((), ("--dry-run",)):
+            assert calicoctl(verb, "-f", "-", *options, stdin=document) == failed(f"{problems}Nothing was written.")
+    assert calicoctl("diff", "-f", "-", stdin=document) == Result(2, "", problems)
+    exists = "Failed to create 'Profile' resource: resource already exists: Profile(D)"
+    assert calicoctl("create", "-f", "-", stdin=document) == failed(exists)
+    assert etcd.index() == before
+    assert calicoctl("delete", "profile", "D").status == 0
+    assert calicoctl("apply", "-f", "-", stdin=document).status == 0
+
+
 def test_replace_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     assert calicoctl("replace", "-f", "-", stdin=DEV_APPS) == failed(
         "Failed to replace 'Profile' resource: resource does not exist: Profile(dev-apps) with error: <nil>"
@@ -558,6 +583,34 @@ def test_diff(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
         "",
     )
     assert etcd.index() == before
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "reason"),
+    [
+        ("rules", "{", "its rules cannot be read (Expecting property name enclosed in double quotes at line 1, column 2)"),
+        ("labels", "[]", "its labels cannot be read (it is not an object)"),
+        ("tags", "{\x1b}", "its tags cannot be read (it is not JSON (Expecting property name enclosed in double quotes: "
+                          "line 1 column 2 (char 1)))"),
+    ],
+)  # fmt: skip
+def test_diff_shows_that_what_cannot_be_read_is_replaced(
+    etcd: EtcdServer, calicoctl: Calicoctl, part: str, value: str, reason: str
+) -> None:
+    document = stdin_of(profile("a", meta_tags=[]))
+    calicoctl("create", "-f", "-", stdin=document)
+    etcd.put(f"{PROFILES}/a/{part}", value)
+    assert calicoctl("diff", "-f", "-", stdin=document) == Result(
+        1,
+        "--- Profile(a) as it is stored\n"
+        "+++ Profile(a) as the document says\n"
+        "@@ -1,4 +1,3 @@\n"
+        f"-# {reason}\n"
+        " apiVersion: projectcalico.org/v3\n"
+        " kind: Profile\n"
+        " metadata:\n",
+        f"Warning: Profile(a): {reason} and are replaced.\n",
+    )
 
 
 def test_diff_fails_with_2(calicoctl: Calicoctl) -> None:
