@@ -148,7 +148,7 @@ class Felix:
 def judged(stored: Stored, problems: Callable[[Any], Iterable[str]]) -> tuple[Any, str | None]:
     """Decode a value; return it and why Felix refuses it, None if it does not. FatalValue ends as a reason too."""
     try:
-        document = decode(stored.value)
+        document = stored.read(decode)
     except ValueError as error:
         return None, str(error)
     try:

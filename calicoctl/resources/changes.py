@@ -127,8 +127,9 @@ class Change:
         """Raise what ends the writing; return where it can be tried again."""
         written = f"\nIts {' and '.join(stopped.written)} were written before that." if stopped.written else ""
         if isinstance(stopped.cause, DatastoreError):
-            remedy = "  'calicoctl create --skip-exists' with the same input completes it." if self.verb == CREATE else ""
-            raise DatastoreError(f"{stopped.cause.message}{written}{remedy if written else ''}")
+            if written and self.verb == CREATE:
+                written += "  'calicoctl create --skip-exists' with the same input completes it."
+            raise DatastoreError(f"{stopped.cause.message}{written}")
         if self.verb == CREATE and not stopped.written:
             self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
         elif self.verb == CREATE or self.item.resource.resource_version is not None:

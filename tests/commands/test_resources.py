@@ -588,12 +588,11 @@ def test_diff(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
 @pytest.mark.parametrize(
     ("part", "value", "reason"),
     [
-        ("rules", "{", "its rules cannot be read (Expecting property name enclosed in double quotes at line 1, column 2)"),
+        ("rules", '{"inbound_rules": 3}', "its rules cannot be read (inbound_rules is not a list of objects)"),
         ("labels", "[]", "its labels cannot be read (it is not an object)"),
-        ("tags", "{\x1b}", "its tags cannot be read (it is not JSON (Expecting property name enclosed in double quotes: "
-                          "line 1 column 2 (char 1)))"),
+        ("tags", "{}", "its tags cannot be read (it is not a list of texts)"),
     ],
-)  # fmt: skip
+)
 def test_diff_shows_that_what_cannot_be_read_is_replaced(
     etcd: EtcdServer, calicoctl: Calicoctl, part: str, value: str, reason: str
 ) -> None:

@@ -226,7 +226,7 @@ LINES = [
         requests="GET", state=USED, program="calicoq",
     ),
     Line(
-        "check", _QUERY | _FELIX | _modules("query.check query.findings query.rule_findings"),
+        "check", _QUERY | _FELIX | _modules("query.check query.findings query.remedies query.rule_findings"),
         requests="GET", state=USED, program="calicoq",
     ),
 ]  # fmt: skip
