@@ -116,13 +116,13 @@ def _decoded_name(name: EndpointName) -> EndpointName:
 
 
 def _everything(tree: RawNode | None) -> Iterator[Stored]:
-    """Yield everything in a tree of nodes that has a value, and the directories that may stand where a value should."""
+    """Yield all in a tree of nodes that has a value, and directories that may stand where a profile's value should."""
     nodes = [tree] if tree else []
     while nodes:
         node = nodes.pop()
         if node.get("dir"):
             nodes.extend(node.get("nodes", ()))
-            if node["key"].startswith(f"{ROOT}/policy/") or node["key"] == READY:
+            if node["key"].startswith(f"{keys.PROFILES}/") or node["key"] == READY:
                 yield Stored(node["key"], "", is_directory=True)
         elif "value" in node and node["key"].startswith(f"{ROOT}/"):
             yield Stored(node["key"], node["value"])

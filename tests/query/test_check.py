@@ -346,6 +346,16 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "",
         "inbound rule 1: src_ports is an empty list, which matches every port",
     ),
+    *(
+        (
+            R,
+            inbound({"protocol": wanted, "!protocol": excluded}),
+            "warning",
+            "",
+            "inbound rule 1: its protocol and !protocol are the same: it matches nothing",
+        )
+        for wanted, excluded in (("tcp", "tcp"), (17, "udp"), ("132", 132))
+    ),
     (
         R,
         inbound({"action": "log", "log_prefix": "a b:c.d"}),
@@ -412,8 +422,6 @@ def test_directories_in_place_of_keys(sound: Store, calicoq: Calicoq) -> None:
         "policy/profile/D/labels": "it is a directory; its endpoints inherit no label from it",
         "policy/profile/D/rules": f"it is a directory{DROPPED}",
         "policy/profile/D/tags": "it is a directory; the profile has no tag for Felix",
-        "policy/tier/default/policy/d": f"it is a directory{IGNORED}",
-        "policy/tier/sec2/metadata": "it is a directory; packets skip the tier",
     }
     for key in places:
         sound.etcd.mkdir(f"/calico/v1/{key}")
@@ -429,7 +437,7 @@ NEEDS_DELETE = {
     "a%2fb": "a/b", "50%25": "50%", "x y": '"x y"', "é": '"é"', "a&b;c": '"a&b;c"', "x" * 129: "x" * 129,
     "a=b": "a=b", "(*)": '"(*)"',
 }  # fmt: skip
-PROFILE_DOCUMENT = '{"apiVersion": "projectcalico.org/v3", "kind": "Profile", "metadata": {"name": "%s", "tags": ["x"]}}'
+DOCUMENT = {"apiVersion": "projectcalico.org/v3", "kind": "Profile"}
 
 
 @pytest.fixture
@@ -441,8 +449,8 @@ def remedied(sound: Store, calicoq: Calicoq, calicoctl: Calicoctl) -> Callable[[
         commands = [command for remedy in remedies for command in re.findall("'(calicoctl [^']*)'", remedy)]
         for command in dict.fromkeys(commands):
             words = shlex.split(command.replace("FILE", "-"))[1:]
-            stdin = json.dumps(GOOD) if words[-2:] == ["rule", "update"] else PROFILE_DOCUMENT % name
-            result = calicoctl(*words, stdin=stdin)
+            document = {**DOCUMENT, "metadata": {"name": name, "tags": ["x"]}}
+            result = calicoctl(*words, stdin=json.dumps(GOOD if words[-2:] == ["rule", "update"] else document))
             assert result.status == 0, (command, result)
         assert calicoq("check").status == 0
         return remedies
@@ -559,6 +567,11 @@ def test_a_new_profile_is_only_unused(sound: Store, calicoq: Calicoq) -> None:
 def test_rules_without_ip_version_are_fine_where_there_is_no_ipv6(sound: Store, calicoq: Calicoq) -> None:
     sound.put(WEB, workload(ipv6_nets=[]))
     sound.put(R, inbound({"src_net": "10.0.0.0/8"}, {"protocol": "icmp", "icmp_type": 8}))
+    assert calicoq("check") == (0, "0 errors, 0 warnings, 0 notes\n", "")
+
+
+def test_different_protocols_are_fine(sound: Store, calicoq: Calicoq) -> None:
+    sound.put(R, inbound({"protocol": "tcp", "!protocol": "udp"}, {"protocol": "tcp", "!protocol": None}))
     assert calicoq("check") == (0, "0 errors, 0 warnings, 0 notes\n", "")
 
 
