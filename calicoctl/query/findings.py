@@ -7,6 +7,7 @@ from functools import partial
 from calicoctl.datastore.snapshot import READY
 from calicoctl.model.felix_objects import pool_problems
 from calicoctl.model.network import Network
+from calicoctl.model.wording import shown
 from calicoctl.query.evaluation import Evaluation
 from calicoctl.query.felix import Felix, addresses_of, judged
 from calicoctl.query.remedies import CORRECT, for_missing_profile, for_profile_part, profile_removal
@@ -108,7 +109,11 @@ class _Check:
 
     def _endpoints(self) -> Iterator[Finding]:
         for name, endpoint in self._felix.endpoints.items():
-            for profile in dict.fromkeys(endpoint.profile_ids):
+            spelled = self._felix.spelled.get(name)
+            if spelled is not None:
+                reason = f"profile_ids: {shown(spelled)} is not a list: Felix takes each character for a profile"
+                yield Finding(ERROR, self._keys[name], reason, "Make it a list of profiles.")
+            for profile in dict.fromkeys(endpoint.profile_ids) if spelled is None else ():
                 if profile not in self._felix.profiles and "rules" not in self._snapshot.profiles.get(profile, {}):
                     problem = self._felix.profile_problem(profile).removeprefix("it ")
                     reason = f"profile {profile} {problem}: Felix drops all traffic that comes to it"

@@ -208,7 +208,15 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "",
         f'name: "cali-with-a-long-name" is not an interface name: at most 15 letters, digits and _-{DELETED}',
     ),
-    (WEB, workload(profile_ids="web"), "error", "", f'profile_ids: "web" is not a list{DELETED}'),
+    (
+        WEB,
+        workload(profile_ids="web"),
+        "error",
+        "",
+        'profile_ids: "web" is not a list: Felix takes each character for a profile',
+    ),
+    (WEB, workload(profile_ids="a/b"), "error", "", f'profile_ids: "a/b" is not a list{DELETED}'),
+    (WEB, workload(profile_ids={"web": 1}), "error", "", f'profile_ids: {{"web": 1}} is not a list{DELETED}'),
     (
         WEB,
         workload(profile_ids=None),
@@ -568,6 +576,16 @@ def test_rules_without_ip_version_are_fine_where_there_is_no_ipv6(sound: Store, 
     sound.put(WEB, workload(ipv6_nets=[]))
     sound.put(R, inbound({"src_net": "10.0.0.0/8"}, {"protocol": "icmp", "icmp_type": 8}))
     assert calicoq("check") == (0, "0 errors, 0 warnings, 0 notes\n", "")
+
+
+def test_a_text_for_a_list_of_profiles_names_one_a_character(sound: Store, calicoq: Calicoq) -> None:
+    sound.profile("x")
+    sound.put(WEB, workload(profile_ids="xy"))
+    found = json.loads(calicoq("check", "-o", "json").stdout)
+    assert [each["reason"] for each in found if "/profile" not in each["key"]] == [
+        'profile_ids: "xy" is not a list: Felix takes each character for a profile'
+    ]
+    assert "no endpoint uses this profile" not in [each["reason"] for each in found]
 
 
 def test_different_protocols_are_fine(sound: Store, calicoq: Calicoq) -> None:
