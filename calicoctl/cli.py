@@ -49,6 +49,7 @@ COMMANDS = (
     "container", "profile", "endpoint", "pool", "ipam",
     "create", "apply", "replace", "delete", "get", "validate", "diff", "completion", "version",
 )  # fmt: skip
+_DESTRUCTIVE = ("delete", "replace")  # not offered for a word that is only remotely like them
 
 
 def run(argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> int:
@@ -113,8 +114,11 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
 def _unknown_command(name: str) -> str:
     from difflib import get_close_matches
 
-    nearest = get_close_matches(name.lower(), COMMANDS, n=1, cutoff=0.0)[0]
-    return f"Unknown command: '{visible(name)}'. Did you mean '{nearest}'?\nSee 'calicoctl --help' for the commands."
+    word = name.lower()
+    harmless = [command for command in COMMANDS if command not in _DESTRUCTIVE]
+    nearest = get_close_matches(word, (*COMMANDS, "help"), n=1) or get_close_matches(word, harmless, n=1, cutoff=0.01)
+    hint = f" Did you mean '{'--help' if nearest[0] == 'help' else nearest[0]}'?" if nearest else ""
+    return f"Unknown command: '{visible(name)}'.{hint}\nSee 'calicoctl --help' for the commands."
 
 
 def _bug_report(error: Exception, variables: Mapping[str, str]) -> str:

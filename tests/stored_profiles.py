@@ -15,6 +15,8 @@ TAGS = st.sampled_from(["web", "PROF_1", "a b", "1", "true", "10:20", ""])
 SELECTORS = st.sampled_from(
     ["a == 'b'", "has(calico/k8s_ns)", "a in {}", "a contains 'b'", "", "all()", 'a != "it\'s" && !has(b)', "&&"]
 )
+# Some of these could not be created.
+NAMES = st.sampled_from(["web", "PROF_1", "a/b", "50%", "x y", "_hid", "é", "x" * 129, "show"])
 ANY_JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=3)),

@@ -9,7 +9,7 @@ from calicoctl.output import complaint, paragraph, table, visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from calicoctl.datastore.endpoints import EndpointNode
     from calicoctl.environment import Environment
@@ -53,28 +53,27 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 def _show(wanted: Filter, environment: Environment) -> int:
     workloads: dict[tuple[str, str], list[str]] = {}
-    complaints = []
-    for found in Endpoints(environment.client()).matching(wanted):
-        try:
-            found.decode()
-        except MalformedEndpoint as error:
-            complaints.append(MalformedObject(found.key, error).message)
-            continue
-        workloads.setdefault((found.name.host, str(found.name.orchestrator)), []).append(str(found.name.workload))
+    complaints: list[str] = []
+    for host, orchestrator, workload, *_ in _readable_rows(wanted, complaints, environment):
+        workloads.setdefault((str(host), str(orchestrator)), []).append(str(workload))
     rows = [(*place, len(set(names)), len(names)) for place, names in sorted(workloads.items())]
     return _say_table(_HEADINGS, rows, complaints, environment)
 
 
 def show_detailed(wanted: Filter, environment: Environment) -> int:
     """Print a row for each endpoint that the filter means; return 1 if one of them could not be read."""
-    rows = []
-    complaints = []
+    complaints: list[str] = []
+    rows = sorted(_readable_rows(wanted, complaints, environment), key=_names)
+    return _say_table(_DETAILED_HEADINGS, rows, complaints, environment)
+
+
+def _readable_rows(wanted: Filter, complaints: list[str], environment: Environment) -> Iterator[tuple[object, ...]]:
+    """Yield the detailed rows, also to who only counts them: so that both skip the same endpoints."""
     for found in Endpoints(environment.client()).matching(wanted):
         try:
-            rows.append(_detailed_row(found.decode()))
+            yield _detailed_row(found.decode())
         except MalformedEndpoint as error:
             complaints.append(MalformedObject(found.key, error).message)
-    return _say_table(_DETAILED_HEADINGS, sorted(rows, key=_names), complaints, environment)
 
 
 def _names(row: tuple[object, ...]) -> tuple[object, ...]:

@@ -19,13 +19,14 @@ class ProfileRecord:
     """A profile as read: ``profile``, the ``texts`` of its keys, and ``version``, the largest of their indexes."""
 
     def __init__(self, name: str, node: RawNode) -> None:
-        nodes = {keys.last_segment(child["key"]): child for child in node.get("nodes", ()) if not child.get("dir")}
-        parts = {part: nodes[part] for part in PARTS if part in nodes}
+        nodes = {keys.last_segment(child["key"]): child for child in node.get("nodes", ())}
+        directories = [part for part in PARTS if part in nodes and nodes[part].get("dir")]
+        parts = {part: nodes[part] for part in PARTS if part in nodes and part not in directories}
         self.node = node
         self.texts = {part: str(child.get("value", "")) for part, child in parts.items()}
         self.indexes = {part: int(child["modifiedIndex"]) for part, child in parts.items()}
         self.version = str(max(self.indexes.values(), default=int(node["modifiedIndex"])))
-        self.profile = StoredProfile(name, self.texts)
+        self.profile = StoredProfile(name, self.texts, directories)
 
 
 class PartlyWritten(Exception):

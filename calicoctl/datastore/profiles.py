@@ -180,7 +180,8 @@ def _tags_of(node: RawNode | None) -> list[str]:
     try:
         return tags_from_json(_value(node))
     except MalformedTags as error:
-        raise MalformedObject(node["key"], error) from None
+        remedy = "'calicoctl apply -f FILE' of the whole profile, with metadata.tags, replaces them."
+        raise MalformedObject(node["key"], error, remedy) from None
 
 
 def _rules_of(name: str, node: RawNode | None) -> Rules:

@@ -7,9 +7,12 @@ from calicoctl.model.endpoint import EndpointName
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import TypeVar
 
     from calicoctl.datastore.client import Client, RawNode
+
+    Decoded = TypeVar("Decoded")
 
 ROOT = "/calico/v1"
 READY = f"{ROOT}/Ready"
@@ -18,25 +21,32 @@ _PROFILE_PARTS = ("rules", "tags", "labels")
 
 
 class Stored:
-    """A value with the key it stands under (not quoted)."""
+    """A value with the key it stands under (not quoted); ``is_directory`` tells that there is none."""
 
-    __slots__ = ("key", "value")
+    __slots__ = ("key", "value", "is_directory")
 
-    def __init__(self, key: str, value: str) -> None:
+    def __init__(self, key: str, value: str, is_directory: bool = False) -> None:
         self.key = key
         self.value = value
+        self.is_directory = is_directory
+
+    def read(self, decode: Callable[[str], Decoded]) -> Decoded:
+        """Return what ``decode`` makes of the value. Raises ValueError for a directory."""
+        if self.is_directory:
+            raise ValueError("it is a directory")
+        return decode(self.value)
 
 
 class Snapshot:
     """What was stored at one moment. Names are decoded (``%2f`` is ``/``), keys are as etcd reports them.
 
-    ``ready`` is the text of the key ``Ready``, None without one; ``profiles`` maps names to parts (``rules``,
+    ``ready`` is the key ``Ready``, None without one; ``profiles`` maps names to parts (``rules``,
     ``tags``, ``labels``); ``policies`` holds tier, name and value; ``config`` maps Felix's global parameters to their
     values, ``host_config`` those of a host by host and parameter.
     """
 
     def __init__(self) -> None:
-        self.ready: str | None = None
+        self.ready: Stored | None = None
         self.endpoints: list[tuple[EndpointName, Stored]] = []
         self.profiles: dict[str, dict[str, Stored]] = {}
         self.policies: list[tuple[str, str, Stored]] = []
@@ -50,22 +60,30 @@ class Snapshot:
     def read(cls, client: Client, directory: str = ROOT) -> Snapshot:
         """Read it, or only what is below a directory of it, in one request. Raises DatastoreError."""
         snapshot = cls()
-        for key, value in _values(client.get(directory, recursive=True)):
-            snapshot._add(key, value)
+        for stored in _everything(client.get(directory, recursive=True)):
+            snapshot._add(stored)
         return snapshot
 
-    def _add(self, key: str, value: str) -> None:
-        segments = key.split("/")  # "", "calico", "v1", and what says the kind
+    def not_ready(self) -> str:
+        """Say what the key ``Ready`` is where it is not ``true``; nothing where it is."""
+        if self.ready is None:
+            return "does not exist"
+        if self.ready.is_directory:
+            return "is a directory"
+        return "" if self.ready.value == "true" else f'is "{self.ready.value}"'
+
+    def _add(self, stored: Stored) -> None:
+        segments = stored.key.split("/")  # "", "calico", "v1", and what says the kind
         if segments[3] == "host":
-            self._add_of_host(segments, Stored(key, value))
+            self._add_of_host(segments, stored)
         elif segments[3] == "policy":
-            self._add_policy(segments, Stored(key, value))
+            self._add_policy(segments, stored)
         elif segments[3] == "config" and len(segments) == 5:
-            self.config[segments[4]] = value
+            self.config[segments[4]] = stored.value
         elif segments[3:6] == ["ipam", "v4", "pool"] and len(segments) == 7:
-            self.pools.append((segments[6], Stored(key, value)))
-        elif key == READY:
-            self.ready = value
+            self.pools.append((segments[6], stored))
+        elif stored.key == READY:
+            self.ready = stored
 
     def _add_of_host(self, segments: list[str], stored: Stored) -> None:
         names = keys.endpoint_names(stored.key)
@@ -99,12 +117,14 @@ def _decoded_name(name: EndpointName) -> EndpointName:
     return EndpointName(name.host, decoded(name.orchestrator), decoded(name.workload), decoded(name.endpoint))
 
 
-def _values(tree: RawNode | None) -> Iterator[tuple[str, str]]:
-    """Yield key and value of everything in a tree of nodes that has a value."""
+def _everything(tree: RawNode | None) -> Iterator[Stored]:
+    """Yield all in a tree of nodes that has a value, and directories that may stand where a profile's value should."""
     nodes = [tree] if tree else []
     while nodes:
         node = nodes.pop()
         if node.get("dir"):
             nodes.extend(node.get("nodes", ()))
+            if node["key"].startswith(f"{keys.PROFILES}/") or node["key"] == READY:
+                yield Stored(node["key"], "", is_directory=True)
         elif "value" in node and node["key"].startswith(f"{ROOT}/"):
-            yield node["key"], node["value"]
+            yield Stored(node["key"], node["value"])

@@ -24,6 +24,7 @@ _INTEGERS = ((_DECIMAL, 10), (re.compile(r"0x[0-9A-Fa-f]+"), 16), (re.compile(r"
 _LEADING_ZEROS = re.compile(r"[-+]?0[0-9]+")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_JSON_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:]|NaN|-?Infinity')
 _LONGEST_NUMBER = 4000  # digits; Python refuses to read much longer ones
 
 _DEEPEST = 150
@@ -117,34 +118,67 @@ def _read_json(text: str) -> list[Any] | None:
         )
     except json.JSONDecodeError:
         return None
-    except RecursionError:
-        raise _too_deep() from None
-    return [_without_booleans(document, 0)]
+    except (_JsonFault, RecursionError):
+        raise _fault_of_json(text) from None
+    return [_without_booleans(document, text, 0)]
 
 
 def _members(pairs: list[tuple[str, Any]]) -> Mapping:
     mapping = Mapping(1)
     for name, value in pairs:
         if name in mapping:
-            raise MalformedDocument(f"{json.dumps(name)} stands twice in one object")
+            raise _JsonFault
         mapping[name] = value
     return mapping
 
 
 def _no_constant(constant: str) -> Any:
-    raise MalformedDocument(f"{constant} is not JSON")
+    raise _JsonFault
 
 
-def _without_booleans(value: Any, depth: int) -> Any:
+class _JsonFault(Exception):
+    """What the parser takes and a document must not have; the parser does not tell where it is."""
+
+
+def _fault_of_json(text: str) -> MalformedDocument:
+    """Find the first fault of a text that the parser took for JSON up to a fault."""
+    names: list[set[str]] = []  # in each collection that is open
+    last = None
+    for token in _JSON_TOKEN.finditer(text):
+        word = token[0]
+        if word in "{[":
+            names.append(set())
+            if len(names) > _DEEPEST:
+                return MalformedDocument(f"{_place_in(text, token.start())}: {_too_deep()}")
+        elif word in "}]":
+            names.pop()
+        elif word == ":":
+            assert last is not None
+            name = json.loads(last[0])
+            if name in names[-1]:
+                place = _place_in(text, last.start())
+                return MalformedDocument(f"{place}: {json.dumps(name)} stands twice in one object")
+            names[-1].add(name)
+        elif word[0] != '"':
+            return MalformedDocument(f"{_place_in(text, token.start())}: {word} is not JSON")
+        last = token
+    return _too_deep()
+
+
+def _place_in(text: str, position: int) -> str:
+    return f"line {text.count(chr(10), 0, position) + 1}, column {position - text.rfind(chr(10), 0, position)}"
+
+
+def _without_booleans(value: Any, text: str, depth: int) -> Any:
     if depth > _DEEPEST:
-        raise _too_deep()
+        raise _fault_of_json(text)
     if isinstance(value, bool):
         return Plain("true" if value else "false")
     if isinstance(value, list):
-        return [_without_booleans(item, depth + 1) for item in value]
+        return [_without_booleans(item, text, depth + 1) for item in value]
     if isinstance(value, Mapping):
         for name, member in value.items():
-            value[name] = _without_booleans(member, depth + 1)
+            value[name] = _without_booleans(member, text, depth + 1)
     return value
 
 

@@ -109,7 +109,7 @@ def _common_problems(document: dict[str, Any]) -> Iterator[str]:
     profiles = document.get("profile_ids", [document["profile_id"]] if "profile_id" in document else [])
     if not isinstance(profiles, (list, str, dict)):
         raise FatalValue(f"profile_ids: {shown(profiles)} is not a list")
-    if not isinstance(profiles, list):
+    if isinstance(profiles, dict) or (isinstance(profiles, str) and not all(map(ID.fullmatch, profiles))):
         yield f"profile_ids: {shown(profiles)} is not a list"
     for profile in profiles if isinstance(profiles, list) else ():
         if not isinstance(profile, str) or not ID.fullmatch(profile):

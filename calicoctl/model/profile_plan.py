@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 class Plan:
     """The outcome of comparing a resource with what is stored.
 
-    ``changes`` has the new value of each part to be written, in the order of writing; ``problems`` are reasons not to
-    write anything; ``warnings`` are remarks for the operator. ``completes`` tells that what is stored is no more than
-    the beginning of what is to be: a creation was interrupted.
+    ``changes`` has the new value of each part to be written, in the order of writing; ``replaced`` says of what is
+    replaced why it could not be read; ``problems`` are reasons not to write anything; ``warnings`` are remarks for the
+    operator. ``completes`` tells that what is stored is no more than
+    the beginning of what is to be: a creation was interrupted. Under a name that is not created nothing was begun here.
     """
 
     def __init__(self, resource: ProfileResource, stored: StoredProfile | None, rewrite: bool = False) -> None:
@@ -45,15 +46,15 @@ class Plan:
         self._rewrite = rewrite
         self._found = Problems()
         self.warnings: list[str] = []
-        if self.is_new:
-            self._check_name()
+        self.replaced: list[str] = []
+        name_problem = _name_problem(resource.name)
+        if self.is_new and name_problem:
+            self._found.add("metadata.name", f"{shown(resource.name)} is not accepted: {name_problem}")
         values = {
             "tags": self._tags(), "labels": self._labels(), "metadata": self._metadata(), "rules": self._rules()
         }  # fmt: skip
         self.changes = {part: value for part in PARTS if (value := values[part]) is not None}
-        self.completes = self._is_begun()
-        if self.completes:
-            self._check_name()
+        self.completes = self._is_begun() and not name_problem
         self.problems = self._found.texts
         self._remark_on_parts()
 
@@ -69,18 +70,6 @@ class Plan:
         return (self.resource.tags is not None or not self.stored.tags) and (
             "metadata" not in present or self.resource.labels is not None or self.resource.annotations is not None
         )
-
-    def _check_name(self) -> None:
-        name = self.resource.name
-        if not name:
-            return  # the document was refused for it already
-        if not is_profile_name(name):
-            self._found.add(
-                "metadata.name",
-                f"{shown(name)} is not accepted: {ALLOWED}",
-            )
-        elif name.startswith("_"):
-            self._found.add("metadata.name", f"{shown(name)} is not accepted: etcd hides names that begin with _")
 
     def _differs(self, part: str, changed: bool) -> bool:
         return changed or part in self.stored.unreadable or (self._needs(part) and part not in self.stored.present)
@@ -180,8 +169,11 @@ class Plan:
 
     def _remark_on_parts(self) -> None:
         for part, reason in self.stored.unreadable.items():
+            remark = f"its {part} cannot be read ({reason})"
+            if part in self.changes:
+                self.replaced.append(remark)
             outcome = "are replaced" if part in self.changes else "stay so: the document does not mention them"
-            self.warnings.append(f"its {part} cannot be read ({reason}) and {outcome}")
+            self.warnings.append(f"{remark} and {outcome}")
         if not self.is_new and "rules" not in self.stored.present and "rules" not in self.changes:
             self.warnings.append(
                 "it has no rules key, so that Felix takes it for missing and drops the traffic of its endpoints; "
@@ -202,6 +194,13 @@ class _Stored:
         text = identity(form)
         waiting = self._next.get(text)
         return waiting.pop() if waiting else self._any.get(text)
+
+
+def _name_problem(name: str) -> str:
+    """Say why no profile can be created under a name; nothing of one that is missing, for which others refused it."""
+    if name and not is_profile_name(name):
+        return ALLOWED
+    return "etcd hides names that begin with _" if name.startswith("_") else ""
 
 
 def _without_empty(metadata: dict[str, Any]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def _http(value: Any, path: str, problems: Problems) -> Any:
 
 def _service_accounts(value: Any, path: str, problems: Problems) -> Any:
     given = read.fields(value, path, ("names", "selector"), problems)
-    return plain_values({name: content for name, content in given.items() if content != []}) or None
+    return plain_values({name: content for name, content in given.items() if content not in ([], "")}) or None
 
 
 def stored_fields(value: Any, path: str, problems: Problems) -> Form | None:

@@ -14,7 +14,7 @@ from calicoctl.model.tags import MalformedTags, tags_from_json
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any
 
     from calicoctl.model.profile_resource import ProfileResource
@@ -31,11 +31,12 @@ class StoredProfile:
     ``metadata`` may have further members than labels and annotations, which are kept.
     """
 
-    def __init__(self, name: str, values: Mapping[str, str]) -> None:
-        """``values`` has the text of each part that is there."""
+    def __init__(self, name: str, values: Mapping[str, str], directories: Collection[str] = ()) -> None:
+        """``values`` has the text of each part that is there; ``directories`` are the parts that hold none."""
         self.name = name
-        self.present = tuple(part for part in PARTS if part in values)
-        self.unreadable: dict[str, str] = {}
+        self.directories = directories
+        self.present = tuple(part for part in PARTS if part in values or part in directories)
+        self.unreadable: dict[str, str] = {part: "it is a directory" for part in directories}
         self.tags: list[str] = self._read("tags", values, tags_from_json, [])
         self.labels: dict[str, str] = self._read("labels", values, _texts, {})
         self.metadata: dict[str, Any] = self._read("metadata", values, _metadata, {})

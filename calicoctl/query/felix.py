@@ -38,16 +38,21 @@ _FAILSAFE_PORTS = {"inbound": ("Inbound", (22,)), "outbound": ("Outbound", (2379
 class Felix:
     """``endpoints`` by full name, ``policies``, ``tiers``, ``profiles`` and their ``tags`` by name: what Felix takes.
 
-    ``refused`` says why it does not take an object, by the object's key.
+    ``refused`` says why it does not take an object, by the object's key; ``spelled`` has the text that an endpoint has
+    for a list of profiles, by the endpoint's full name: Felix takes each character of it for a profile.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self.refused: dict[str, str] = {}
         self.endpoints: dict[str, Endpoint] = {}
+        self.spelled: dict[str, str] = {}
         for endpoint_name, stored in snapshot.endpoints:
             fields = self._take(stored, partial(endpoint_problems, endpoint_name))
             if fields is not None:
+                if isinstance(profiles := fields.get("profile_ids"), str):
+                    self.spelled[str(endpoint_name)] = profiles
+                    fields["profile_ids"] = list(profiles)
                 self.endpoints[str(endpoint_name)] = as_felix_reads(Endpoint(endpoint_name, fields))
         self.policies = [
             policy
@@ -148,7 +153,7 @@ class Felix:
 def judged(stored: Stored, problems: Callable[[Any], Iterable[str]]) -> tuple[Any, str | None]:
     """Decode a value; return it and why Felix refuses it, None if it does not. FatalValue ends as a reason too."""
     try:
-        document = decode(stored.value)
+        document = stored.read(decode)
     except ValueError as error:
         return None, str(error)
     try:

@@ -7,8 +7,10 @@ from functools import partial
 from calicoctl.datastore.snapshot import READY
 from calicoctl.model.felix_objects import pool_problems
 from calicoctl.model.network import Network
+from calicoctl.model.wording import shown
 from calicoctl.query.evaluation import Evaluation
 from calicoctl.query.felix import Felix, addresses_of, judged
+from calicoctl.query.remedies import CORRECT, for_missing_profile, for_profile_part, profile_removal
 from calicoctl.query.rule_findings import ERROR, NOTE, WARNING, Finding, Owner, rule_findings
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -21,11 +23,10 @@ if TYPE_CHECKING:
 
 _POLICY_MEMBERS = ("selector", "order", "untracked", "id", "annotations")
 _CONSEQUENCES = {
-    "rules": ("Felix drops all traffic of its endpoints", "Correct it: 'calicoctl profile {} rule update'."),
-    "tags": ("the profile has no tag for Felix", "Correct it: 'calicoctl profile {} tag remove' and 'tag add'."),
-    "labels": ("its endpoints inherit no label from it", "Correct the value, or remove the key."),
+    "rules": "Felix drops all traffic of its endpoints",
+    "tags": "the profile has no tag for Felix",
+    "labels": "its endpoints inherit no label from it",
 }
-_CORRECT = "Correct the value, or remove the key."
 
 
 def findings(snapshot: Snapshot) -> list[Finding]:
@@ -80,38 +81,43 @@ class _Check:
         yield from self._hosts_and_pools()
 
     def _ready(self) -> Iterator[Finding]:
-        if self._snapshot.ready != "true":
-            found = "it does not exist" if self._snapshot.ready is None else f'it is "{self._snapshot.ready}"'
+        if found := self._snapshot.not_ready():
             remedy = f"Write true to {READY} once the data is complete."
-            yield Finding(ERROR, READY, f'{found}, not "true": Felix waits and applies nothing', remedy)
+            if found == "is a directory":
+                remedy = f"Remove the directory. {remedy}"
+            yield Finding(ERROR, READY, f'it {found}, not "true": Felix waits and applies nothing', remedy)
 
     def _refused_profiles(self) -> Iterator[Finding]:
         for name, parts in self._snapshot.profiles.items():
             for part, stored in parts.items():
                 reason = self._felix.refused.get(stored.key)
                 if reason:
-                    consequence, remedy = _CONSEQUENCES[part]
-                    yield Finding(ERROR, stored.key, f"{reason}; {consequence}", remedy.format(name))
+                    remedy = for_profile_part(name, part, stored)
+                    yield Finding(ERROR, stored.key, f"{reason}; {_CONSEQUENCES[part]}", remedy)
 
     def _refused_others(self) -> Iterator[Finding]:
         for _, stored in self._snapshot.endpoints:
             if reason := self._felix.refused.get(stored.key):
-                yield Finding(ERROR, stored.key, f"{reason}; Felix treats the endpoint as deleted", _CORRECT)
+                yield Finding(ERROR, stored.key, f"{reason}; Felix treats the endpoint as deleted", CORRECT)
         for _, _, stored in self._snapshot.policies:
             if reason := self._felix.refused.get(stored.key):
-                yield Finding(ERROR, stored.key, f"{reason}; Felix ignores the policy", _CORRECT)
+                yield Finding(ERROR, stored.key, f"{reason}; Felix ignores the policy", CORRECT)
         for name, stored in self._snapshot.tiers.items():
             if reason := self._felix.refused.get(stored.key):
                 effect = "packets skip the tier" if self._felix.tiers[name].is_skipped else "Felix ignores it"
-                yield Finding(ERROR, stored.key, f"{reason}; {effect}", _CORRECT)
+                yield Finding(ERROR, stored.key, f"{reason}; {effect}", CORRECT)
 
     def _endpoints(self) -> Iterator[Finding]:
         for name, endpoint in self._felix.endpoints.items():
-            for profile in dict.fromkeys(endpoint.profile_ids):
+            spelled = self._felix.spelled.get(name)
+            if spelled is not None:
+                reason = f"profile_ids: {shown(spelled)} is not a list: Felix takes each character for a profile"
+                yield Finding(ERROR, self._keys[name], reason, "Make it a list of profiles.")
+            for profile in dict.fromkeys(endpoint.profile_ids) if spelled is None else ():
                 if profile not in self._felix.profiles and "rules" not in self._snapshot.profiles.get(profile, {}):
                     problem = self._felix.profile_problem(profile).removeprefix("it ")
                     reason = f"profile {profile} {problem}: Felix drops all traffic that comes to it"
-                    yield Finding(ERROR, self._keys[name], reason, f"Create it: 'calicoctl profile add {profile}'.")
+                    yield Finding(ERROR, self._keys[name], reason, for_missing_profile(profile, self._keys[name]))
             if endpoint.name.workload is not None:
                 yield from self._interface(self._keys[name], endpoint)
         for endpoint in self._unselected:
@@ -151,18 +157,18 @@ class _Check:
                         yield Finding(WARNING, f"{key}/rules", f"Felix ignores the member {member}", "Remove it.")
                 yield from rule_findings(f"{key}/rules", rules, owner, is_profile=True)
             if name not in self._named_profiles:
-                remedy = f"If nobody needs it: 'calicoctl profile remove {name}'."
+                remedy = f"If nobody needs it: {profile_removal(name, key)}."
                 yield Finding(NOTE, key, "no endpoint uses this profile", remedy)
 
     def _hosts_and_pools(self) -> Iterator[Finding]:
         for stored in self._snapshot.bird_ips.values():
             if not _is_ipv4(stored.value):
                 ends = ", which ends the Felix process" if stored.value == "" else ""
-                yield Finding(ERROR, stored.key, f'"{stored.value}" is not an IPv4 address{ends}', _CORRECT)
+                yield Finding(ERROR, stored.key, f'"{stored.value}" is not an IPv4 address{ends}', CORRECT)
         for pool, stored in self._snapshot.pools:
             _, reason = judged(stored, partial(pool_problems, pool))
             if reason:
-                yield Finding(ERROR, stored.key, f"{reason}; Felix ignores the pool", _CORRECT)
+                yield Finding(ERROR, stored.key, f"{reason}; Felix ignores the pool", CORRECT)
 
 
 def _unknown_members(key: str, policy: Policy) -> Iterator[Finding]:

@@ -79,7 +79,7 @@ def _conditions(fields: Fields, packet: Packet, left_out: frozenset[str]) -> Ite
         if field == "ip_version":
             yield value == packet.version, False, ""
         elif field == "protocol":
-            same = None if packet.protocol is None else _protocol_number(value) == packet.protocol
+            same = None if packet.protocol is None else protocol_number(value) == packet.protocol
             yield same, negated, "the protocol"
         elif field == "icmp_type":
             yield _icmp(value, fields.get(key.replace("type", "code")), packet), negated, "the ICMP type and code"
@@ -124,5 +124,6 @@ def _icmp(icmp_type: int, icmp_code: int | None, packet: Packet) -> bool | None:
     return None if packet.icmp_code is None else packet.icmp_code == icmp_code
 
 
-def _protocol_number(value: str | int) -> int:
+def protocol_number(value: str | int) -> int:
+    """Return the number of a protocol that Felix takes: a name, a number or a number as text."""
     return PROTOCOLS.get(str(value)) or int(value)

@@ -80,6 +80,14 @@ def rule_findings(key: str, rules: Rules, owner: Owner, is_profile: bool) -> Ite
         yield Finding(WARNING, key, reason, "Correct the rule, or remove it.")
 
 
+def _excludes_its_protocol(wanted: str | int | None, excluded: str | int | None) -> bool:
+    if wanted is None or excluded is None:
+        return False
+    from calicoctl.query.packet import protocol_number  # rarely needed
+
+    return protocol_number(wanted) == protocol_number(excluded)
+
+
 def _of_rule(rule: Rule, owner: Owner, is_profile: bool) -> Iterator[tuple[str, str, str]]:
     fields = rule.fields
     for version in sorted(owner.versions):
@@ -88,6 +96,8 @@ def _of_rule(rule: Rule, owner: Owner, is_profile: bool) -> Iterator[tuple[str, 
     for field in ("src_ports", "dst_ports", "!src_ports", "!dst_ports"):
         if fields.get(field) == []:
             yield WARNING, f"{field} is an empty list, which matches every port", "Leave it out, or name the ports."
+    if _excludes_its_protocol(fields.get("protocol"), fields.get("!protocol")):
+        yield WARNING, "its protocol and !protocol are the same: it matches nothing", "Leave one of them out."
     prefix = fields.get("log_prefix")
     if prefix is not None and log_prefix_written(prefix) != prefix:
         yield WARNING, f'Felix writes log_prefix as "{log_prefix_written(prefix)}"', "Give it as it is to be written."

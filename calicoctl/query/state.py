@@ -92,7 +92,7 @@ class State:
 
     def _read(self, stored: Stored, decode: Callable[[str], Decoded]) -> Decoded | None:
         try:
-            return decode(stored.value)
+            return stored.read(decode)
         except ValueError as error:  # the base of MalformedEndpoint and its like
             self.complaints.append(visible(f"Cannot read {stored.key}: {error}."))
             return None
@@ -111,9 +111,9 @@ def read_snapshot(environment: Environment) -> Snapshot:
             f"Read {ROOT}: {len(snapshot.endpoints)} endpoints, {len(snapshot.policies)} policies, "
             f"{len(snapshot.tiers)} tiers with metadata, {len(snapshot.profiles)} profiles."
         )
-    if snapshot.ready != "true":
-        found = "does not exist" if snapshot.ready is None else f'is "{visible(snapshot.ready)}"'
-        environment.complain(f'Warning: {READY} {found}, not "true": Felix applies nothing of this until it is.')
+    if found := snapshot.not_ready():
+        effect = "Felix applies nothing of this until it is"
+        environment.complain(f'Warning: {READY} {visible(found)}, not "true": {effect}.')
     return snapshot
 
 

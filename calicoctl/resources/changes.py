@@ -41,7 +41,9 @@ class Change:
     def _decide(self) -> None:
         """Work out the outcome from what is stored. Raises Failure."""
         self.plan = None
-        if self.verb == CREATE and self.record is not None and not self._begun(self.record):
+        if self.verb == CREATE and self.item.resource.resource_version is not None:
+            self._refuse_version()
+        elif self.verb == CREATE and self.record is not None and not self._begun(self.record):
             self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
         elif self.verb in (REPLACE, DELETE) and self.record is None:
             self._skip_or_fail("does not exist, skipped", f"resource does not exist: {self.item} with error: <nil>")
@@ -51,7 +53,7 @@ class Change:
                 self.outcome = "deleted"
             else:
                 self.plan = self.item.kind.plan(self.item.resource, self.record, self.verb in (CREATE, REPLACE))
-                self.problems = [self.item.complaint(text) for text in self._new_version() + self.plan.problems]
+                self.problems = [self.item.complaint(text) for text in self.plan.problems]
                 is_new = self.record is None or self.verb == CREATE
                 self.outcome = "created" if is_new else "changed" if self.plan.changes else "unchanged"
 
@@ -75,9 +77,11 @@ class Change:
                 "change, or leave resourceVersion out to overwrite what others have written."
             )
 
-    def _new_version(self) -> list[str]:
-        wrong = self.verb == CREATE and self.item.resource.resource_version is not None
-        return ["metadata.resourceVersion: must not be set to create a resource"] if wrong else []
+    def _refuse_version(self) -> None:
+        """Refuse a document with a version, whether the resource exists or not, with all else that is wrong with it."""
+        problems = self.item.kind.plan(self.item.resource, None, True).problems
+        problems = ["metadata.resourceVersion: must not be set to create a resource", *problems]
+        self.problems = [self.item.complaint(text) for text in problems]
 
     def carry_out(self, just_read: bool) -> None:
         """Write, if there is anything to write; ``just_read``: nothing was written since the record was read.
@@ -128,6 +132,8 @@ class Change:
         """Raise what ends the writing; return where it can be tried again."""
         written = f"\nIts {' and '.join(stopped.written)} were written before that." if stopped.written else ""
         if isinstance(stopped.cause, DatastoreError):
+            if written and self.verb == CREATE:
+                written += "  'calicoctl create --skip-exists' with the same input completes it."
             raise DatastoreError(f"{stopped.cause.message}{written}")
         if self.verb == CREATE and not stopped.written:
             self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 
+from calicoctl.output import visible
 from calicoctl.resources.changes import DIFF, prepared, warn
 from calicoctl.resources.text import to_yaml
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from calicoctl.environment import Environment
     from calicoctl.resources.changes import Change
+    from calicoctl.resources.kind import Plan
     from calicoctl.resources.manifest import Manifest
 
 
@@ -23,14 +25,15 @@ def run(manifest: Manifest, environment: Environment) -> int:
         warn(change.item, change.plan, environment)
         if change.plan is not None and change.plan.changes:
             differences = True
-            for line in _difference(change):
+            for line in _difference(change, change.plan):
                 environment.say(line)
     return 1 if differences else 0
 
 
-def _difference(change: Change) -> Iterator[str]:
+def _difference(change: Change, plan: Plan) -> Iterator[str]:
     kind, record, name = change.item.kind, change.record, str(change.item)
     before = to_yaml(kind.to_document(record, export=True)).splitlines() if record else []
-    after = to_yaml(kind.planned_document(change.plan, record)).splitlines()
+    before = [f"# {visible(remark)}" for remark in plan.replaced] + before  # what no document shows
+    after = to_yaml(kind.planned_document(plan, record)).splitlines()
     labels = (f"{name} as it is stored" if record else "/dev/null", f"{name} as the document says")
     return difflib.unified_diff(before, after, *labels, lineterm="")

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     class Plan(Protocol):
         """What would be written, and what speaks against it.
 
-        ``changes`` is empty if nothing would be; ``completes`` tells that it would be the rest of a creation that was
-        interrupted.
+        ``changes`` is empty if nothing would be; ``replaced`` says of what is replaced why it could not be read;
+        ``completes`` tells that it would be the rest of a creation that was interrupted.
         """
 
         completes: bool
         changes: dict[str, str]
+        replaced: list[str]
         problems: list[str]
         warnings: list[str]
 

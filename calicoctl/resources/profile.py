@@ -62,7 +62,14 @@ class ProfileKind:
     def plan(self, resource: ProfileResource, record: ProfileRecord | None, rewrite: bool) -> Plan:
         from calicoctl.model.profile_plan import Plan
 
-        return Plan(resource, record.profile if record else None, rewrite)
+        plan = Plan(resource, record.profile if record else None, rewrite)
+        if record is not None:
+            plan.problems += [
+                f"{record.node['key']}/{part} is a directory, in which nothing can be written; "
+                "'calicoctl delete' removes the profile with all below it"
+                for part in record.profile.directories if part in plan.changes
+            ]  # fmt: skip
+        return plan
 
     def write(self, resource: ProfileResource, plan: Plan, record: ProfileRecord | None) -> None:
         self._store.write(resource.name, plan.changes, record)

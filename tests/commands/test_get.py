@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from calicoctl.datastore import keys
 from tests.commands.test_resources import DEV_APPS, PROFILES, failed, profile, stdin_of
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
-from tests.stored_profiles import profiles
+from tests.stored_profiles import NAMES, profiles
 
 # Keys that Felix 1.4 and libcalico-go read below the profiles (data model of calicoq, section 6).
 READ_BY_OTHERS = re.compile(r"/?calico/v1/policy/profile/([^/]+)/(tags|rules|labels)")
@@ -300,18 +301,39 @@ def test_get_makes_one_request_that_reads(etcd: EtcdServer, calicoctl: Calicoctl
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(values=profiles())
-def test_apply_of_what_get_shows_writes_nothing(etcd: EtcdServer, calicoctl: Calicoctl, values: dict[str, str]) -> None:
+@given(name=NAMES, values=profiles())
+def test_apply_of_what_get_shows_writes_nothing(
+    etcd: EtcdServer, calicoctl: Calicoctl, name: str, values: dict[str, str]
+) -> None:
     etcd.clear()
     for part, text in values.items():
-        etcd.put(f"{PROFILES}/web/{part}", text)
+        etcd.put(f"{PROFILES}/{keys.escaped(name)}/{part}", text)
     before = etcd.index()
-    for arguments in (["web", "-o", "yaml"], ["web", "-o", "json"], ["-o", "yaml"], ["web", "-o", "yaml", "--export"]):
+    forms = [[name, "-o", "yaml"], [name, "-o", "json"], [name, "-o", "yaml", "--export"]]
+    for arguments in forms if name.startswith("_") else [*forms, ["-o", "yaml"]]:
         shown = calicoctl("get", "profile", *arguments)
         assert (shown.status, shown.stderr) == (0, "")
         applied = calicoctl("apply", "-f", "-", stdin=shown.stdout)
-        expected = "Successfully applied 1 'Profile' resource(s)\nProfile(web): unchanged\n"
+        expected = f"Successfully applied 1 'Profile' resource(s)\nProfile({name}): unchanged\n"
         assert (applied.status, applied.stdout) == (0, expected)
         difference = calicoctl("diff", "-f", "-", stdin=shown.stdout)
         assert (difference.status, difference.stdout) == (0, "")
     assert etcd.index() == before
+
+
+@pytest.mark.parametrize("name", ["_hid", "a/b", "50%", "x y"])
+def test_a_profile_without_rules_and_with_a_name_that_is_not_created(
+    etcd: EtcdServer, calicoctl: Calicoctl, name: str
+) -> None:
+    etcd.put(f"{PROFILES}/{keys.escaped(name)}/tags", '["t"]')
+    shown = calicoctl("get", "profile", name, "-o", "yaml").stdout
+    before = etcd.index()
+    applied = calicoctl("apply", "-f", "-", stdin=shown)
+    assert (applied.status, applied.stdout.splitlines()[-1]) == (0, f"Profile({name}): unchanged")
+    assert applied.stderr.startswith(f"Warning: Profile({name}): it has no rules key")
+    assert (etcd.index(), calicoctl("diff", "-f", "-", stdin=shown).status) == (before, 0)
+    export = calicoctl("get", "profile", name, "-o", "yaml", "--export").stdout
+    created = calicoctl("create", "-f", "-", stdin=export)
+    assert created == failed(f"Failed to create 'Profile' resource: resource already exists: Profile({name})")
+    assert calicoctl("replace", "-f", "-", stdin=shown).status == 0
+    assert etcd.get(f"{PROFILES}/{keys.escaped(name)}/rules") == '{"inbound_rules": [], "outbound_rules": []}'

@@ -469,11 +469,15 @@ def test_malformed_tags_are_named_and_left_alone(
 ) -> None:
     etcd.put(f"{PROFILES}/P/tags", value)
     index = etcd.index()
-    expected = Result(1, "", f"Cannot read {PROFILES}/P/tags: {cause}.\n")
+    remedy = "'calicoctl apply -f FILE' of the whole profile, with metadata.tags, replaces them."
+    expected = Result(1, "", f"Cannot read {PROFILES}/P/tags: {cause}.  {remedy}\n")
     assert calicoctl("profile", "P", "tag", "show") == expected
     assert calicoctl("profile", "P", "tag", "add", "A") == expected
     assert calicoctl("profile", "P", "tag", "remove", "A") == expected
     assert etcd.index() == index
+    document = {"apiVersion": "projectcalico.org/v3", "kind": "Profile", "metadata": {"name": "P", "tags": ["A"]}}
+    assert calicoctl("apply", "-f", "-", stdin=json.dumps(document)).status == 0
+    assert calicoctl("profile", "P", "tag", "show") == Result(0, "A\n", "")
 
 
 def test_a_directory_in_place_of_the_tags(calicoctl: Calicoctl, etcd: EtcdServer) -> None:

@@ -110,6 +110,21 @@ def test_names_that_are_not_created(etcd: EtcdServer, calicoctl: Calicoctl, name
     assert etcd.keys() == {}
 
 
+@pytest.mark.parametrize("stored", [(), ("tags",), ("tags", "labels", "rules")])
+@pytest.mark.parametrize("options", [(), ("--skip-exists",), ("--dry-run",)])
+def test_create_refuses_a_resource_version_whatever_is_stored(
+    etcd: EtcdServer, calicoctl: Calicoctl, stored: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    for part in stored:
+        etcd.put(f"{PROFILES}/a/{part}", "[]" if part == "tags" else "{}")
+    document = profile("a", meta_resourceVersion="5")
+    problem = "stdin:1: Profile(a): metadata.resourceVersion: must not be set to create a resource\n"
+    refused = Result(1, "", problem + NOTHING_WRITTEN)
+    before = etcd.index()
+    assert calicoctl("create", "-f", "-", *options, stdin=stdin_of(document)) == refused
+    assert etcd.index() == before
+
+
 def test_create_refuses_a_resource_version(calicoctl: Calicoctl) -> None:
     result = calicoctl("create", "-f", "-", stdin=stdin_of(profile("a", meta_resourceVersion="5")))
     problem = "stdin:1: Profile(a): metadata.resourceVersion: must not be set to create a resource\n"
@@ -379,6 +394,31 @@ def test_what_cannot_be_read_is_replaced_with_a_warning(etcd: EtcdServer, calico
 # replace
 
 
+def test_directories_in_place_of_keys(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    for part in ("tags", "rules", "labels", "metadata"):
+        etcd.mkdir(f"{PROFILES}/D/{part}")
+    before = etcd.index()
+    complaints = "".join(
+        f"Cannot read {PROFILES}/D/{part}: it is a directory.\n" for part in ("tags", "labels", "metadata", "rules")
+    )
+    assert calicoctl("get", "profile", "D", "-o", "yaml") == Result(1, "", complaints)
+    document = stdin_of(profile("D"))
+    problems = "".join(
+        f"stdin:1: Profile(D): {PROFILES}/D/{part} is a directory, in which nothing can be written; "
+        "'calicoctl delete' removes the profile with all below it\n"
+        for part in ("labels", "rules")
+    )
+    for verb in ("apply", "replace"):
+        for options in ((), ("--dry-run",)):
+            assert calicoctl(verb, "-f", "-", *options, stdin=document) == failed(f"{problems}Nothing was written.")
+    assert calicoctl("diff", "-f", "-", stdin=document) == Result(2, "", problems)
+    exists = "Failed to create 'Profile' resource: resource already exists: Profile(D)"
+    assert calicoctl("create", "-f", "-", stdin=document) == failed(exists)
+    assert etcd.index() == before
+    assert calicoctl("delete", "profile", "D").status == 0
+    assert calicoctl("apply", "-f", "-", stdin=document).status == 0
+
+
 def test_replace_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     assert calicoctl("replace", "-f", "-", stdin=DEV_APPS) == failed(
         "Failed to replace 'Profile' resource: resource does not exist: Profile(dev-apps) with error: <nil>"
@@ -543,6 +583,33 @@ def test_diff(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
         "",
     )
     assert etcd.index() == before
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "reason"),
+    [
+        ("rules", '{"inbound_rules": 3}', "its rules cannot be read (inbound_rules is not a list of objects)"),
+        ("labels", "[]", "its labels cannot be read (it is not an object)"),
+        ("tags", "{}", "its tags cannot be read (it is not a list of texts)"),
+    ],
+)
+def test_diff_shows_that_what_cannot_be_read_is_replaced(
+    etcd: EtcdServer, calicoctl: Calicoctl, part: str, value: str, reason: str
+) -> None:
+    document = stdin_of(profile("a", meta_tags=[]))
+    calicoctl("create", "-f", "-", stdin=document)
+    etcd.put(f"{PROFILES}/a/{part}", value)
+    assert calicoctl("diff", "-f", "-", stdin=document) == Result(
+        1,
+        "--- Profile(a) as it is stored\n"
+        "+++ Profile(a) as the document says\n"
+        "@@ -1,4 +1,3 @@\n"
+        f"-# {reason}\n"
+        " apiVersion: projectcalico.org/v3\n"
+        " kind: Profile\n"
+        " metadata:\n",
+        f"Warning: Profile(a): {reason} and are replaced.\n",
+    )
 
 
 def test_diff_fails_with_2(calicoctl: Calicoctl) -> None:
@@ -744,18 +811,35 @@ def test_what_others_delete_meanwhile(etcd: EtcdServer, calicoctl: Calicoctl, pr
 
 def test_etcd_fails_midway(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     proxy.since(6, drop_request)
-    result = calicoctl("create", "-f", "-", stdin=stdin_of(profile("a"), profile("b"), profile("c")))
+    three = stdin_of(profile("a"), profile("b"), profile("c"))
+    result = calicoctl("create", "-f", "-", stdin=three)
     assert (result.status, result.stdout) == (1, "Profile(a): created\n")
     assert result.stderr.startswith(
         "Partial success: created the first 1 out of 3 'Profile' resources:\nHit error: Error accessing etcd at "
     )
-    assert result.stderr.endswith("Its tags were written before that.\n")
+    assert result.stderr.endswith(
+        "Its tags were written before that.  'calicoctl create --skip-exists' with the same input completes it.\n"
+    )
     assert sorted(etcd.keys(PROFILES)) == [
         f"{PROFILES}/a/labels",
         f"{PROFILES}/a/rules",
         f"{PROFILES}/a/tags",
         f"{PROFILES}/b/tags",
     ]
+    proxy.reset()
+    outcomes = ["Profile(a): exists, skipped", "Profile(b): created", "Profile(c): created"]
+    assert calicoctl("create", "-f", "-", "--skip-exists", stdin=three) == done("created", 3, *outcomes)
+    assert len(etcd.keys(PROFILES)) == 9
+
+
+@pytest.mark.parametrize("verb", ["apply", "replace"])
+def test_etcd_fails_midway_in_a_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy, verb: str) -> None:
+    etcd.put(f"{PROFILES}/a/labels", '{"x": "y"}')
+    etcd.put(f"{PROFILES}/a/rules", "{}")
+    proxy.reset()
+    proxy.since(3, drop_request)
+    result = calicoctl(verb, "-f", "-", stdin=stdin_of(profile("a", meta_tags=["t"])))
+    assert (result.status, result.stderr.splitlines()[-1]) == (1, "Its tags were written before that.")
 
 
 def test_a_lost_reply_is_not_an_error(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:

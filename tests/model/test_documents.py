@@ -118,8 +118,14 @@ def test_yaml_in_braces_is_not_mistaken_for_json() -> None:
     ("text", "message"),
     [
         ("a: 1\na: 2", "line 2, column 1: a stands twice in one mapping"),
-        ('{"a": 1, "a": 2}', '"a" stands twice in one object'),
-        ('{"a": NaN}', "NaN is not JSON"),
+        ('{"a": 1, "a": 2}', 'line 1, column 10: "a" stands twice in one object'),
+        (
+            '{"a": [":{\\"", {"a": {}, "b": "a"}, {}],\n\t"\\u0062": {"a": "b"}, "b" : 1}',
+            'line 2, column 24: "b" stands twice in one object',
+        ),
+        ('[{"a": {"b": 1, "b": 2}, "a": 1}]', 'line 1, column 17: "b" stands twice in one object'),
+        ('{"a": NaN}', "line 1, column 7: NaN is not JSON"),
+        ('{"NaN": 1,\n "b": -Infinity}', "line 2, column 7: -Infinity is not JSON"),
         ("? [1]\n: 2", "line 1, column 3: the name of a field is not a text"),
         ("a: b: c", "line 1, column 5: mapping values are not allowed in this context"),
         ("a: [", "line 2, column 1: did not find expected node content"),
@@ -130,8 +136,9 @@ def test_yaml_in_braces_is_not_mistaken_for_json() -> None:
         ("a: !!set {b}", "line 1, column 4: the tag tag:yaml.org,2002:set is not supported"),
         ("a: 1\nb: \x07", "line 2: a control character cannot stand in YAML"),
         ("[" * 200, "line 1, column 151: it is nested more than 150 deep"),
-        ("[" * 200 + "]" * 200, "it is nested more than 150 deep"),
-        ("[" * 100_000 + "]" * 100_000, "it is nested more than 150 deep"),
+        ("[" * 200 + "]" * 200, "line 1, column 151: it is nested more than 150 deep"),
+        ("[" * 100_000 + "]" * 100_000, "line 1, column 151: it is nested more than 150 deep"),
+        ('[{"a": ' * 100 + "1" + "}]" * 100, "line 1, column 526: it is nested more than 150 deep"),
         ("- " * 200 + "a", "line 1, column 301: it is nested more than 150 deep"),
     ],
 )  # fmt: skip

@@ -16,7 +16,7 @@ from calicoctl.model.rule import Rule
 from calicoctl.model.rule_folding import groups_of
 from calicoctl.model.stored_profile import StoredProfile
 from calicoctl.resources.text import to_json, to_yaml
-from tests.stored_profiles import profiles, rule_lists
+from tests.stored_profiles import NAMES, profiles, rule_lists
 
 
 def taken_back(text: str) -> ProfileResource:
@@ -28,9 +28,9 @@ def taken_back(text: str) -> ProfileResource:
 
 
 @settings(max_examples=150, deadline=None)
-@given(profiles())
-def test_what_get_shows_changes_nothing(values: dict[str, str]) -> None:
-    stored = StoredProfile("web", values)
+@given(NAMES, profiles())
+def test_what_get_shows_changes_nothing(name: str, values: dict[str, str]) -> None:
+    stored = StoredProfile(name, values)
     assert stored.unreadable == {}
     document = stored.to_resource().to_document()
     for text in (to_yaml(document), to_json(document)):
@@ -39,9 +39,9 @@ def test_what_get_shows_changes_nothing(values: dict[str, str]) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(profiles())
-def test_replace_accepts_what_get_shows_and_then_nothing_changes_any_more(values: dict[str, str]) -> None:
-    stored = StoredProfile("web", values)
+@given(NAMES, profiles())
+def test_replace_accepts_what_get_shows_and_then_nothing_changes_any_more(name: str, values: dict[str, str]) -> None:
+    stored = StoredProfile(name, values)
     replaced = Plan(taken_back(to_yaml(stored.to_resource().to_document())), stored, rewrite=True)
     assert replaced.problems == []
     result = replaced.result(values)

@@ -120,6 +120,7 @@ def stored(text: str) -> list[dict[str, Any]]:
         ),
         ("action: Allow\nsource: {namespaceSelector: all()}", [f"source.namespaceSelector: {NOT_IN_V1}"]),
         ("action: Allow\nsource: {serviceAccounts: {names: [a]}}", [f"source.serviceAccounts: {NOT_IN_V1}"]),
+        ("action: Allow\nsource: {serviceAccounts: {selector: all()}}", [f"source.serviceAccounts: {NOT_IN_V1}"]),
         ("action: Allow\nsource: {serviceAccounts: {name: a}}", [
             "source.serviceAccounts.name: is not a field here; did you mean names?"]),
         ("action: Allow\nhttp: {methods: [GET]}", [f"http: {NOT_IN_V1}"]),
@@ -174,6 +175,7 @@ def test_refused(text: str, problems: list[str]) -> None:
             [{"action": "allow"}],
         ),
         ("action: Allow\nsource: {serviceAccounts: {names: [], selector: null}}", [{"action": "allow"}]),
+        ("action: Allow\nsource: {serviceAccounts: {selector: ''}}", [{"action": "allow"}]),
         *(
             (f"action: Allow\nprotocol: {six}", [{"action": "allow", "protocol": 6}])
             for six in ("6", "'6'", "06", "'06'", "6.0", "0x6", "0o6")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.conftest import Calicoctl
 from tests.query.conftest import Calicoq, Store
 
 WEB = "host/h1/workload/k8s/web/endpoint/e"
@@ -204,7 +208,15 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "",
         f'name: "cali-with-a-long-name" is not an interface name: at most 15 letters, digits and _-{DELETED}',
     ),
-    (WEB, workload(profile_ids="web"), "error", "", f'profile_ids: "web" is not a list{DELETED}'),
+    (
+        WEB,
+        workload(profile_ids="web"),
+        "error",
+        "",
+        'profile_ids: "web" is not a list: Felix takes each character for a profile',
+    ),
+    (WEB, workload(profile_ids="a/b"), "error", "", f'profile_ids: "a/b" is not a list{DELETED}'),
+    (WEB, workload(profile_ids={"web": 1}), "error", "", f'profile_ids: {{"web": 1}} is not a list{DELETED}'),
     (
         WEB,
         workload(profile_ids=None),
@@ -342,6 +354,16 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "",
         "inbound rule 1: src_ports is an empty list, which matches every port",
     ),
+    *(
+        (
+            R,
+            inbound({"protocol": wanted, "!protocol": excluded}),
+            "warning",
+            "",
+            "inbound rule 1: its protocol and !protocol are the same: it matches nothing",
+        )
+        for wanted, excluded in (("tcp", "tcp"), (17, "udp"), ("132", 132))
+    ),
     (
         R,
         inbound({"action": "log", "log_prefix": "a b:c.d"}),
@@ -401,6 +423,146 @@ def test_every_finding(
     assert has_error == (severity == "error")
 
 
+def test_directories_in_place_of_keys(sound: Store, calicoq: Calicoq) -> None:
+    sound.etcd.delete("/calico/v1/Ready")
+    places = {
+        "Ready": 'it is a directory, not "true": Felix waits and applies nothing',
+        "policy/profile/D/labels": "it is a directory; its endpoints inherit no label from it",
+        "policy/profile/D/rules": f"it is a directory{DROPPED}",
+        "policy/profile/D/tags": "it is a directory; the profile has no tag for Felix",
+    }
+    for key in places:
+        sound.etcd.mkdir(f"/calico/v1/{key}")
+    found = json.loads(calicoq("check", "-o", "json").stdout)
+    errors = {each["key"]: each["reason"] for each in found if each["severity"] == "error"}
+    assert errors == {f"/calico/v1/{key}": reason for key, reason in places.items()}
+
+
+# Remedies
+
+ADDRESSABLE = ["old", "show", "tag", "rule", "add", "remove", "update", "a.b", ".x", "1"]
+NEEDS_DELETE = {
+    "a%2fb": "a/b", "50%25": "50%", "x y": '"x y"', "é": '"é"', "a&b;c": '"a&b;c"', "x" * 129: "x" * 129,
+    "a=b": "a=b", "(*)": '"(*)"',
+}  # fmt: skip
+DOCUMENT = {"apiVersion": "projectcalico.org/v3", "kind": "Profile"}
+
+
+@pytest.fixture
+def remedied(sound: Store, calicoq: Calicoq, calicoctl: Calicoctl) -> Callable[[str], list[str]]:
+    """Runs the commands that the remedies name; the remedies. Nothing is found after the commands but notes."""
+
+    def run(name: str) -> list[str]:
+        remedies = [each["remedy"] for each in json.loads(calicoq("check", "-o", "json").stdout)]
+        commands = [command for remedy in remedies for command in re.findall("'(calicoctl [^']*)'", remedy)]
+        for command in dict.fromkeys(commands):
+            words = shlex.split(command.replace("FILE", "-"))[1:]
+            document = {**DOCUMENT, "metadata": {"name": name, "tags": ["x"]}}
+            result = calicoctl(*words, stdin=json.dumps(GOOD if words[-2:] == ["rule", "update"] else document))
+            assert result.status == 0, (command, result)
+        assert calicoq("check").status == 0
+        return remedies
+
+    return run
+
+
+@pytest.mark.parametrize("name", ADDRESSABLE)
+def test_the_remedies_for_a_profile(
+    sound: Store, remedied: Callable[[str], list[str]], name: str
+) -> None:
+    sound.put(WEB, workload(profile_ids=["web", name]))
+    sound.put(f"policy/profile/{name}/rules", "{")
+    sound.put(f"policy/profile/{name}/tags", ["x", "a b", "c/d", "a b"])
+    assert remedied(name)[:2] == [
+        f"Correct it: 'calicoctl profile {name} rule update'.",
+        f"Remove what is no tag: 'calicoctl profile {name} tag remove \"a b\"', "
+        f"'calicoctl profile {name} tag remove c/d'.",
+    ]
+
+
+@pytest.mark.parametrize("value", ["{", {}, ["a", 5], "x", ["a'b"], ["a$b"], ["a\n"], ["a b", "-x y"], [""]])
+def test_the_remedy_for_tags_that_no_command_names(
+    sound: Store, remedied: Callable[[str], list[str]], value: Any
+) -> None:
+    sound.put("policy/profile/old/tags", value)
+    sound.put("policy/profile/old/rules", GOOD)
+    assert remedied("old") == [
+        "Replace them: 'calicoctl apply -f FILE' of the whole profile, with metadata.tags.",
+        "If nobody needs it: 'calicoctl profile remove old'.",
+    ]
+    assert sound.etcd.get("/calico/v1/policy/profile/old/tags") is None
+
+
+@pytest.mark.parametrize("name", ADDRESSABLE)
+def test_the_remedy_for_an_unused_profile(sound: Store, remedied: Callable[[str], list[str]], name: str) -> None:
+    sound.put(f"policy/profile/{name}/rules", GOOD)
+    assert remedied(name) == [f"If nobody needs it: 'calicoctl profile remove {name}'."]
+    assert sound.etcd.get(f"/calico/v1/policy/profile/{name}/rules") is None
+
+
+@pytest.mark.parametrize(("segment", "word"), NEEDS_DELETE.items())
+def test_the_remedies_for_a_profile_that_only_delete_names(
+    sound: Store, remedied: Callable[[str], list[str]], segment: str, word: str
+) -> None:
+    for part, value in (("rules", "{"), ("tags", "{"), ("labels", "{")):
+        sound.put(f"policy/profile/{segment}/{part}", value)
+    delete = f"'calicoctl delete profile {word}'"
+    move = f"Move them to a profile with a proper name, and delete this one: {delete}."
+    assert remedied(segment) == [move, move, move, f"If nobody needs it: {delete}."]
+    assert sound.etcd.keys(f"/calico/v1/policy/profile/{segment}") == {}
+
+
+@pytest.mark.parametrize("segment", ["a%2Fb", "-x", "it's", "$HOME", "a\nb", "a\\b", "!x", '"'])
+def test_the_remedy_for_a_profile_that_no_command_line_names(
+    sound: Store, calicoq: Calicoq, segment: str
+) -> None:
+    sound.put(f"policy/profile/{segment}/rules", GOOD)
+    found = json.loads(calicoq("check", "-o", "json").stdout)
+    assert found[-1]["remedy"] == f"If nobody needs it: remove /calico/v1/policy/profile/{segment} from etcd."
+
+
+@pytest.mark.parametrize(
+    ("place", "profile", "remedy"),
+    [
+        ("h1/k8s/web/e", "gone", "Create it: 'calicoctl profile add gone'."),
+        (
+            "h1/k8s/web/e",
+            "_gone",
+            "Take it out of the endpoint's profile_ids: 'calicoctl endpoint e profile remove _gone --host=h1 "
+            "--orchestrator=k8s --workload=web'.",
+        ),
+        (
+            "h 1/k8s/a%2fb c/e",
+            "_gone",
+            "Take it out of the endpoint's profile_ids: 'calicoctl endpoint e profile remove _gone --host=\"h 1\" "
+            "--orchestrator=k8s --workload=\"a%2fb c\"'.",
+        ),
+    ],
+)
+def test_the_remedy_for_a_missing_profile(
+    sound: Store, remedied: Callable[[str], list[str]], place: str, profile: str, remedy: str
+) -> None:
+    sound.workload(place, profile_ids=["web", profile, profile])
+    assert remedied(profile)[0] == remedy
+
+
+@pytest.mark.parametrize(
+    ("place", "profile"), [("h1/k8s/web/e", "x" * 129), ("h1/k8s/web/e", "-x"), ("h1/k8s/-w/e", "_x")]
+)
+def test_a_missing_profile_that_no_command_takes_out(
+    sound: Store, calicoq: Calicoq, place: str, profile: str
+) -> None:
+    sound.workload(place, profile_ids=["web", profile])
+    found = json.loads(calicoq("check", "-o", "json").stdout)
+    assert [each["remedy"] for each in found] == ["Take it out of the endpoint's profile_ids."]
+
+
+def test_a_missing_profile_of_a_host_endpoint(sound: Store, calicoq: Calicoq) -> None:
+    sound.host_endpoint("h1/up", expected_ipv4_addrs=["192.0.2.1"], profile_ids=["_x"])
+    found = json.loads(calicoq("check", "-o", "json").stdout)
+    assert [each["remedy"] for each in found] == ["Take it out of the endpoint's profile_ids."]
+
+
 def test_a_new_profile_is_only_unused(sound: Store, calicoq: Calicoq) -> None:
     rules = {"inbound": [{"action": "allow", "src_tag": "new"}, {"src_tag": "nwe"}], "outbound": [{"action": "allow"}]}
     sound.profile("new", **rules, tags=["new"], labels={})
@@ -413,6 +575,21 @@ def test_a_new_profile_is_only_unused(sound: Store, calicoq: Calicoq) -> None:
 def test_rules_without_ip_version_are_fine_where_there_is_no_ipv6(sound: Store, calicoq: Calicoq) -> None:
     sound.put(WEB, workload(ipv6_nets=[]))
     sound.put(R, inbound({"src_net": "10.0.0.0/8"}, {"protocol": "icmp", "icmp_type": 8}))
+    assert calicoq("check") == (0, "0 errors, 0 warnings, 0 notes\n", "")
+
+
+def test_a_text_for_a_list_of_profiles_names_one_a_character(sound: Store, calicoq: Calicoq) -> None:
+    sound.profile("x")
+    sound.put(WEB, workload(profile_ids="xy"))
+    found = json.loads(calicoq("check", "-o", "json").stdout)
+    assert [each["reason"] for each in found if "/profile" not in each["key"]] == [
+        'profile_ids: "xy" is not a list: Felix takes each character for a profile'
+    ]
+    assert "no endpoint uses this profile" not in [each["reason"] for each in found]
+
+
+def test_different_protocols_are_fine(sound: Store, calicoq: Calicoq) -> None:
+    sound.put(R, inbound({"protocol": "tcp", "!protocol": "udp"}, {"protocol": "tcp", "!protocol": None}))
     assert calicoq("check") == (0, "0 errors, 0 warnings, 0 notes\n", "")
 
 
@@ -444,7 +621,7 @@ def test_the_text(sound: Store, calicoq: Calicoq) -> None:
         """\
 Error: /calico/v1/policy/profile/old/tags
   it is not JSON; the profile has no tag for Felix
-  Remedy: Correct it: 'calicoctl profile old tag remove' and 'tag add'.
+  Remedy: Replace them: 'calicoctl apply -f FILE' of the whole profile, with metadata.tags.
 
 Warning: /calico/v1/policy/profile/web/rules
   inbound rule 2: source tag "GONE": no endpoint has it

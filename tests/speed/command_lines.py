@@ -357,7 +357,7 @@ LINES = [
         requests="GET", state=USED, program="calicoq",
     ),
     Line(
-        "check", _QUERY | _FELIX | _modules("query.check query.findings query.rule_findings"),
+        "check", _QUERY | _FELIX | _modules("query.check query.findings model.names model.tags query.remedies query.rule_findings"),
         requests="GET", state=USED, program="calicoq",
     ),
 ]  # fmt: skip
