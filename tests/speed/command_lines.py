@@ -357,7 +357,9 @@ LINES = [
         requests="GET", state=USED, program="calicoq",
     ),
     Line(
-        "check", _QUERY | _FELIX | _modules("query.check query.findings model.names model.tags query.remedies query.rule_findings"),
+        "check",
+        _QUERY | _FELIX
+        | _modules("model.names model.tags query.check query.findings query.remedies query.rule_findings"),
         requests="GET", state=USED, program="calicoq",
     ),
 ]  # fmt: skip
