@@ -122,6 +122,11 @@ class Change:
     def _after(self, stopped: PartlyWritten) -> None:
         """Raise what ends the writing; return where it can be tried again."""
         written = f"\nIts {' and '.join(stopped.written)} were written before that." if stopped.written else ""
+        if stopped.barred:
+            written += (
+                "\nA rule that denies everything was put before its rules: 'calicoctl apply' without a resourceVersion "
+                "completes the change."
+            )
         if isinstance(stopped.cause, DatastoreError):
             raise DatastoreError(f"{stopped.cause.message}{written}")
         if self.verb == CREATE and not stopped.written:

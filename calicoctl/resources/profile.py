@@ -63,7 +63,7 @@ class ProfileKind:
         return Plan(resource, record.profile if record else None, rewrite)
 
     def write(self, resource: ProfileResource, plan: Plan, record: ProfileRecord | None) -> None:
-        self._store.write(resource.name, plan.changes, record)
+        self._store.write(resource.name, plan.changes, record, plan.barring_rules)
 
     def delete(self, record: ProfileRecord) -> bool:
         return self._store.delete(record)
