@@ -737,8 +737,8 @@ def test_what_is_accepted_only_as_stored_outlives_the_bar(etcd: EtcdServer, cali
     proxy.since(3, drop_request)
     result = calicoctl("apply", "-f", "-", stdin=json.dumps(document))
     assert result.stderr.endswith(
-        "\nA rule that denies everything was put before its rules: 'calicoctl apply' without a resourceVersion completes "
-        "the change.\n"
+        "\nA rule that denies everything was put before its rules: 'calicoctl apply' without a resourceVersion "
+        "completes the change.\n"
     )
     proxy.reset()
     assert calicoctl("apply", "-f", "-", stdin=json.dumps(document)).status == 0

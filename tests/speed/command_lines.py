@@ -41,6 +41,7 @@ SAME_DOCUMENT = json.dumps(
     {"apiVersion": "projectcalico.org/v3", "kind": "Profile", "metadata": {"name": "P"},
      "spec": {"ingress": [{"action": "Allow", "source": {"tag": "P"}}], "egress": [{"action": "Allow"}]}}
 )  # fmt: skip
+RELABELLED_DOCUMENT = DOCUMENT.replace('"egress"', '"labelsToApply": {"a": "b"}, "egress"')
 UPDATE = '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
 
 
@@ -206,6 +207,8 @@ LINES = [
     Line("create -f -", _CHANGES | _ETCD | _modules("commands.create"), requests="GET PUT PUT PUT", stdin=DOCUMENT),
     Line("apply -f -", _CHANGES | _ETCD | _modules("commands.apply"), _WITH_ETCD, "GET PUT", PROFILE, DOCUMENT),
     Line("apply -f -", _CHANGES | _ETCD | _modules("commands.apply"), _WITH_ETCD, "GET", PROFILE, SAME_DOCUMENT),
+    Line("apply -f -", _CHANGES | _ETCD | _modules("commands.apply"), _WITH_ETCD, "GET PUT PUT PUT", PROFILE,
+         RELABELLED_DOCUMENT),
     Line("replace -f -", _CHANGES | _ETCD | _modules("commands.replace"), _WITH_ETCD, "GET PUT", PROFILE, DOCUMENT),
     Line("delete profile P", _CHANGES | _ETCD | _modules("commands.delete"), _WITH_ETCD, "GET GET DELETE", PROFILE),
     Line(
