@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from calicoctl.datastore.client import Client
@@ -69,14 +70,14 @@ class Claim(NamedTuple):
 
 
 class Operation(Protocol):
-    """What a writer may do. ``moments`` are those while it ran; ``faults`` tells that requests and replies got lost."""
+    """What a writer may do. ``moments`` are those while it ran."""
 
     def carry_out(self, calicoctl: Calicoctl, env: Env) -> Result: ...
 
     def makes(self, change: Change, moments: Sequence[Moment]) -> bool:
         """Whether the operation may have made a change, at one of the moments."""
 
-    def claims(self, run: Run, moments: Sequence[Moment], faults: bool) -> list[Claim]:
+    def claims(self, run: Run, moments: Sequence[Moment]) -> list[Claim]:
         """What the report claims. Raises AssertionError if it was never right."""
 
 
@@ -124,7 +125,7 @@ class Edit(CommandLine):
             since < change.at and self._can_be(state) and self._key not in state for since, state in moments
         )
 
-    def claims(self, run: Run, moments: Sequence[Moment], faults: bool) -> list[Claim]:
+    def claims(self, run: Run, moments: Sequence[Moment]) -> list[Claim]:
         if NOT_FOUND in run.said:
             assert any(not self._can_be(state) for _, state in moments), run
             return []
@@ -133,9 +134,8 @@ class Edit(CommandLine):
             assert is_needless, run
             return []
         assert run.result.status == 0, run
-        # Of two that lost their replies, each may take the same change for its own.
-        required = not (is_needless and (faults or not self._nothing_to_do))
-        return [Claim(run, lambda change: self.makes(change, moments), required)]
+        required = bool(self._nothing_to_do) or not is_needless
+        return [Claim(run, partial(self.makes, moments=moments), required)]
 
 
 def rule(port: int) -> dict[str, Any]:
@@ -210,7 +210,7 @@ class AddProfile(CommandLine):
     def _creates(self, part: str, change: Change) -> bool:
         return change.key == f"{PROFILE}/{part}" and change.before is None and change.after == DEFAULTS[part]
 
-    def claims(self, run: Run, moments: Sequence[Moment], faults: bool) -> list[Claim]:
+    def claims(self, run: Run, moments: Sequence[Moment]) -> list[Claim]:
         for part in DEFAULTS:
             assert any(f"{PROFILE}/{part}" in state for _, state in moments), run
         if run.result == Result(0, "Created profile P\n", ""):
@@ -221,8 +221,8 @@ class AddProfile(CommandLine):
             certain = possible = added.split(" and ") if added else []
             assert all(part in DEFAULTS for part in added.split(" and ") if part), run
         return [
-            *(Claim(run, lambda change, part=part: self._creates(part, change), not faults) for part in certain),
-            *(Claim(run, lambda change, part=part: self._creates(part, change), False, True) for part in possible),
+            *(Claim(run, partial(self._creates, part), True) for part in certain),
+            *(Claim(run, partial(self._creates, part), False, True) for part in possible),
         ]
 
 
@@ -235,13 +235,12 @@ class RemoveProfile(CommandLine):
     def makes(self, change: Change, moments: Sequence[Moment]) -> bool:
         return change.key == PROFILE
 
-    def claims(self, run: Run, moments: Sequence[Moment], faults: bool) -> list[Claim]:
-        was_absent = any(not exists(state) for _, state in moments)
+    def claims(self, run: Run, moments: Sequence[Moment]) -> list[Claim]:
         if run.result.status:
-            assert self._not_there in run.result.stderr and was_absent, run
+            assert self._not_there in run.result.stderr and any(not exists(state) for _, state in moments), run
             return []
         assert self._success in run.result.stdout, run
-        return [Claim(run, lambda change: self.makes(change, moments), not (faults and was_absent))]
+        return [Claim(run, partial(self.makes, moments=moments), True)]
 
 
 REMOVALS = [
@@ -280,15 +279,15 @@ class Apply(CommandLine):
     def makes(self, change: Change, moments: Sequence[Moment]) -> bool:
         if change.after is None or change.after == change.before:
             return False
-        return change.after == self._wanted(change.key, change.before) or self._bars(change)
+        return self._bars(change) or bool(change.after == self._wanted(change.key, change.before))
 
     def _bars(self, change: Change) -> bool:
         """Whether everything is denied while other parts change, or is no longer."""
-        if change.key != f"{PROFILE}/rules" or change.before is None:
+        if change.key != f"{PROFILE}/rules" or None in (change.before, change.after):
             return False
-        return change.after == barred(change.before) or change.before == barred(change.after)
+        return bool(change.after == barred(change.before) or change.before == barred(change.after))
 
-    def claims(self, run: Run, moments: Sequence[Moment], faults: bool) -> list[Claim]:
+    def claims(self, run: Run, moments: Sequence[Moment]) -> list[Claim]:
         outcome = run.result.stdout.rpartition("Profile(P): ")[2].strip()
         if outcome in ("created", "changed", "unchanged"):
             assert run.result.status == 0
@@ -299,8 +298,8 @@ class Apply(CommandLine):
             assert self.line.startswith("replace") and any(not exists(state) for _, state in moments), run
         if outcome == "unchanged":
             return [Claim(run, self._bars, False, True)]
-        makes: Callable[[Change], bool] = lambda change: self.makes(change, moments)  # noqa: E731
-        return [Claim(run, makes, bool(outcome) and not faults), Claim(run, makes, False, True)]
+        makes = partial(self.makes, moments=moments)
+        return [Claim(run, makes, bool(outcome)), Claim(run, makes, False, True)]
 
     def _has(self, key: str, state: State) -> bool:
         return self._wanted(key, state.get(key)) in (None, state.get(key))
@@ -335,7 +334,7 @@ class ClaimAddress:
         taken = assigned(change.after).items() - assigned(change.before).items()
         return differs_by(change, 1) and [handle for _, handle in taken] == [self._handle]
 
-    def claims(self, run: Run, moments: Sequence[Moment], faults: bool) -> list[Claim]:
+    def claims(self, run: Run, moments: Sequence[Moment]) -> list[Claim]:
         assert run.result.status == 0, run
 
         def makes(change: Change) -> bool:
@@ -353,13 +352,13 @@ class ReleaseAddress(CommandLine):
         freed = assigned(change.before).keys() - assigned(change.after).keys()
         return differs_by(change, -1) and freed == {self._address}
 
-    def claims(self, run: Run, moments: Sequence[Moment], faults: bool) -> list[Claim]:
-        was_free = any(self._address not in assigned_in(state) for _, state in moments)
+    def claims(self, run: Run, moments: Sequence[Moment]) -> list[Claim]:
         if run.result.status:
-            assert f"IP {self._address} is not currently assigned" in run.result.stderr and was_free, run
+            assert f"IP {self._address} is not currently assigned" in run.result.stderr, run
+            assert any(self._address not in assigned_in(state) for _, state in moments), run
             return []
         assert run.result.stdout == "Address successfully released\n", run
-        return [Claim(run, lambda change: self.makes(change, moments), not (faults and was_free))]
+        return [Claim(run, partial(self.makes, moments=moments), True)]
 
 
 def assigned(block: Json) -> dict[str, str]:

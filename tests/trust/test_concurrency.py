@@ -1,4 +1,4 @@
-"""A hundred writers at once, judged by etcd's own history: what was reported is what happened, once and in some order."""
+"""A hundred writers at once, judged by etcd's own history: what was reported has happened, once and in some order."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, Request, drop_reply, drop_request
-from tests.trust.commands import ENDPOINTS, NEW_RULES, POOLS, PROFILES
+from tests.trust.commands import ENDPOINTS, NEW_RULES, PROFILES
 from tests.trust.history import Event, History
 from tests.trust.operations import (
     DEFAULTS,
@@ -33,7 +34,6 @@ from tests.trust.operations import (
     append_profile,
     assigned_in,
     barred,
-    exists,
     remove_profile,
     remove_rule,
     remove_tag,
@@ -55,7 +55,9 @@ def some(make: Callable[[int], Operation]) -> Kind:
 def some_document(dice: random.Random) -> Operation:
     """Some mention labels of the profile and others annotations: what one does not mention it leaves as it is."""
     number = str(dice.randrange(1, 13))
-    metadata = dice.choice([{"tags": ["P", f"T{number}"]}, {"labels": {"l": number}}, {"annotations": {"a": number}}])
+    metadata: dict[str, Any] = dice.choice(
+        [{"tags": ["P", f"T{number}"]}, {"labels": {"l": number}}, {"annotations": {"a": number}}]
+    )
     return Apply(dice.choice(["apply", "apply", "replace"]), int(number), dice.choice("xy"), metadata)
 
 
@@ -134,7 +136,7 @@ def unreliable(chance: random.Random) -> Callable[[Request], bytes | None]:
     "mix, faults",
     [
         *((mix, False) for mix in MIXES),
-        *(pytest.param(mix, True, marks=[pytest.mark.torture][mix == "all kinds":]) for mix in MIXES),
+        *(pytest.param(mix, True, marks=[pytest.mark.torture][mix == "all kinds" :]) for mix in MIXES),
     ],
     ids=lambda value: value if isinstance(value, str) else "lost requests and replies" if value else "no faults",
 )
@@ -156,7 +158,7 @@ def test_a_hundred_writers(
 
 
 def check_what_is_allowed(moments: list[Moment]) -> None:
-    """What is there of a profile, in whichever moment, allows no more than a whole one with all that was added to it."""
+    """A part of a profile, in whichever moment, allows no more than the whole one with all that was added to it."""
     rules = {**NOTHING, "outbound_rules": [{"action": "allow"}]}
     rules["inbound_rules"] = [*DEFAULTS["rules"]["inbound_rules"], rule(80)]
     whole = {f"{PROFILE}/{part}": json.dumps(value) for part, value in {**DEFAULTS, "rules": rules}.items()}
@@ -191,9 +193,7 @@ PARTLY = [
 
 
 @pytest.mark.parametrize("parts", PARTLY, ids=" ".join)
-def test_the_next_addition_or_removal_completes_it(
-    parts: list[str], etcd: EtcdServer, calicoctl: Calicoctl
-) -> None:
+def test_the_next_addition_or_removal_completes_it(parts: list[str], etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     """Whatever part of a profile an addition that races a removal has left."""
     left = {f"{PROFILE}/{part}": json.dumps(DEFAULTS[part]) for part in parts}
     whole = {f"{PROFILE}/{part}": json.dumps(value) for part, value in DEFAULTS.items()}
