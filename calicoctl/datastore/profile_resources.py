@@ -103,6 +103,7 @@ class ProfileResources:
                     self._client.create(key[part], value)
                 written.append(part)
         except (Conflict, DatastoreError) as error:
+            # Only after a conflict it is certain that the other parts are as they were: so are the rules, then.
             if barred and record is not None and not written and isinstance(error, Conflict):
                 barred = not self._swapped(key["rules"], record.texts["rules"], indexes["rules"])
             raise PartlyWritten(written, error, barred) from None
