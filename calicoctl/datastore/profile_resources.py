@@ -32,14 +32,17 @@ class PartlyWritten(Exception):
     """A write stopped midway. ``written`` are the parts that have their new value; ``cause`` is what stopped it.
 
     ``barred`` tells that the rules were made to deny everything and neither their old nor their new value was written
-    after that.
+    after that. ``place`` is the part at which it stopped and the index at which that was last modified, as was thought.
     """
 
-    def __init__(self, written: list[str], cause: Conflict | DatastoreError, barred: bool) -> None:
+    def __init__(
+        self, written: list[str], cause: Conflict | DatastoreError, barred: bool, place: tuple[str, int | None]
+    ) -> None:
         super().__init__(written)
         self.written = written
         self.cause = cause
         self.barred = barred
+        self.place = place
 
 
 class ProfileResources:
@@ -89,6 +92,7 @@ class ProfileResources:
         indexes = dict(record.indexes) if record is not None else {}
         written: list[str] = []
         barred = False
+        part = "rules"
         try:
             for value in (*changes.values(), barring_rules or ""):
                 self._client.check_size(value)
@@ -106,7 +110,7 @@ class ProfileResources:
             # Only after a conflict it is certain that the other parts are as they were: so are the rules, then.
             if barred and record is not None and not written and isinstance(error, Conflict):
                 barred = not self._swapped(key["rules"], record.texts["rules"], indexes["rules"])
-            raise PartlyWritten(written, error, barred) from None
+            raise PartlyWritten(written, error, barred, (part, indexes.get(part))) from None
 
     def _swapped(self, key: str, value: str, index: int) -> bool:
         try:

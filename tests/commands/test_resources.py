@@ -747,6 +747,17 @@ def test_what_is_accepted_only_as_stored_outlives_the_bar(etcd: EtcdServer, cali
     }  # fmt: skip
 
 
+def test_a_directory_in_the_way_ends_it_and_no_bar_stays(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    etcd.delete(f"{PROFILES}/dev-apps/labels")
+    etcd.mkdir(f"{PROFILES}/dev-apps/labels")
+    result = calicoctl("apply", "-f", "-", stdin=DEV_APPS.replace("action: Deny", "action: Log"))
+    assert result == failed(
+        "Failed to apply 'Profile' resource: etcd refuses every change of Profile(dev-apps) though nobody else changes it."
+    )
+    assert etcd.get(f"{PROFILES}/dev-apps/rules") == DEV_APPS_KEYS[f"{PROFILES}/dev-apps/rules"]
+
+
 def test_a_conflict_behind_the_bar_takes_it_away(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     calicoctl("apply", "-f", "-", stdin=DEV_APPS)
     shown = json.loads(calicoctl("get", "profile", "dev-apps", "-o", "json").stdout)
