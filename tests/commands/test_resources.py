@@ -753,7 +753,8 @@ def test_a_directory_in_the_way_ends_it_and_no_bar_stays(etcd: EtcdServer, calic
     etcd.mkdir(f"{PROFILES}/dev-apps/labels")
     result = calicoctl("apply", "-f", "-", stdin=DEV_APPS.replace("action: Deny", "action: Log"))
     assert result == failed(
-        "Failed to apply 'Profile' resource: etcd refuses every change of Profile(dev-apps) though nobody else changes it."
+        "Failed to apply 'Profile' resource: etcd refuses every change of Profile(dev-apps) though nobody else changes "
+        "it."
     )
     assert etcd.get(f"{PROFILES}/dev-apps/rules") == DEV_APPS_KEYS[f"{PROFILES}/dev-apps/rules"]
 
