@@ -151,10 +151,10 @@ class Client:
         """Write a key that must not exist. Raises Conflict if it does."""
         self._write("create", key, value, {"prevExist": "false"}, self.index)
 
-    def swap(self, key: str, value: str, index: int) -> int | None:
-        """Replace the value of a key last modified at ``index``. Raises Conflict if it was changed or removed since.
+    def swap(self, key: str, value: str, index: int) -> int:
+        """Replace the value of a key last modified at ``index``; return the index at which it is so modified.
 
-        Returns the index of this change; None where the reply was lost, so that only a reading tells it.
+        Raises Conflict if it was changed or removed since.
         """
         return self._write("compareAndSwap", key, value, {"prevIndex": str(index)}, max(index, self.index))
 
@@ -224,7 +224,7 @@ class Client:
                     return True
         raise self._error("every reply was lost", "The directory is still there.")
 
-    def _write(self, action: str, key: str, value: str, condition: dict[str, str], since: int) -> int | None:
+    def _write(self, action: str, key: str, value: str, condition: dict[str, str], since: int) -> int:
         from calicoctl.datastore.form import form_of
 
         form = form_of({"value": value, **condition, **_NO_ECHO})
@@ -238,25 +238,25 @@ class Client:
                 if refusal.code not in (_COMPARE_FAILED, _ALREADY_EXISTS, _KEY_NOT_FOUND):
                     raise self._error(str(refusal)) from None
                 # What is in the way may be an earlier try of this very write, which came through late.
-                if lost is not None and self._was_applied(lost, key, value, since):
-                    return None
+                if lost is not None and (index := self._applied_at(lost, key, value, since)):
+                    return index
                 raise Conflict from None
             except _ReplyLost as failure:
                 # The condition still guards a second try: it cannot be applied on top of the first one.
                 lost = failure
-                if self._was_applied(lost, key, value, since):
-                    return None
+                if index := self._applied_at(lost, key, value, since):
+                    return index
         raise self._error("every reply was lost", "Nothing was changed as far as etcd can tell.")
 
-    def _was_applied(self, lost: _ReplyLost, key: str, value: str, since: int) -> bool:
+    def _applied_at(self, lost: _ReplyLost, key: str, value: str, since: int) -> int:
         """Find out from the key's history what became of a conditional write whose reply was lost.
 
-        ``since`` is etcd's index before the write was sent first. True: applied; False: not applied so far. Raises
-        Conflict if another change came first, DatastoreError if nobody can tell.
+        ``since`` is etcd's index before the write was sent first. Returns the index at which it was applied, or 0: not
+        applied so far. Raises Conflict if another change came first, DatastoreError if nobody can tell.
         """
         now = self._state_after(lost, key)
         if now is not None and now["modifiedIndex"] <= since:
-            return False
+            return 0
         try:
             event = self._first_event(key, since + 1)
         except _Refused:  # etcd keeps its latest 1,000 events
@@ -265,12 +265,12 @@ class Client:
                     "The reply of etcd was lost and its history does not reach back to the write, but the key holds "
                     "what was to be written."
                 )
-                return True
+                return int(now["modifiedIndex"])
             raise self._unknown_outcome(lost) from None
         if event is None:
-            return False
+            return 0
         if event["node"].get("value") == value and event.get("action") in ("create", "compareAndSwap"):
-            return True
+            return int(event["node"]["modifiedIndex"])
         raise Conflict
 
     def _state_after(self, lost: _ReplyLost, key: str) -> RawNode | None:

@@ -104,12 +104,7 @@ class Pools:
             return found
         value = found.pool.as_disabled().to_json()
         index = self._client.swap(found.key, value, found.node["modifiedIndex"])
-        node = {**found.node, "value": value, "modifiedIndex": index}
-        if index is None:
-            node = self._client.get(found.key, quorum=True)
-            if node is None or node.get("value") != value:
-                raise Conflict
-        return PoolNode(found.pool.as_disabled(), node)
+        return PoolNode(found.pool.as_disabled(), {**found.node, "value": value, "modifiedIndex": index})
 
     def take_back_disabling(self, found: PoolNode) -> None:
         """Write a pool back as it was read before ``disable``, unless somebody else has changed it meanwhile."""

@@ -11,6 +11,7 @@ import json
 from calicoctl.model import object_labels
 from calicoctl.model.names import ALLOWED, is_profile_name, is_tag
 from calicoctl.model.resource_fields import Problems, member, shown
+from calicoctl.model.rule import Rule
 from calicoctl.model.rule_folding import Group
 from calicoctl.model.rule_mapping import identity, rules_of
 from calicoctl.model.rules import Rules
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from calicoctl.model.profile_resource import ProfileResource
-    from calicoctl.model.rule import Rule
     from calicoctl.model.rule_form import Form
+
+_DENY = {"action": "deny"}
 
 
 class Plan:
@@ -30,8 +32,9 @@ class Plan:
 
     ``changes`` has the new value of each part to be written, in the order of writing; ``replaced`` says of what is
     replaced why it could not be read; ``problems`` are reasons not to write anything; ``warnings`` are remarks for the
-    operator. ``completes`` tells that what is stored is no more than
-    the beginning of what is to be: a creation was interrupted. Under a name that is not created nothing was begun here.
+    operator. ``completes`` tells that what is stored is no more than the beginning of what is to be: a creation was
+    interrupted. Under a name that is not created nothing was begun here. ``barring_rules`` is what the rules have to be
+    while the parts are written one by one: see `_barring_rules`.
     """
 
     def __init__(self, resource: ProfileResource, stored: StoredProfile | None, rewrite: bool = False) -> None:
@@ -55,12 +58,34 @@ class Plan:
         }  # fmt: skip
         self.changes = {part: value for part in PARTS if (value := values[part]) is not None}
         self.completes = self._is_begun() and not name_problem
+        self.barring_rules = self._barring_rules()
         self.problems = self._found.texts
         self._remark_on_parts()
 
     def result(self, texts: dict[str, str]) -> StoredProfile:
         """Return the profile as it is after the changes; ``texts`` are the values that are stored now."""
         return StoredProfile(self.resource.name, {**texts, **self.changes})
+
+    def _barring_rules(self) -> str | None:
+        """Return the stored rules behind one that denies everything; None if a half-way state does no harm.
+
+        Tags and labels decide which endpoints a rule means, here and in other profiles. So of two of these parts that
+        change, one new and one old together may allow what neither the old profile nor the new one does. The stored
+        rules stay behind the first one, so that what is accepted only as it is stored is still there to be found when
+        the command was interrupted and is given again. Without readable rules Felix drops all traffic as it is.
+        """
+        changing = (
+            self.resource.tags is not None and self.resource.tags != self.stored.tags,
+            self.resource.labels_to_apply != self.stored.labels,
+            "rules" in self.changes,
+        )
+        rules = self.stored.rules
+        lists = (rules.inbound, rules.outbound)
+        readable = "rules" in self.stored.present and "rules" not in self.stored.unreadable
+        if not readable or sum(changing) < 2 or all(listed and listed[0].fields == _DENY for listed in lists):
+            return None
+        inbound, outbound = ([Rule(_DENY), *listed] for listed in lists)
+        return Rules(inbound, outbound, rules.extra).to_json()
 
     def _is_begun(self) -> bool:
         """Tell whether what is stored is what a creation of this very resource writes first."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from calicoctl.environment import Environment
     from calicoctl.resources.kind import Plan, Record
 
-_STUCK = 20  # conflicts in a row without any change of the resource: something other than a writer is in the way
+_STUCK = 20  # conflicts in a row at a part that nobody has changed: something other than a writer is in the way
 _SHOWN_WARNINGS = 20
 
 CREATE, APPLY, REPLACE, DELETE = "create", "apply", "replace", "delete"
@@ -102,7 +102,7 @@ class Change:
 
     def _write(self) -> None:
         """Write by compare-and-swap, again on what others have written meanwhile unless that is a conflict."""
-        versions: list[str | None] = []
+        places: list[tuple[str, int | None]] = []
         written: list[str] = []
         while self.plan is not None and self.plan.changes:
             try:
@@ -111,12 +111,12 @@ class Change:
             except PartlyWritten as stopped:
                 self._after(stopped)
                 written += stopped.written
-            versions.append(self.record.version if self.record else None)
-            if len(versions) >= _STUCK and len(set(versions[-_STUCK:])) == 1:
+                places.append(stopped.place)
+            if len(places) >= _STUCK and len(set(places[-_STUCK:])) == 1:
                 raise DatastoreError(f"etcd refuses every change of {self.item} though nobody else changes it.")
             from calicoctl.datastore.edit import pause
 
-            pause(len(versions))
+            pause(len(places))
             self._read_again()
             if self.problems:
                 raise Failure("\n".join(self.problems))
@@ -131,6 +131,11 @@ class Change:
     def _after(self, stopped: PartlyWritten) -> None:
         """Raise what ends the writing; return where it can be tried again."""
         written = f"\nIts {' and '.join(stopped.written)} were written before that." if stopped.written else ""
+        if stopped.barred:
+            written += (
+                "\nA rule that denies everything was put before its rules: 'calicoctl apply' without a resourceVersion "
+                "completes the change."
+            )
         if isinstance(stopped.cause, DatastoreError):
             if written and self.verb == CREATE:
                 written += "  'calicoctl create --skip-exists' with the same input completes it."

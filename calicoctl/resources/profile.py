@@ -72,7 +72,7 @@ class ProfileKind:
         return plan
 
     def write(self, resource: ProfileResource, plan: Plan, record: ProfileRecord | None) -> None:
-        self._store.write(resource.name, plan.changes, record)
+        self._store.write(resource.name, plan.changes, record, plan.barring_rules)
 
     def delete(self, record: ProfileRecord) -> bool:
         return self._store.delete(record)

@@ -334,7 +334,7 @@ def test_removing_what_was_changed_since_the_first_reading(
     assert methods(proxy).startswith("GET PUT GET PUT GET ")
 
 
-def test_a_pool_changed_after_a_lost_reply_is_not_deleted_unseen(
+def test_a_pool_enabled_after_a_lost_reply_is_not_deleted_unseen(
     calicoctl: Calicoctl, in_use: EtcdServer, proxy: Proxy
 ) -> None:
     def lose_and_enable(request: Request) -> bytes | None:
@@ -345,13 +345,13 @@ def test_a_pool_changed_after_a_lost_reply_is_not_deleted_unseen(
     proxy.at(2, lose_and_enable)
     answer = calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0")
     complaint = "Somebody else has changed pool 10.0.0.0/24 meanwhile. Trying again.\n"
-    assert answer == Result(0, "Disabling IP Pool\n" + REMOVED, complaint)
+    assert answer == Result(0, "Disabling IP Pool\nRemoving IPAM configuration for pool\n" + REMOVED, complaint)
 
 
 def test_a_removal_whose_first_write_s_reply_was_lost(calicoctl: Calicoctl, in_use: EtcdServer, proxy: Proxy) -> None:
     proxy.at(2, drop_reply)
     assert calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0") == said(REMOVED)
-    assert methods(proxy).startswith("GET PUT GET GET GET GET PUT ")  # state, history, the index, the blocks
+    assert methods(proxy).startswith("GET PUT GET GET GET PUT ")  # state, history, the blocks
 
 
 def test_a_disabled_pool_that_is_enabled_while_another_is_removed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -753,9 +754,110 @@ def test_a_concurrent_change_is_a_conflict_with_a_version(etcd: EtcdServer, cali
     assert calicoctl("replace", "-f", "-", stdin=json.dumps(shown)) == failed(
         "Failed to replace 'Profile' resource: update conflict: Profile(dev-apps)\n"
         "Somebody else changed it at the same time.\n"
-        "Its labels were written before that."
+        "Its labels were written before that.\n"
+        "A rule that denies everything was put before its rules: 'calicoctl apply' without a resourceVersion completes "
+        "the change."
     )
     assert etcd.get(f"{PROFILES}/dev-apps/rules") == "{}"
+
+
+def test_all_is_denied_while_labels_and_rules_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    stored = json.loads(DEV_APPS_KEYS[f"{PROFILES}/dev-apps/rules"])
+    barring = {way: [{"action": "deny"}, *rules] for way, rules in stored.items()}
+    seen: list[Any] = []
+
+    def look(request: Request) -> bytes:
+        seen.append(json.loads(etcd.get(f"{PROFILES}/dev-apps/rules") or ""))
+        return request.forward()
+
+    proxy.reset()
+    proxy.since(1, look)
+    changed = DEV_APPS.replace("action: Deny", "action: Log").replace("stage: development", "stage: test")
+    assert calicoctl("apply", "-f", "-", stdin=changed) == done("applied", 1, "Profile(dev-apps): changed")
+    assert [request.rpartition("/")[2] for request in proxy.requests] == ["dev-apps", "rules", "labels", "rules"]
+    assert seen == [stored, stored, barring, barring]
+    # The bar of a command that was killed is taken for what it is.
+    etcd.put(f"{PROFILES}/dev-apps/rules", json.dumps(barring))
+    proxy.reset()
+    assert calicoctl("apply", "-f", "-", stdin=DEV_APPS) == done("applied", 1, "Profile(dev-apps): changed")
+    assert [request.rpartition("/")[2] for request in proxy.requests] == ["dev-apps", "labels", "rules"]
+    assert etcd.keys(PROFILES) == DEV_APPS_KEYS
+
+
+def test_tags_and_labels_change_behind_a_bar_too(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    rules = '{"outbound_rules": [], "id": "P", "inbound_rules": [{"src_tag": "T", "action": "allow"}]}'
+    for part, value in {"tags": "[]", "labels": "{}", "rules": rules}.items():
+        etcd.put(f"{PROFILES}/P/{part}", value)
+    document = json.loads(calicoctl("get", "profile", "P", "-o", "json", "--export").stdout)
+    document["metadata"]["tags"] = ["T"]
+    document["spec"]["labelsToApply"] = {"a": "b"}
+    proxy.reset()
+    assert calicoctl("apply", "-f", "-", stdin=json.dumps(document)).stderr == ""
+    assert [request.rpartition("/")[2] for request in proxy.requests] == ["P", "rules", "tags", "labels", "rules"]
+    assert etcd.keys(PROFILES) == {
+        f"{PROFILES}/P/tags": '["T"]', f"{PROFILES}/P/labels": '{"a": "b"}', f"{PROFILES}/P/rules": rules
+    }  # fmt: skip
+
+
+def test_what_is_accepted_only_as_stored_outlives_the_bar(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    rules = '{"inbound_rules": [{"action": "allow", "protocol": "sctp", "dst_ports": [7]}], "outbound_rules": []}'
+    for part, value in {"tags": "[]", "labels": "{}", "rules": rules}.items():
+        etcd.put(f"{PROFILES}/P/{part}", value)
+    document = json.loads(calicoctl("get", "profile", "P", "-o", "json", "--export").stdout)
+    document["spec"]["labelsToApply"] = {"a": "b"}
+    document["spec"]["egress"] = [{"action": "Allow"}]
+    proxy.reset()
+    proxy.since(3, drop_request)
+    result = calicoctl("apply", "-f", "-", stdin=json.dumps(document))
+    assert result.stderr.endswith(
+        "\nA rule that denies everything was put before its rules: 'calicoctl apply' without a resourceVersion "
+        "completes the change.\n"
+    )
+    proxy.reset()
+    assert calicoctl("apply", "-f", "-", stdin=json.dumps(document)).status == 0
+    assert json.loads(etcd.get(f"{PROFILES}/P/rules") or "") == {
+        **json.loads(rules), "outbound_rules": [{"action": "allow"}]
+    }  # fmt: skip
+
+
+def test_a_part_that_refuses_every_change_ends_it_and_no_bar_stays(
+    etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy
+) -> None:
+    etcd.put(f"{PROFILES}/dev-apps/labels", "{}")
+    etcd.put(f"{PROFILES}/dev-apps/rules", DEV_APPS_KEYS[f"{PROFILES}/dev-apps/rules"])
+
+    def refuse_labels(request: Request) -> bytes:
+        if request.path.endswith("/labels"):
+            request.body = re.sub(rb"(?<=prevIndex=)[0-9]+", lambda found: b"9" * len(found[0]), request.body)
+        return request.forward()
+
+    proxy.since(1, refuse_labels)
+    result = calicoctl("apply", "-f", "-", stdin=DEV_APPS.replace("action: Deny", "action: Log"))
+    assert result == failed(
+        "Failed to apply 'Profile' resource: etcd refuses every change of Profile(dev-apps) though nobody else changes "
+        "it."
+    )
+    assert etcd.get(f"{PROFILES}/dev-apps/rules") == DEV_APPS_KEYS[f"{PROFILES}/dev-apps/rules"]
+    assert etcd.get(f"{PROFILES}/dev-apps/labels") == "{}"
+
+
+def test_a_conflict_behind_the_bar_takes_it_away(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    shown = json.loads(calicoctl("get", "profile", "dev-apps", "-o", "json").stdout)
+    shown["spec"] = {"labelsToApply": {"a": "b"}}
+    proxy.reset()
+
+    def somebody_writes_labels(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/dev-apps/labels", '{"c": "d"}')
+        return request.forward()
+
+    proxy.at(3, somebody_writes_labels)
+    assert calicoctl("replace", "-f", "-", stdin=json.dumps(shown)) == failed(
+        "Failed to replace 'Profile' resource: update conflict: Profile(dev-apps)\n"
+        "Somebody else changed it at the same time."
+    )
+    assert etcd.keys(PROFILES) == {**DEV_APPS_KEYS, f"{PROFILES}/dev-apps/labels": '{"c": "d"}'}
 
 
 def test_two_creations_at_once(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
@@ -837,9 +939,16 @@ def test_etcd_fails_midway_in_a_change(etcd: EtcdServer, calicoctl: Calicoctl, p
     etcd.put(f"{PROFILES}/a/labels", '{"x": "y"}')
     etcd.put(f"{PROFILES}/a/rules", "{}")
     proxy.reset()
-    proxy.since(3, drop_request)
+    proxy.since(4, drop_request)
     result = calicoctl(verb, "-f", "-", stdin=stdin_of(profile("a", meta_tags=["t"])))
-    assert (result.status, result.stderr.splitlines()[-1]) == (1, "Its tags were written before that.")
+    assert (result.status, result.stderr.splitlines()[-2:]) == (
+        1,
+        [
+            "Its tags were written before that.",
+            "A rule that denies everything was put before its rules: 'calicoctl apply' without a resourceVersion "
+            "completes the change.",
+        ],
+    )
 
 
 def test_a_lost_reply_is_not_an_error(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:

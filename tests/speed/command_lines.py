@@ -44,6 +44,7 @@ SAME_DOCUMENT = json.dumps(
      "spec": {"ingress": [{"action": "Allow", "source": {"tag": "P"}}], "egress": [{"action": "Allow"}]}}
 )  # fmt: skip
 DOCUMENTS = f"[{DOCUMENT}, {DOCUMENT}]".replace('"P"', '"Q"', 1)
+RELABELLED_DOCUMENT = DOCUMENT.replace('"egress"', '"labelsToApply": {"a": "b"}, "egress"')
 UPDATE = '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
 
 
@@ -330,6 +331,7 @@ LINES = [
     Line("create -f -", _writing("create"), requests="GET PUT PUT PUT", stdin=DOCUMENT),
     Line("apply -f -", _writing("apply"), _WITH_ETCD, "GET PUT", PROFILE, DOCUMENT),
     Line("apply -f -", _writing("apply") - _WRITE, _WITH_ETCD, "GET", PROFILE, SAME_DOCUMENT),
+    Line("apply -f -", _writing("apply"), _WITH_ETCD, "GET PUT PUT PUT", PROFILE, RELABELLED_DOCUMENT),
     Line("apply -f -", _writing("apply"), _WITH_ETCD, "GET PUT PUT PUT PUT", PROFILE, DOCUMENTS),
     Line("replace -f -", _writing("replace"), _WITH_ETCD, "GET PUT", PROFILE, DOCUMENT),
     Line("delete profile P", _DELETE, _WITH_ETCD, "GET DELETE", PROFILE),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.conftest import Calicoctl, Result
 
@@ -53,6 +53,38 @@ DOCUMENT = json.dumps(
             "labelsToApply": {"stage": "development"},
         },
     }
+)
+
+
+def _document(name: str, stage: str, ingress: list[Any], **metadata: Any) -> dict[str, Any]:
+    spec = {"ingress": ingress, "egress": [{"action": "Allow"}], "labelsToApply": {"stage": stage} if stage else {}}
+    return {
+        "apiVersion": "projectcalico.org/v3", "kind": "Profile", "metadata": {"name": name, **metadata}, "spec": spec
+    }  # fmt: skip
+
+
+def _stored(name: str, tag: str, stage: str, *inbound: dict[str, str]) -> dict[str, str]:
+    return {
+        f"{PROFILES}/{name}/tags": json.dumps([tag]),
+        f"{PROFILES}/{name}/labels": json.dumps({"stage": stage} if stage else {}),
+        f"{PROFILES}/{name}/rules": json.dumps({"inbound_rules": inbound, "outbound_rules": [{"action": "allow"}]}),
+    }
+
+
+# Old rules with the new tag, and new rules with the old label, open what neither the old profile does nor the new.
+TAGGED = _stored("P", "A", "", {"action": "allow", "src_tag": "B"})
+RETAGGED = json.dumps(_document("P", "", [{"action": "Allow", "source": {"tag": "C"}}], tags=["B"]))
+LABELLED = {
+    **_stored("P", "P", "test", {"action": "allow", "src_tag": "C"}, {"action": "deny"}),
+    **_stored("Q", "Q", "development", {"action": "allow", "src_selector": "stage == 'production'"}),
+}
+SEVERAL = "\n---\n".join(
+    json.dumps(document)
+    for document in (
+        _document("P", "development", [{"action": "Allow", "source": {"selector": "stage == 'test'"}}]),
+        _document("NEW", "new", [{"action": "Allow", "source": {"selector": "stage == 'new'"}}]),
+        _document("Q", "production", [{"action": "Deny", "source": {"tag": "Q"}}, {"action": "Allow"}], tags=["B"]),
+    )
 )
 UPDATE = '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
 
@@ -107,6 +139,9 @@ WRITING = [
     Row("apply -f -", {}, DOCUMENT),
     Row("apply -f -", PROFILE, DOCUMENT),
     Row("replace -f -", PROFILE, DOCUMENT),
+    Row("replace -f -", TAGGED, RETAGGED),
+    Row("apply -f -", TAGGED, RETAGGED),
+    Row("apply -f -", LABELLED, SEVERAL),
     Row("delete profile P", PROFILE),
     Row("delete -f -", PROFILE, DOCUMENT),
 ]

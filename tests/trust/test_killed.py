@@ -8,14 +8,16 @@ import json
 import signal
 import subprocess
 from concurrent.futures import Future
+from typing import Any
 
 import pytest
 
 from tests.conftest import PROCESS_SECONDS, Calicoctl
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, Request
-from tests.trust.commands import PROFILES, WRITING, Row, run_row
+from tests.trust.commands import LABELLED, PROFILES, TAGGED, WRITING, Row, run_row
 from tests.trust.outcomes import Keys, Outcome, fill, undisturbed
+from tests.trust.traffic import allowed
 
 # How a command that finds nothing left to do may say so.
 DONE_ALREADY = (
@@ -56,18 +58,40 @@ def kill_at(row: Row, number: int, carry_out: bool, etcd: EtcdServer, calicoctl:
 
 
 def check_state(state: Keys, outcome: Outcome) -> None:
-    """Each key is old or new, or it is a pool that gives no addresses; a new profile has its rules last."""
-    for key in {*state, *outcome.before, *outcome.after} - {f"{PROFILES}/", f"{PROFILES}/P/"}:
-        if key.endswith("/"):
-            continue
+    """Each key is old or new, or it is a pool that gives no addresses, or rules that deny everything. A new profile has
+    its rules last. No packet passes that passes neither before nor after.
+    """
+    for key in {*state, *outcome.before, *outcome.after}:
         value = state.get(key)
-        if value in (outcome.before.get(key), outcome.after.get(key)):
-            continue
-        stored = json.loads(value or "null")
-        assert stored.get("disabled") is True or stored.get("affinity") == "", (key, value)
-    rules = f"{PROFILES}/P/rules"
-    if rules in state and rules not in outcome.before:
-        assert state == outcome.after
+        if not key.endswith("/") and value not in (outcome.before.get(key), outcome.after.get(key)):
+            assert gives_nothing(json.loads(value or "null")), (key, value)
+        if key.endswith("/rules") and value is not None and key not in outcome.before:
+            profile = key.removesuffix("rules")
+            assert _below(profile, state) == _below(profile, outcome.after)
+    assert allowed(state) <= allowed(outcome.before) | allowed(outcome.after)
+
+
+def gives_nothing(stored: dict[str, Any]) -> bool:
+    """Whether a value is a pool or a block that gives no addresses, or rules that let no packet pass."""
+    first = [stored.get(f"{way}_rules", [])[:1] for way in ("inbound", "outbound")]
+    return stored.get("disabled") is True or stored.get("affinity") == "" or first == [[{"action": "deny"}]] * 2
+
+
+def _below(directory: str, state: Keys) -> Keys:
+    return {key: value for key, value in state.items() if key.startswith(directory)}
+
+
+def test_the_judge_sees_what_only_a_mixture_allows(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    """New tags with the old rules, new rules with the old labels: each key is old or new."""
+    retagged, labelled = ([row for row in WRITING if row.before == before][0] for before in (TAGGED, LABELLED))
+    for row, new in ((retagged, "tags"), (labelled, "rules")):
+        outcome = undisturbed(row, etcd, calicoctl)
+        key = f"{PROFILES}/P/{new}"
+        assert allowed(outcome.before) != allowed(outcome.after)
+        for state in (outcome.before, outcome.after):
+            check_state(state, outcome)
+        with pytest.raises(AssertionError):
+            check_state({**outcome.before, key: outcome.after[key]}, outcome)
 
 
 def is_repetition(row: Row, complaint: str) -> bool:
