@@ -51,10 +51,12 @@ class Undo:
                 message, status = "Aborted command.", status_of(error)
             if isinstance(error, CommandError):
                 message, status = error.message, error.status
-            raise CommandError(f"{message}\nNot undone: {'; '.join(remains)}.\n{self._remedy}", status) from error
+            remedy = f"Not undone: {'; '.join(remains)}.  {self._remedy}"
+            raise CommandError(f"{message.rstrip()}  {remedy}", status) from error
 
     def _take_all_back(self) -> list[str]:
         remains: list[str] = []
+        causes: set[str] = set()
         while self._steps:
             step, take_back, only_after_all_else = self._steps.pop()
             if remains and only_after_all_else:
@@ -63,7 +65,9 @@ class Undo:
             try:
                 take_back()
             except CommandError as error:
-                remains.append(f"{step} ({error.message.strip()})")
+                cause = error.message.strip()
+                remains.append(step if cause in causes else f"{step} ({cause})")
+                causes.add(cause)
             except KeyboardInterrupt:
                 return [*remains, f"{step} (interrupted)", *(step for step, *_ in reversed(self._steps))]
         return remains

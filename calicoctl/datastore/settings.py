@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _HOST_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 # A password may hold whatever separates the parts of an address, so all up to the last sign counts; %40 is the sign
 # quoted.
-_CREDENTIALS = re.compile(r"^(https?://)?.*(@|%(25)*40)", re.DOTALL)
+_CREDENTIALS = re.compile(r"^((?:https?|tcp|ssh|unix|npipe)://)?.*(@|%(25)*40)", re.DOTALL)
 _LONGEST_PATH_SHOWN = 300
 
 

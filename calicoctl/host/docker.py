@@ -163,8 +163,8 @@ def _unavailable(error: BaseException) -> DockerUnavailable:
                 "privileges (see docker installation guide for details)."
             )
         )
-    cause = " ".join(str(error).split())
-    return _no_docker(f"Docker's library says: {_masked(cause)}")
+    cause = " ".join(_masked(word) for word in str(error).split())
+    return _no_docker(f"Docker's library says: {cause}")
 
 
 def _no_docker(reason: str) -> DockerUnavailable:

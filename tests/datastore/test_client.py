@@ -165,7 +165,7 @@ def test_swap_tells_the_index_of_its_own_change_while_others_write(etcd: EtcdSer
     assert (node["modifiedIndex"], node["value"]) == (index, "99")
 
 
-def test_swap_does_not_tell_the_index_after_a_lost_reply(etcd: EtcdServer, proxy: Proxy) -> None:
+def test_swap_tells_the_index_of_its_own_change_after_a_lost_reply(etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(KEY, "old")
 
     def lose_and_change(request: Request) -> bytes | None:
@@ -174,7 +174,8 @@ def test_swap_does_not_tell_the_index_after_a_lost_reply(etcd: EtcdServer, proxy
         return None
 
     proxy.at(1, lose_and_change)
-    assert client_of(proxy.authority).swap(KEY, "new", etcd.index()) is None
+    index = etcd.index()
+    assert client_of(proxy.authority).swap(KEY, "new", index) == index + 1
     assert etcd.get(KEY) == "of others"
 
 

@@ -114,7 +114,7 @@ def test_a_second_signal_ends_the_undoing_and_says_what_remains(
             stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
     assert (process.returncode, stdout) == (128 + by, REMOVING)
     assert stderr == (
-        f"Aborted command.\nNot undone: pool {POOL} is disabled (interrupted).\n"
+        f"Aborted command.  Not undone: pool {POOL} is disabled (interrupted).  "
         "Repeat the command, or enable the pool again with 'calicoctl pool add'.\n"
     )
 
@@ -146,8 +146,8 @@ def test_the_status_of_a_signal_where_the_undoing_fails(
             process.send_signal(by)
             _, stderr = process.communicate(timeout=PROCESS_SECONDS)
     assert process.returncode == 128 + by
-    assert stderr.startswith(f"Aborted command.\nNot undone: pool {POOL} is disabled (")
-    assert stderr.endswith(").\nRepeat the command, or enable the pool again with 'calicoctl pool add'.\n")
+    assert stderr.startswith(f"Aborted command.  Not undone: pool {POOL} is disabled (")
+    assert stderr.endswith(").  Repeat the command, or enable the pool again with 'calicoctl pool add'.\n")
 
 
 # Python ignores what is raised in a callback or a destructor, but says so, with a traceback.
