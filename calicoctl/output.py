@@ -67,10 +67,17 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cells(row: Sequence[object]) -> list[str]:
-    return [value if type(value) is str and value.isprintable() else _cell(value) for value in row]
+    cells = [value if type(value) is str else _cell(value) for value in row]
+    if "".join(cells).isprintable():  # as nearly all rows are, of one line
+        return cells
+    return [_visible_cell(value) for value in row]
 
 
 def _cell(value: object) -> str:
+    return "\n".join(value) if isinstance(value, list) else str(value)
+
+
+def _visible_cell(value: object) -> str:
     return "\n".join(map(visible, value)) if isinstance(value, list) else visible(str(value))
 
 

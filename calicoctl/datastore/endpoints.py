@@ -18,6 +18,7 @@ class Filter:
 
     def __init__(self, host: str = "", orchestrator: str = "", workload: str = "", endpoint: str = "") -> None:
         self.names = (host, orchestrator, workload, endpoint)
+        self._is_empty = not any(self.names)
 
     def place(self) -> str | None:
         """Return the key below which all the meant endpoints are; None where a name is given that no key can have."""
@@ -29,8 +30,10 @@ class Filter:
 
     def matches(self, name: EndpointName) -> bool:
         """Tell whether an endpoint is a workload endpoint and meant."""
+        if name.workload is None:
+            return False
         found = (name.host, name.orchestrator, name.workload, name.endpoint)
-        return name.workload is not None and all(
+        return self._is_empty or all(
             not wanted or wanted == actual for wanted, actual in zip(self.names, found, strict=True)
         )
 

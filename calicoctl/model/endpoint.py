@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from calicoctl.model.address import Address
     from calicoctl.model.network import Network
 
+_raw_decode = json.JSONDecoder().raw_decode
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _USUAL_ADDRESS = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}/(?:[12]?[0-9]|3[0-2])")
 
@@ -52,7 +53,7 @@ class Endpoint:
     def from_json(cls, name: EndpointName, text: str) -> Endpoint:
         """Read a stored value. Raises MalformedEndpoint."""
         try:
-            fields = json.loads(text)
+            fields = _decoded(text)
         except (ValueError, RecursionError):
             raise MalformedEndpoint("it is not JSON") from None
         if not isinstance(fields, dict):
@@ -148,9 +149,22 @@ class Endpoint:
         values = self.fields.get(field)
         if values is None:
             return []
-        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise MalformedEndpoint(f"{field} is not a list of texts")
-        return values
+        if isinstance(values, list):
+            for value in values:
+                if not isinstance(value, str):
+                    break
+            else:
+                return values
+        raise MalformedEndpoint(f"{field} is not a list of texts")
+
+
+def _decoded(text: str) -> Any:
+    """Do as ``json.loads``, but quicker where there are no blanks around the value, as nobody stores them."""
+    try:
+        value, end = _raw_decode(text)
+    except json.JSONDecodeError:
+        return json.loads(text)
+    return value if end == len(text) else json.loads(text)
 
 
 def _network(text: str) -> Network:
