@@ -485,7 +485,7 @@ def _first_line(response: Any, body: bytes) -> str:
 
 
 def _https_as_asked(certificate: tuple[str, str] | None) -> str:
-    return "https with the certificate of ETCD_CERT_FILE" if certificate else "https without ETCD_CERT_FILE"
+    return "https, and the certificate of ETCD_CERT_FILE" if certificate else "https, and that without ETCD_CERT_FILE"
 
 
 def _tls_cause(error: BaseException, certificate: tuple[str, str] | None) -> str:

@@ -741,8 +741,9 @@ def test_https_to_a_server_that_speaks_http(calicoctl: Calicoctl, etcd: EtcdServ
     assert (result.status, result.stdout) == (1, "")
     # etcd hangs up or answers in plain text; now and then the kernel is quicker to say so than OpenSSL.
     causes = (
-        r"TLS: [a-z ]+; does it speak https\?\)\.|TLS: EOF [a-z ]+; does it take https without ETCD_CERT_FILE\?\)\.|"
-        r"Connection reset by peer\)\.  Is etcd running, and does it take https without ETCD_CERT_FILE\?"
+        r"TLS: [a-z ]+; does it speak https\?\)\.|"
+        r"TLS: EOF [a-z ]+; does it take https, and that without ETCD_CERT_FILE\?\)\.|"
+        r"Connection reset by peer\)\.  Is etcd running, and does it take https, and that without ETCD_CERT_FILE\?"
     )
     assert re.fullmatch(rf"Error accessing etcd at https://{etcd.endpoint} \(({causes})\n", result.stderr)
 
