@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calicoctl.datastore.errors import DatastoreError
 from calicoctl.datastore.profile_resources import PartlyWritten
-from calicoctl.errors import CommandError
+from calicoctl.errors import CommandError, status_of
 from calicoctl.resources.manifest import Item, Manifest
 from calicoctl.resources.report import Report, failed_sentence
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from calicoctl.environment import Environment
     from calicoctl.resources.kind import Plan, Record
 
-_STUCK = 20  # conflicts in a row at a part that nobody has changed: something other than a writer is in the way
 _SHOWN_WARNINGS = 20
 
 CREATE, APPLY, REPLACE, DELETE = "create", "apply", "replace", "delete"
@@ -36,6 +35,8 @@ class Change:
         self.outcome = ""
         self.problems: list[str] = []
         self._skip = skip
+        self._written: list[str] = []  # parts that have their new value, where not all have
+        self._barred = False  # the rules are behind one that denies everything
         self._decide()
 
     def _decide(self) -> None:
@@ -101,49 +102,69 @@ class Change:
             self._decide()
 
     def _write(self) -> None:
+        """Write; what ends it midway says what is left behind."""
+        try:
+            self._write_until_done()
+        except (Failure, DatastoreError) as error:
+            message = error.message + self._left_behind(error)
+            raise (Failure(message) if isinstance(error, Failure) else DatastoreError(message)) from None
+        except KeyboardInterrupt as interruption:
+            if self._barred or (self.plan is not None and self.plan.barring_rules is not None):
+                raise CommandError(f"Aborted command.  {self._bar('may stand')}", status_of(interruption)) from None
+            raise
+
+    def _write_until_done(self) -> None:
         """Write by compare-and-swap, again on what others have written meanwhile unless that is a conflict."""
         places: list[tuple[str, int | None]] = []
-        written: list[str] = []
         while self.plan is not None and self.plan.changes:
             try:
                 self.item.kind.write(self.item.resource, self.plan, self.record)
-                return
+                break
             except PartlyWritten as stopped:
                 self._after(stopped)
-                written += stopped.written
                 places.append(stopped.place)
-            if len(places) >= _STUCK and len(set(places[-_STUCK:])) == 1:
-                raise DatastoreError(f"etcd refuses every change of {self.item} though nobody else changes it.")
-            from calicoctl.datastore.edit import pause
+            from calicoctl.datastore.edit import is_stuck, pause, refusal
 
+            if is_stuck(places):
+                raise refusal(str(self.item))
             pause(len(places))
             self._read_again()
             if self.problems:
                 raise Failure("\n".join(self.problems))
-        if written and self.outcome == "unchanged":
+        if self._written and self.outcome == "unchanged":
             self.outcome = "changed"
 
     def _read_again(self) -> None:
         name = self.item.resource.name
         self.record = self.item.kind.find([name]).get(name)
+        if self.record is None:
+            self._written, self._barred = [], False
         self._decide()
 
     def _after(self, stopped: PartlyWritten) -> None:
-        """Raise what ends the writing; return where it can be tried again."""
-        written = f"\nIts {' and '.join(stopped.written)} were written before that." if stopped.written else ""
-        if stopped.barred:
-            written += (
-                "\nA rule that denies everything was put before its rules: 'calicoctl apply' without a resourceVersion "
-                "completes the change."
-            )
+        """Note what was written. Raises what ends the writing; otherwise it can be tried again."""
+        self._written += [part for part in stopped.written if part not in self._written]
+        self._barred = (self._barred or stopped.barred) and "rules" not in stopped.written
         if isinstance(stopped.cause, DatastoreError):
-            if written and self.verb == CREATE:
-                written += "  'calicoctl create --skip-exists' with the same input completes it."
-            raise DatastoreError(f"{stopped.cause.message}{written}")
+            raise stopped.cause
         if self.verb == CREATE and not stopped.written:
             self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
         elif self.verb == CREATE or self.item.resource.resource_version is not None:
-            raise Failure(f"update conflict: {self.item}\nSomebody else changed it at the same time.{written}")
+            raise Failure(f"update conflict: {self.item}\nSomebody else changed it at the same time.")
+
+    def _left_behind(self, error: CommandError) -> str:
+        text = f"\nIts {' and '.join(self._written)} were written before that." if self._written else ""
+        if self._barred:
+            text += f"\n{self._bar('stands')}"
+        if text and self.verb == CREATE and isinstance(error, DatastoreError):
+            text += "  'calicoctl create --skip-exists' with the same input completes it."
+        return text
+
+    def _bar(self, stands: str) -> str:
+        return (
+            f"A rule that denies everything {stands} before the rules of {self.item} until 'calicoctl {self.verb}' "
+            "with a document that is accepted, without a resourceVersion, completes the change."
+        )
 
 
 def run(verb: str, manifest: Manifest, environment: Environment, skip: bool = False, dry_run: bool = False) -> int:

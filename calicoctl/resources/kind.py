@@ -25,9 +25,11 @@ if TYPE_CHECKING:
         """What would be written, and what speaks against it.
 
         ``changes`` is empty if nothing would be; ``replaced`` says of what is replaced why it could not be read;
-        ``completes`` tells that it would be the rest of a creation that was interrupted.
+        ``completes`` tells that it would be the rest of a creation that was interrupted; ``barring_rules`` is what is
+        stored while the changes are written one by one, None where nothing has to be.
         """
 
+        barring_rules: str | None
         completes: bool
         changes: dict[str, str]
         replaced: list[str]

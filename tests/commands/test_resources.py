@@ -75,6 +75,13 @@ def failed(message: str, stdout: str = "") -> Result:
     return Result(1, stdout, message + "\n")
 
 
+def bar(name: str, verb: str) -> str:
+    return (
+        f"A rule that denies everything stands before the rules of Profile({name}) until 'calicoctl {verb}' with a "
+        "document that is accepted, without a resourceVersion, completes the change."
+    )
+
+
 # create
 
 
@@ -754,9 +761,7 @@ def test_a_concurrent_change_is_a_conflict_with_a_version(etcd: EtcdServer, cali
     assert calicoctl("replace", "-f", "-", stdin=json.dumps(shown)) == failed(
         "Failed to replace 'Profile' resource: update conflict: Profile(dev-apps)\n"
         "Somebody else changed it at the same time.\n"
-        "Its labels were written before that.\n"
-        "A rule that denies everything was put before its rules: 'calicoctl apply' without a resourceVersion completes "
-        "the change."
+        "Its labels were written before that.\n" + bar("dev-apps", "replace")
     )
     assert etcd.get(f"{PROFILES}/dev-apps/rules") == "{}"
 
@@ -810,10 +815,7 @@ def test_what_is_accepted_only_as_stored_outlives_the_bar(etcd: EtcdServer, cali
     proxy.reset()
     proxy.since(3, drop_request)
     result = calicoctl("apply", "-f", "-", stdin=json.dumps(document))
-    assert result.stderr.endswith(
-        "\nA rule that denies everything was put before its rules: 'calicoctl apply' without a resourceVersion "
-        "completes the change.\n"
-    )
+    assert result.stderr.endswith(f"\n{bar('P', 'apply')}\n")
     proxy.reset()
     assert calicoctl("apply", "-f", "-", stdin=json.dumps(document)).status == 0
     assert json.loads(etcd.get(f"{PROFILES}/P/rules") or "") == {
@@ -840,6 +842,72 @@ def test_a_part_that_refuses_every_change_ends_it_and_no_bar_stays(
     )
     assert etcd.get(f"{PROFILES}/dev-apps/rules") == DEV_APPS_KEYS[f"{PROFILES}/dev-apps/rules"]
     assert etcd.get(f"{PROFILES}/dev-apps/labels") == "{}"
+
+
+BARRED = {
+    f"{PROFILES}/P/tags": '["a b", "a"]',
+    f"{PROFILES}/P/labels": "{}",
+    f"{PROFILES}/P/rules": '{"inbound_rules": [], "outbound_rules": []}',
+}
+UNBARRING = profile("P", meta_tags=["a b", "b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
+DENYING = {"inbound_rules": [{"action": "deny"}], "outbound_rules": [{"action": "deny"}]}
+
+
+def test_a_change_that_others_make_impossible_midway(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    for key, value in BARRED.items():
+        etcd.put(key, value)
+
+    def somebody_writes(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/P/labels", '{"c": "d"}')
+        etcd.put(f"{PROFILES}/P/tags", "[]")
+        return request.forward()
+
+    proxy.at(4, somebody_writes)
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(UNBARRING))
+    assert result.status == 1
+    assert result.stderr.splitlines() == [
+        "Failed to apply 'Profile' resource: stdin:1: Profile(P): metadata.tags[0]: \"a b\" is not a tag: 1 to 128 "
+        "letters, digits, dots, dashes and underscores",
+        "Its tags were written before that.",
+        bar("P", "apply"),
+    ]
+    assert json.loads(etcd.get(f"{PROFILES}/P/rules") or "") == DENYING
+    accepted = profile("P", meta_tags=["b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(accepted)).status == 0
+    assert etcd.get(f"{PROFILES}/P/rules") == '{"inbound_rules": [], "outbound_rules": [{"action": "allow"}]}'
+
+
+def test_etcd_gone_while_a_change_is_decided_anew(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    for key, value in BARRED.items():
+        etcd.put(key, value)
+
+    def somebody_writes(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/P/labels", '{"c": "d"}')
+        return request.forward()
+
+    proxy.at(4, somebody_writes)
+    proxy.since(5, drop_request)
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(UNBARRING))
+    first, *others = result.stderr.splitlines()
+    assert first.startswith("Failed to apply 'Profile' resource: Error accessing etcd at ")
+    assert (result.status, others) == (1, ["Its tags were written before that.", bar("P", "apply")])
+    proxy.reset()
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(UNBARRING)).status == 0
+    assert etcd.get(f"{PROFILES}/P/rules") == '{"inbound_rules": [], "outbound_rules": [{"action": "allow"}]}'
+
+
+def test_a_profile_removed_behind_the_bar_is_made_anew(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    for key, value in BARRED.items():
+        etcd.put(key, value)
+    accepted = profile("P", meta_tags=["b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
+
+    def somebody_removes(request: Request) -> bytes:
+        etcd.delete(f"{PROFILES}/P")
+        return request.forward()
+
+    proxy.at(4, somebody_removes)
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(accepted)) == done("applied", 1, "Profile(P): created")
+    assert etcd.get(f"{PROFILES}/P/rules") == '{"inbound_rules": [], "outbound_rules": [{"action": "allow"}]}'
 
 
 def test_a_conflict_behind_the_bar_takes_it_away(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
@@ -945,8 +1013,7 @@ def test_etcd_fails_midway_in_a_change(etcd: EtcdServer, calicoctl: Calicoctl, p
         1,
         [
             "Its tags were written before that.",
-            "A rule that denies everything was put before its rules: 'calicoctl apply' without a resourceVersion "
-            "completes the change.",
+            bar("a", verb),
         ],
     )
 

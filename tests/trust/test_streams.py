@@ -150,6 +150,34 @@ def test_the_status_of_a_signal_where_the_undoing_fails(
     assert stderr.endswith(").  Repeat the command, or enable the pool again with 'calicoctl pool add'.\n")
 
 
+@pytest.mark.parametrize("by", SIGNALS)
+def test_a_signal_behind_the_bar_says_that_it_stands(
+    by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl
+) -> None:
+    directory = "/calico/v1/policy/profile/P"
+    fill(etcd, {f"{directory}/tags": "[]", f"{directory}/labels": "{}", f"{directory}/rules": "{}"})
+    document = (
+        '{"apiVersion": "projectcalico.org/v3", "kind": "Profile", "metadata": {"name": "P"}, '
+        '"spec": {"labelsToApply": {"a": "b"}, "egress": [{"action": "Allow"}]}}'
+    )
+    with Proxy(etcd) as proxy:
+        proxy.since(3, never_answer)
+        calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
+        with start(Row("apply -f -", stdin=document), calicoctl) as process:
+            while len(proxy.requests) < 3:
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(by)
+            stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
+    assert (process.returncode, stdout) == (128 + by, "")
+    assert stderr == (
+        "Aborted command.  A rule that denies everything may stand before the rules of Profile(P) until "
+        "'calicoctl apply' with a document that is accepted, without a resourceVersion, completes the change.\n"
+    )
+    assert calicoctl("apply", "-f", "-", stdin=document, env={"ETCD_AUTHORITY": etcd.endpoint}).status == 0
+    assert etcd.get(f"{directory}/rules") == '{"inbound_rules": [], "outbound_rules": [{"action": "allow"}]}'
+
+
 # Python ignores what is raised in a callback or a destructor, but says so, with a traceback.
 WHERE_NOTHING_CAN_BE_RAISED = """
 import os, signal, time, weakref
