@@ -156,7 +156,12 @@ class Client:
 
         Raises Conflict if it was changed or removed since.
         """
-        return self._write("compareAndSwap", key, value, {"prevIndex": str(index)}, max(index, self.index))
+        since = max(index, self.index)
+        written_at = self._write("compareAndSwap", key, value, {"prevIndex": str(index)}, since)
+        if written_at > since:
+            return written_at
+        node = self.get(key, quorum=True)  # something on the way takes etcd's headers off
+        return node["modifiedIndex"] if node is not None and node.get("value") == value else since
 
     def put(self, key: str, value: str) -> None:
         """Write a key, whatever it was; after a lost reply again. For values that every writer would write."""

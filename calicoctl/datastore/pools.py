@@ -39,7 +39,7 @@ class UnreadablePool:
 
     __slots__ = ("network", "complaint")
 
-    def __init__(self, node: RawNode, reason: MalformedPool) -> None:
+    def __init__(self, node: RawNode, reason: MalformedPool | str) -> None:
         named = keys.network_of(node["key"])
         self.network = None if named is None else Network(*named.key())
         self.complaint = MalformedObject(node["key"], reason).message
@@ -56,6 +56,9 @@ class Pools:
         pools = []
         unreadable = []
         for node in _pool_nodes(self._client.get(keys.POOLS, recursive=True, quorum=True)):
+            if "value" not in node:
+                unreadable.append(UnreadablePool(node, "it is a directory"))
+                continue
             try:
                 pools.append(PoolNode(Pool.from_json(node["value"]), node))
             except MalformedPool as error:
@@ -127,8 +130,8 @@ class Pools:
 
 
 def _pool_nodes(tree: RawNode | None) -> Iterator[RawNode]:
-    """Yield the values that stand where pools do: ``v4/pool/<network>`` below the root of the pools."""
+    """Yield what stands where pools do: ``v4/pool/<network>`` below the root of the pools."""
     for version in (tree or {}).get("nodes", ()):
         for directory in version.get("nodes", ()):
             if keys.last_segment(directory["key"]) == "pool":
-                yield from (node for node in directory.get("nodes", ()) if "value" in node)
+                yield from directory.get("nodes", ())

@@ -17,7 +17,7 @@ _SECONDS_FOR_A_NETWORK = 5  # of a look-up that is only made in case the profile
 _NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]*")  # as Docker has it: the SDK makes it a part of a path
 _NOT_DOCKER = "What answers is not Docker; see DOCKER_HOST."
 _ID = re.compile(r"[A-Za-z0-9]+")
-_PASSWORD = re.compile(r"(^|://)[^/:]*:(?!//).*@", re.DOTALL)  # user:password@, with or without a scheme before it
+_PASSWORD = re.compile(r"(^|://)[^/:]*:(?!//).*(@|%40)", re.DOTALL)  # user:password@, with a scheme or none
 
 
 class DockerUnavailable(CommandError):
@@ -172,8 +172,6 @@ def _no_docker(reason: str) -> DockerUnavailable:
 
 
 def _masked(text: str) -> str:
-    if "@" not in text:
-        return text
     from calicoctl.datastore.settings import masked
 
     return masked(text)

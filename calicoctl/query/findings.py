@@ -156,7 +156,8 @@ class _Check:
                     if member != "id":
                         yield Finding(WARNING, f"{key}/rules", f"Felix ignores the member {member}", "Remove it.")
                 yield from rule_findings(f"{key}/rules", rules, owner, is_profile=True)
-            if name not in self._named_profiles:
+            # An endpoint that cannot be read may name it, and 'profile remove' refuses then.
+            if name not in self._named_profiles and len(self._felix.endpoints) == len(self._snapshot.endpoints):
                 remedy = f"If nobody needs it: {profile_removal(name, key)}."
                 yield Finding(NOTE, key, "no endpoint uses this profile", remedy)
 

@@ -72,12 +72,21 @@ def rule_findings(key: str, rules: Rules, owner: Owner, is_profile: bool) -> Ite
             where = f"{direction} rule {number}"
             for severity, reason, remedy in _of_rule(rule, owner, is_profile):
                 yield Finding(severity, key, f"{where}: {reason}", remedy)
+            if number < len(listed) and _is_for_every_packet(rule):
+                reason = f"{where}: it is for every packet: no rule behind it is ever reached"
+                remedy = "Remove it or those behind it; if an apply or replace was interrupted, give that again."
+                yield Finding(WARNING, key, reason, remedy)
     for match in owner.unmatched:
         where = f"{match.direction} rule {match.number}"
         nobody = "no endpoint has it" if match.selector is None else "it matches no endpoint"
         effect = ", so it excludes nobody" if match.side.startswith("!") else ""
         reason = f"{where}: {match.side} {match.what}: {nobody}{effect}"
         yield Finding(WARNING, key, reason, "Correct the rule, or remove it.")
+
+
+def _is_for_every_packet(rule: Rule) -> bool:
+    conditions = [key for key, value in rule.fields.items() if value is not None and key != "action"]
+    return not conditions and rule.fields.get("action") != "log"
 
 
 def _excludes_its_protocol(wanted: str | int | None, excluded: str | int | None) -> bool:

@@ -162,7 +162,13 @@ def test_a_pool_of_a_range_of_somebody_who_was_faster(
 
 def test_a_directory_in_the_place_of_a_pool(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.mkdir(f"{V4}/10.0.0.0-16")
-    assert calicoctl("pool", "add", "10.0.0.0/16") == refused(f"Cannot read {V4}/10.0.0.0-16: it is not JSON.\n")
+    complaint = f"Cannot read {V4}/10.0.0.0-16: it is a directory.\n"
+    for line in (("pool", "add", "10.0.0.0/16"), ("pool", "remove", "10.0.0.0/16")):
+        assert calicoctl(*line) == refused(complaint)
+    overlap = calicoctl("pool", "add", "10.0.1.0/24")
+    assert (overlap.status, etcd.keys()) == (1, {f"{V4}/10.0.0.0-16/": None})
+    shown = calicoctl("pool", "show", "--ipv4")
+    assert (shown.status, shown.stderr) == (1, complaint)
 
 
 # Pools that cannot be read

@@ -180,6 +180,13 @@ def test_no_password_is_shown(value: str, password: str, host: Calicoctl) -> Non
     assert answer == refused(f"{NO_DAEMON}{reason}\n\n")
 
 
+def test_a_password_before_a_quoted_sign_is_not_shown(host: Calicoctl) -> None:
+    pytest.importorskip("docker")
+    answer = host("container", "web", "endpoint", "show", env={"DOCKER_HOST": "tcp://user:s3cret%40127.0.0.1:1"})
+    reason = "DOCKER_HOST=tcp://***@127.0.0.1:1 has a password, and Docker takes none."
+    assert answer == refused(f"{NO_DAEMON}{reason}\n\n")
+
+
 def test_a_user_s_name_is_not_shown(host: Calicoctl) -> None:
     pytest.importorskip("docker")
     answer = host("container", "web", "endpoint", "show", env={"DOCKER_HOST": "x://user@127.0.0.1:1"})

@@ -179,6 +179,13 @@ def test_swap_tells_the_index_of_its_own_change_after_a_lost_reply(etcd: EtcdSer
     assert etcd.get(KEY) == "of others"
 
 
+def test_swap_tells_the_index_of_its_change_without_etcd_s_header(etcd: EtcdServer, proxy: Proxy) -> None:
+    etcd.put(KEY, "old")
+    index = etcd.index()
+    proxy.since(1, lambda request: request.forward().replace(b"X-Etcd-Index", b"X-Other-Name"))
+    assert client_of(proxy.authority).swap(KEY, "new", index) == index + 1
+
+
 def test_delete_tree(etcd: EtcdServer) -> None:
     client = client_of(etcd.endpoint)
     etcd.put(KEY, "x")

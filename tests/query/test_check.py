@@ -588,6 +588,21 @@ def test_a_text_for_a_list_of_profiles_names_one_a_character(sound: Store, calic
     assert "no endpoint uses this profile" not in [each["reason"] for each in found]
 
 
+def test_rules_behind_one_for_every_packet(sound: Store, calicoq: Calicoq) -> None:
+    sound.put(R, inbound({"action": "log"}, {"action": "deny", "src_tag": None}, {"action": "allow"}))
+    found = json.loads(calicoq("check", "-o", "json").stdout)
+    assert [(each["severity"], each["reason"]) for each in found] == [
+        ("warning", "inbound rule 2: it is for every packet: no rule behind it is ever reached")
+    ]
+
+
+def test_a_profile_is_not_told_unused_where_an_endpoint_cannot_be_read(sound: Store, calicoq: Calicoq) -> None:
+    sound.profile("unused", inbound=[], outbound=[], tags=[], labels={})
+    assert "no endpoint uses this profile" in calicoq("check").stdout
+    sound.put("host/h2/workload/k8s/broken/endpoint/e", "no JSON")
+    assert "no endpoint uses this profile" not in calicoq("check").stdout
+
+
 def test_different_protocols_are_fine(sound: Store, calicoq: Calicoq) -> None:
     sound.put(R, inbound({"protocol": "tcp", "!protocol": "udp"}, {"protocol": "tcp", "!protocol": None}))
     assert calicoq("check") == (0, "0 errors, 0 warnings, 0 notes\n", "")
