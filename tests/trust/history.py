@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
+import subprocess
+import sys
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from tests.etcd_server import EtcdServer
 
 _SECONDS = 60.0
+_END = "/calico/end-of-the-history"
 
 
 class Event(NamedTuple):
@@ -23,40 +25,50 @@ class Event(NamedTuple):
 
 
 class History:
-    """Records every change below `/calico`, as it happens; a context manager, whole once its block has ended."""
+    """Records every change below `/calico`, as it happens; a context manager, whole once its block has ended.
+
+    A process of its own does so: etcd keeps 1,000 events, and a thread beside a hundred writers would fall behind.
+    """
 
     def __init__(self, etcd: EtcdServer) -> None:
         self.events: list[Event] = []
         self._etcd = etcd
-        self._next = 0
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._record, daemon=True)
 
     def __enter__(self) -> History:
-        self._next = self._etcd.index() + 1
-        self._thread.start()
+        command = [sys.executable, "-m", "tests.trust.history", self._etcd.endpoint, str(self._etcd.index() + 1)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._etcd.put("/calico/end-of-the-history", "x")
-        self._thread.join(_SECONDS)
-        if error is None and (self._failure or self._thread.is_alive()):
-            raise AssertionError("the history is not whole") from self._failure
-
-    def _record(self) -> None:
-        connection = http.client.HTTPConnection(self._etcd.endpoint, timeout=_SECONDS)
+        self._etcd.put(_END, "x")
         try:
-            while True:
-                connection.request("GET", f"/v2/keys/calico?wait=true&recursive=true&waitIndex={self._next}")
-                event: dict[str, Any] = json.loads(connection.getresponse().read())
-                node, before = event["node"], event.get("prevNode", {})
-                if node["key"] == "/calico/end-of-the-history":
-                    return
-                self.events.append(Event(node["modifiedIndex"], node["key"], before.get("value"), node.get("value")))
-                self._next = node["modifiedIndex"] + 1
-        except BaseException as failure:
-            self._failure = failure
-        finally:
-            connection.close()
+            lines = self._process.communicate(timeout=_SECONDS)[0].splitlines()
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            lines = []
+        self.events = [Event(*json.loads(line)) for line in lines]
+        if error is None:
+            assert self._process.returncode == 0, "the history is not whole"
+
+
+def record(endpoint: str, index: int) -> None:
+    """Print the changes from an index on, a line of JSON each, until the end is written."""
+    connection = http.client.HTTPConnection(endpoint, timeout=_SECONDS)
+    events = []
+    while True:
+        connection.request("GET", f"/v2/keys/calico?wait=true&recursive=true&waitIndex={index}")
+        event: dict[str, Any] = json.loads(connection.getresponse().read())
+        node, before = event["node"], event.get("prevNode", {})
+        if node["key"] == _END:
+            break
+        index = node["modifiedIndex"] + 1
+        events.append(Event(node["modifiedIndex"], node["key"], before.get("value"), node.get("value")))
+    # At the end, for nobody reads before: a full pipe would hold the recording up.
+    print("\n".join(map(json.dumps, events)))
+
+
+if __name__ == "__main__":
+    record(sys.argv[1], int(sys.argv[2]))
