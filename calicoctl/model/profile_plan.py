@@ -56,7 +56,7 @@ class Plan:
         values = {
             "tags": self._tags(), "labels": self._labels(), "metadata": self._metadata(), "rules": self._rules()
         }  # fmt: skip
-        self.changes = {part: value for part in PARTS if (value := values[part]) is not None}
+        self.changes = {part: value for part in self._order() if (value := values[part]) is not None}
         self.completes = self._is_begun() and not name_problem
         self.barring_rules = self._barring_rules()
         self.problems = self._found.texts
@@ -65,6 +65,15 @@ class Plan:
     def result(self, texts: dict[str, str]) -> StoredProfile:
         """Return the profile as it is after the changes; ``texts`` are the values that are stored now."""
         return StoredProfile(self.resource.name, {**texts, **self.changes})
+
+    def _order(self) -> tuple[str, ...]:
+        """Return the parts in the order of writing: the rules last, for Felix drops the traffic of a profile without.
+
+        Empty rules do so too, and come first where later nothing would tell that they are still to be written.
+        """
+        if self.is_new and not self._rewrite and not any(self.resource.rules.values()):
+            return ("rules", *(part for part in PARTS if part != "rules"))
+        return PARTS
 
     def _barring_rules(self) -> str | None:
         """Return the stored rules behind one that denies everything; None if a half-way state does no harm.

@@ -1018,6 +1018,21 @@ def test_etcd_fails_midway_in_a_change(etcd: EtcdServer, calicoctl: Calicoctl, p
     )
 
 
+@pytest.mark.parametrize("metadata", [{}, {"meta_tags": ["t"], "labelsToApply": {"a": "b"}}])
+@pytest.mark.parametrize("request_number", [2, 3, 4])
+def test_a_profile_without_rules_is_completed_by_the_same_apply(
+    etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy, request_number: int, metadata: dict[str, Any]
+) -> None:
+    document = stdin_of(profile("a", **metadata))
+    proxy.since(request_number, drop_request)
+    assert calicoctl("apply", "-f", "-", stdin=document).status == 1
+    proxy.reset()
+    assert calicoctl("apply", "-f", "-", stdin=document).stderr == ""
+    assert etcd.get(f"{PROFILES}/a/rules") == '{"inbound_rules": [], "outbound_rules": []}'
+    assert (etcd.get(f"{PROFILES}/a/tags") or "[]") == json.dumps(metadata.get("meta_tags", []))
+    assert (etcd.get(f"{PROFILES}/a/labels") or "{}") == json.dumps(metadata.get("labelsToApply", {}))
+
+
 def test_a_lost_reply_is_not_an_error(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     for number in (2, 3):
         proxy.at(number + 2 * (number - 2), drop_reply)
