@@ -172,6 +172,8 @@ def _no_docker(reason: str) -> DockerUnavailable:
 
 
 def _masked(text: str) -> str:
+    if "@" not in text and "%40" not in text:
+        return text
     from calicoctl.datastore.settings import masked
 
     return masked(text)
