@@ -1,6 +1,8 @@
-"""Complaints that several commands share."""
+"""What several commands say and ask about what was given."""
 
 from __future__ import annotations
+
+import re
 
 from calicoctl.output import complaint, visible
 
@@ -17,3 +19,9 @@ def invalid_profile_names(names: list[str]) -> str:
 def provided(values: list[str]) -> str:
     """Say what was given, on one line, whatever the values hold."""
     return "Value provided is " + " and ".join(f"'{visible(value)}'" for value in values)
+
+
+def is_number(text: str, last: int | None = None) -> bool:
+    """Tell whether a text is a whole number as Python's ``int`` reads it, and from 0 to ``last`` if that is given."""
+    is_number = re.fullmatch(r"\s*[+-]?[0-9]{1,1000}\s*", text, re.ASCII) is not None
+    return is_number and (last is None or 0 <= int(text) <= last)

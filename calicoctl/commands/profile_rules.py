@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from calicoctl.commands.messages import provided
+from calicoctl.commands.messages import is_number, provided
 from calicoctl.commands.profile import profiles_and_networks
 from calicoctl.errors import CommandError
 from calicoctl.output import visible
@@ -147,9 +145,3 @@ def invalid_rule_arguments(arguments: Arguments) -> Iterator[str]:
     position = arguments["--at"]
     if position is not None and not is_number(position):
         yield f"Invalid position specified.\n{provided([position])}; a position is a whole number"
-
-
-def is_number(text: str, last: int | None = None) -> bool:
-    """Tell whether a text is a whole number as Python's ``int`` reads it, and from 0 to ``last`` if that is given."""
-    is_number = re.fullmatch(r"\s*[+-]?[0-9]{1,1000}\s*", text, re.ASCII) is not None
-    return is_number and (last is None or 0 <= int(text) <= last)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from calicoctl.commands.messages import provided
-from calicoctl.commands.profile_rules import is_number
+from calicoctl.commands.messages import is_number, provided
 from calicoctl.model import rule_validation
 from calicoctl.model.network import Network
 

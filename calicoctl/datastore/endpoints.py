@@ -103,7 +103,6 @@ class Endpoints:
 
         edit(self._client, key, read, changed)
 
-
     def create(self, endpoint: Endpoint) -> None:
         """Store a new endpoint. Raises Conflict if there is one of that name."""
         self._client.create(_key(endpoint.name), endpoint.to_json())

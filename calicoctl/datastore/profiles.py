@@ -66,7 +66,6 @@ class Profiles:
 
         ``change`` is called again when somebody else was faster.
         """
-
         from calicoctl.model.tags import tags_to_json
 
         def changed(node: RawNode | None) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from calicoctl.datastore import keys
-from tests.commands.test_resources import DEV_APPS, PROFILES, failed, profile, stdin_of
+from tests.commands.resources import DEV_APPS, PROFILES, failed, profile, stdin_of
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.stored_profiles import NAMES, profiles

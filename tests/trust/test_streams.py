@@ -86,10 +86,12 @@ def is_of_pythons_start(status: int, by: signal.Signals, stdout: str, stderr: st
 REMOVING = "Disabling IP Pool\nRemoving IPAM configuration for pool\n"
 
 
-def wait_for_the_wait(process: subprocess.Popen[str]) -> None:
-    """Return when `pool remove` has disabled the pool, and waits."""
+def waiting_removal(calicoctl: Calicoctl) -> subprocess.Popen[str]:
+    """Start `pool remove` and return when it has disabled the pool, and waits."""
+    process = start(Row(f"pool remove {POOL} --wait=60"), calicoctl)
     assert process.stderr is not None
     assert process.stderr.readline() == "Waiting 60 s for assignments that have begun (see --wait).\n"
+    return process
 
 
 @pytest.mark.parametrize("by", SIGNALS)
@@ -100,8 +102,7 @@ def test_a_second_signal_ends_the_undoing_and_says_what_remains(
     fill(etcd, POOLS)
     with Proxy(etcd) as proxy:
         calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
-        with start(Row(f"pool remove {POOL} --wait=60"), calicoctl) as process:
-            wait_for_the_wait(process)
+        with waiting_removal(calicoctl) as process:
             so_far = len(proxy.requests)
             proxy.since(so_far + 1, never_answer)
             process.send_signal(by)
@@ -123,8 +124,7 @@ def test_a_second_signal_ends_the_undoing_and_says_what_remains(
 def test_signals_that_come_together_are_one(by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     fill(etcd, POOLS)
     before = etcd.keys()
-    with start(Row(f"pool remove {POOL} --wait=60"), calicoctl) as process:
-        wait_for_the_wait(process)
+    with waiting_removal(calicoctl) as process:
         for number in (by, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             process.send_signal(number)
         stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
@@ -140,8 +140,7 @@ def test_the_status_of_a_signal_where_the_undoing_fails(
     fill(etcd, POOLS)
     with Proxy(etcd) as proxy:
         calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
-        with start(Row(f"pool remove {POOL} --wait=60"), calicoctl) as process:
-            wait_for_the_wait(process)
+        with waiting_removal(calicoctl) as process:
             proxy.since(len(proxy.requests) + 1, answer("503 Service Unavailable", "no"))
             process.send_signal(by)
             _, stderr = process.communicate(timeout=PROCESS_SECONDS)

@@ -1,0 +1,419 @@
+"""create, apply, replace and delete while others write, replies get lost or etcd goes away midway."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.commands.resources import DEV_APPS, DEV_APPS_KEYS, PROFILES, bar, done, failed, profile, stdin_of
+from tests.conftest import Calicoctl
+from tests.etcd_server import EtcdServer
+from tests.proxy import Proxy, Request, drop_reply, drop_request
+
+
+def test_apply_takes_few_requests(calicoctl: Calicoctl, proxy: Proxy) -> None:
+    directory = f"/v2/keys{PROFILES}/dev-apps"
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    writes = [f"PUT {directory}/{part}" for part in ("tags", "labels", "rules")]
+    assert proxy.requests == [f"GET {directory}", *writes]
+    proxy.reset()
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    assert proxy.requests == [f"GET {directory}"]
+    proxy.reset()
+    calicoctl("apply", "-f", "-", stdin=stdin_of(*(profile(f"p{number}") for number in range(20))))
+    assert proxy.requests[0] == f"GET /v2/keys{PROFILES}"
+    assert len(proxy.requests) == 1 + 20 * 3
+
+
+def test_a_concurrent_change_is_not_lost(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    proxy.reset()
+    other = '{"inbound_rules": [{"action": "log"}], "outbound_rules": [], "id": "kept"}'
+
+    def somebody_writes_rules(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/dev-apps/rules", other)
+        return request.forward()
+
+    proxy.at(2, somebody_writes_rules)
+    changed = DEV_APPS.replace("action: Deny", "action: Log")
+    assert calicoctl("apply", "-f", "-", stdin=changed) == done("applied", 1, "Profile(dev-apps): changed")
+    stored = json.loads(etcd.get(f"{PROFILES}/dev-apps/rules") or "")
+    assert stored["id"] == "kept"
+    assert stored["inbound_rules"][0] == {"action": "log", "src_net": "10.0.20.0/24"}
+    assert [request.split()[0] for request in proxy.requests] == ["GET", "PUT", "GET", "PUT"]
+
+
+def test_a_concurrent_change_is_a_conflict_with_a_version(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    shown = json.loads(calicoctl("get", "profile", "dev-apps", "-o", "json").stdout)
+    shown["spec"]["labelsToApply"] = {"a": "b"}
+    shown["spec"]["egress"] = []
+    proxy.reset()
+
+    def somebody_writes_rules(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/dev-apps/rules", "{}")
+        return request.forward()
+
+    proxy.at(3, somebody_writes_rules)
+    assert calicoctl("replace", "-f", "-", stdin=json.dumps(shown)) == failed(
+        "Failed to replace 'Profile' resource: update conflict: Profile(dev-apps)\n"
+        "Somebody else changed it at the same time.\n"
+        "Its labels were written before that.\n" + bar("dev-apps", "replace")
+    )
+    assert etcd.get(f"{PROFILES}/dev-apps/rules") == "{}"
+
+
+def test_all_is_denied_while_labels_and_rules_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    stored = json.loads(DEV_APPS_KEYS[f"{PROFILES}/dev-apps/rules"])
+    barring = {way: [{"action": "deny"}, *rules] for way, rules in stored.items()}
+    seen: list[Any] = []
+
+    def look(request: Request) -> bytes:
+        seen.append(json.loads(etcd.get(f"{PROFILES}/dev-apps/rules") or ""))
+        return request.forward()
+
+    proxy.reset()
+    proxy.since(1, look)
+    changed = DEV_APPS.replace("action: Deny", "action: Log").replace("stage: development", "stage: test")
+    assert calicoctl("apply", "-f", "-", stdin=changed) == done("applied", 1, "Profile(dev-apps): changed")
+    assert [request.rpartition("/")[2] for request in proxy.requests] == ["dev-apps", "rules", "labels", "rules"]
+    assert seen == [stored, stored, barring, barring]
+    # The bar of a command that was killed is taken for what it is.
+    etcd.put(f"{PROFILES}/dev-apps/rules", json.dumps(barring))
+    proxy.reset()
+    assert calicoctl("apply", "-f", "-", stdin=DEV_APPS) == done("applied", 1, "Profile(dev-apps): changed")
+    assert [request.rpartition("/")[2] for request in proxy.requests] == ["dev-apps", "labels", "rules"]
+    assert etcd.keys(PROFILES) == DEV_APPS_KEYS
+
+
+def test_tags_and_labels_change_behind_a_bar_too(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    rules = '{"outbound_rules": [], "id": "P", "inbound_rules": [{"src_tag": "T", "action": "allow"}]}'
+    for part, value in {"tags": "[]", "labels": "{}", "rules": rules}.items():
+        etcd.put(f"{PROFILES}/P/{part}", value)
+    document = json.loads(calicoctl("get", "profile", "P", "-o", "json", "--export").stdout)
+    document["metadata"]["tags"] = ["T"]
+    document["spec"]["labelsToApply"] = {"a": "b"}
+    proxy.reset()
+    assert calicoctl("apply", "-f", "-", stdin=json.dumps(document)).stderr == ""
+    assert [request.rpartition("/")[2] for request in proxy.requests] == ["P", "rules", "tags", "labels", "rules"]
+    assert etcd.keys(PROFILES) == {
+        f"{PROFILES}/P/tags": '["T"]', f"{PROFILES}/P/labels": '{"a": "b"}', f"{PROFILES}/P/rules": rules
+    }  # fmt: skip
+
+
+def test_what_is_accepted_only_as_stored_outlives_the_bar(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    rules = '{"inbound_rules": [{"action": "allow", "protocol": "sctp", "dst_ports": [7]}], "outbound_rules": []}'
+    for part, value in {"tags": "[]", "labels": "{}", "rules": rules}.items():
+        etcd.put(f"{PROFILES}/P/{part}", value)
+    document = json.loads(calicoctl("get", "profile", "P", "-o", "json", "--export").stdout)
+    document["spec"]["labelsToApply"] = {"a": "b"}
+    document["spec"]["egress"] = [{"action": "Allow"}]
+    proxy.reset()
+    proxy.since(3, drop_request)
+    result = calicoctl("apply", "-f", "-", stdin=json.dumps(document))
+    assert result.stderr.endswith(f"\n{bar('P', 'apply')}\n")
+    proxy.reset()
+    assert calicoctl("apply", "-f", "-", stdin=json.dumps(document)).status == 0
+    assert json.loads(etcd.get(f"{PROFILES}/P/rules") or "") == {
+        **json.loads(rules), "outbound_rules": [{"action": "allow"}]
+    }  # fmt: skip
+
+
+def test_a_part_that_refuses_every_change_ends_it_and_no_bar_stays(
+    etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy
+) -> None:
+    etcd.put(f"{PROFILES}/dev-apps/labels", "{}")
+    etcd.put(f"{PROFILES}/dev-apps/rules", DEV_APPS_KEYS[f"{PROFILES}/dev-apps/rules"])
+
+    def refuse_labels(request: Request) -> bytes:
+        if request.path.endswith("/labels"):
+            request.body = re.sub(rb"(?<=prevIndex=)[0-9]+", lambda found: b"9" * len(found[0]), request.body)
+        return request.forward()
+
+    proxy.since(1, refuse_labels)
+    result = calicoctl("apply", "-f", "-", stdin=DEV_APPS.replace("action: Deny", "action: Log"))
+    assert result == failed(
+        "Failed to apply 'Profile' resource: etcd refuses every change of Profile(dev-apps) though nobody else changes "
+        "it."
+    )
+    assert etcd.get(f"{PROFILES}/dev-apps/rules") == DEV_APPS_KEYS[f"{PROFILES}/dev-apps/rules"]
+    assert etcd.get(f"{PROFILES}/dev-apps/labels") == "{}"
+
+
+BARRED = {
+    f"{PROFILES}/P/tags": '["a b", "a"]',
+    f"{PROFILES}/P/labels": "{}",
+    f"{PROFILES}/P/rules": '{"inbound_rules": [], "outbound_rules": []}',
+}
+UNBARRING = profile("P", meta_tags=["a b", "b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
+DENYING = {"inbound_rules": [{"action": "deny"}], "outbound_rules": [{"action": "deny"}]}
+
+
+def test_a_change_that_others_make_impossible_midway(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    for key, value in BARRED.items():
+        etcd.put(key, value)
+
+    def somebody_writes(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/P/labels", '{"c": "d"}')
+        etcd.put(f"{PROFILES}/P/tags", "[]")
+        return request.forward()
+
+    proxy.at(4, somebody_writes)
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(UNBARRING))
+    assert result.status == 1
+    assert result.stderr.splitlines() == [
+        "Failed to apply 'Profile' resource: stdin:1: Profile(P): metadata.tags[0]: \"a b\" is not a tag: 1 to 128 "
+        "letters, digits, dots, dashes and underscores",
+        "Its tags were written before that.",
+        bar("P", "apply"),
+    ]
+    assert json.loads(etcd.get(f"{PROFILES}/P/rules") or "") == DENYING
+    accepted = profile("P", meta_tags=["b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(accepted)).status == 0
+    assert etcd.get(f"{PROFILES}/P/rules") == '{"inbound_rules": [], "outbound_rules": [{"action": "allow"}]}'
+
+
+def test_etcd_gone_while_a_change_is_decided_anew(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    for key, value in BARRED.items():
+        etcd.put(key, value)
+
+    def somebody_writes(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/P/labels", '{"c": "d"}')
+        return request.forward()
+
+    proxy.at(4, somebody_writes)
+    proxy.since(5, drop_request)
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(UNBARRING))
+    first, *others = result.stderr.splitlines()
+    assert first.startswith("Failed to apply 'Profile' resource: Error accessing etcd at ")
+    assert (result.status, others) == (1, ["Its tags were written before that.", bar("P", "apply")])
+    proxy.reset()
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(UNBARRING)).status == 0
+    assert etcd.get(f"{PROFILES}/P/rules") == '{"inbound_rules": [], "outbound_rules": [{"action": "allow"}]}'
+
+
+def test_a_profile_removed_behind_the_bar_is_made_anew(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    for key, value in BARRED.items():
+        etcd.put(key, value)
+    accepted = profile("P", meta_tags=["b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
+
+    def somebody_removes(request: Request) -> bytes:
+        etcd.delete(f"{PROFILES}/P")
+        return request.forward()
+
+    proxy.at(4, somebody_removes)
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(accepted)) == done("applied", 1, "Profile(P): created")
+    assert etcd.get(f"{PROFILES}/P/rules") == '{"inbound_rules": [], "outbound_rules": [{"action": "allow"}]}'
+
+
+def test_a_conflict_behind_the_bar_takes_it_away(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    shown = json.loads(calicoctl("get", "profile", "dev-apps", "-o", "json").stdout)
+    shown["spec"] = {"labelsToApply": {"a": "b"}}
+    proxy.reset()
+
+    def somebody_writes_labels(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/dev-apps/labels", '{"c": "d"}')
+        return request.forward()
+
+    proxy.at(3, somebody_writes_labels)
+    assert calicoctl("replace", "-f", "-", stdin=json.dumps(shown)) == failed(
+        "Failed to replace 'Profile' resource: update conflict: Profile(dev-apps)\n"
+        "Somebody else changed it at the same time."
+    )
+    assert etcd.keys(PROFILES) == {**DEV_APPS_KEYS, f"{PROFILES}/dev-apps/labels": '{"c": "d"}'}
+
+
+def test_two_creations_at_once(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    def somebody_creates_it(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/dev-apps/tags", '["first"]')
+        return request.forward()
+
+    proxy.at(2, somebody_creates_it)
+    assert calicoctl("create", "-f", "-", stdin=DEV_APPS) == failed(
+        "Failed to create 'Profile' resource: resource already exists: Profile(dev-apps)"
+    )
+    assert etcd.keys(PROFILES) == {f"{PROFILES}/dev-apps/tags": '["first"]'}
+    etcd.clear()
+    proxy.reset()
+    proxy.at(2, somebody_creates_it)
+    assert calicoctl("create", "-f", "-", "--skip-exists", stdin=DEV_APPS) == done(
+        "created", 1, "Profile(dev-apps): exists, skipped"
+    )
+
+
+def test_apply_goes_on_where_another_has_begun_to_create(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    def somebody_creates_it(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/dev-apps/tags", '["first"]')
+        return request.forward()
+
+    proxy.at(2, somebody_creates_it)
+    assert calicoctl("apply", "-f", "-", stdin=DEV_APPS) == done("applied", 1, "Profile(dev-apps): changed")
+    assert etcd.keys(PROFILES) == {**DEV_APPS_KEYS, f"{PROFILES}/dev-apps/tags": '["first"]'}
+
+
+def test_what_others_delete_meanwhile(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    def somebody_deletes_it(request: Request) -> bytes:
+        etcd.delete(f"{PROFILES}/dev-apps")
+        return request.forward()
+
+    changed = DEV_APPS.replace("action: Deny", "action: Log")
+    expected = {
+        "apply": done("applied", 1, "Profile(dev-apps): created"),
+        "replace": failed(
+            "Failed to replace 'Profile' resource: resource does not exist: Profile(dev-apps) with error: <nil>"
+        ),
+        "delete": failed(
+            "Failed to delete 'Profile' resource: resource does not exist: Profile(dev-apps) with error: <nil>"
+        ),
+    }
+    for verb, result in expected.items():
+        calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+        proxy.reset()
+        proxy.at(2, somebody_deletes_it)
+        assert calicoctl(verb, "-f", "-", stdin=changed) == result
+        assert (f"{PROFILES}/dev-apps/rules" in etcd.keys(PROFILES)) == (verb == "apply")
+
+
+def test_etcd_fails_midway(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    proxy.since(6, drop_request)
+    three = stdin_of(profile("a"), profile("b"), profile("c"))
+    result = calicoctl("create", "-f", "-", stdin=three)
+    assert (result.status, result.stdout) == (1, "Profile(a): created\n")
+    assert result.stderr.startswith(
+        "Partial success: created the first 1 out of 3 'Profile' resources:\nHit error: Error accessing etcd at "
+    )
+    assert result.stderr.endswith(
+        "Its tags were written before that.  'calicoctl create --skip-exists' with the same input completes it.\n"
+    )
+    assert sorted(etcd.keys(PROFILES)) == [
+        f"{PROFILES}/a/labels",
+        f"{PROFILES}/a/rules",
+        f"{PROFILES}/a/tags",
+        f"{PROFILES}/b/tags",
+    ]
+    proxy.reset()
+    outcomes = ["Profile(a): exists, skipped", "Profile(b): created", "Profile(c): created"]
+    assert calicoctl("create", "-f", "-", "--skip-exists", stdin=three) == done("created", 3, *outcomes)
+    assert len(etcd.keys(PROFILES)) == 9
+
+
+@pytest.mark.parametrize("verb", ["apply", "replace"])
+def test_etcd_fails_midway_in_a_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy, verb: str) -> None:
+    etcd.put(f"{PROFILES}/a/labels", '{"x": "y"}')
+    etcd.put(f"{PROFILES}/a/rules", "{}")
+    proxy.reset()
+    proxy.since(4, drop_request)
+    result = calicoctl(verb, "-f", "-", stdin=stdin_of(profile("a", meta_tags=["t"])))
+    assert (result.status, result.stderr.splitlines()[-2:]) == (
+        1,
+        [
+            "Its tags were written before that.",
+            bar("a", verb),
+        ],
+    )
+
+
+@pytest.mark.parametrize("metadata", [{}, {"meta_tags": ["t"], "labelsToApply": {"a": "b"}}])
+@pytest.mark.parametrize("request_number", [2, 3, 4])
+def test_a_profile_without_rules_is_completed_by_the_same_apply(
+    etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy, request_number: int, metadata: dict[str, Any]
+) -> None:
+    document = stdin_of(profile("a", **metadata))
+    proxy.since(request_number, drop_request)
+    assert calicoctl("apply", "-f", "-", stdin=document).status == 1
+    proxy.reset()
+    assert calicoctl("apply", "-f", "-", stdin=document).stderr == ""
+    assert etcd.get(f"{PROFILES}/a/rules") == '{"inbound_rules": [], "outbound_rules": []}'
+    assert (etcd.get(f"{PROFILES}/a/tags") or "[]") == json.dumps(metadata.get("meta_tags", []))
+    assert (etcd.get(f"{PROFILES}/a/labels") or "{}") == json.dumps(metadata.get("labelsToApply", {}))
+
+
+def test_a_lost_reply_is_not_an_error(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    for number in (2, 3):
+        proxy.at(number + 2 * (number - 2), drop_reply)
+    assert calicoctl("create", "-f", "-", stdin=DEV_APPS) == done("created", 1, "Profile(dev-apps): created")
+    assert etcd.keys(PROFILES) == DEV_APPS_KEYS
+
+
+def test_delete_reads_the_version_just_before(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("b"), profile("c")))
+    shown = calicoctl("get", "profile", "-o", "json").stdout
+    proxy.reset()
+
+    def somebody_writes_before(request: Request) -> bytes:
+        etcd.put(f"{PROFILES}/c/tags", '["new"]')
+        return request.forward()
+
+    proxy.at(5, somebody_writes_before)
+    result = calicoctl("delete", "-f", "-", stdin=shown)
+    assert result.stdout == "Profile(a): deleted\nProfile(b): deleted\n"
+    assert result.stderr.startswith(
+        "Partial success: deleted the first 2 out of 3 'Profile' resources:\nHit error: update conflict: Profile(c)\n"
+    )
+    assert etcd.get(f"{PROFILES}/c/tags") == '["new"]'
+    assert [request.replace(f"/v2/keys{PROFILES}", "") for request in proxy.requests] == [
+        "GET ", "DELETE /a", "GET /b", "DELETE /b", "GET /c",
+    ]  # fmt: skip
+
+
+def test_delete_without_a_version_reads_once(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("b"), profile("c")))
+    proxy.reset()
+
+    def somebody_removes_before(request: Request) -> bytes:
+        etcd.delete(f"{PROFILES}/c")
+        return request.forward()
+
+    proxy.at(2, somebody_removes_before)
+    result = calicoctl("delete", "profile", "a", "b", "c")
+    assert result == failed(
+        "Partial success: deleted the first 2 out of 3 'Profile' resources:\n"
+        "Hit error: resource does not exist: Profile(c) with error: <nil>",
+        "Profile(a): deleted\nProfile(b): deleted\n",
+    )
+    assert [request.split(" ")[0] for request in proxy.requests] == ["GET", "DELETE", "DELETE", "DELETE"]
+
+
+def test_delete_whose_request_is_lost_deletes_what_was_made_anew_before(
+    etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy
+) -> None:
+    calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("b")))
+    proxy.reset()
+
+    def somebody_makes_it_anew_before(request: Request) -> bytes:
+        etcd.delete(f"{PROFILES}/b")
+        etcd.put(f"{PROFILES}/b/tags", '["b"]')
+        return request.forward()
+
+    proxy.at(2, somebody_makes_it_anew_before)
+    proxy.at(3, drop_request)
+    assert calicoctl("delete", "profile", "a", "b").status == 0
+    assert etcd.get(f"{PROFILES}/b/tags") is None
+
+
+@pytest.mark.parametrize("parts", [(), ("tags",), ("tags", "labels")])
+def test_create_completes_what_it_had_begun(etcd: EtcdServer, calicoctl: Calicoctl, parts: tuple[str, ...]) -> None:
+    etcd.mkdir(f"{PROFILES}/dev-apps")
+    for part in parts:
+        etcd.put(f"{PROFILES}/dev-apps/{part}", DEV_APPS_KEYS[f"{PROFILES}/dev-apps/{part}"])
+    assert calicoctl("create", "-f", "-", stdin=DEV_APPS) == done("created", 1, "Profile(dev-apps): created")
+    assert etcd.keys(PROFILES) == DEV_APPS_KEYS
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("tags", '["x"]'), ("labels", '{"stage": "x"}'), ("metadata", '{"labels": {"a": "b"}}'), ("rules", "{}")],
+)
+def test_create_leaves_alone_what_another_has_begun(
+    etcd: EtcdServer, calicoctl: Calicoctl, part: str, value: str
+) -> None:
+    etcd.put(f"{PROFILES}/dev-apps/{part}", value)
+    assert calicoctl("create", "-f", "-", stdin=DEV_APPS) == failed(
+        "Failed to create 'Profile' resource: resource already exists: Profile(dev-apps)"
+    )
+    assert etcd.keys(PROFILES) == {f"{PROFILES}/dev-apps/{part}": value}
