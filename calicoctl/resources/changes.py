@@ -35,6 +35,7 @@ class Change:
         self.outcome = ""
         self.problems: list[str] = []
         self._skip = skip
+        self._has_written = False  # also what others have removed since
         self._written: list[str] = []  # parts that have their new value, where not all have
         self._barred = False  # the rules are behind one that denies everything
         self._decide()
@@ -131,7 +132,7 @@ class Change:
             self._read_again()
             if self.problems:
                 raise Failure("\n".join(self.problems))
-        if self._written and self.outcome == "unchanged":
+        if self._has_written and self.outcome == "unchanged":
             self.outcome = "changed"
 
     def _read_again(self) -> None:
@@ -143,6 +144,7 @@ class Change:
 
     def _after(self, stopped: PartlyWritten) -> None:
         """Note what was written. Raises what ends the writing; otherwise it can be tried again."""
+        self._has_written = self._has_written or bool(stopped.written)
         self._written += [part for part in stopped.written if part not in self._written]
         self._barred = (self._barred or stopped.barred) and "rules" not in stopped.written
         if isinstance(stopped.cause, DatastoreError):

@@ -279,6 +279,29 @@ def test_what_others_delete_meanwhile(etcd: EtcdServer, calicoctl: Calicoctl, pr
         assert (f"{PROFILES}/dev-apps/rules" in etcd.keys(PROFILES)) == (verb == "apply")
 
 
+def test_unchanged_is_said_only_where_nothing_was_written(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    """Not where what was written is removed by somebody and made anew by somebody else, before it is looked at."""
+    calicoctl("apply", "-f", "-", stdin=DEV_APPS)
+    changed = DEV_APPS.replace("name: dev-apps", "name: dev-apps\n  annotations: {a: b}").replace("Deny", "Log")
+    proxy.reset()
+
+    def somebody_deletes_it(request: Request) -> bytes:
+        etcd.delete(f"{PROFILES}/dev-apps")
+        return request.forward()
+
+    def somebody_else_applies_the_same(request: Request) -> bytes:
+        other = calicoctl("apply", "-f", "-", stdin=changed, env={"ETCD_AUTHORITY": etcd.endpoint})
+        assert other == done("applied", 1, "Profile(dev-apps): created")
+        return request.forward()
+
+    proxy.at(3, somebody_deletes_it)
+    proxy.at(5, somebody_else_applies_the_same)
+    assert calicoctl("apply", "-f", "-", stdin=changed) == done("applied", 1, "Profile(dev-apps): changed")
+    assert [request.rpartition("/")[2] for request in proxy.requests] == [
+        "dev-apps", "metadata", "rules", "dev-apps", "tags", "dev-apps",
+    ]  # fmt: skip
+
+
 def test_etcd_fails_midway(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     proxy.since(6, drop_request)
     three = stdin_of(profile("a"), profile("b"), profile("c"))
