@@ -238,6 +238,16 @@ def test_the_judge_accepts_what_happened(runs: list[Run], events: list[Event]) -
     check_runs(runs, events, WHOLE)
 
 
+def test_the_judge_accepts_an_apply_that_leaves_missing_tags_alone() -> None:
+    labels = Event(1, f"{PROFILE}/labels", None, '{"stage": "x"}')
+    rules = Event(2, RULES, None, json.dumps({**NOTHING, "inbound_rules": [rule(1)]}))
+    run = done(APPLIED, "Profile(P): changed\n")
+    check_runs([run], [labels, rules], {f"{PROFILE}/metadata": "{}"})
+    replaced = done(Apply("replace", 1, "x", {}), "Profile(P): changed\n")
+    with pytest.raises(AssertionError):
+        check_runs([replaced], [labels, rules], {f"{PROFILE}/metadata": "{}"})
+
+
 @pytest.mark.parametrize(
     "runs, events",
     [
