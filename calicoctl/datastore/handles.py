@@ -11,6 +11,7 @@ import json
 from calicoctl.datastore import keys
 from calicoctl.errors import MalformedObject
 from calicoctl.model.network import Network
+from calicoctl.model.stored_json import decode
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -97,9 +98,9 @@ class Handles:
 
 def _fields(node: RawNode) -> dict[str, Any]:
     try:
-        fields = json.loads(node.get("value", ""))
-    except (ValueError, RecursionError):
-        raise MalformedObject(node["key"], "it is not JSON") from None
+        fields = decode(node.get("value", ""))
+    except ValueError as error:
+        raise MalformedObject(node["key"], error) from None
     counts = fields.get("block") if isinstance(fields, dict) else None
     if not isinstance(counts, dict) or not all(type(count) is int for count in counts.values()):
         raise MalformedObject(node["key"], "it has no counts of addresses by block")

@@ -6,6 +6,7 @@ import json
 
 from calicoctl.model.address import Address
 from calicoctl.model.network import BLOCK_PREFIX_LENGTHS, Network
+from calicoctl.model.stored_json import decode
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -56,9 +57,9 @@ class Block:
     def from_json(cls, text: str) -> Block:
         """Read a stored value. Raises MalformedBlock."""
         try:
-            fields = json.loads(text)
-        except (ValueError, RecursionError):
-            raise MalformedBlock("it is not JSON") from None
+            fields = decode(text)
+        except ValueError as error:
+            raise MalformedBlock(str(error)) from None
         if not isinstance(fields, dict):
             raise MalformedBlock("it is not a JSON object")
         cidr = fields.get("cidr")

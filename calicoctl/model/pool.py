@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from calicoctl.model.network import BLOCK_PREFIX_LENGTHS, Network, contains
+from calicoctl.model.stored_json import decode
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ class Pool:
     def from_json(cls, text: str) -> Pool:
         """Read a stored value. Raises MalformedPool."""
         try:
-            fields = json.loads(text)
-        except (ValueError, RecursionError):
-            raise MalformedPool("it is not JSON") from None
+            fields = decode(text)
+        except ValueError as error:
+            raise MalformedPool(str(error)) from None
         if not isinstance(fields, dict):
             raise MalformedPool("it is not a JSON object")
         cidr = fields.get("cidr")

@@ -7,9 +7,8 @@ calicoctl know three names below a profile's directory and pass over every other
 
 from __future__ import annotations
 
-import json
-
 from calicoctl.model.rules import MalformedRules, Rules
+from calicoctl.model.stored_json import decode_or_say_why
 from calicoctl.model.tags import MalformedTags, tags_from_json
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -91,8 +90,8 @@ def _metadata(text: str) -> dict[str, Any]:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = decode_or_say_why(text)
+    except ValueError as error:
         raise _Malformed(f"it is not JSON ({error})") from None
     if not isinstance(value, dict):
         raise _Malformed("it is not an object")

@@ -310,6 +310,18 @@ def test_a_profile_without_rules_key(etcd: EtcdServer, calicoctl: Calicoctl) -> 
     }
 
 
+def test_a_number_that_could_not_be_stored_again(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    """Python reads it, and would write Infinity, which no other program takes."""
+    calicoctl("apply", "-f", "-", stdin=stdin_of(profile("P")))
+    etcd.put(f"{PROFILES}/P/metadata", '{"labels": {"a": "b"}, "later": 1e999}')
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("P", meta_labels={"a": "c"})))
+    assert result.stderr == (
+        "Warning: Profile(P): its metadata cannot be read (it is not JSON (the number 1e999 is out of range)) and are "
+        "replaced.\n"
+    )
+    assert etcd.get(f"{PROFILES}/P/metadata") == '{"labels": {"a": "c"}}'
+
+
 def test_what_cannot_be_read_is_replaced_with_a_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     for part, value in (("tags", "web"), ("labels", '{"a": 1}'), ("rules", "{")):
         etcd.put(f"{PROFILES}/broken/{part}", value)

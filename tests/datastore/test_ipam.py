@@ -171,6 +171,7 @@ def test_claims_of_legacy_are_taken_over_and_no_others(ipam: Ipam, etcd: EtcdSer
         (f"{BLOCKS}/10.9.0.0-26", "{"),
         ("/calico/ipam/v2/config", "[]x"),
         ("/calico/ipam/v2/handle/w", '{"block": {"10.9.0.0/26": "1"}}'),
+        ("/calico/ipam/v2/handle/w", '{"block": {"10.9.0.0/26": 1}, "later": 1e999}'),
     ],
 )
 def test_what_cannot_be_read_is_named(key: str, value: str, ipam: Ipam, etcd: EtcdServer) -> None:

@@ -141,6 +141,12 @@ def test_what_is_no_block_at_all(text: str) -> None:
         Block.from_json(text)
 
 
+@pytest.mark.parametrize("number", ["1e999", "NaN"])
+def test_a_number_that_could_not_be_stored_again(number: str) -> None:
+    with pytest.raises(MalformedBlock, match="^it is not JSON$"):
+        Block.from_json(block().to_json()[:-1] + f', "later": {number}}}')
+
+
 @pytest.mark.parametrize(
     ("text", "network"), [("10.0.0.200", "10.0.0.192/26"), ("0.0.0.0", "0.0.0.0/26"), ("fd80::ff", "fd80::c0/122")]
 )

@@ -50,7 +50,11 @@ def test_a_pool_as_go_stores_it() -> None:
     assert (pool.ipip, pool.masquerade, pool.disabled, pool.is_assignable) == (False, False, False, True)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"cidr": 5}', '{"cidr": "x/y"}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"cidr": 5}', '{"cidr": "x/y"}', '{"cidr": "10.0.0.0/16", "later": 1e999}',
+     '{"cidr": "10.0.0.0/16", "later": NaN}'],
+)  # fmt: skip
 def test_malformed_pools(text: str) -> None:
     with pytest.raises(MalformedPool):
         Pool.from_json(text)

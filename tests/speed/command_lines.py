@@ -79,20 +79,20 @@ _CONTAINER = _COMMAND | _modules(
     "commands.address_choice commands.container commands.container_ip commands.endpoint datastore datastore.blocks",
     "datastore.endpoints datastore.errors datastore.ipam datastore.keys datastore.pools host host.docker",
     "host.hostname host.iproute host.lock host.network host.workload model model.address model.endpoint model.ipam",
-    "model.network model.pool undo usage.container",
+    "model.network model.pool model.stored_json undo usage.container",
 )  # fmt: skip
 _POOL = _COMMAND | _ETCD | _modules(
-    "commands.pool datastore.keys datastore.pools model model.network model.pool usage.pool"
+    "commands.pool datastore.keys datastore.pools model model.network model.pool model.stored_json usage.pool"
 )  # fmt: skip
 _REMOVAL = _POOL | _WRITE | _modules("datastore.blocks model.address model.ipam undo")
 _IPAM = _COMMAND | _ETCD | _modules(
     "commands.ipam datastore.blocks datastore.ipam datastore.keys model model.address model.ipam model.network",
-    "usage.ipam",
+    "model.stored_json usage.ipam",
 )  # fmt: skip
 _RESOURCES = _COMMAND | _modules(
     "datastore datastore.errors datastore.keys datastore.profile_resources model model.profile_resource",
-    "model.resource_fields model.rule model.rules model.stored_profile model.tags model.wording resources",
-    "resources.kinds resources.profile",
+    "model.resource_fields model.rule model.rules model.stored_json model.stored_profile model.tags model.wording",
+    "resources resources.kinds resources.profile",
 )  # fmt: skip
 _FORMS = _modules(
     "model.documents model.names model.network model.rule_folding model.rule_form model.rule_form_validation",
