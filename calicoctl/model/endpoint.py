@@ -86,11 +86,12 @@ class Endpoint:
     def profile_ids(self) -> list[str]:
         """The profiles in the order of evaluation, also from the old form with one ``profile_id``.
 
-        Where both are stored, the list counts, as it does for Felix.
+        Where both are stored, the list counts, also an empty one, as it does for Felix.
         """
-        listed = self._texts("profile_ids")
-        old = None if listed else self._text("profile_id")
-        return [old] if old else listed
+        if self.fields.get("profile_ids") is not None:
+            return self._texts("profile_ids")
+        old = self._text("profile_id")
+        return [old] if old else []
 
     def with_profiles(self, profile_ids: list[str]) -> Endpoint:
         """Return the endpoint with other profiles and all else as it is; the old single ``profile_id`` goes."""

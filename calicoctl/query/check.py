@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from calicoctl.datastore.snapshot import Snapshot
 from calicoctl.output import visible
 from calicoctl.query.findings import findings
 from calicoctl.query.formats import TEXT, say_document
 from calicoctl.query.rule_findings import ERROR, NOTE, WARNING
+from calicoctl.query.state import snapshot_of
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Show the findings; the status is 1 if one of them is an error."""
-    found = findings(Snapshot.read(environment.client()))
+    found = findings(snapshot_of(environment))
     if arguments["--output"] == TEXT:
         for finding in found:
             environment.say("\n".join(map(visible, _lines(finding))))

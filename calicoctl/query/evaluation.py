@@ -33,11 +33,18 @@ class Identity:
 
 
 class Identities:
-    """The identities of endpoints."""
+    """The identities of endpoints.
 
-    def __init__(self, labels: Mapping[str, Labels], tags: Mapping[str, Sequence[str]]) -> None:
+    A label that an endpoint lacks comes from the first profile in its list that has it, as with Felix 2.2 and later.
+    With ``last_profile_counts`` it comes from the last one, as with every Felix before.
+    """
+
+    def __init__(
+        self, labels: Mapping[str, Labels], tags: Mapping[str, Sequence[str]], last_profile_counts: bool = False
+    ) -> None:
         self._labels = labels
         self._tags = tags
+        self._last_profile_counts = last_profile_counts
         self._tags_of_profiles: dict[tuple[str, ...], frozenset[str]] = {}
 
     @classmethod
@@ -46,13 +53,15 @@ class Identities:
         return cls(state.read_profile_labels(), state.read_profile_tags())
 
     def of_endpoint(self, endpoint: Endpoint) -> Identity:
-        """Return an endpoint's identity; a label that it lacks comes from the first profile in its list that has it."""
+        """Return an endpoint's identity. Raises MalformedEndpoint, MalformedLabels."""
         profiles = tuple(endpoint.profile_ids)
         tags = self._tags_of_profiles.get(profiles)
         if tags is None:
             tags = frozenset(tag for profile in profiles for tag in self._tags.get(profile, ()))
             self._tags_of_profiles[profiles] = tags
         parents = [labels for profile in profiles if (labels := self._labels.get(profile))]
+        if self._last_profile_counts:
+            parents.reverse()
         return Identity(inherited(labels_of(endpoint), parents), tags)
 
 

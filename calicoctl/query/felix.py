@@ -20,7 +20,6 @@ from calicoctl.model.policy import Policy, Tier
 from calicoctl.model.rules import Rules
 from calicoctl.model.stored_json import decode
 from calicoctl.query.evaluation import Identities
-from calicoctl.query.state import as_felix_reads
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -36,7 +35,8 @@ _FAILSAFE_PORTS = {"inbound": ("Inbound", (22,)), "outbound": ("Outbound", (2379
 
 
 class Felix:
-    """``endpoints`` by full name, ``policies``, ``tiers``, ``profiles`` and their ``tags`` by name: what Felix takes.
+    """What Felix takes: ``endpoints`` by full name, ``policies``, and by name ``tiers`` and the rules (``profiles``),
+    ``labels`` and ``tags`` of profiles.
 
     ``refused`` says why it does not take an object, by the object's key; ``spelled`` has the text that an endpoint has
     for a list of profiles, by the endpoint's full name: Felix takes each character of it for a profile.
@@ -53,7 +53,7 @@ class Felix:
                 if isinstance(profiles := fields.get("profile_ids"), str):
                     self.spelled[str(endpoint_name)] = profiles
                     fields["profile_ids"] = list(profiles)
-                self.endpoints[str(endpoint_name)] = as_felix_reads(Endpoint(endpoint_name, fields))
+                self.endpoints[str(endpoint_name)] = Endpoint(endpoint_name, fields)
         self.policies = [
             policy
             for tier, name, stored in snapshot.policies
@@ -69,16 +69,17 @@ class Felix:
             if valid is not None:
                 self.tiers[name] = valid
         self.profiles: dict[str, Rules] = {}
-        labels: dict[str, Labels] = {}
+        self.labels: dict[str, Labels] = {}
         self.tags: dict[str, list[str]] = {}
         for name, parts in snapshot.profiles.items():
             if "rules" in parts:
                 rules = self._model(parts["rules"], partial(profile_rules_problems, name), Rules.from_json)
                 if rules is not None:
                     self.profiles[name] = rules
-            labels[name] = self._part(name, parts, "labels", profile_labels_problems) or {}
+            self.labels[name] = self._part(name, parts, "labels", profile_labels_problems) or {}
             self.tags[name] = self._part(name, parts, "tags", tags_problems) or []
-        self.identities = Identities(labels, self.tags)
+        self.identities = Identities(self.labels, self.tags, last_profile_counts=True)
+        self.identities_of_felix_2 = Identities(self.labels, self.tags)
         self._by_address: dict[tuple[int, int], list[Endpoint]] = {}
         for endpoint in self.endpoints.values():
             for address in {(network.version, network.address) for network in addresses_of(endpoint)}:
@@ -118,6 +119,10 @@ class Felix:
         if parts is None:
             return "it does not exist"
         return self.refused[parts["rules"].key] if "rules" in parts else "it has no rules"
+
+    def has_refused_rules(self, profile: str) -> bool:
+        """Tell whether a profile has rules that Felix does not take."""
+        return profile not in self.profiles and "rules" in self._snapshot.profiles.get(profile, {})
 
     def host_address(self, host: str) -> str | None:
         """Return the IPv4 address of a host as the data model has it."""

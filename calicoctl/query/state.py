@@ -105,21 +105,27 @@ def read_state(environment: Environment) -> State:
 
 def read_snapshot(environment: Environment) -> Snapshot:
     """Do as ``read_state`` for what needs the snapshot itself."""
-    snapshot = Snapshot.read(environment.client())
-    if environment.variables.get("CALICOCTL_DEBUG"):
-        environment.complain(
-            f"Read {ROOT}: {len(snapshot.endpoints)} endpoints, {len(snapshot.policies)} policies, "
-            f"{len(snapshot.tiers)} tiers with metadata, {len(snapshot.profiles)} profiles."
-        )
+    snapshot = snapshot_of(environment)
     if found := snapshot.not_ready():
         effect = "Felix applies nothing of this until it is"
         environment.complain(f'Warning: {READY} {visible(found)}, not "true": {effect}.')
     return snapshot
 
 
+def snapshot_of(environment: Environment) -> Snapshot:
+    """Do as ``read_snapshot`` without the warning."""
+    snapshot = Snapshot.read(environment.client())
+    if environment.variables.get("CALICOCTL_DEBUG"):
+        environment.complain(
+            f"Read {ROOT}: {len(snapshot.endpoints)} endpoints, {len(snapshot.policies)} policies, "
+            f"{len(snapshot.tiers)} tiers with metadata, {len(snapshot.profiles)} profiles."
+        )
+    return snapshot
+
+
 def finish(state: State, environment: Environment) -> int:
     """Report what could not be read and return the exit status of a listing that lacks it."""
-    for complaint in state.complaints:
+    for complaint in sorted(state.complaints):
         environment.complain(complaint)
     return 1 if state.complaints else 0
 
@@ -143,17 +149,9 @@ def labels_of(endpoint: Endpoint) -> Labels:
     return checked_labels(endpoint.fields.get("labels"))
 
 
-def as_felix_reads(endpoint: Endpoint) -> Endpoint:
-    """Return an endpoint without the old ``profile_id`` where Felix does not look at it: beside ``profile_ids``."""
-    fields = endpoint.fields
-    if "profile_id" not in fields or fields.get("profile_ids") is None:
-        return endpoint
-    return Endpoint(endpoint.name, {key: value for key, value in fields.items() if key != "profile_id"})
-
-
 def _endpoint(name: EndpointName, text: str) -> Endpoint:
     """Return an endpoint if all that a query needs of it can be read. Raises MalformedEndpoint, MalformedLabels."""
-    endpoint = as_felix_reads(Endpoint.from_json(name, text))
+    endpoint = Endpoint.from_json(name, text)
     labels_of(endpoint)
     endpoint.profile_ids, endpoint.state, endpoint.addresses  # noqa: B018 - reads them
     mac = endpoint.mac

@@ -1,7 +1,8 @@
 """What a packet meets on its way into or out of one endpoint, in Felix's order (data model, section 7).
 
-Felix 1.4.9 is followed with its faults. ``FELIX_2`` describes where its successor differs: the faults are mended, a
-profile's tag counts as a label without a value, and a policy may be for one direction only.
+Felix 1.4.9 is followed with its faults. ``FELIX_2`` describes where its successor, as of 2.2, differs: the faults are
+mended, of one label in two profiles the first counts and not the last, a profile's tag counts as a label without a
+value, and a policy may be for one direction only.
 """
 
 from __future__ import annotations
@@ -219,5 +220,7 @@ def _policy_title(policy: Policy) -> str:
 
 def identity_for(felix: Felix, endpoint: Endpoint, version: int) -> Identity:
     """Return what selectors and tags see of an endpoint: with Felix 2 its tags are labels without a value, too."""
-    who = felix.identities.of_endpoint(endpoint)
-    return who if version == FELIX_1 else Identity({**dict.fromkeys(who.tags, ""), **who.labels}, who.tags)
+    if version == FELIX_1:
+        return felix.identities.of_endpoint(endpoint)
+    who = felix.identities_of_felix_2.of_endpoint(endpoint)
+    return Identity({**dict.fromkeys(who.tags, ""), **who.labels}, who.tags)

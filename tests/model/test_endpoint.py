@@ -54,6 +54,8 @@ def test_what_is_not_stored() -> None:
         ({"profile_id": "old", "profile_ids": ["new"]}, ["new"]),
         ({"profile_id": "", "profile_ids": ["new"]}, ["new"]),
         ({"profile_id": None, "profile_ids": ["new"]}, ["new"]),
+        ({"profile_id": "old", "profile_ids": []}, []),
+        ({"profile_id": "old", "profile_ids": None}, ["old"]),
     ],
 )
 def test_both_forms_of_the_profiles(fields: dict[str, Any], profile_ids: list[str]) -> None:
@@ -152,7 +154,7 @@ def test_values_that_are_no_endpoint(text: str, reason: str) -> None:
     [
         ({"mac": 1}, "mac", "mac is not a text"),
         ({"state": []}, "state", "state is not a text"),
-        ({"profile_id": 0, "profile_ids": []}, "profile_ids", "profile_id is not a text"),
+        ({"profile_id": 0, "profile_ids": None}, "profile_ids", "profile_id is not a text"),
         ({"profile_ids": "PROF"}, "profile_ids", "profile_ids is not a list of texts"),
         ({"ipv4_nets": "10.0.0.1"}, "addresses", "ipv4_nets is not a list of texts"),
         ({"ipv6_nets": [6]}, "addresses", "ipv6_nets is not a list of texts"),

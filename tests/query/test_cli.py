@@ -90,6 +90,7 @@ def test_debug_tells_what_was_read(store: Store, calicoq: Calicoq) -> None:
     read = "Read /calico/v1: 1 endpoints, 0 policies, 0 tiers with metadata, 0 profiles.\n"
     for option in ("-d", "--debug"):
         assert calicoq("endpoint", "x", option).stderr == read
+        assert calicoq("check", option).stderr == read
 
 
 @pytest.mark.parametrize(("command", "status"), [(("endpoint", ""), 1), (("check",), 2)])

@@ -428,8 +428,18 @@ def test_documents_without_what_is_hidden(store: Store, calicoq: Calicoq) -> Non
     assert "rule_matches" not in document["endpoints"][0]
 
 
+def test_complaints_are_in_the_order_of_their_keys(store: Store, calicoq: Calicoq) -> None:
+    bad = [f"host/h/workload/k8s/{letter}/endpoint/e" for letter in "dcbaef"]
+    bad += [f"policy/tier/default/policy/{letter}" for letter in "zyx"]
+    for key in bad:
+        store.put(key, "{")
+    found = [line.split(":")[0] for line in calicoq("endpoint", "").stderr.splitlines()]
+    assert found == [f"Cannot read /calico/v1/{key}" for key in sorted(bad)]
+
+
 def test_the_old_profile_id_does_not_count_beside_profile_ids(store: Store, calicoq: Calicoq) -> None:
     store.workload("h/k8s/both/e", profile_id="old", profile_ids=["new"])
+    store.put("host/h/workload/k8s/empty/endpoint/e", {"profile_id": "old", "profile_ids": []})
     store.put("host/h/workload/k8s/old/endpoint/e", {"profile_id": "old"})
     lines = calicoq("endpoint", "").stdout.splitlines()
     assert [line for line in lines if line.startswith("    Profile")] == ["    Profile new", "    Profile old"]

@@ -110,11 +110,10 @@ class Plain:
         self.addresses = dict(zip(("src", "dst"), addresses, strict=True))
 
     def labels(self, endpoint: Any) -> dict[str, str]:
-        labels = dict(endpoint["labels"])
+        labels: dict[str, str] = {}
         for name in endpoint["profiles"]:
-            for label, value in self.world["profiles"].get(name, {}).get("labels", {}).items():
-                labels.setdefault(label, value)
-        return labels
+            labels.update(self.world["profiles"].get(name, {}).get("labels", {}))
+        return {**labels, **endpoint["labels"]}
 
     def selected(self, selector: str, endpoint: Any) -> bool:
         return not selector or self.labels(endpoint).get("x") == selector[-2]

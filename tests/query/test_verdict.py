@@ -485,6 +485,18 @@ class TestFelix2:
         assert inbound(result)[1].startswith('Profile "db": inbound rule 1 drops everything')
         assert "Felix 2" not in result.stdout
 
+    def test_the_label_of_the_first_profile(self, pair: Store, calicoq: Calicoq) -> None:
+        """Felix 1.4 takes a label from the last profile that has it; calicoq's lists are those of later ones."""
+        pair.workload(DB, profile_ids=["open", "db"], ipv4_nets=["10.0.0.2"])
+        pair.profile("open", labels={"role": "any"}, inbound=[{}])
+        pair.profile("db", labels={"role": "db"}, inbound=[{}])
+        pair.policy("wall", "role == 'db'", inbound=[{"action": "deny"}])
+        result = calicoq("verdict", WEB, DB, "tcp", "5432")
+        assert (result.status, inbound(result)) == (1, ['Policy "wall": inbound rule 1 decides: deny', "=> denied"])
+        reason = 'inbound, Profile "open": inbound rule 1 decides: allow.'
+        assert f"Note: Felix 2 decides otherwise for IPv4: allowed; {reason}\n" in result.stdout
+        assert "wall" not in calicoq("endpoint", DB).stdout
+
     def test_tags_as_labels(self, pair: Store, calicoq: Calicoq) -> None:
         pair.profile("db", inbound=[{"src_selector": "has(WEB)"}])
         result = calicoq("verdict", WEB, DB)
