@@ -46,8 +46,12 @@ def rules_problems(document: Any) -> Iterator[str]:
             yield f"{direction}_rules is not a list"
             continue
         for number, fields in enumerate(listed, start=1):
-            for problem in rule_problems(fields):
-                yield f"{direction} rule {number}: {problem}"
+            where = f"{direction} rule {number}"
+            try:
+                for problem in rule_problems(fields):
+                    yield f"{where}: {problem}"
+            except FatalValue as error:
+                raise FatalValue(f"{where}: {error}") from None
 
 
 def rule_problems(fields: Any) -> Iterator[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from calicoctl.datastore.snapshot import READY
+from calicoctl.model.endpoint import Endpoint
 from calicoctl.model.felix_objects import pool_problems
 from calicoctl.model.network import Network
-from calicoctl.model.wording import shown
+from calicoctl.query.endpoint_findings import endpoint_findings, versions_of
 from calicoctl.query.evaluation import Evaluation
 from calicoctl.query.felix import Felix, addresses_of, judged
-from calicoctl.query.remedies import CORRECT, for_missing_profile, for_profile_part, profile_removal
+from calicoctl.query.remedies import CORRECT, for_profile_part, profile_removal
 from calicoctl.query.rule_findings import ERROR, NOTE, WARNING, Finding, Owner, rule_findings
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from calicoctl.datastore.snapshot import Snapshot
-    from calicoctl.model.endpoint import Endpoint
     from calicoctl.model.policy import Policy
 
 _POLICY_MEMBERS = ("selector", "order", "untracked", "id", "annotations")
@@ -52,7 +52,8 @@ class _Check:
         evaluation.add_rule_matches({name: owner.matches for name, owner in self._profiles.items()})
         matched: set[int] = set()
         for endpoint in self._felix.endpoints.values():
-            versions = {network.version for network in addresses_of(endpoint)}
+            addresses = addresses_of(endpoint)
+            versions = versions_of(endpoint, addresses)
             who = evaluation.identity(endpoint)
             policies = evaluation.policies_of(who)
             for policy in policies:
@@ -61,15 +62,20 @@ class _Check:
                 self._named_profiles.add(profile)
                 if profile in self._profiles:
                     self._profiles[profile].add_user(versions, endpoint)
-            if not endpoint.profile_ids and not any(not policy.untracked for policy in policies):
+            if not endpoint.profile_ids and not any(self._counts(policy) for policy in policies):
                 self._unselected.append(endpoint)
-            matched.update(id(use.match) for use in evaluation.rules_naming(who))
+            if addresses:  # without one it is in no set of addresses that Felix makes of a tag or selector
+                matched.update(id(use.match) for use in evaluation.rules_naming(who))
         for owner in (*self._policies.values(), *self._profiles.values()):
             owner.unmatched = [match for match in owner.matches if id(match) not in matched]
         for name, owner in self._profiles.items():
             if not owner.users:  # a new profile lets in who has its own tag: nobody yet
                 own = self._felix.tags[name]
                 owner.unmatched = [each for each in owner.unmatched if each.selector or each.text not in own]
+
+    def _counts(self, policy: Policy) -> bool:
+        """Tell whether a policy keeps the packets of its endpoints from their profiles."""
+        return not policy.untracked and not self._felix.tiers[policy.tier].is_skipped
 
     def all(self) -> Iterator[Finding]:
         yield from self._ready()
@@ -109,25 +115,10 @@ class _Check:
 
     def _endpoints(self) -> Iterator[Finding]:
         for name, endpoint in self._felix.endpoints.items():
-            spelled = self._felix.spelled.get(name)
-            if spelled is not None:
-                reason = f"profile_ids: {shown(spelled)} is not a list: Felix takes each character for a profile"
-                yield Finding(ERROR, self._keys[name], reason, "Make it a list of profiles.")
-            for profile in dict.fromkeys(endpoint.profile_ids) if spelled is None else ():
-                if profile not in self._felix.profiles and "rules" not in self._snapshot.profiles.get(profile, {}):
-                    problem = self._felix.profile_problem(profile).removeprefix("it ")
-                    reason = f"profile {profile} {problem}: Felix drops all traffic that comes to it"
-                    yield Finding(ERROR, self._keys[name], reason, for_missing_profile(profile, self._keys[name]))
-            if endpoint.name.workload is not None:
-                yield from self._interface(self._keys[name], endpoint)
+            yield from endpoint_findings(self._keys[name], endpoint, self._felix)
         for endpoint in self._unselected:
             reason = "it has no profile and no policy selects it: Felix drops all its traffic"
             yield Finding(WARNING, self._keys[str(endpoint.name)], reason, "Give it a profile.")
-
-    def _interface(self, key: str, endpoint: Endpoint) -> Iterator[Finding]:
-        reason = self._felix.interface_problem(endpoint)
-        if reason:
-            yield Finding(ERROR, key, reason, "Rename the interface, or set InterfacePrefix.")
 
     def _policy_findings(self) -> Iterator[Finding]:
         for policy in self._felix.policies:
@@ -147,6 +138,7 @@ class _Check:
             yield from rule_findings(key, policy.rules, owner, is_profile=False)
 
     def _profile_findings(self) -> Iterator[Finding]:
+        named = self._named_profiles | self._profiles_named_by_refused()
         for name, parts in self._snapshot.profiles.items():
             key = next(iter(parts.values())).key.rpartition("/")[0]
             if name in self._felix.profiles:
@@ -156,10 +148,23 @@ class _Check:
                     if member != "id":
                         yield Finding(WARNING, f"{key}/rules", f"Felix ignores the member {member}", "Remove it.")
                 yield from rule_findings(f"{key}/rules", rules, owner, is_profile=True)
-            # An endpoint that cannot be read may name it, and 'profile remove' refuses then.
-            if name not in self._named_profiles and len(self._felix.endpoints) == len(self._snapshot.endpoints):
+            if name not in named:
                 remedy = f"If nobody needs it: {profile_removal(name, key)}."
                 yield Finding(NOTE, key, "no endpoint uses this profile", remedy)
+
+    def _profiles_named_by_refused(self) -> set[str]:
+        """Return the profiles of endpoints that Felix refuses, all profiles if those of one cannot be read.
+
+        'calicoctl profile remove' goes by these endpoints too.
+        """
+        named: set[str] = set()
+        for name, stored in self._snapshot.endpoints:
+            if stored.key in self._felix.refused:
+                try:
+                    named.update(stored.read(partial(Endpoint.from_json, name)).profile_ids)
+                except ValueError:
+                    return set(self._snapshot.profiles)
+        return named
 
     def _hosts_and_pools(self) -> Iterator[Finding]:
         for stored in self._snapshot.bird_ips.values():

@@ -78,14 +78,16 @@ def rule_findings(key: str, rules: Rules, owner: Owner, is_profile: bool) -> Ite
                 yield Finding(WARNING, key, reason, remedy)
     for match in owner.unmatched:
         where = f"{match.direction} rule {match.number}"
-        nobody = "no endpoint has it" if match.selector is None else "it matches no endpoint"
+        nobody = "no endpoint with an address has it"
+        if match.selector is not None:
+            nobody = "it matches no endpoint with an address"
         effect = ", so it excludes nobody" if match.side.startswith("!") else ""
         reason = f"{where}: {match.side} {match.what}: {nobody}{effect}"
         yield Finding(WARNING, key, reason, "Correct the rule, or remove it.")
 
 
 def _is_for_every_packet(rule: Rule) -> bool:
-    conditions = [key for key, value in rule.fields.items() if value is not None and key != "action"]
+    conditions = {key for key, value in rule.fields.items() if value is not None} - {"action", "log_prefix"}
     return not conditions and rule.fields.get("action") != "log"
 
 

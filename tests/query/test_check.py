@@ -119,13 +119,19 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
     ),
     (R, inbound({"!action": "allow"}), "error", "", f'inbound rule 1: "!action" is not a field of a rule{DROPPED}'),
     (R, inbound({"src_tag": "a b"}), "error", "", f'inbound rule 1: src_tag: "a b" is not a tag{DROPPED}'),
-    (R, inbound({"src_tag": 5}), "error", "", f"src_tag: 5 is not a text, which ends the Felix process{DROPPED}"),
+    (
+        R,
+        inbound({"src_tag": 5}),
+        "error",
+        "",
+        f"inbound rule 1: src_tag: 5 is not a text, which ends the Felix process{DROPPED}",
+    ),
     (
         R,
         inbound({"protocol": ["tcp"]}),
         "error",
         "",
-        f'protocol: ["tcp"] is a list, which ends the Felix process{DROPPED}',
+        f'inbound rule 1: protocol: ["tcp"] is a list, which ends the Felix process{DROPPED}',
     ),
     (
         R,
@@ -339,13 +345,20 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "masquerade is neither true nor false; Felix ignores the pool",
     ),
     ("ipam/v4/pool/x", {"cidr": "10.0.0.0/8"}, "error", "", '"x" is not the id of a pool; Felix ignores the pool'),
-    (R, inbound({"src_tag": "NOBODY"}), "warning", "", 'inbound rule 1: source tag "NOBODY": no endpoint has it'),
+    (
+        R,
+        inbound({"src_tag": "NOBODY"}),
+        "warning",
+        "",
+        'inbound rule 1: source tag "NOBODY": no endpoint with an address has it',
+    ),
     (
         R,
         inbound({"!dst_selector": "has(nobody)"}),
         "warning",
         "",
-        'inbound rule 1: !destination selector "has(nobody)": it matches no endpoint, so it excludes nobody',
+        'inbound rule 1: !destination selector "has(nobody)": it matches no endpoint with an address, so it excludes '
+        "nobody",
     ),
     (
         R,
@@ -402,6 +415,13 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "warning",
         "",
         "it has no profile and no policy selects it: Felix drops all its traffic",
+    ),
+    (
+        WEB,
+        workload(ipv4_nets=["10.0.0.0/24"]),
+        "warning",
+        "",
+        "10.0.0.0/24 is more than one address: Felix takes the address before the slash only",
     ),
     ("policy/profile/unused/rules", GOOD, "note", "policy/profile/unused", "no endpoint uses this profile"),
 ]
@@ -567,7 +587,7 @@ def test_a_new_profile_is_only_unused(sound: Store, calicoq: Calicoq) -> None:
     rules = {"inbound": [{"action": "allow", "src_tag": "new"}, {"src_tag": "nwe"}], "outbound": [{"action": "allow"}]}
     sound.profile("new", **rules, tags=["new"], labels={})
     assert [each["reason"] for each in json.loads(calicoq("check", "-o", "json").stdout)] == [
-        'inbound rule 2: source tag "nwe": no endpoint has it',
+        'inbound rule 2: source tag "nwe": no endpoint with an address has it',
         "no endpoint uses this profile",
     ]
 
@@ -589,7 +609,7 @@ def test_a_text_for_a_list_of_profiles_names_one_a_character(sound: Store, calic
 
 
 def test_rules_behind_one_for_every_packet(sound: Store, calicoq: Calicoq) -> None:
-    sound.put(R, inbound({"action": "log"}, {"action": "deny", "src_tag": None}, {"action": "allow"}))
+    sound.put(R, inbound({"action": "log"}, {"action": "deny", "log_prefix": "x"}, {"action": "allow"}))
     found = json.loads(calicoq("check", "-o", "json").stdout)
     assert [(each["severity"], each["reason"]) for each in found] == [
         ("warning", "inbound rule 2: it is for every packet: no rule behind it is ever reached")
@@ -601,6 +621,52 @@ def test_a_profile_is_not_told_unused_where_an_endpoint_cannot_be_read(sound: St
     assert "no endpoint uses this profile" in calicoq("check").stdout
     sound.put("host/h2/workload/k8s/broken/endpoint/e", "no JSON")
     assert "no endpoint uses this profile" not in calicoq("check").stdout
+
+
+def test_profiles_of_an_endpoint_that_felix_refuses_are_used(sound: Store, calicoq: Calicoq) -> None:
+    for name in ("used", "unused"):
+        sound.profile(name, inbound=[], outbound=[], tags=[], labels={})
+    sound.put("host/h2/workload/k8s/refused/endpoint/e", workload(mac=None, profile_ids=["used"]))
+    notes = [each["key"] for each in json.loads(calicoq("check", "-o", "json").stdout) if each["severity"] == "note"]
+    assert notes == ["/calico/v1/policy/profile/unused"]
+
+
+def test_labels_that_two_profiles_give_different_values(sound: Store, calicoq: Calicoq) -> None:
+    sound.profile("db", inbound=[], outbound=[], tags=[], labels={"role": "web", "stage": "live"})
+    sound.profile("test", inbound=[], outbound=[], tags=[], labels={"stage": "test"})
+    sound.put(WEB, workload(profile_ids=["web", "db", "test"]))
+    found = json.loads(calicoq("check", "-o", "json").stdout)
+    assert [(each["severity"], each["key"], each["reason"]) for each in found] == [
+        (
+            "warning",
+            f"/calico/v1/{WEB}",
+            "profiles db and test give it different values of the label stage: Felix takes that of the last one in its "
+            "list, Felix 2.2 and later that of the first",
+        )
+    ]
+    sound.put(WEB, workload(profile_ids=["web", "db", "test"], labels={"stage": "live"}))
+    assert calicoq("check") == (0, "0 errors, 0 warnings, 0 notes\n", "")
+
+
+def test_a_policy_in_a_tier_that_is_skipped_is_none(sound: Store, calicoq: Calicoq) -> None:
+    sound.put("host/h2/workload/k8s/alone/endpoint/e", workload(profile_ids=[], labels={"lost": "x"}))
+    sound.policy("lost", "has(lost)", tier="lost")
+    found = json.loads(calicoq("check", "-o", "json").stdout)
+    assert [each["reason"] for each in found if each["severity"] == "warning"] == [
+        "it has no profile and no policy selects it: Felix drops all its traffic"
+    ]
+
+
+def test_a_host_endpoint_that_is_known_by_its_interface_only(sound: Store, calicoq: Calicoq) -> None:
+    """It may have addresses of both IP versions, and is nobody's source or destination."""
+    sound.host_endpoint("h1/eth0", profile_ids=["host"])
+    sound.profile("host", tags=["HOST"], labels={}, inbound=[{"src_tag": "HOST"}, {"src_net": "10.0.0.0/8"}])
+    found = json.loads(calicoq("check", "-o", "json").stdout)
+    key = "/calico/v1/policy/profile/host/rules"
+    assert [(each["severity"], each["key"], each["reason"].partition(":")[0]) for each in found] == [
+        ("error", key, "inbound rule 2"), ("warning", key, "inbound rule 1")
+    ]  # fmt: skip
+    assert found[1]["reason"] == 'inbound rule 1: source tag "HOST": no endpoint with an address has it'
 
 
 def test_different_protocols_are_fine(sound: Store, calicoq: Calicoq) -> None:
@@ -639,7 +705,7 @@ Error: /calico/v1/policy/profile/old/tags
   Remedy: Replace them: 'calicoctl apply -f FILE' of the whole profile, with metadata.tags.
 
 Warning: /calico/v1/policy/profile/web/rules
-  inbound rule 2: source tag "GONE": no endpoint has it
+  inbound rule 2: source tag "GONE": no endpoint with an address has it
   Remedy: Correct the rule, or remove it.
 
 Note: /calico/v1/policy/profile/old

@@ -361,7 +361,8 @@ LINES = [
     Line(
         "check",
         _QUERY | _FELIX
-        | _modules("model.names model.tags query.check query.findings query.remedies query.rule_findings"),
+        | _modules("model.names model.tags query.check query.endpoint_findings query.findings query.remedies")
+        | _modules("query.rule_findings"),
         requests="GET", state=USED, program="calicoq",
     ),
 ]  # fmt: skip
