@@ -75,7 +75,8 @@ def _pools(given: Given, variables: Variables, client: Client) -> Iterable[str]:
 
 
 def _policies(given: Given, variables: Variables, client: Client) -> Iterable[str]:
-    from calicoctl.datastore.snapshot import TIERS, Snapshot
+    from calicoctl.datastore.keys import TIERS
+    from calicoctl.datastore.snapshot import Snapshot
 
     return {name for _, name, _ in Snapshot.read(client, TIERS).policies}
 

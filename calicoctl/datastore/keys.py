@@ -12,8 +12,11 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from calicoctl.model.network import Network
 
-PROFILES = "/calico/v1/policy/profile"
-HOSTS = "/calico/v1/host"
+ROOT = "/calico/v1"  # of all that Felix reads
+READY = f"{ROOT}/Ready"
+PROFILES = f"{ROOT}/policy/profile"
+TIERS = f"{ROOT}/policy/tier"
+HOSTS = f"{ROOT}/host"
 
 
 def profile(name: str) -> str:
@@ -57,12 +60,17 @@ def escaped(name: str) -> str:
 
 def unescaped(segment_of_key: str) -> str:
     """Return the name that Go's calicoctl reads out of a segment of a key (not quoted)."""
-    return segment_of_key.replace("%2f", "/").replace("%25", "%")
+    return segment_of_key.replace("%2f", "/").replace("%25", "%") if "%" in segment_of_key else segment_of_key
 
 
 def last_segment(key: str) -> str:
     """Return the last name of a key as etcd reports it (not quoted)."""
     return key.rpartition("/")[2]
+
+
+def parent(key: str) -> str:
+    """Return the directory of a key as etcd reports it (not quoted)."""
+    return key.rpartition("/")[0]
 
 
 def endpoint_names(key: str) -> tuple[str, str | None, str | None, str] | None:
@@ -80,8 +88,8 @@ def endpoint_names(key: str) -> tuple[str, str | None, str | None, str] | None:
 
 # Pools and address management (data model, section 5)
 
-POOLS = "/calico/v1/ipam"
-IPIP_ENABLED = "/calico/v1/config/IpInIpEnabled"
+POOLS = f"{ROOT}/ipam"
+IPIP_ENABLED = f"{ROOT}/config/IpInIpEnabled"
 IPAM_CONFIG = "/calico/ipam/v2/config"
 IPAM_HOSTS = "/calico/ipam/v2/host"
 HANDLES = "/calico/ipam/v2/handle"

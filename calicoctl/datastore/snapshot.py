@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     Decoded = TypeVar("Decoded")
 
-ROOT = "/calico/v1"
-READY = f"{ROOT}/Ready"
-TIERS = f"{ROOT}/policy/tier"
 _PROFILE_PARTS = ("rules", "tags", "labels")
 
 
@@ -57,7 +54,7 @@ class Snapshot:
         self.pools: list[tuple[str, Stored]] = []
 
     @classmethod
-    def read(cls, client: Client, directory: str = ROOT) -> Snapshot:
+    def read(cls, client: Client, directory: str = keys.ROOT) -> Snapshot:
         """Read it, or only what is below a directory of it, in one request. Raises DatastoreError."""
         snapshot = cls()
         for stored in _everything(client.get(directory, recursive=True)):
@@ -82,7 +79,7 @@ class Snapshot:
             self.config[segments[4]] = stored.value
         elif segments[3:6] == ["ipam", "v4", "pool"] and len(segments) == 7:
             self.pools.append((segments[6], stored))
-        elif stored.key == READY:
+        elif stored.key == keys.READY:
             self.ready = stored
 
     def _add_of_host(self, segments: list[str], stored: Stored) -> None:
@@ -96,7 +93,7 @@ class Snapshot:
             self.bird_ips[segments[4]] = stored
 
     def _add_policy(self, segments: list[str], stored: Stored) -> None:
-        below = [decoded(segment) for segment in segments[4:]]
+        below = [keys.unescaped(segment) for segment in segments[4:]]
         if len(below) == 3 and below[0] == "profile" and below[2] in _PROFILE_PARTS:
             self.profiles.setdefault(below[1], {})[below[2]] = stored
         elif len(below) == 3 and below[0] == "tier" and below[2] == "metadata":
@@ -105,16 +102,12 @@ class Snapshot:
             self.policies.append((below[1], below[3], stored))
 
 
-def decoded(name: str) -> str:
-    """Return a name as its writer meant it: libcalico-go writes ``/`` as ``%2f`` and ``%`` as ``%25``."""
-    return name.replace("%2f", "/").replace("%25", "%") if "%" in name else name
-
-
 def _decoded_name(name: EndpointName) -> EndpointName:
     """Decode all but the host, which is written as it is."""
+    endpoint = keys.unescaped(name.endpoint)
     if name.workload is None or name.orchestrator is None:
-        return EndpointName(name.host, None, None, decoded(name.endpoint))
-    return EndpointName(name.host, decoded(name.orchestrator), decoded(name.workload), decoded(name.endpoint))
+        return EndpointName(name.host, None, None, endpoint)
+    return EndpointName(name.host, keys.unescaped(name.orchestrator), keys.unescaped(name.workload), endpoint)
 
 
 def _everything(tree: RawNode | None) -> Iterator[Stored]:
@@ -124,7 +117,7 @@ def _everything(tree: RawNode | None) -> Iterator[Stored]:
         node = nodes.pop()
         if node.get("dir"):
             nodes.extend(node.get("nodes", ()))
-            if node["key"].startswith(f"{keys.PROFILES}/") or node["key"] == READY:
+            if node["key"].startswith(f"{keys.PROFILES}/") or node["key"] == keys.READY:
                 yield Stored(node["key"], "", is_directory=True)
-        elif "value" in node and node["key"].startswith(f"{ROOT}/"):
+        elif "value" in node and node["key"].startswith(f"{keys.ROOT}/"):
             yield Stored(node["key"], node["value"])

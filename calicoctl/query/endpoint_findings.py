@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.model.wording import shown
-from calicoctl.query.felix import addresses_of
+from calicoctl.query.felix import networks_of
 from calicoctl.query.remedies import for_missing_profile
 from calicoctl.query.rule_findings import ERROR, WARNING, Finding
 from calicoctl.query.state import labels_of
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def endpoint_findings(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Finding]:
     """Yield what there is to say about an endpoint that is stored under ``key``."""
-    spelled = felix.spelled.get(str(endpoint.name))
-    if spelled is not None:
-        reason = f"profile_ids: {shown(spelled)} is not a list: Felix takes each character for a profile"
+    text = felix.spelled_out.get(str(endpoint.name))
+    if text is not None:
+        reason = f"profile_ids: {shown(text)} is not a list: Felix takes each character for a profile"
         yield Finding(ERROR, key, reason, "Make it a list of profiles.")
     else:
         yield from _missing_profiles(key, endpoint, felix)
@@ -74,7 +74,7 @@ def _interface(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Finding]:
 
 
 def _nets(key: str, endpoint: Endpoint) -> Iterator[Finding]:
-    for network in addresses_of(endpoint):
+    for network in networks_of(endpoint):
         if network.prefix_length != network.width:
             reason = f"{network} is more than one address: Felix takes the address before the slash only"
             yield Finding(WARNING, key, reason, f"Give each address as a network of its own, /{network.width}.")

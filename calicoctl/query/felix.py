@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
+from calicoctl.model.address import Address
 from calicoctl.model.endpoint import Endpoint
 from calicoctl.model.felix_objects import (
     endpoint_problems,
@@ -38,56 +39,30 @@ class Felix:
     """What Felix takes: ``endpoints`` by full name, ``policies``, and by name ``tiers`` and the rules (``profiles``),
     ``labels`` and ``tags`` of profiles.
 
-    ``refused`` says why it does not take an object, by the object's key; ``spelled`` has the text that an endpoint has
-    for a list of profiles, by the endpoint's full name: Felix takes each character of it for a profile.
+    ``refused`` says why it does not take an object, by the object's key; ``spelled_out`` has the text that an endpoint
+    has for a list of profiles, by the endpoint's full name: Felix takes each character of it for a profile.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self.refused: dict[str, str] = {}
         self.endpoints: dict[str, Endpoint] = {}
-        self.spelled: dict[str, str] = {}
-        for endpoint_name, stored in snapshot.endpoints:
-            fields = self._take(stored, partial(endpoint_problems, endpoint_name))
-            if fields is not None:
-                if isinstance(profiles := fields.get("profile_ids"), str):
-                    self.spelled[str(endpoint_name)] = profiles
-                    fields["profile_ids"] = list(profiles)
-                self.endpoints[str(endpoint_name)] = Endpoint(endpoint_name, fields)
-        self.policies = [
-            policy
-            for tier, name, stored in snapshot.policies
-            if (
-                policy := self._model(
-                    stored, partial(policy_problems, tier, name), partial(Policy.from_json, tier, name)
-                )
-            )
-        ]
-        self.tiers = {tier: Tier(tier) for tier in (*snapshot.tiers, *(tier for tier, _, _ in snapshot.policies))}
-        for name, stored in snapshot.tiers.items():
-            valid = self._model(stored, partial(tier_problems, name), partial(Tier.from_json, name))
-            if valid is not None:
-                self.tiers[name] = valid
+        self.spelled_out: dict[str, str] = {}
+        self.policies: list[Policy] = []
+        self.tiers: dict[str, Tier] = {}
         self.profiles: dict[str, Rules] = {}
         self.labels: dict[str, Labels] = {}
         self.tags: dict[str, list[str]] = {}
-        for name, parts in snapshot.profiles.items():
-            if "rules" in parts:
-                rules = self._model(parts["rules"], partial(profile_rules_problems, name), Rules.from_json)
-                if rules is not None:
-                    self.profiles[name] = rules
-            self.labels[name] = self._part(name, parts, "labels", profile_labels_problems) or {}
-            self.tags[name] = self._part(name, parts, "tags", tags_problems) or []
+        self._by_address: dict[Address, list[Endpoint]] = {}
+        self._take_endpoints()
+        self._take_policies()
+        self._take_profiles()
         self.identities = Identities(self.labels, self.tags, last_profile_counts=True)
         self.identities_of_felix_2 = Identities(self.labels, self.tags)
-        self._by_address: dict[tuple[int, int], list[Endpoint]] = {}
-        for endpoint in self.endpoints.values():
-            for address in {(network.version, network.address) for network in addresses_of(endpoint)}:
-                self._by_address.setdefault(address, []).append(endpoint)
 
-    def at(self, version: int, address: int) -> list[Endpoint]:
+    def at(self, address: Address) -> list[Endpoint]:
         """Return the endpoints that have an address."""
-        return self._by_address.get((version, address), [])
+        return self._by_address.get(address, [])
 
     def failsafe_ports(self, host: str, direction: str) -> list[int]:
         """Return the TCP ports that are always open to (``inbound``) or from host endpoints of a host."""
@@ -129,6 +104,38 @@ class Felix:
         stored = self._snapshot.bird_ips.get(host)
         return stored.value if stored else None
 
+    def _take_endpoints(self) -> None:
+        for name, stored in self._snapshot.endpoints:
+            fields = self._take(stored, partial(endpoint_problems, name))
+            if fields is None:
+                continue
+            if isinstance(profiles := fields.get("profile_ids"), str):
+                self.spelled_out[str(name)] = profiles
+                fields["profile_ids"] = list(profiles)
+            endpoint = self.endpoints[str(name)] = Endpoint(name, fields)
+            for address in set(map(address_of, networks_of(endpoint))):
+                self._by_address.setdefault(address, []).append(endpoint)
+
+    def _take_policies(self) -> None:
+        """Take the policies, and their tiers, also those whose metadata is missing or refused."""
+        for tier, name, stored in self._snapshot.policies:
+            policy = self._model(stored, partial(policy_problems, tier, name), partial(Policy.from_json, tier, name))
+            if policy is not None:
+                self.policies.append(policy)
+            self.tiers.setdefault(tier, Tier(tier))
+        for name, stored in self._snapshot.tiers.items():
+            valid = self._model(stored, partial(tier_problems, name), partial(Tier.from_json, name))
+            self.tiers[name] = valid or Tier(name)
+
+    def _take_profiles(self) -> None:
+        for name, parts in self._snapshot.profiles.items():
+            if "rules" in parts:
+                rules = self._model(parts["rules"], partial(profile_rules_problems, name), Rules.from_json)
+                if rules is not None:
+                    self.profiles[name] = rules
+            self.labels[name] = self._part(name, parts, "labels", profile_labels_problems) or {}
+            self.tags[name] = self._part(name, parts, "tags", tags_problems) or []
+
     def _part(
         self, name: str, parts: dict[str, Stored], part: str, problems: Callable[[str, Any], Iterable[str]]
     ) -> Any:
@@ -167,9 +174,14 @@ def judged(stored: Stored, problems: Callable[[Any], Iterable[str]]) -> tuple[An
         return document, f"{error}, which ends the Felix process"
 
 
-def addresses_of(endpoint: Endpoint) -> list[Network]:
-    """Return the addresses of an endpoint that Felix takes, in stored order, IPv4 first."""
+def networks_of(endpoint: Endpoint) -> list[Network]:
+    """Return the addresses of an endpoint that Felix takes, as they are stored, with prefix lengths, IPv4 first."""
     fields = endpoint.fields
     is_host_endpoint = endpoint.name.workload is None
     names = ("expected_ipv4_addrs", "expected_ipv6_addrs") if is_host_endpoint else ("ipv4_nets", "ipv6_nets")
     return [Network.parse(text) for name in names for text in fields.get(name) or ()]
+
+
+def address_of(network: Network) -> Address:
+    """Return the address that Felix takes of what should be a network of a single one."""
+    return Address(network.version, network.address)

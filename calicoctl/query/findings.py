@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from calicoctl.datastore.snapshot import READY
+from calicoctl.datastore import keys
 from calicoctl.model.endpoint import Endpoint
 from calicoctl.model.felix_objects import pool_problems
 from calicoctl.model.network import Network
 from calicoctl.query.endpoint_findings import endpoint_findings, versions_of
 from calicoctl.query.evaluation import Evaluation
-from calicoctl.query.felix import Felix, addresses_of, judged
+from calicoctl.query.felix import Felix, judged, networks_of
 from calicoctl.query.remedies import CORRECT, for_profile_part, profile_removal
 from calicoctl.query.rule_findings import ERROR, NOTE, WARNING, Finding, Owner, rule_findings
 
@@ -52,7 +52,7 @@ class _Check:
         evaluation.add_rule_matches({name: owner.matches for name, owner in self._profiles.items()})
         matched: set[int] = set()
         for endpoint in self._felix.endpoints.values():
-            addresses = addresses_of(endpoint)
+            addresses = networks_of(endpoint)
             versions = versions_of(endpoint, addresses)
             who = evaluation.identity(endpoint)
             policies = evaluation.policies_of(who)
@@ -88,10 +88,10 @@ class _Check:
 
     def _ready(self) -> Iterator[Finding]:
         if found := self._snapshot.not_ready():
-            remedy = f"Write true to {READY} once the data is complete."
+            remedy = f"Write true to {keys.READY} once the data is complete."
             if found == "is a directory":
                 remedy = f"Remove the directory. {remedy}"
-            yield Finding(ERROR, READY, f'it {found}, not "true": Felix waits and applies nothing', remedy)
+            yield Finding(ERROR, keys.READY, f'it {found}, not "true": Felix waits and applies nothing', remedy)
 
     def _refused_profiles(self) -> Iterator[Finding]:
         for name, parts in self._snapshot.profiles.items():
@@ -140,7 +140,7 @@ class _Check:
     def _profile_findings(self) -> Iterator[Finding]:
         named = self._named_profiles | self._profiles_named_by_refused()
         for name, parts in self._snapshot.profiles.items():
-            key = next(iter(parts.values())).key.rpartition("/")[0]
+            key = keys.parent(next(iter(parts.values())).key)
             if name in self._felix.profiles:
                 rules = self._felix.profiles[name]
                 owner = self._profiles[name]

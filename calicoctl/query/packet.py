@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
+    from calicoctl.model.address import Address
     from calicoctl.model.rule import Fields
     from calicoctl.query.evaluation import Identity
 
@@ -18,16 +19,15 @@ _SIDES = {"src": "source", "dst": "destination"}
 
 
 class End:
-    """The source or destination of a packet: its address as a number and as text, its port, None if not given.
+    """The source or destination of a packet: its address and its port, None if not given.
 
     ``identities`` are those of every endpoint that has the address.
     """
 
-    __slots__ = ("address", "text", "port", "identities")
+    __slots__ = ("address", "port", "identities")
 
-    def __init__(self, address: int, text: str, port: int | None, identities: Sequence[Identity]) -> None:
+    def __init__(self, address: Address, port: int | None, identities: Sequence[Identity]) -> None:
         self.address = address
-        self.text = text
         self.port = port
         self.identities = identities
 
@@ -86,10 +86,10 @@ def _conditions(fields: Fields, packet: Packet, left_out: frozenset[str]) -> Ite
         elif field[:4] in ("src_", "dst_"):
             end = packet.ends[field[:3]]
             if not (field.endswith("_ports") and value == []):
-                yield _of_end(field[4:], value, end, packet), negated, f"the {_SIDES[field[:3]]} port"
+                yield _of_end(field[4:], value, end), negated, f"the {_SIDES[field[:3]]} port"
 
 
-def _of_end(what: str, value: Any, end: End, packet: Packet) -> bool | None:
+def _of_end(what: str, value: Any, end: End) -> bool | None:
     if what == "ports":
         if end.port is None:  # there is no port but those of 1:65535
             return True if any(_covers(item, 1) and _covers(item, 65535) for item in value) else None
@@ -99,12 +99,7 @@ def _of_end(what: str, value: Any, end: End, packet: Packet) -> bool | None:
     if what == "selector":
         selector = parse(value)
         return any(selector.matches(who.labels) for who in end.identities)
-    return _contains(Network.parse(value), end.address, packet.version)
-
-
-def _contains(network: Network, address: int, version: int) -> bool:
-    host_bits = network.width - network.prefix_length
-    return network.version == version and network.address >> host_bits == address >> host_bits
+    return end.address.is_in(Network.parse(value))
 
 
 def _covers(item: int | str, port: int) -> bool:

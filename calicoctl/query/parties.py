@@ -6,12 +6,13 @@ from calicoctl.errors import CommandError
 from calicoctl.model.network import Network
 from calicoctl.model.stored_json import decode
 from calicoctl.output import visible
-from calicoctl.query.felix import addresses_of
+from calicoctl.query.felix import address_of, networks_of
 from calicoctl.query.state import full_title
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from calicoctl.datastore.snapshot import Snapshot
+    from calicoctl.model.address import Address
     from calicoctl.model.endpoint import Endpoint, EndpointName
     from calicoctl.query.felix import Felix
 
@@ -26,7 +27,7 @@ class Party:
     """
 
     def __init__(
-        self, title: str, addresses: dict[int, Network], endpoint: Endpoint | None, refusal: str | None = None
+        self, title: str, addresses: dict[int, Address], endpoint: Endpoint | None, refusal: str | None = None
     ) -> None:
         self.title = title
         self.addresses = addresses
@@ -46,9 +47,9 @@ def find(text: str, felix: Felix, snapshot: Snapshot) -> Party:
     endpoint = felix.endpoints.get(str(name))
     if endpoint is None:
         return _refused(name, felix.refused[key])
-    addresses: dict[int, Network] = {}
-    for network in addresses_of(endpoint):
-        addresses.setdefault(network.version, network)
+    addresses: dict[int, Address] = {}
+    for network in networks_of(endpoint):
+        addresses.setdefault(network.version, address_of(network))
     if not addresses and name.workload is None:
         host = _address(felix.host_address(name.host) or "")
         addresses = {host.version: host} if host else {}
@@ -66,50 +67,46 @@ def are_host_and_workload(one: Party, other: Party, felix: Felix) -> bool:
         if host.endpoint is not None:
             if host.endpoint.name.workload is None and host.endpoint.name.host == name.host:
                 return True
-        elif any(_is_text_of(each, felix.host_address(name.host) or "") for each in host.addresses.values()):
+        elif _address(felix.host_address(name.host) or "") in host.addresses.values():
             return True
     return False
 
 
-def _address(text: str) -> Network | None:
+def _address(text: str) -> Address | None:
+    """Read an address in every form in which Felix takes one."""
     if "/" in text or (":" not in text and text.count(".") != 3):
         return None
     try:
-        return Network.parse(text)
+        return address_of(Network.parse(text))
     except ValueError:
         return None
 
 
-def _is_text_of(address: Network, text: str) -> bool:
-    return (network := _address(text)) is not None and network.key() == address.key()
-
-
-def _at(address: Network, felix: Felix, snapshot: Snapshot) -> Party:
-    text = str(address).partition("/")[0]
-    endpoints = felix.at(address.version, address.address) or _of_host_at(address, felix)
+def _at(address: Address, felix: Felix, snapshot: Snapshot) -> Party:
+    endpoints = felix.at(address) or _of_host_at(address, felix)
     if len(endpoints) > 1:
-        raise CommandError(f"{text} is the address of several endpoints; name one of them:\n" + _listed(endpoints))
+        raise CommandError(f"{address} is the address of several endpoints; name one of them:\n" + _listed(endpoints))
     if endpoints:
         return Party(full_title(endpoints[0]), {address.version: address}, endpoints[0])
     for endpoint in felix.endpoints.values():
-        if any(_is_text_of(address, item["ext_ip"]) for item in endpoint.fields.get(f"ipv{address.version}_nat") or ()):
+        if any(_address(item["ext_ip"]) == address for item in endpoint.fields.get(f"ipv{address.version}_nat") or ()):
             raise CommandError(
-                f"{text} is an external address (NAT) of {full_title(endpoint)}; give its own, or its name."
+                f"{address} is an external address (NAT) of {full_title(endpoint)}; give its own, or its name."
             )
     for name, stored in snapshot.endpoints:
         if stored.key in felix.refused and _may_have(address, stored.value):
             return _refused(name, felix.refused[stored.key])
-    return Party(f"{text} (no endpoint)", {address.version: address}, None)
+    return Party(f"{address} (no endpoint)", {address.version: address}, None)
 
 
-def _of_host_at(address: Network, felix: Felix) -> list[Endpoint]:
+def _of_host_at(address: Address, felix: Felix) -> list[Endpoint]:
     """Return the host endpoints without addresses of their own, on the host that has an address."""
     return [
         endpoint
         for endpoint in felix.endpoints.values()
         if endpoint.name.workload is None
-        and not addresses_of(endpoint)
-        and _is_text_of(address, felix.host_address(endpoint.name.host) or "")
+        and not networks_of(endpoint)
+        and _address(felix.host_address(endpoint.name.host) or "") == address
     ]
 
 
@@ -118,7 +115,7 @@ def _refused(name: EndpointName, reason: str) -> Party:
     return Party(f"{kind} endpoint {name}", {}, None, reason)
 
 
-def _may_have(address: Network, value: str) -> bool:
+def _may_have(address: Address, value: str) -> bool:
     """Tell whether an endpoint that Felix refuses has an address, as far as its value can be read."""
     try:
         fields = decode(value)
@@ -126,7 +123,7 @@ def _may_have(address: Network, value: str) -> bool:
         return False
     lists = [value for value in fields.values() if isinstance(value, list)] if isinstance(fields, dict) else []
     texts = [text for listed in lists for text in listed if isinstance(text, str)]
-    return any(_is_text_of(address, text.partition("/")[0]) for text in texts)
+    return any(_address(text.partition("/")[0]) == address for text in texts)
 
 
 def _named(text: str, snapshot: Snapshot) -> tuple[EndpointName, str]:

@@ -32,7 +32,7 @@ def for_profile_part(name: str, part: str, stored: Stored) -> str:
     if stored.is_directory:
         return "Remove the directory from etcd, and write the value anew."
     if not _is_addressable(name):
-        removal = profile_removal(name, stored.key.rpartition("/")[0])
+        removal = profile_removal(name, keys.parent(stored.key))
         return f"Move them to a profile with a proper name, and delete this one: {removal}."
     if part == "rules":
         return f"Correct it: 'calicoctl profile {name} rule update'."

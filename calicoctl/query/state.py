@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from calicoctl.datastore.snapshot import READY, ROOT, Snapshot
+from calicoctl.datastore.keys import READY, ROOT
+from calicoctl.datastore.snapshot import Snapshot
 from calicoctl.model.endpoint import Endpoint, MalformedEndpoint
 from calicoctl.model.labels import checked_labels, labels_from_json
 from calicoctl.output import visible

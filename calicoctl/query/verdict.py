@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
-    from calicoctl.model.network import Network
+    from calicoctl.model.address import Address
     from calicoctl.query.formats import Document
     from calicoctl.query.parties import Party
 
@@ -142,12 +142,12 @@ class _Answer:
             sides.append(_Side(party.title, direction, steps))
         return sides
 
-    def _end(self, address: Network, port: int | None, felix_version: int) -> End:
+    def _end(self, address: Address, port: int | None, felix_version: int) -> End:
         identities = [
             identity_for(self._felix, endpoint, felix_version)
-            for endpoint in self._felix.at(address.version, address.address)
+            for endpoint in self._felix.at(address)
         ]
-        return End(address.address, _text_of(address), port, identities)
+        return End(address, port, identities)
 
     def _all_notes(self) -> Iterator[str]:
         for key, reason in sorted(self._felix.refused.items()):
@@ -180,8 +180,7 @@ class _Answer:
             yield from side.lines()
         for version, (sides, _) in self._by_version.items():
             yield ""
-            source, destination = (_text_of(party.addresses[version]) for party in (self._source, self._destination))
-            yield f"IPv{version}, {source} to {destination}"
+            yield f"IPv{version}, {self._source.addresses[version]} to {self._destination.addresses[version]}"
             for side in sides:
                 yield from side.lines()
         yield ""
@@ -192,8 +191,8 @@ class _Answer:
         packets = [
             {
                 "ip_version": version,
-                "from_address": _text_of(self._source.addresses[version]),
-                "to_address": _text_of(self._destination.addresses[version]),
+                "from_address": str(self._source.addresses[version]),
+                "to_address": str(self._destination.addresses[version]),
                 "sides": [side.document() for side in sides],
                 "allowed": sides[-1].allowed,
                 "allowed_by_felix_2": with_felix_2[-1].allowed,
@@ -213,10 +212,6 @@ class _Answer:
 
 def _last(side: _Side) -> str:
     return f"{side.direction}, {side.steps[-1].text()}"
-
-
-def _text_of(address: Network) -> str:
-    return str(address).partition("/")[0]
 
 
 def _protocol(text: str | None) -> int | None:

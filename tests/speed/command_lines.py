@@ -114,7 +114,7 @@ _QUERY = _QUERY_START | _ETCD | _modules(
 )  # fmt: skip
 _POLICY = _modules("model.network model.policy model.rule model.rule_match model.rules")
 _LISTING = _QUERY | _POLICY | _modules("model.tags model.wording query.listing")
-_FELIX = _POLICY | _modules("model.felix_objects model.felix_rules model.wording query.felix")
+_FELIX = _POLICY | _modules("model.address model.felix_objects model.felix_rules model.wording query.felix")
 
 _PARTS = _modules("model.rule model.rules model.tags")
 _EXISTING = _modules("datastore.profiles")
