@@ -1,4 +1,4 @@
-"""Blocks of addresses in etcd, and the marks that tell which host each is affine to (data model, section 5)."""
+"""Blocks of addresses in etcd, and the marks that tell which host each is affine to (docs/data-model.md, section 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handles in etcd: under which name how many addresses of which blocks are claimed (data model, section 5).
+"""Handles in etcd: under which name how many addresses of which blocks are claimed (docs/data-model.md, section 5).
 
 A handle's count is raised before an address is claimed and lowered after it is released. So a handle may name a block
 in which it has nothing, after an interrupted command, but no claim is ever missing from its handle.

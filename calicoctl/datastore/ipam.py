@@ -1,4 +1,4 @@
-"""Assigning addresses: from which block an address is taken and how it is given back (data model, section 5)."""
+"""Assigning addresses: from which block one is taken and how it is given back (docs/data-model.md, section 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things are in etcd: the paths of the v1 data model, both ways (data model, section 1).
+"""Where things are in etcd: the paths of the v1 data model, both ways (docs/data-model.md, section 1).
 
 This is the only place that builds a path, so it is the only place that quotes: etcd decodes ``%41``, cuts at ``?``
 and cleans ``..`` out of a path, any of which would let one name address another's keys.
@@ -54,7 +54,7 @@ def segment(name: str) -> str:
 
 
 def escaped(name: str) -> str:
-    """Return a name as Go's calicoctl writes it into a path, where a slash would end it (data model of calicoq)."""
+    """Return a name as Go's calicoctl writes it into a path, where a slash would end it (data model, section 1)."""
     return name.replace("%", "%25").replace("/", "%2f")
 
 
@@ -86,7 +86,7 @@ def endpoint_names(key: str) -> tuple[str, str | None, str | None, str] | None:
     return None
 
 
-# Pools and address management (data model, section 5)
+# Pools and address management (docs/data-model.md, section 5)
 
 POOLS = f"{ROOT}/ipam"
 IPIP_ENABLED = f"{ROOT}/config/IpInIpEnabled"

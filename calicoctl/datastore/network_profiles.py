@@ -24,7 +24,7 @@ class NetworkProfiles(Profiles):
     """Profiles, of which one that is not found may be that of a Docker network.
 
     In such a profile tags are network ids; here they are given and taken as the names of the networks, as legacy
-    does (legacy reference, section 3). A tag that is no network's id is itself.
+    calicoctl v0.23.1 does. A tag that is no network's id is itself.
     """
 
     def __init__(self, client: Client, find_network: FindNetwork) -> None:

@@ -1,4 +1,4 @@
-"""Where etcd is: the environment variables that tell (legacy reference, section 1.4), checked before any use."""
+"""Where etcd is: the environment variables of legacy calicoctl v0.23.1 and two more, checked before any use."""
 
 from __future__ import annotations
 

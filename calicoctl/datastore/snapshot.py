@@ -1,4 +1,4 @@
-"""All of ``/calico/v1`` from one recursive read, sorted by kind and not yet decoded (data model, section 1)."""
+"""All of ``/calico/v1`` from one recursive read, sorted by kind and not yet decoded (docs/data-model.md, section 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An endpoint: the JSON object of the data model (section 3) and the name under which it is stored."""
+"""An endpoint: its JSON object (docs/data-model.md, section 3) and the name under which it is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Felix 1.4.9 refuses of stored objects other than rules (data model, sections 1 to 5).
+"""What Felix 1.4.9 refuses of stored objects other than rules (docs/data-model.md, sections 1 to 5).
 
 Each function takes decoded JSON and yields the reasons, none for an object that Felix takes. FatalValue is raised for
 what ends the Felix process.

@@ -1,4 +1,4 @@
-"""What Felix 1.4.9 makes of stored rules: which it refuses and which it generates wrongly (data model, section 2).
+"""What Felix 1.4.9 makes of stored rules: which it refuses, which it generates wrongly (docs/data-model.md, section 2).
 
 One refused rule drops a whole profile or policy. A rule that is taken may still become a drop of all traffic of one IP
 version, or lose one of its matches there.

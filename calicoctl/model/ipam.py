@@ -1,4 +1,4 @@
-"""Address management: blocks of 64 addresses and who has claimed which (data model, section 5). Pure; no I/O."""
+"""Address management: blocks of 64 addresses, and who claimed which (docs/data-model.md, section 5). Pure; no I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels: of endpoints and of profiles, which the endpoints of a profile inherit (data model, sections 2 to 4)."""
+"""Labels: of endpoints, and of profiles, from which endpoints inherit them (docs/data-model.md, sections 2 to 4)."""
 
 from __future__ import annotations
 

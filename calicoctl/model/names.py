@@ -1,4 +1,4 @@
-"""What profiles and tags may be called (data model, section 6: the rule of Felix and of libcalico-go)."""
+"""What profiles and tags may be called (docs/data-model.md, section 6: the rule of Felix and of libcalico-go)."""
 
 from __future__ import annotations
 

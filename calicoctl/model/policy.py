@@ -1,4 +1,4 @@
-"""Policies and tiers: the JSON objects of the data model (section 4), their order and how that is written."""
+"""Policies and tiers: their JSON objects (docs/data-model.md, section 4), their order and how that is written."""
 
 from __future__ import annotations
 

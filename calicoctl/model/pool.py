@@ -1,4 +1,4 @@
-"""Pools: the networks that addresses are assigned from (data model, section 5). Pure; no I/O."""
+"""Pools: the networks that addresses are assigned from (docs/data-model.md, section 5). Pure; no I/O."""
 
 from __future__ import annotations
 

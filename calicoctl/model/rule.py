@@ -1,4 +1,4 @@
-"""One rule of a profile: the JSON object of the v1 data model (section 2), its equality and its order of keys."""
+"""One rule of a profile: its JSON object (docs/data-model.md, section 2), its equality and its order of keys."""
 
 from __future__ import annotations
 

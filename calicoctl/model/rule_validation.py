@@ -1,4 +1,4 @@
-"""What a new rule may say: the stricter of the documents and of Felix 1.4 (data model, section 2).
+"""What a new rule may say: the stricter of the documents and of Felix 1.4 (docs/data-model.md, section 2).
 
 Felix drops a whole profile for one rule that it refuses, and turns some rules that it takes into a drop of all
 traffic. Neither is stored. Rules that are stored already are not judged here.

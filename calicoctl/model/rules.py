@@ -1,4 +1,4 @@
-"""The rules of a profile: the value of its ``rules`` key (data model, section 2)."""
+"""The rules of a profile: the value of its ``rules`` key (docs/data-model.md, section 2)."""
 
 from __future__ import annotations
 

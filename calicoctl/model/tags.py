@@ -1,4 +1,4 @@
-"""The tags of a profile: the value of its ``tags`` key (data model, section 2)."""
+"""The tags of a profile: the value of its ``tags`` key (docs/data-model.md, section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The datastore as Felix 1.4.9 sees it: what it refuses is not there (data model, sections 2 to 4)."""
+"""The datastore as Felix 1.4.9 sees it: what it refuses is not there (docs/data-model.md, sections 2 to 4)."""
 
 from __future__ import annotations
 

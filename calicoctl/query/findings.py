@@ -1,4 +1,4 @@
-"""What in the datastore Felix 1.4.9 drops, rejects or reads otherwise than its author thinks (data model)."""
+"""What in the datastore Felix 1.4.9 drops, rejects or reads otherwise than its author thinks (docs/data-model.md)."""
 
 from __future__ import annotations
 

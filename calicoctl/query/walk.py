@@ -1,4 +1,4 @@
-"""What a packet meets on its way into or out of one endpoint, in Felix's order (data model, section 7).
+"""What a packet meets on its way into or out of one endpoint, in Felix's order (docs/data-model.md, section 7).
 
 Felix 1.4.9 is followed with its faults. ``FELIX_2`` describes where its successor, as of 2.2, differs: the faults are
 mended, of one label in two profiles the first counts and not the last, a profile's tag counts as a label without a

@@ -15,7 +15,7 @@ from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.stored_profiles import NAMES, profiles
 
-# Keys that Felix 1.4 and libcalico-go read below the profiles (data model of calicoq, section 6).
+# Keys that Felix 1.4 and libcalico-go read below the profiles (docs/data-model.md, section 1).
 READ_BY_OTHERS = re.compile(r"/?calico/v1/policy/profile/([^/]+)/(tags|rules|labels)")
 READ_BY_OTHERS_ELSEWHERE = [
     r"/?calico/v1/host/([^/]+)/workload/([^/]+)/([^/]+)/endpoint/([^/]+)",

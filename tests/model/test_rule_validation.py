@@ -219,7 +219,7 @@ def test_several_networks_become_a_rule_each_in_order() -> None:
     ]
 
 
-# What Felix 1.4 takes and carries out (data model, section 2), once more
+# What Felix 1.4 takes and carries out (docs/data-model.md, section 2), once more
 
 FELIX_FIELDS = {field for field in FIELDS if not field.endswith("_nets")}
 

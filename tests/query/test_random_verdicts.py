@@ -1,4 +1,4 @@
-"""Verdicts on random states against a walk that is written as plainly as the data model page tells it."""
+"""Verdicts on random states against a walk that is written as plainly as docs/data-model.md, section 7, tells it."""
 
 from __future__ import annotations
 
