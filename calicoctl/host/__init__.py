@@ -1,0 +1,1 @@
+"""This machine: Docker, network namespaces and interfaces, and the name it has in etcd."""
