@@ -1,0 +1,123 @@
+"""Which rooms of calicoctl/ know of which, and what is done in one place only: read off imports and strings."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+HOME = Path(__file__).parents[1] / "calicoctl"
+
+# What each room imports, and no less: rooms, or single modules of theirs. What it imports stands above it, but for
+# completion, which reads the tables of commands and the usage texts of the very programs that offer it.
+IMPORTS = {
+    "errors": "",
+    "output": "",
+    "progress": "",
+    "grammar": "",
+    "usage": "",
+    "model": "",
+    "undo": "errors",
+    "datastore": "errors model output progress",  # of output what composes and cleans messages; it never prints them
+    "environment": "errors output datastore.client datastore.settings",
+    "host": "errors model output datastore.settings",  # which masks the password that DOCKER_HOST may have
+    "resources": "errors model output datastore environment",
+    "completion": "grammar usage datastore host.hostname cli query.cli",
+    "commands": "errors model output undo datastore environment grammar host resources completion",
+    "cli": "errors output environment grammar usage commands",
+    "query": "errors model output datastore environment grammar cli",
+    "start": "cli query.cli",
+    "__main__": "start",
+}
+UPWARDS = {("completion", "cli"), ("completion", "query")}
+
+# Where packages of others are imported; python-etcd is loaded by its name beside urllib3.
+PACKAGES = {
+    "docker": {"host.docker"},
+    "docopt": {"grammar"},
+    "netaddr": {"model.felix_objects", "model.network"},
+    "prettytable": {"output"},
+    "requests": {"host.docker"},
+    "urllib3": {"datastore.libraries"},
+    "yaml": {"model.documents", "query.formats", "resources.text"},
+}
+
+# What the model may import besides: nothing that reads, writes or waits. Of socket it takes the forms of addresses.
+PURE = set("__future__ base64 collections difflib hashlib itertools json math netaddr re socket typing yaml".split())
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(HOME).with_suffix("").parts).removesuffix(".__init__")
+
+
+TREES = {_name(path): list(ast.walk(ast.parse(path.read_bytes()))) for path in sorted(HOME.rglob("*.py"))}
+
+
+def _imports(nodes: list[ast.AST]) -> Iterator[str]:
+    """Yield what is imported, in functions and for type hints too, and modules of ours that a text is the name of.
+
+    importlib is given such texts, or their beginnings. Modules of ours have their names below ``calicoctl.``.
+    """
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name.removeprefix("calicoctl.") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "an import is relative"
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}".removeprefix("calicoctl.")
+                yield name if name in TREES else str(node.module).removeprefix("calicoctl.")
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"calicoctl(\.[a-z_]+)+\.?", str(node.value)):
+            yield str(node.value).removeprefix("calicoctl.").rstrip(".")
+
+
+IMPORTED = {module: set(_imports(nodes)) for module, nodes in TREES.items()}
+
+
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_each_room_imports_what_is_said_here() -> None:
+    actual: dict[str, set[str]] = {name: set() for name in IMPORTS}
+    for module in TREES.keys() - {"__init__"}:
+        for name in IMPORTED[module]:
+            if room(name) in IMPORTS and room(name) != room(module):
+                actual[room(module)].add(name if name in IMPORTS[room(module)].split() else room(name))
+    assert actual == {name: set(said.split()) for name, said in IMPORTS.items()}
+
+
+def test_no_room_imports_what_stands_below_it() -> None:
+    order = list(IMPORTS)
+    edges = {(importer, room(name)) for importer, said in IMPORTS.items() for name in said.split()}
+    assert {(one, other) for one, other in edges if order.index(one) <= order.index(other)} == UPWARDS
+
+
+def test_each_package_of_others_has_its_place() -> None:
+    for package, places in PACKAGES.items():
+        assert {module for module, names in IMPORTED.items() if package in map(room, names)} == places, package
+
+
+def test_the_model_does_nothing_but_think() -> None:
+    inside = {module: names for module, names in IMPORTED.items() if room(module) == "model"}
+    assert {room(name) for names in inside.values() for name in names} - {"model"} == PURE
+    from_socket = [node for module in inside for node in TREES[module] if getattr(node, "module", "") == "socket"]
+    names = {alias.name for node in from_socket if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert names == {"AF_INET", "AF_INET6", "inet_ntop", "inet_pton"}
+
+
+def test_what_is_done_in_one_place_only() -> None:
+    def where(is_it: type[ast.AST], pattern: str) -> set[str]:
+        """Return the modules with a node of a kind whose text, as Python writes it, begins as a pattern says."""
+        return {
+            module
+            for module, nodes in TREES.items()
+            if any(isinstance(node, is_it) and re.match(pattern, ast.unparse(node)) for node in nodes)
+        }
+
+    assert where(ast.Constant, "'/calico/") == {"datastore.keys"}
+    assert where(ast.Attribute, r"sys\.std(in|out|err)$") == {"cli"}
+    assert where(ast.Call, r"print\(") == set()
+    assert {module for module, names in IMPORTED.items() if room(module) == "commands" and "json" in names} == {
+        "commands.ipam"  # the attributes of an address are shown as the JSON that they are
+    }
