@@ -34,8 +34,8 @@ Usage: calicoctl <command> [<args>...]
     pool              Configure ip-pools
     ipam              Configure IP address management
     create            Create resources from files
-    apply             Create or change resources by files
-    replace           Replace resources by files
+    apply             Create or change resources from files
+    replace           Replace resources from files
     delete            Delete resources
     get               Show resources
     validate          Check files of resources, without etcd

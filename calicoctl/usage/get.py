@@ -14,7 +14,7 @@ Options:
                             directory (needs --recursive).
   --recursive               Read the .yaml, .yml and .json files of a directory
                             and of all directories below it.
-  -o --output=<OUTPUT>      ps, wide, name (a name a line), yaml, json or
+  -o --output=<OUTPUT>      ps, wide, name (one a line), yaml, json or
                             custom-columns=<COLUMN>[,<COLUMN>...]. [default: ps]
   --export                  Leave out what only this datastore knows, so that
                             the output can be applied to another one.
