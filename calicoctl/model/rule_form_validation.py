@@ -123,18 +123,22 @@ class _Check:
         for side in ENTITIES:
             for field in ("nets", "notNets"):
                 for position, item in enumerate(self.form.get(side, {}).get(field, ())):
-                    if item is not None and not _network_problem(item):
+                    if item is not None and not _cidr_problem(item):
                         yield f"{side}.{field}[{position}]", Network.parse(item)
 
 
-def _network_problem(text: str) -> str:
+def _cidr_problem(text: str) -> str:
     allowed = "is not a CIDR such as 10.0.0.0/8 or fd80::/64"
     if not _CIDR.fullmatch(text):
         return allowed
     try:
-        network = Network.parse(text)
+        return network_problem(Network.parse(text))
     except ValueError:
         return allowed
+
+
+def network_problem(network: Network) -> str:
+    """Say why a network is refused as new, however it is written; nothing if it is not."""
     version, address, prefix_length = network.key()
     if address != network.address:
         return f"has bits set beyond its prefix length; the network is {Network(version, address, prefix_length)}"
@@ -167,7 +171,7 @@ def _selector_problem(text: str) -> str:
 
 
 _ENTITY_CHECKS: dict[str, Callable[[Any], str]] = {
-    "nets": _network_problem,
+    "nets": _cidr_problem,
     "selector": _selector_problem,
     "ports": _port_problem,
     "tag": _tag_problem,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -91,9 +92,35 @@ def test_folding(stored: list[tuple[str | None, ...]], folded: list[tuple[list[s
     assert shown == [tuple(nets and [network(net) for net in nets] for nets in pair) for pair in folded]
 
 
+@pytest.mark.parametrize(
+    ("odd", "version"), [("10.0.0.1/24", 4), ("::ffff:10.0.0.0/120", 6), ("::ffff:10.0.0.1/120", 6), ("fd80::1/64", 6)]
+)
+def test_a_network_that_would_be_refused_as_new_stands_alone(odd: str, version: int) -> None:
+    """Beside it the others are folded, in a time that grows with their number and not with its square."""
+    before, after = (
+        [f"10.{high}.{low}.0/24" if version == 4 else f"fd{high:02x}:{low:x}::/32" for low in range(1, 251)
+         for high in range(first, first + 4)]
+        for first in (0, 4)
+    )  # fmt: skip
+    rules = [{"action": "allow", "src_net": net} for net in (*before, odd, *after)]
+    stored = StoredProfile("web", {"rules": json.dumps({"inbound_rules": rules})})
+    began = time.process_time()
+    resource = stored.to_resource()
+    plan = Plan(taken_back(to_json(resource.to_document())), stored)
+    assert time.process_time() - began < 2  # with the square it is many times that
+    assert (plan.problems, plan.changes) == ([], {})
+    assert [form["source"]["nets"] for form, _ in resource.rules["ingress"]] == [before, [odd], after]
+
+
 def test_networks_of_both_versions_are_not_folded() -> None:
     rules = [Rule({"action": "allow", "src_net": net}) for net in ("10.0.0.0/8", "fd80::/64")]
     assert [group.rules for group in groups_of(rules)] == [[rules[0]], [rules[1]]]
+
+
+@pytest.mark.parametrize("net", [[], {}, ["10.0.0.0/8"], 1, "x"])
+def test_what_is_no_network_is_not_folded(net: Any) -> None:
+    rules = [Rule({"action": "allow", "src_net": each}) for each in (net, net, "10.0.0.0/8", net)]
+    assert [group.rules for group in groups_of(rules)] == [[rule] for rule in rules]
 
 
 def test_a_stored_port_in_quotes_is_told_from_a_number() -> None:
