@@ -95,8 +95,6 @@ class ProfileResources:
         barred = False
         part = "rules"
         try:
-            for value in (*changes.values(), barring_rules or ""):
-                self._client.check_size(value)
             if barring_rules is not None and record is not None:
                 indexes["rules"] = self._client.swap(key["rules"], barring_rules, indexes["rules"])
                 barred = True

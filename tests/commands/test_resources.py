@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from calicoctl.datastore.form import LONGEST_CONDITION, MAX_FORM_BYTES
 from tests.commands.resources import DEV_APPS, DEV_APPS_KEYS, NOTHING_WRITTEN, PROFILES, done, failed, profile, stdin_of
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
@@ -237,6 +238,52 @@ def test_a_list_and_a_profile_list(calicoctl: Calicoctl) -> None:
         'stdin:1: ProfileList: more: is not a field here\nstdin:1: ProfileList: items: {"a": 1} is not a list\n'
         + NOTHING_WRITTEN
     )
+
+
+def test_what_is_larger_than_etcd_takes_is_refused_before_anything_is_written(
+    etcd: EtcdServer, calicoctl: Calicoctl
+) -> None:
+    log = {"action": "Log", "logPrefix": "a%" * 3_000_000}
+    big = profile("big", ingress=[log], meta_tags=["t" * 128] * 80_000, labelsToApply={"a b": "c"})
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("okay"), big))
+    assert result == Result(
+        1,
+        "",
+        'stdin:1: Profile(big): spec.labelsToApply["a b"]: "a b" is not accepted: a key has 1 to 63 letters, digits, '
+        "dashes, underscores and dots, the first and last a letter or digit; a domain name and / may stand before it\n"
+        "stdin:1: Profile(big): its tags are too large for etcd: 10,560,059 bytes in the form that etcd's v2 API "
+        "takes, of at most 10,485,760; divide them among several profiles\n"
+        "stdin:1: Profile(big): its rules are too large for etcd: 12,000,137 bytes in the form that etcd's v2 API "
+        "takes, of at most 10,485,760; divide them among several profiles\n" + NOTHING_WRITTEN,
+    )
+    big = profile("big", ingress=[log])
+    problem = result.stderr.splitlines()[2]
+    for verb in ("create", "apply"):
+        for options in ((), ("--dry-run",)):
+            refused = calicoctl(verb, "-f", "-", *options, stdin=stdin_of(profile("okay"), big))
+            assert refused == failed(f"{problem}\nNothing was written.")
+    assert calicoctl("validate", "-f", "-", stdin=stdin_of(big)) == failed(problem)
+    assert calicoctl("diff", "-f", "-", stdin=stdin_of(big)) == Result(2, "", problem + "\n")
+    assert etcd.keys() == {}
+
+
+def test_the_size_that_etcd_takes(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    largest = '{"inbound_rules": [{"action": "log", "log_prefix": ""}], "outbound_rules": []}'
+    room = MAX_FORM_BYTES - LONGEST_CONDITION - len(f"value={largest}")
+    for more, status in ((0, 0), (1, 1)):
+        log = {"action": "Log", "logPrefix": "a" * (room + more)}
+        assert calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a", ingress=[log]))).status == status
+    # Another one takes the place of these rules, but while tags change too the bar before them is too much.
+    before = etcd.index()
+    other = profile("a", egress=[{"action": "Allow"}], meta_tags=["web"])
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(other)) == failed(
+        "stdin:1: Profile(a): its stored rules, behind one that denies everything while tags and labels change, are "
+        "too large for etcd: 10,485,798 bytes in the form that etcd's v2 API takes, of at most 10,485,760; change the "
+        "rules first, alone\n" + NOTHING_WRITTEN.rstrip()
+    )
+    assert etcd.index() == before
+    for document in (profile("a", egress=[{"action": "Allow"}]), other):
+        assert calicoctl("apply", "-f", "-", stdin=stdin_of(document)).status == 0
 
 
 # What is stored in a form that would be refused as new
