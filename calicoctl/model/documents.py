@@ -32,6 +32,7 @@ _MOST_VALUES = 2_000_000  # aliases multiply: a few lines can stand for more val
 
 _TEXT = "tag:yaml.org,2002:str"
 _PLAIN_TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
+_MERGE = "<<"  # unquoted, as the name of a field
 _COLLECTION_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
@@ -101,7 +102,8 @@ def read(text: str) -> list[Any]:
 
     Values are `Mapping`, list, str where the text stands in quotes or in a block, `Plain` and None. Raises
     MalformedDocument, also for a name that stands twice in one mapping, for aliases that multiply beyond reason and
-    for what is nested more than 150 deep.
+    for what is nested more than 150 deep. The unquoted name ``<<`` brings in the fields of the mapping, or of the
+    mappings in the list, that is its value; those that stand beside it win, then those of the first in the list.
     """
     documents = _read_json(text) if text.lstrip()[:1] in ("{", "[") else None
     return [document for document in (_read_yaml(text) if documents is None else documents) if document is not None]
@@ -227,8 +229,9 @@ class _Builder:
                 self._start(event)
             elif isinstance(event, yaml.CollectionEndEvent):
                 ended = self._open.pop()
-                self._name(ended.anchor, ended.value, ended.size)
-                yield from self._add(ended.value, ended.size, ended.mark)
+                value = ended.whole()
+                self._name(ended.anchor, value, ended.size)
+                yield from self._add(value, ended.size, ended.mark)
 
     def _start(self, event: Any) -> None:
         if event.tag not in _COLLECTION_TAGS:
@@ -258,7 +261,7 @@ class _Builder:
 class _Collection:
     """A mapping or list that is not complete yet."""
 
-    __slots__ = ("value", "anchor", "mark", "size", "_key")
+    __slots__ = ("value", "anchor", "mark", "size", "_key", "_merged")
 
     def __init__(self, value: Any, anchor: str | None, mark: Any) -> None:
         self.value = value
@@ -266,19 +269,41 @@ class _Collection:
         self.mark = mark
         self.size = 1
         self._key: str | None = None
+        self._merged: list[Mapping] | None = None  # what the key << brings in
 
     def add(self, value: Any, mark: Any) -> None:
         if isinstance(self.value, list):
             self.value.append(value)
         elif self._key is not None:
-            self.value[self._key] = value
+            if _is_merge(self._key):
+                self._merged = _mappings(value, mark)
+            else:
+                self.value[self._key] = value
             self._key = None
         elif not isinstance(value, str):
             raise MalformedDocument(f"{_place(mark)}: the name of a field is not a text")
-        elif value in self.value:
+        elif value in self.value or (_is_merge(value) and self._merged is not None):
             raise MalformedDocument(f"{_place(mark)}: {value} stands twice in one mapping")
         else:
-            self._key = str(value)
+            self._key = value if _is_merge(value) else str(value)
+
+    def whole(self) -> Any:
+        """Return the value, complete: what is merged into a mapping does not replace what stands in it."""
+        for mapping in self._merged or ():
+            for name, value in mapping.items():
+                self.value.setdefault(name, value)
+        return self.value
+
+
+def _is_merge(name: str) -> bool:
+    return name == _MERGE and isinstance(name, Plain)
+
+
+def _mappings(value: Any, mark: Any) -> list[Mapping]:
+    listed = value if isinstance(value, list) else [value]
+    if not all(isinstance(each, Mapping) for each in listed):
+        raise MalformedDocument(f"{_place(mark)}: << takes the fields of a mapping, or of several in a list")
+    return listed
 
 
 def _scalar(event: Any) -> Any:
