@@ -105,14 +105,21 @@ def read(text: str) -> list[Any]:
     for what is nested more than 150 deep. The unquoted name ``<<`` brings in the fields of the mapping, or of the
     mappings in the list, that is its value; those that stand beside it win, then those of the first in the list.
     """
-    documents = _read_json(text) if text.lstrip()[:1] in ("{", "[") else None
-    return [document for document in (_read_yaml(text) if documents is None else documents) if document is not None]
+    return [document for document, _ in each(text)]
+
+
+def each(text: str) -> Iterator[tuple[Any, int]]:
+    """Yield what `read` returns, each document with the number of its first line; those before a fault are yielded."""
+    document = _read_json(text) if text.lstrip()[:1] in ("{", "[") else None
+    for value, line in _read_yaml(text) if document is None else [(document, 1)]:
+        if value is not None:
+            yield value, line
 
 
 # JSON: the parser of YAML stumbles over tabs and over the surrogate pairs of JSON.
 
 
-def _read_json(text: str) -> list[Any] | None:
+def _read_json(text: str) -> Any:
     """Return the one document of a JSON text; None for a text that is no JSON, but maybe YAML."""
     try:
         document = json.loads(
@@ -122,7 +129,7 @@ def _read_json(text: str) -> list[Any] | None:
         return None
     except (_JsonFault, RecursionError):
         raise _fault_of_json(text) from None
-    return [_without_booleans(document, text, 0)]
+    return _without_booleans(document, text, 0)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> Mapping:
@@ -187,13 +194,13 @@ def _without_booleans(value: Any, text: str, depth: int) -> Any:
 # YAML, from the parser's events: PyYAML's own constructor would decide what the scalars mean.
 
 
-def _read_yaml(text: str) -> list[Any]:
+def _read_yaml(text: str) -> Iterator[tuple[Any, int]]:
     import yaml
 
     # libyaml refuses the escape of half a surrogate pair, which stored JSON can hold.
     loader = yaml.SafeLoader if _HALF_A_PAIR.search(text) else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return list(_Builder(yaml).documents(yaml.parse(text, Loader=loader)))
+        yield from _Builder(yaml).documents(yaml.parse(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or error.context
@@ -211,7 +218,8 @@ class _Builder:
     def __init__(self, yaml: Any) -> None:
         self._yaml = yaml
 
-    def documents(self, events: Iterator[Any]) -> Iterator[Any]:
+    def documents(self, events: Iterator[Any]) -> Iterator[tuple[Any, int]]:
+        """Yield each document with the number of its first line."""
         yaml = self._yaml
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -246,10 +254,10 @@ class _Builder:
         if anchor is not None:
             self._anchors[anchor] = value, size
 
-    def _add(self, value: Any, size: int, mark: Any) -> Iterator[Any]:
-        """Put a whole value into the collection it stands in; yield it if it is the document."""
+    def _add(self, value: Any, size: int, mark: Any) -> Iterator[tuple[Any, int]]:
+        """Put a whole value into the collection it stands in; yield it, with its line, if it is the document."""
         if not self._open:
-            yield value
+            yield value, mark.line + 1
             return
         parent = self._open[-1]
         parent.size += size

@@ -58,7 +58,7 @@ class Manifest:
 
         for label, text in files.texts(filename, recursive, self._environment):
             try:
-                for document in documents.read(text):
+                for document, _ in documents.each(text):
                     self._document(document, label)
             except documents.MalformedDocument as error:
                 self.problems.append(f"{label}: error parsing document: {error}")

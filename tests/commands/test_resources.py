@@ -686,6 +686,19 @@ def test_files_that_cannot_be_read(calicoctl: Calicoctl, tmp_path: Path) -> None
     assert calicoctl("create", "-f", str(tmp_path / "empty"), "--recursive") == failed("No resources specified in file")
 
 
+def test_a_fault_of_one_document_does_not_hide_what_is_wrong_with_those_before_it(calicoctl: Calicoctl) -> None:
+    a, b = (json.dumps(profile(name, more=1)) for name in "ab")
+    text = f"{a}\n---\nkind: Pod\n---\na: b: c\n---\n{b}\n"
+    assert calicoctl("apply", "-f", "-", stdin=text) == Result(
+        1,
+        "",
+        "stdin:3: Unknown resource type (Pod) and/or version (); known are Profile and ProfileList of "
+        "projectcalico.org/v3\n"
+        "stdin: error parsing document: line 5, column 5: mapping values are not allowed in this context\n"
+        "stdin:1: Profile(a): spec.more: is not a field here\n" + NOTHING_WRITTEN,
+    )
+
+
 def test_the_problems_of_all_files_are_reported(etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a: [")
     (tmp_path / "b.yaml").write_text(json.dumps(profile("b", more=1)))
