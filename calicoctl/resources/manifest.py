@@ -56,7 +56,7 @@ class Manifest:
         from calicoctl.model import documents
         from calicoctl.resources import files
 
-        for label, text in files.texts(filename, recursive, self._environment):
+        for label, text in files.texts(filename, recursive, self._environment, self.problems):
             try:
                 for document, _ in documents.each(text):
                     self._document(document, label)

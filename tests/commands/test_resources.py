@@ -699,6 +699,21 @@ def test_a_fault_of_one_document_does_not_hide_what_is_wrong_with_those_before_i
     )
 
 
+def test_a_file_of_a_directory_that_cannot_be_read_does_not_hide_what_is_wrong_with_the_others(
+    calicoctl: Calicoctl, tmp_path: Path
+) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"a: \xe9")
+    (tmp_path / "b.yaml").symlink_to("nowhere")
+    (tmp_path / "c.yaml").write_text(json.dumps(profile("c", more=1)))
+    assert calicoctl("apply", "-f", str(tmp_path), "--recursive") == Result(
+        1,
+        "",
+        f"{tmp_path}/a.yaml is not UTF-8: byte 4\n"
+        f"open {tmp_path}/b.yaml: no such file or directory\n"
+        f"{tmp_path}/c.yaml:1: Profile(c): spec.more: is not a field here\n" + NOTHING_WRITTEN,
+    )
+
+
 def test_the_problems_of_all_files_are_reported(etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a: [")
     (tmp_path / "b.yaml").write_text(json.dumps(profile("b", more=1)))
