@@ -286,6 +286,33 @@ def test_the_size_that_etcd_takes(etcd: EtcdServer, calicoctl: Calicoctl) -> Non
         assert calicoctl("apply", "-f", "-", stdin=stdin_of(document)).status == 0
 
 
+def test_what_is_no_resource_is_named_by_its_place(calicoctl: Calicoctl) -> None:
+    text = """\
+kind: ProfileList
+apiVersion: projectcalico.org/v3
+items:
+- metadata: {name: a}
+- b
+---
+- apiVersion: projectcalico.org/v3
+  kind: Profile
+  metadata: {name: c}
+- 3
+- kind: [a]
+  apiVersion: {b: 1}
+---
+
+text
+"""
+    assert calicoctl("validate", "-f", "-", stdin=text) == failed(
+        "stdin:1: ProfileList: items[1]: b is not a resource: a mapping with apiVersion and kind\n"
+        "stdin:7: [1]: 3 is not a resource: a mapping with apiVersion and kind\n"
+        'stdin:11: Unknown resource type (["a"]) and/or version ({"b": 1}); known are Profile and ProfileList of '
+        "projectcalico.org/v3\n"
+        "stdin:15: text is not a resource: a mapping with apiVersion and kind"
+    )
+
+
 # What is stored in a form that would be refused as new
 
 
@@ -722,7 +749,7 @@ def test_the_problems_of_all_files_are_reported(etcd: EtcdServer, calicoctl: Cal
         1,
         "",
         f"{tmp_path}/a.yaml: error parsing document: line 2, column 1: did not find expected node content\n"
-        f"{tmp_path}/c.yaml: 1 is not a resource: a mapping with apiVersion and kind\n"
+        f"{tmp_path}/c.yaml:1: [0]: 1 is not a resource: a mapping with apiVersion and kind\n"
         f"{tmp_path}/b.yaml:1: Profile(b): spec.more: is not a field here\n" + NOTHING_WRITTEN,
     )
     assert etcd.keys() == {}
