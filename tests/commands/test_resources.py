@@ -396,6 +396,29 @@ def test_a_number_that_could_not_be_stored_again(etcd: EtcdServer, calicoctl: Ca
     assert etcd.get(f"{PROFILES}/P/metadata") == '{"labels": {"a": "c"}}'
 
 
+def test_labels_and_annotations_that_are_not_mentioned_are_kept_also_where_they_cannot_be_read(
+    etcd: EtcdServer, calicoctl: Calicoctl
+) -> None:
+    calicoctl("apply", "-f", "-", stdin=stdin_of(profile("P")))
+    key = f"{PROFILES}/P/metadata"
+    etcd.put(key, '{"labels": {"a": "b"}, "annotations": {"x": 1}, "more": [1]}')
+    unreadable = "Profile(P): its metadata.annotations cannot be read (it is not an object of texts)"
+    for labels, change in (({"a": "c"}, "changed"), ({"a": "c"}, "unchanged"), ({}, "changed"), ({}, "unchanged")):
+        assert calicoctl("apply", "-f", "-", stdin=stdin_of(profile("P", meta_labels=labels))) == Result(
+            0,
+            done("applied", 1, f"Profile(P): {change}").stdout,
+            f"Warning: {unreadable} and stay so: the document does not mention them.\n",
+        )
+        expected = {"labels": labels, "annotations": {"x": 1}, "more": [1]}
+        assert json.loads(etcd.get(key) or "") == {name: value for name, value in expected.items() if value}
+    document = stdin_of(profile("P", meta_annotations={}))
+    difference = calicoctl("diff", "-f", "-", stdin=document)
+    assert difference.stdout.splitlines()[3] == f"-# {unreadable.partition(' ')[2]}"
+    replaced = Result(0, done("applied", 1, "Profile(P): changed").stdout, f"Warning: {unreadable} and are replaced.\n")
+    assert calicoctl("apply", "-f", "-", stdin=document) == replaced
+    assert etcd.get(key) == '{"more": [1]}'
+
+
 def test_what_cannot_be_read_is_replaced_with_a_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     for part, value in (("tags", "web"), ("labels", '{"a": 1}'), ("rules", "{")):
         etcd.put(f"{PROFILES}/broken/{part}", value)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from calicoctl.model import documents
 from calicoctl.model.profile_plan import Plan
@@ -17,7 +18,9 @@ from calicoctl.model.rule import Rule
 from calicoctl.model.rule_folding import groups_of
 from calicoctl.model.stored_profile import StoredProfile
 from calicoctl.resources.text import to_json, to_yaml
-from tests.stored_profiles import NAMES, profiles, rule_lists
+from tests.stored_profiles import ANY_JSON, NAMES, profiles, rule_lists
+
+TEXTS = st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["", "x"]), max_size=2)
 
 
 def taken_back(text: str) -> ProfileResource:
@@ -48,6 +51,26 @@ def test_replace_accepts_what_get_shows_and_then_nothing_changes_any_more(name: 
     result = replaced.result(values)
     again = Plan(taken_back(to_yaml(result.to_resource().to_document())), result, rewrite=True)
     assert (again.problems, again.changes) == ([], {})
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(["labels", "annotations", "more"]), st.one_of(ANY_JSON, TEXTS)),
+    st.dictionaries(st.sampled_from(["labels", "annotations"]), TEXTS),
+)
+def test_only_what_is_mentioned_of_labels_and_annotations_changes(
+    stored: dict[str, Any], given: dict[str, Any]
+) -> None:
+    values = {"rules": "{}", "metadata": json.dumps(stored)}
+    document = {"metadata": {"name": "web", **given}}
+    plan = Plan(taken_back(to_json(document)), StoredProfile("web", values))
+    assert plan.problems == []
+    result = json.loads({**values, **plan.changes}["metadata"])
+    expected = {**stored, **given}
+    result, expected = ({name: value for name, value in each.items() if value != {}} for each in (result, expected))
+    assert result == expected
+    again = Plan(taken_back(to_json(document)), plan.result(values))
+    assert again.changes == {}
 
 
 @settings(max_examples=150, deadline=None)
