@@ -347,6 +347,14 @@ def test_stored_fields_cannot_be_made_up(etcd: EtcdServer, calicoctl: Calicoctl)
     )
 
 
+def test_the_id_that_other_tools_write_can_be_any_text(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    document = profile("a", storedFields={"id": "b"})
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(document)).status == 0
+    assert etcd.get(f"{PROFILES}/a/rules") == '{"inbound_rules": [], "outbound_rules": [], "id": "b"}'
+    document = profile("a", storedFields={"id": [1]})
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(document)).status == 1
+
+
 def test_replace_rewrites_what_go_has_stored_and_apply_does_not(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     rules = '{"inbound_rules":[{"action":"allow","src_nets":["10.0.0.0/8","11.0.0.0/8"]}]}'
     for part, value in (("tags", "[]"), ("labels", "{}"), ("rules", rules)):
