@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PROFILES = "/calico/v1/policy/profile"
 HOSTS = "/calico/v1/host"
+LONGEST = 4000  # characters of a quoted key; etcd hangs up where the first line of a request has more than 4,096
 
 
 def profile(name: str) -> str:

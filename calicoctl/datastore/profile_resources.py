@@ -68,8 +68,10 @@ class ProfileResources:
         return sorted(records, key=lambda record: record.profile.name), complaints
 
     def find(self, names: Iterable[str]) -> dict[str, ProfileRecord]:
-        """Return those of the named profiles that exist, by name. One request."""
-        wanted = list(names)
+        """Return those of the named profiles that exist, by name. One request, if any key can hold a name."""
+        wanted = [name for name in names if len(keys.profile(keys.escaped(name))) <= keys.LONGEST]
+        if not wanted:
+            return {}
         if len(wanted) == 1:
             node = self._client.get(keys.profile(keys.escaped(wanted[0])), recursive=True, quorum=True)
             return {} if node is None or not node.get("dir") else {wanted[0]: ProfileRecord(wanted[0], node)}

@@ -529,6 +529,23 @@ def test_delete_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -
     assert etcd.keys() == {f"{PROFILES}/": None}
 
 
+@pytest.mark.parametrize("name", ["x" * 200_000, "_" + "x" * 200_000, "%" * 1500, "é" * 1000, "x" * 3974])
+def test_a_name_that_is_too_long_for_any_key(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
+    calicoctl("profile", "add", "a")
+    before = etcd.index()
+    for verb in ("delete", "get"):
+        for names in ((name,), (name, name + "x"), (name, "nope")):
+            result = calicoctl(verb, "profile", *names)
+            assert (result.status, result.stdout) == (1, "")
+            assert " resource does not exist: Profile(" in result.stderr
+    assert calicoctl("get", "profile", name, "a", "-o", "name").stdout == "a\n"
+    document = stdin_of(profile(name))
+    for verb in ("apply", "create"):
+        assert ": metadata.name: " in calicoctl(verb, "-f", "-", stdin=document).stderr
+    assert " resource does not exist: Profile(" in calicoctl("replace", "-f", "-", stdin=document).stderr
+    assert etcd.index() == before
+
+
 @pytest.mark.parametrize("name", [".", "..", ""])
 def test_delete_never_takes_a_path_for_a_name(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
     calicoctl("profile", "add", "a")
