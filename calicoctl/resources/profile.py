@@ -79,8 +79,10 @@ class ProfileKind:
     def plan(self, resource: ProfileResource, record: ProfileRecord | None, rewrite: bool) -> Plan:
         from calicoctl.model.profile_plan import Plan
 
-        plan = Plan(resource, record.profile if record else None, rewrite)
-        if record is not None:
+        plan = Plan(resource, record.profile if record and not record.obstacle else None, rewrite)
+        if record is not None and record.obstacle:
+            plan.problems.append(f"{record.node['key']} {record.obstacle}; 'calicoctl delete' removes it")
+        elif record is not None:
             plan.problems += [
                 f"{record.node['key']}/{part} is a directory, in which nothing can be written; "
                 "'calicoctl delete' removes the profile with all below it"
@@ -99,6 +101,8 @@ class ProfileKind:
         return record.profile.name
 
     def complaints(self, record: ProfileRecord) -> list[str]:
+        if record.obstacle:
+            return [f"Cannot read {record.node['key']}: it {record.obstacle}."]
         return [f"Cannot read {record.node['key']}/{part}: {reason}."
                 for part, reason in record.profile.unreadable.items()]  # fmt: skip
 

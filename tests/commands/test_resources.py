@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from calicoctl.datastore import keys
 from calicoctl.datastore.form import LONGEST_CONDITION, MAX_FORM_BYTES
 from tests.commands.resources import DEV_APPS, DEV_APPS_KEYS, NOTHING_WRITTEN, PROFILES, done, failed, profile, stdin_of
 from tests.conftest import Calicoctl, Result
@@ -472,6 +473,29 @@ def test_directories_in_place_of_keys(etcd: EtcdServer, calicoctl: Calicoctl) ->
     assert etcd.index() == before
     assert calicoctl("delete", "profile", "D").status == 0
     assert calicoctl("apply", "-f", "-", stdin=document).status == 0
+
+
+@pytest.mark.parametrize("name", ["v", "_v", "a/b"])
+def test_a_value_in_place_of_a_profile(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
+    key = f"{PROFILES}/{keys.escaped(name)}"
+    etcd.put(key, "x")
+    before = etcd.index()
+    complaint = f"Cannot read {key}: it is a value where the profile's directory should be."
+    for output in ("ps", "yaml"):
+        assert calicoctl("get", "profile", name, "-o", output) == failed(complaint)
+    problem = f"{key} is a value where the profile's directory should be; 'calicoctl delete' removes it"
+    does_not_exist = f"resource does not exist: Profile({name}) with error: <nil>"
+    for documents in ([profile(name)], [profile("a"), profile(name)]):
+        stdin = stdin_of(*documents)
+        for verb, options in (("apply", ()), ("apply", ("--dry-run",)), ("create", ()), ("create", ("--skip-exists",))):
+            result = calicoctl(verb, "-f", "-", *options, stdin=stdin)
+            assert (result.status, result.stdout) == (1, "")
+            assert f"stdin:1: Profile({name}): {problem}\n" in result.stderr
+        assert calicoctl("diff", "-f", "-", stdin=stdin).stderr.endswith(f"stdin:1: Profile({name}): {problem}\n")
+        assert does_not_exist in calicoctl("replace", "-f", "-", stdin=stdin).stderr
+    assert etcd.index() == before
+    assert calicoctl("delete", "profile", name) == done("deleted", 1, f"Profile({name}): deleted")
+    assert etcd.get(key) is None
 
 
 def test_replace_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
