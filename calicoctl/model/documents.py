@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 _NULLS = ("", "~", "null", "Null", "NULL")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_INTEGERS = ((_DECIMAL, 10), (re.compile(r"0x[0-9A-Fa-f]+"), 16), (re.compile(r"0o[0-7]+"), 8))
+_MOST_DIGITS = 4300  # of a decimal number; Python neither reads nor writes more
+_INTEGERS = ((_DECIMAL, 10), (re.compile(r"0x[0-9A-Fa-f]{1,3500}"), 16), (re.compile(r"0o[0-7]{1,4700}"), 8))
 _LEADING_ZEROS = re.compile(r"[-+]?0[0-9]+")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _JSON_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:]|NaN|-?Infinity')
-_LONGEST_NUMBER = 4000  # digits; Python refuses to read much longer ones
 
 _DEEPEST = 150
 _MOST_VALUES = 2_000_000  # aliases multiply: a few lines can stand for more values than any memory holds
@@ -52,9 +52,9 @@ class Plain(str):
         """
         text = re.sub(r"\.0*\Z", "", self)
         for pattern, base in _INTEGERS:
-            if len(text) <= _LONGEST_NUMBER and pattern.fullmatch(text):
+            if pattern.fullmatch(text) and (base != 10 or _is_short(text)):
                 return int(text, base)
-        if _LEADING_ZEROS.fullmatch(text) and len(text) <= _LONGEST_NUMBER:
+        if _LEADING_ZEROS.fullmatch(text) and _is_short(text):
             if -8 < int(text) < 8:
                 return int(text)
             raise ValueError("it is octal to some and decimal to others; write it without leading zeros")
@@ -64,11 +64,15 @@ class Plain(str):
         """Return what JSON would have in this place: a number, a truth value, else the text."""
         if self in _BOOLEANS:
             return _BOOLEANS[self]
-        if len(self) <= _LONGEST_NUMBER and _DECIMAL.fullmatch(self):
+        if _DECIMAL.fullmatch(self) and _is_short(self):
             return int(self)
         if _FLOAT.fullmatch(self) and not math.isinf(float(self)):
             return float(self)
         return str(self)
+
+
+def _is_short(digits: str) -> bool:
+    return len(digits.lstrip("+-")) <= _MOST_DIGITS
 
 
 class Mapping(dict[str, "Any"]):

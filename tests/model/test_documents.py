@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -88,6 +89,29 @@ def test_no_integers(text: str, reason: str) -> None:
     with pytest.raises(ValueError) as error:
         Plain(text).integer()
     assert str(error.value) == reason
+
+
+@pytest.mark.parametrize("digits", ["1" * 4000, "1" * 4300, "-" + "1" * 4300, "1" * 4301, "-" + "1" * 4301, "9" * 9000])
+def test_long_numbers_are_numbers_as_far_as_python_reads_them(digits: str) -> None:
+    """Stored JSON is read by Python, too."""
+    try:
+        number = json.loads(digits)
+    except ValueError:
+        assert Plain(digits).value() == digits
+        with pytest.raises(ValueError, match="^it is not a whole number$"):
+            Plain(digits).integer()
+    else:
+        assert Plain(digits).value() == Plain(digits).integer() == number
+
+
+@pytest.mark.parametrize("text", ["0x" + "f" * 3500, "0x" + "f" * 3900, "0o" + "7" * 4700, "0" * 4301])
+def test_long_numbers_that_are_read_can_be_written(text: str) -> None:
+    try:
+        number = Plain(text).integer()
+    except ValueError as error:
+        assert str(error) == "it is not a whole number"
+    else:
+        assert int(str(number)) == number
 
 
 @pytest.mark.parametrize("text", ["a:", "a: ~", "a: null", "a: Null", "a: !!null ~"])

@@ -135,6 +135,18 @@ def test_a_network_that_would_be_refused_as_new_stands_alone(odd: str, version: 
     assert [form["source"]["nets"] for form, _ in resource.rules["ingress"]] == [before, [odd], after]
 
 
+@pytest.mark.parametrize("digits", [4000, 4001, 4300])
+@pytest.mark.parametrize("field", ["protocol", "ip_version", "icmp_type", "later"])
+def test_a_number_with_many_digits(field: str, digits: int) -> None:
+    rules = f'{{"inbound_rules": [{{"action": "allow", "{field}": -{"9" * digits}}}]}}'
+    stored = StoredProfile("web", {"rules": rules})
+    assert stored.unreadable == {}
+    document = stored.to_resource().to_document()
+    for text in (to_yaml(document), to_json(document)):
+        plan = Plan(taken_back(text), stored)
+        assert (plan.problems, plan.changes) == ([], {})
+
+
 def test_networks_of_both_versions_are_not_folded() -> None:
     rules = [Rule({"action": "allow", "src_net": net}) for net in ("10.0.0.0/8", "fd80::/64")]
     assert [group.rules for group in groups_of(rules)] == [[rules[0]], [rules[1]]]
