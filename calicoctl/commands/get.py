@@ -59,7 +59,7 @@ def _readable(kind: Kind, records: list[Any], form: Format, complaints: list[str
     """Return the resources that can be shown, and add to ``complaints`` what is wrong with the others."""
     readable = []
     for record in records:
-        found = kind.complaints(record) if form.needs_contents() else []
+        found = kind.complaints(record) if form.needs_contents() or record.obstacle else []
         complaints += found
         if not found:
             readable.append(record)

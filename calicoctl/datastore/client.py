@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     RawNode = dict[str, Any]
 
-# What etcd reads of a form at most (the limit of its HTTP library); python-etcd sends a value as a form.
-MAX_FORM_BYTES = 10 * 1024 * 1024
-
 _KEY_NOT_FOUND, _COMPARE_FAILED, _NOT_A_DIRECTORY, _ALREADY_EXISTS, _NOT_EMPTY, _HISTORY_CLEARED = (
     100, 101, 104, 105, 108, 401,
 )  # fmt: skip
@@ -230,10 +227,11 @@ class Client:
         raise self._error("every reply was lost", "The directory is still there.")
 
     def _write(self, action: str, key: str, value: str, condition: dict[str, str], since: int) -> int:
-        from calicoctl.datastore.form import form_of
+        from calicoctl.datastore.form import excess, form_of
 
         form = form_of({"value": value, **condition, **_NO_ECHO})
-        _check_size(form)
+        if too_much := excess(len(form)):
+            raise DatastoreError(f"Too large for etcd: {too_much}. Nothing was written.")
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
@@ -292,12 +290,6 @@ class Client:
             return self._exchange(self._current, "GET", key, query, _EVENTS, seconds)
         except (_Unreachable, _ReplyLost, _NotEtcd):  # etcd would wait for the first change to come
             return None
-
-    def check_size(self, value: str) -> None:
-        """Raise DatastoreError for a value that is larger than etcd takes."""
-        from calicoctl.datastore.form import form_of
-
-        _check_size(form_of({"value": value, "prevIndex": str(self.index), **_NO_ECHO}))
 
     # Endpoints
 
@@ -408,14 +400,6 @@ class Client:
 def _created(node: RawNode) -> int:
     index = node.get("createdIndex")
     return index if isinstance(index, int) else 0
-
-
-def _check_size(form: str) -> None:
-    if len(form) > MAX_FORM_BYTES:
-        raise DatastoreError(
-            f"Too large for etcd: {len(form):,} bytes in the form that etcd's v2 API takes, of at most "
-            f"{MAX_FORM_BYTES:,}. Nothing was written."
-        )
 
 
 def _answer_of(

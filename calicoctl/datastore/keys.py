@@ -17,6 +17,7 @@ READY = f"{ROOT}/Ready"
 PROFILES = f"{ROOT}/policy/profile"
 TIERS = f"{ROOT}/policy/tier"
 HOSTS = f"{ROOT}/host"
+LONGEST = 4000  # characters of a quoted key; etcd hangs up where the first line of a request has more than 4,096
 
 
 def profile(name: str) -> str:

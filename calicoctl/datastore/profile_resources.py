@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 
 class ProfileRecord:
-    """A profile as read: ``profile``, the ``texts`` of its keys, and ``version``, the largest of their indexes."""
+    """A profile as read: ``profile``, the ``texts`` of its keys, and ``version``, the largest of their indexes.
+
+    ``obstacle`` says what is in the way where there is no directory, and so no profile.
+    """
 
     def __init__(self, name: str, node: RawNode) -> None:
         nodes = {keys.last_segment(child["key"]): child for child in node.get("nodes", ())}
         directories = [part for part in PARTS if part in nodes and nodes[part].get("dir")]
         parts = {part: nodes[part] for part in PARTS if part in nodes and part not in directories}
         self.node = node
+        self.obstacle = "" if node.get("dir") else "is a value where the profile's directory should be"
         self.texts = {part: str(child.get("value", "")) for part, child in parts.items()}
         self.indexes = {part: int(child["modifiedIndex"]) for part, child in parts.items()}
         self.version = str(max(self.indexes.values(), default=int(node["modifiedIndex"])))
@@ -54,27 +58,35 @@ class ProfileResources:
 
     def all(self) -> tuple[list[ProfileRecord], list[str]]:
         """Return every profile, sorted by name, and complaints about what is no profile. One request."""
-        tree = self._client.get(keys.PROFILES, recursive=True, quorum=True) or {}
         records, complaints = [], []
-        for node in sorted(tree.get("nodes", ()), key=lambda node: str(node["key"])):
+        for node in self._nodes():
             segment = keys.last_segment(node["key"])
             name = keys.unescaped(segment)
-            if not node.get("dir"):
-                complaints.append(f"Cannot read {node['key']}: it is a value where the profile's directory should be.")
+            record = ProfileRecord(name, node)
+            if record.obstacle:
+                complaints.append(f"Cannot read {node['key']}: it {record.obstacle}.")
             elif keys.escaped(name) != segment:
                 complaints.append(f"Cannot read {node['key']}: no profile can be called so.")
             else:
-                records.append(ProfileRecord(name, node))
+                records.append(record)
         return sorted(records, key=lambda record: record.profile.name), complaints
 
     def find(self, names: Iterable[str]) -> dict[str, ProfileRecord]:
-        """Return those of the named profiles that exist, by name. One request."""
-        wanted = list(names)
+        """Return what there is under the names, by name. One request, if any key can hold one of them."""
+        wanted = [name for name in names if len(keys.profile(keys.escaped(name))) <= keys.LONGEST]
+        if not wanted:
+            return {}
         if len(wanted) == 1:
             node = self._client.get(keys.profile(keys.escaped(wanted[0])), recursive=True, quorum=True)
-            return {} if node is None or not node.get("dir") else {wanted[0]: ProfileRecord(wanted[0], node)}
-        found = {record.profile.name: record for record in self.all()[0]}
-        return {name: found[name] for name in wanted if name in found} | self._hidden(set(wanted) - set(found))
+            return {} if node is None else {wanted[0]: ProfileRecord(wanted[0], node)}
+        nodes = {keys.last_segment(node["key"]): node for node in self._nodes()}
+        found = {name: ProfileRecord(name, nodes[keys.escaped(name)]) for name in wanted if keys.escaped(name) in nodes}
+        return found | self._hidden(set(wanted) - set(found))
+
+    def _nodes(self) -> list[RawNode]:
+        """Return what is in the directory of the profiles, in the order of the keys."""
+        tree = self._client.get(keys.PROFILES, recursive=True, quorum=True) or {}
+        return sorted(tree.get("nodes", ()), key=lambda node: str(node["key"]))
 
     def _hidden(self, names: set[str]) -> dict[str, ProfileRecord]:
         """Return the profiles that etcd leaves out of listings, for their names begin with an underscore."""
@@ -95,8 +107,6 @@ class ProfileResources:
         barred = False
         part = "rules"
         try:
-            for value in (*changes.values(), barring_rules or ""):
-                self._client.check_size(value)
             if barring_rules is not None and record is not None:
                 indexes["rules"] = self._client.swap(key["rules"], barring_rules, indexes["rules"])
                 barred = True

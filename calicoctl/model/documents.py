@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 _NULLS = ("", "~", "null", "Null", "NULL")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_INTEGERS = ((_DECIMAL, 10), (re.compile(r"0x[0-9A-Fa-f]+"), 16), (re.compile(r"0o[0-7]+"), 8))
+_MOST_DIGITS = 4300  # of a decimal number; Python neither reads nor writes more
+_INTEGERS = ((_DECIMAL, 10), (re.compile(r"0x[0-9A-Fa-f]{1,3500}"), 16), (re.compile(r"0o[0-7]{1,4700}"), 8))
 _LEADING_ZEROS = re.compile(r"[-+]?0[0-9]+")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _JSON_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:]|NaN|-?Infinity')
-_LONGEST_NUMBER = 4000  # digits; Python refuses to read much longer ones
 
 _DEEPEST = 150
 _MOST_VALUES = 2_000_000  # aliases multiply: a few lines can stand for more values than any memory holds
 
 _TEXT = "tag:yaml.org,2002:str"
 _PLAIN_TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
+_MERGE = "<<"  # unquoted, as the name of a field
 _COLLECTION_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
@@ -51,9 +52,9 @@ class Plain(str):
         """
         text = re.sub(r"\.0*\Z", "", self)
         for pattern, base in _INTEGERS:
-            if len(text) <= _LONGEST_NUMBER and pattern.fullmatch(text):
+            if pattern.fullmatch(text) and (base != 10 or _is_short(text)):
                 return int(text, base)
-        if _LEADING_ZEROS.fullmatch(text) and len(text) <= _LONGEST_NUMBER:
+        if _LEADING_ZEROS.fullmatch(text) and _is_short(text):
             if -8 < int(text) < 8:
                 return int(text)
             raise ValueError("it is octal to some and decimal to others; write it without leading zeros")
@@ -63,11 +64,15 @@ class Plain(str):
         """Return what JSON would have in this place: a number, a truth value, else the text."""
         if self in _BOOLEANS:
             return _BOOLEANS[self]
-        if len(self) <= _LONGEST_NUMBER and _DECIMAL.fullmatch(self):
+        if _DECIMAL.fullmatch(self) and _is_short(self):
             return int(self)
         if _FLOAT.fullmatch(self) and not math.isinf(float(self)):
             return float(self)
         return str(self)
+
+
+def _is_short(digits: str) -> bool:
+    return len(digits.lstrip("+-")) <= _MOST_DIGITS
 
 
 class Mapping(dict[str, "Any"]):
@@ -101,16 +106,24 @@ def read(text: str) -> list[Any]:
 
     Values are `Mapping`, list, str where the text stands in quotes or in a block, `Plain` and None. Raises
     MalformedDocument, also for a name that stands twice in one mapping, for aliases that multiply beyond reason and
-    for what is nested more than 150 deep.
+    for what is nested more than 150 deep. The unquoted name ``<<`` brings in the fields of the mapping, or of the
+    mappings in the list, that is its value; those that stand beside it win, then those of the first in the list.
     """
-    documents = _read_json(text) if text.lstrip()[:1] in ("{", "[") else None
-    return [document for document in (_read_yaml(text) if documents is None else documents) if document is not None]
+    return [document for document, _ in each(text)]
+
+
+def each(text: str) -> Iterator[tuple[Any, int]]:
+    """Yield what `read` returns, each document with the number of its first line; those before a fault are yielded."""
+    document = _read_json(text) if text.lstrip()[:1] in ("{", "[") else None
+    for value, line in _read_yaml(text) if document is None else [(document, 1)]:
+        if value is not None:
+            yield value, line
 
 
 # JSON: the parser of YAML stumbles over tabs and over the surrogate pairs of JSON.
 
 
-def _read_json(text: str) -> list[Any] | None:
+def _read_json(text: str) -> Any:
     """Return the one document of a JSON text; None for a text that is no JSON, but maybe YAML."""
     try:
         document = json.loads(
@@ -120,7 +133,7 @@ def _read_json(text: str) -> list[Any] | None:
         return None
     except (_JsonFault, RecursionError):
         raise _fault_of_json(text) from None
-    return [_without_booleans(document, text, 0)]
+    return _without_booleans(document, text, 0)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> Mapping:
@@ -185,13 +198,13 @@ def _without_booleans(value: Any, text: str, depth: int) -> Any:
 # YAML, from the parser's events: PyYAML's own constructor would decide what the scalars mean.
 
 
-def _read_yaml(text: str) -> list[Any]:
+def _read_yaml(text: str) -> Iterator[tuple[Any, int]]:
     import yaml
 
     # libyaml refuses the escape of half a surrogate pair, which stored JSON can hold.
     loader = yaml.SafeLoader if _HALF_A_PAIR.search(text) else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return list(_Builder(yaml).documents(yaml.parse(text, Loader=loader)))
+        yield from _Builder(yaml).documents(yaml.parse(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or error.context
@@ -209,7 +222,8 @@ class _Builder:
     def __init__(self, yaml: Any) -> None:
         self._yaml = yaml
 
-    def documents(self, events: Iterator[Any]) -> Iterator[Any]:
+    def documents(self, events: Iterator[Any]) -> Iterator[tuple[Any, int]]:
+        """Yield each document with the number of its first line."""
         yaml = self._yaml
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -227,8 +241,9 @@ class _Builder:
                 self._start(event)
             elif isinstance(event, yaml.CollectionEndEvent):
                 ended = self._open.pop()
-                self._name(ended.anchor, ended.value, ended.size)
-                yield from self._add(ended.value, ended.size, ended.mark)
+                value = ended.whole()
+                self._name(ended.anchor, value, ended.size)
+                yield from self._add(value, ended.size, ended.mark)
 
     def _start(self, event: Any) -> None:
         if event.tag not in _COLLECTION_TAGS:
@@ -243,10 +258,10 @@ class _Builder:
         if anchor is not None:
             self._anchors[anchor] = value, size
 
-    def _add(self, value: Any, size: int, mark: Any) -> Iterator[Any]:
-        """Put a whole value into the collection it stands in; yield it if it is the document."""
+    def _add(self, value: Any, size: int, mark: Any) -> Iterator[tuple[Any, int]]:
+        """Put a whole value into the collection it stands in; yield it, with its line, if it is the document."""
         if not self._open:
-            yield value
+            yield value, mark.line + 1
             return
         parent = self._open[-1]
         parent.size += size
@@ -258,7 +273,7 @@ class _Builder:
 class _Collection:
     """A mapping or list that is not complete yet."""
 
-    __slots__ = ("value", "anchor", "mark", "size", "_key")
+    __slots__ = ("value", "anchor", "mark", "size", "_key", "_merged")
 
     def __init__(self, value: Any, anchor: str | None, mark: Any) -> None:
         self.value = value
@@ -266,19 +281,41 @@ class _Collection:
         self.mark = mark
         self.size = 1
         self._key: str | None = None
+        self._merged: list[Mapping] | None = None  # what the key << brings in
 
     def add(self, value: Any, mark: Any) -> None:
         if isinstance(self.value, list):
             self.value.append(value)
         elif self._key is not None:
-            self.value[self._key] = value
+            if _is_merge(self._key):
+                self._merged = _mappings(value, mark)
+            else:
+                self.value[self._key] = value
             self._key = None
         elif not isinstance(value, str):
             raise MalformedDocument(f"{_place(mark)}: the name of a field is not a text")
-        elif value in self.value:
+        elif value in self.value or (_is_merge(value) and self._merged is not None):
             raise MalformedDocument(f"{_place(mark)}: {value} stands twice in one mapping")
         else:
-            self._key = str(value)
+            self._key = value if _is_merge(value) else str(value)
+
+    def whole(self) -> Any:
+        """Return the value, complete: what is merged into a mapping does not replace what stands in it."""
+        for mapping in self._merged or ():
+            for name, value in mapping.items():
+                self.value.setdefault(name, value)
+        return self.value
+
+
+def _is_merge(name: str) -> bool:
+    return name == _MERGE and isinstance(name, Plain)
+
+
+def _mappings(value: Any, mark: Any) -> list[Mapping]:
+    listed = value if isinstance(value, list) else [value]
+    if not all(isinstance(each, Mapping) for each in listed):
+        raise MalformedDocument(f"{_place(mark)}: << takes the fields of a mapping, or of several in a list")
+    return listed
 
 
 def _scalar(event: Any) -> Any:

@@ -15,10 +15,11 @@ from calicoctl.model.rule import Rule
 from calicoctl.model.rule_folding import Group
 from calicoctl.model.rule_mapping import identity, rules_of
 from calicoctl.model.rules import Rules
-from calicoctl.model.stored_profile import PARTS, StoredProfile
+from calicoctl.model.stored_profile import MEMBERS, PARTS, StoredProfile
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from calicoctl.model.profile_resource import ProfileResource
@@ -129,17 +130,21 @@ class Plan:
         return json.dumps(given) if self._differs("labels", given != self.stored.labels) else None
 
     def _metadata(self) -> str | None:
-        metadata = dict(self.stored.metadata)
-        if self.resource.labels is not None:
-            self._check_labels(self.resource.labels, metadata.get("labels", {}), "metadata.labels")
-            metadata["labels"] = self.resource.labels
-        if self.resource.annotations is not None:
-            self._check_annotations(self.resource.annotations, metadata.get("annotations", {}))
-            metadata["annotations"] = self.resource.annotations
-        metadata = _without_empty(metadata)
-        mentioned = self.resource.labels is not None or self.resource.annotations is not None
+        given = self._given_members()
+        if not given:
+            return None
+        if "labels" in given:
+            self._check_labels(given["labels"], self.stored.member("labels"), "metadata.labels")
+        if "annotations" in given:
+            self._check_annotations(given["annotations"], self.stored.member("annotations"))
+        metadata = _without_empty({**self.stored.metadata, **given})
         changed = metadata != _without_empty(self.stored.metadata)
-        return json.dumps(metadata) if mentioned and self._differs("metadata", changed) else None
+        is_lost = "metadata" in self.stored.unreadable and not self.stored.unreadable_members
+        return json.dumps(metadata) if changed or is_lost else None
+
+    def _given_members(self) -> dict[str, dict[str, str]]:
+        members = zip(MEMBERS, (self.resource.labels, self.resource.annotations), strict=True)
+        return {name: texts for name, texts in members if texts is not None}
 
     def _check_labels(self, given: dict[str, str], stored: dict[str, str], path: str) -> None:
         for key, value in given.items():
@@ -202,17 +207,26 @@ class Plan:
         return extra
 
     def _remark_on_parts(self) -> None:
-        for part, reason in self.stored.unreadable.items():
-            remark = f"its {part} cannot be read ({reason})"
-            if part in self.changes:
+        for name, reason, is_replaced in self._unreadable():
+            remark = f"its {name} cannot be read ({reason})"
+            if is_replaced:
                 self.replaced.append(remark)
-            outcome = "are replaced" if part in self.changes else "stay so: the document does not mention them"
+            outcome = "are replaced" if is_replaced else "stay so: the document does not mention them"
             self.warnings.append(f"{remark} and {outcome}")
         if not self.is_new and "rules" not in self.stored.present and "rules" not in self.changes:
             self.warnings.append(
                 "it has no rules key, so that Felix takes it for missing and drops the traffic of its endpoints; "
                 "'calicoctl replace' writes it"
             )
+
+    def _unreadable(self) -> Iterator[tuple[str, str, bool]]:
+        """Yield what cannot be read, why, and whether it is replaced."""
+        for part, reason in self.stored.unreadable.items():
+            if part == "metadata" and self.stored.unreadable_members:
+                given = self._given_members()
+                yield from ((f"metadata.{name}", reason, name in given) for name in self.stored.unreadable_members)
+            else:
+                yield part, reason, part in self.changes
 
 
 class _Stored:

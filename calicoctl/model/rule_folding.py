@@ -7,6 +7,7 @@ from itertools import islice
 
 from calicoctl.model.network import Network
 from calicoctl.model.resource_fields import Problems
+from calicoctl.model.rule_form_validation import network_problem
 from calicoctl.model.rule_mapping import form_of, rules_of
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -75,23 +76,30 @@ def _likeness(rule: Rule) -> Hashable:
 
 
 def _version_if_canonical(text: object) -> int | None:
+    """Return the IP version of a network that is stored as a new one would be; None for any other value.
+
+    A single other one among the networks of a form would keep all of them apart.
+    """
     try:
         network = Network.parse(text) if isinstance(text, str) else None
     except ValueError:
         return None
-    return network.version if network is not None and str(network) == text else None
+    if network is None or str(network) != text or network_problem(network):
+        return None
+    return network.version
 
 
 def _groups_of_run(run: list[Rule]) -> Iterator[Group]:
+    if len(run) == 1:  # whatever stands in the place of its networks
+        yield Group(form_of(run[0]), run)
+        return
     pairs: list[Pair] = [(rule.fields.get("src_net"), rule.fields.get("dst_net")) for rule in run]
     position = 0
     while position < len(run):
-        group = Group(form_of(run[position]), [run[position]])
-        if len(run) > 1 and group.is_canonical():
-            sources, destinations = _product(pairs, position)
-            group = _folded(group, run[position : position + len(sources) * len(destinations)], sources, destinations)
-        yield group
-        position += len(group.rules)
+        sources, destinations = _product(pairs, position)
+        rules = run[position : position + len(sources) * len(destinations)]
+        yield from _folded(rules, sources, destinations)
+        position += len(rules)
 
 
 def _product(pairs: list[Pair], start: int) -> tuple[list[str | None], list[str | None]]:
@@ -111,12 +119,15 @@ def _product(pairs: list[Pair], start: int) -> tuple[list[str | None], list[str 
     return list(sources), row
 
 
-def _folded(first: Group, rules: list[Rule], sources: list[str | None], destinations: list[str | None]) -> Group:
-    if len(rules) == 1:
-        return first
-    form = dict(first.form)
-    for side, nets in (("source", sources), ("destination", destinations)):
-        if nets != [None]:
-            form[side] = {**form[side], "nets": nets}
-    group = Group(form, rules)
-    return group if group.is_canonical() else first
+def _folded(rules: list[Rule], sources: list[str | None], destinations: list[str | None]) -> list[Group]:
+    """Return one group of rules that have every combination of networks; one for each where they are no one form."""
+    first = Group(form_of(rules[0]), rules[:1])
+    if len(rules) > 1 and first.is_canonical():
+        form = dict(first.form)
+        for side, nets in (("source", sources), ("destination", destinations)):
+            if nets != [None]:
+                form[side] = {**form[side], "nets": nets}
+        group = Group(form, rules)
+        if group.is_canonical():
+            return [group]
+    return [first, *(Group(form_of(rule), [rule]) for rule in rules[1:])]

@@ -6,6 +6,7 @@ author wrote. Rules that are stored already are not judged here.
 
 from __future__ import annotations
 
+import math
 import re
 
 from calicoctl.model import selector
@@ -13,7 +14,7 @@ from calicoctl.model.names import ALLOWED, is_tag
 from calicoctl.model.network import Network
 from calicoctl.model.resource_fields import below, shown
 from calicoctl.model.rule_form import ENTITIES
-from calicoctl.model.rule_validation import LAST_CODE, LAST_TYPE
+from calicoctl.model.rule_validation import LAST_CODE, LAST_TYPE, MOST_RULES
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ PROTOCOLS = ("TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "UDPLite")
 NOT_IN_V1 = "cannot be stored in the Calico v1 data model"
 
 _WITH_PORTS = ("TCP", "UDP", 6, 17)
-_VERSION_OF_ICMP = {"ICMP": 4, "ICMPv6": 6}
+_VERSION_OF_ICMP: dict[Any, int] = {"ICMP": 4, "ICMPv6": 6}
+_NUMBERS_OF_ICMP: dict[Any, str] = {1: "ICMP", 58: "ICMPv6"}
 _NUMBER = "(?:0|[1-9][0-9]{0,2})"
 _CIDR = re.compile(rf"(?:{_NUMBER}(?:\.{_NUMBER}){{3}}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)/{_NUMBER}")
 _PORT = re.compile(r"([0-9]{1,9})(?::([0-9]{1,9}))?")
@@ -66,6 +68,9 @@ class _Check:
         for side in ENTITIES:
             self.entity(side, form.get(side, {}))
         self.ip_versions()
+        count = math.prod(len(form.get(side, {}).get("nets", ())) or 1 for side in ENTITIES)
+        if count > MOST_RULES:
+            self.problems.add(self.path, f"its networks make {count:,} rules, more than fit in one profile")
         if "http" in form:
             self.add("http", NOT_IN_V1)
         if "storedFields" in form:
@@ -107,12 +112,14 @@ class _Check:
     def ip_versions(self) -> None:
         expected = self.form.get("ipVersion")
         because = f"ipVersion is {expected}"
-        for field in ("protocol", "notProtocol"):
-            protocol = self.form.get(field)
-            if expected in (4, 6) and protocol in _VERSION_OF_ICMP and _VERSION_OF_ICMP[protocol] != expected:
-                self.add("ipVersion", f"{expected} does not go with {field} {protocol}")
-        if self.form.get("protocol") in _VERSION_OF_ICMP and expected is None:
-            expected, because = _VERSION_OF_ICMP[self.form["protocol"]], f"the protocol is {self.form['protocol']}"
+        given, excluded = self.form.get("protocol"), self.form.get("notProtocol")
+        protocol = _NUMBERS_OF_ICMP.get(given, given)
+        text = given if protocol == given else f"{given}, which is {protocol}"
+        for field, name, shown_name in (("protocol", protocol, text), ("notProtocol", excluded, excluded)):
+            if expected in (4, 6) and _VERSION_OF_ICMP.get(name, expected) != expected:
+                self.add("ipVersion", f"{expected} does not go with {field} {shown_name}")
+        if protocol in _VERSION_OF_ICMP and expected is None:
+            expected, because = _VERSION_OF_ICMP[protocol], f"the protocol is {text}"
         for where, network in self.networks():
             if expected not in (None, network.version):
                 self.add(where, f"{network} is IPv{network.version}, but {because}")
@@ -123,18 +130,22 @@ class _Check:
         for side in ENTITIES:
             for field in ("nets", "notNets"):
                 for position, item in enumerate(self.form.get(side, {}).get(field, ())):
-                    if item is not None and not _network_problem(item):
+                    if item is not None and not _cidr_problem(item):
                         yield f"{side}.{field}[{position}]", Network.parse(item)
 
 
-def _network_problem(text: str) -> str:
+def _cidr_problem(text: str) -> str:
     allowed = "is not a CIDR such as 10.0.0.0/8 or fd80::/64"
     if not _CIDR.fullmatch(text):
         return allowed
     try:
-        network = Network.parse(text)
+        return network_problem(Network.parse(text))
     except ValueError:
         return allowed
+
+
+def network_problem(network: Network) -> str:
+    """Say why a network is refused as new, however it is written; nothing if it is not."""
     version, address, prefix_length = network.key()
     if address != network.address:
         return f"has bits set beyond its prefix length; the network is {Network(version, address, prefix_length)}"
@@ -167,7 +178,7 @@ def _selector_problem(text: str) -> str:
 
 
 _ENTITY_CHECKS: dict[str, Callable[[Any], str]] = {
-    "nets": _network_problem,
+    "nets": _cidr_problem,
     "selector": _selector_problem,
     "ports": _port_problem,
     "tag": _tag_problem,

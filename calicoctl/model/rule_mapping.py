@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 
-from calicoctl.model.resource_fields import Problems, below
+from calicoctl.model.resource_fields import Problems
 from calicoctl.model.rule_form import ENTITIES, FIELDS
 from calicoctl.model.rule_form_validation import check_form
 from calicoctl.model.rule_validation import RuleProblems, new_rules
@@ -47,13 +47,9 @@ def rules_of(form: Form, path: str, problems: Problems) -> list[Rule]:
     if not found.texts and _is_whole(form):
         try:
             return new_rules(_stored_fields(form))
-        except RuleProblems as error:  # Felix is stricter here and there
+        except RuleProblems as error:  # the last guard; `check_form` says in the resource's terms what is wrong
             for problem in error.problems:
-                field, _, text = problem.partition(": ")
-                if field in _PATHS:
-                    found.add(below(path, _PATHS[field]), text)
-                else:
-                    found.add(path, problem)
+                found.add(path, problem)
     problems.texts += found.texts
     return []
 
@@ -90,14 +86,6 @@ _FIELDS = {
     for side, short in _SIDES.items()
     for name, field in _ENTITY.items()
     for negation in ("", "!")
-}
-_PATHS = {field: path for path, field in _FIELDS.items()} | {
-    "protocol": "protocol",
-    "!protocol": "notProtocol",
-    "icmp_type": "icmp.type",
-    "icmp_code": "icmp.code",
-    "!icmp_type": "notICMP.type",
-    "!icmp_code": "notICMP.code",
 }
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ACTIONS = ("allow", "deny", "next-tier", "log")
 _PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite")
 LAST_TYPE, LAST_CODE = 254, 255  # of ICMP; the kernel takes type 255 for any, and Felix makes a drop of it
-_MOST_RULES = 200_000  # with two networks each, already more than the 10 MB that etcd takes
+MOST_RULES = 200_000  # with two networks each, already more than the 10 MB that etcd takes
 _NAMES_OF_NUMBERS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6"}
 _VERSIONS = {"icmp": 4, 1: 4, "icmpv6": 6, 58: 6}  # of IP, with the protocols that have one
 _RANGE = re.compile(r"([0-9]{1,9})(?:[:-]([0-9]{1,9}))?")
@@ -308,7 +308,7 @@ def _problems_of_lists(fields: Fields) -> Iterator[str]:
         if key.startswith("!") and len(fields[key]) > 1:
             yield f"{key}: several networks under ! cannot be stored so that every Felix understands them"
     count = math.prod(len(fields[key]) for key in lists if not key.startswith("!"))
-    if count > _MOST_RULES:
+    if count > MOST_RULES:
         yield f"src_nets and dst_nets: together they make {count:,} rules, more than fit in one profile"
 
 

@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 
 # In the order in which they are written: the rules come last, for without them Felix takes a profile for missing.
 PARTS = ("tags", "labels", "metadata", "rules")
+MEMBERS = ("labels", "annotations")  # of the object that ``metadata`` is
+
+_NOT_OF_TEXTS = "it is not an object of texts"
 
 
 class StoredProfile:
     """What is stored of one profile; what is not there counts as empty.
 
-    ``present`` are the parts that are there, ``unreadable`` says of each part that cannot be read why, and
-    ``metadata`` may have further members than labels and annotations, which are kept.
+    ``present`` are the parts that are there, and ``unreadable`` says of each part that cannot be read why. ``metadata``
+    is the object with labels, annotations and maybe further members, all as they are stored; ``unreadable_members``
+    are those of the first two that are something else.
     """
 
     def __init__(self, name: str, values: Mapping[str, str], directories: Collection[str] = ()) -> None:
@@ -38,7 +42,10 @@ class StoredProfile:
         self.unreadable: dict[str, str] = {part: "it is a directory" for part in directories}
         self.tags: list[str] = self._read("tags", values, tags_from_json, [])
         self.labels: dict[str, str] = self._read("labels", values, _texts, {})
-        self.metadata: dict[str, Any] = self._read("metadata", values, _metadata, {})
+        self.metadata: dict[str, Any] = self._read("metadata", values, _object, {})
+        self.unreadable_members = [name for name in MEMBERS if not _is_of_texts(self.metadata.get(name, {}))]
+        if self.unreadable_members:
+            self.unreadable["metadata"] = _NOT_OF_TEXTS
         self.rules: Rules = self._read("rules", values, Rules.from_json, Rules([], []))
         self._groups: dict[str, list[Group]] | None = None
 
@@ -50,6 +57,11 @@ class StoredProfile:
         except (MalformedTags, MalformedRules, _Malformed) as error:
             self.unreadable[part] = str(error)
             return otherwise
+
+    def member(self, name: str) -> dict[str, str]:
+        """Return ``labels`` or ``annotations`` of the object itself; none where they cannot be read."""
+        found: dict[str, str] = {} if name in self.unreadable_members else self.metadata.get(name, {})
+        return found
 
     def groups(self) -> dict[str, list[Group]]:
         """Return the rules by direction (``ingress``, ``egress``) as the rules of the resource."""
@@ -64,8 +76,7 @@ class StoredProfile:
         from calicoctl.model.profile_resource import ProfileResource
 
         resource = ProfileResource(self.name)
-        resource.labels = self.metadata.get("labels")
-        resource.annotations = self.metadata.get("annotations")
+        resource.labels, resource.annotations = map(self.member, MEMBERS)
         resource.tags = list(self.tags)
         resource.labels_to_apply = self.labels
         resource.rules = {way: [(group.form, "") for group in groups] for way, groups in self.groups().items()}
@@ -78,14 +89,10 @@ class _Malformed(ValueError):
 
 
 def _texts(text: str) -> dict[str, str]:
-    return _require_texts(_object(text))
-
-
-def _metadata(text: str) -> dict[str, Any]:
-    metadata = _object(text)
-    for name in ("labels", "annotations"):
-        _require_texts(metadata.get(name, {}))
-    return metadata
+    value = _object(text)
+    if not _is_of_texts(value):
+        raise _Malformed(_NOT_OF_TEXTS)
+    return value
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -98,7 +105,5 @@ def _object(text: str) -> dict[str, Any]:
     return value
 
 
-def _require_texts(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(content, str) for content in value.values()):
-        raise _Malformed("it is not an object of texts")
-    return value
+def _is_of_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(content, str) for content in value.values())

@@ -65,7 +65,7 @@ class Format:
                 document = {
                     "kind": f"{self._kind.name}List",
                     "apiVersion": self._kind.api_version,
-                    "metadata": {"resourceVersion": version},
+                    "metadata": {} if export else {"resourceVersion": version},
                     "items": documents,
                 }
             from calicoctl.resources import text

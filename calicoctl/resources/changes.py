@@ -43,11 +43,12 @@ class Change:
     def _decide(self) -> None:
         """Work out the outcome from what is stored. Raises Failure."""
         self.plan = None
+        existing = self.record if self.record is not None and not self.record.obstacle else None
         if self.verb == CREATE and self.item.resource.resource_version is not None:
             self._refuse_version()
-        elif self.verb == CREATE and self.record is not None and not self._begun(self.record):
+        elif self.verb == CREATE and existing is not None and not self._begun(existing):
             self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
-        elif self.verb in (REPLACE, DELETE) and self.record is None:
+        elif (self.verb == REPLACE and existing is None) or (self.verb == DELETE and self.record is None):
             self._skip_or_fail("does not exist, skipped", f"resource does not exist: {self.item} with error: <nil>")
         else:
             self._require_version()

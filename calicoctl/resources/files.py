@@ -17,24 +17,41 @@ STDIN = "-"
 _ENDINGS = (".yaml", ".yml", ".json")
 
 
-def texts(filename: str, recursive: bool, environment: Environment) -> Iterator[tuple[str, str]]:
+class UnreadableFile(CommandError):
+    """A file cannot be read; ``problem`` says why."""
+
+    def __init__(self, problem: str, advice: str = "") -> None:
+        super().__init__(f"Failed to execute command: {problem}{advice}")
+        self.problem = problem
+
+
+def texts(filename: str, recursive: bool, environment: Environment, problems: list[str]) -> Iterator[tuple[str, str]]:
     """Yield the label (a path or ``stdin``) and the text of each file, those of a directory in order of their paths.
 
-    A directory is read only with ``recursive``: its files that end in .yaml, .yml or .json, without hidden ones. Raises
-    CommandError for what cannot be read.
+    A directory is read only with ``recursive``: its files that end in .yaml, .yml or .json, without hidden ones. What
+    of it cannot be read is added to ``problems``. Raises CommandError where there is one file and it cannot be read.
     """
     if filename == STDIN:
         yield "stdin", environment.read_input()
     elif recursive and os.path.isdir(filename):
-        for path in _files_below(filename):
-            yield path, _text(path)
+        yield from _texts_below(filename, problems)
     else:
         yield filename, _text(filename)
 
 
-def _files_below(directory: str) -> list[str]:
+def _texts_below(directory: str, problems: list[str]) -> Iterator[tuple[str, str]]:
+    for path in _files_below(directory, problems):
+        try:
+            text = _text(path)
+        except UnreadableFile as error:
+            problems.append(error.problem)
+        else:
+            yield path, text
+
+
+def _files_below(directory: str, problems: list[str]) -> list[str]:
     found = []
-    for folder, folders, names in os.walk(directory, onerror=_cannot_read):
+    for folder, folders, names in os.walk(directory, onerror=lambda error: problems.append(_cannot_open(error))):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [os.path.join(folder, name) for name in names if _is_document(name)]
     return sorted(found)
@@ -45,29 +62,27 @@ def _is_document(name: str) -> bool:
 
 
 def _text(path: str) -> str:
+    """Return the text of a file. Raises UnreadableFile."""
     try:
         with open(path, "rb") as stream:
             content = stream.read(MOST_INPUT + 1)
         if len(content) > MOST_INPUT:
-            raise CommandError(f"Failed to execute command: read {path}: it has more than 64 MB")
+            raise UnreadableFile(f"read {path}: it has more than 64 MB")
         return content.decode("utf-8").removeprefix("\ufeff")
     except IsADirectoryError:
-        raise CommandError(
-            f"Failed to execute command: read {path}: is a directory\nUse --recursive to read the files in it."
-        ) from None
+        advice = "\nUse --recursive to read the files in it."
+        raise UnreadableFile(f"read {path}: is a directory", advice) from None
     except UnicodeDecodeError as error:
-        raise CommandError(f"Failed to execute command: {path} is not UTF-8: byte {error.start + 1}") from None
+        raise UnreadableFile(f"{path} is not UTF-8: byte {error.start + 1}") from None
     except ValueError:  # a NUL in the path
-        raise CommandError(f"Failed to execute command: open {path}: no such file or directory") from None
+        raise UnreadableFile(f"open {path}: no such file or directory") from None
     except OSError as error:
-        if error.filename is None:  # it was opened
-            raise CommandError(f"Failed to execute command: read {path}: {_reason(error)}") from None
-        _cannot_read(error)
-        raise
+        was_opened = error.filename is None
+        raise UnreadableFile(f"read {path}: {_reason(error)}" if was_opened else _cannot_open(error)) from None
 
 
-def _cannot_read(error: OSError) -> None:
-    raise CommandError(f"Failed to execute command: open {error.filename}: {_reason(error)}") from None
+def _cannot_open(error: OSError) -> str:
+    return f"open {error.filename}: {_reason(error)}"
 
 
 def _reason(error: OSError) -> str:

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
         resource_version: str | None
 
     class Record(Protocol):
-        """A stored resource as it was read; ``version`` is its resourceVersion."""
+        """A stored resource as it was read; ``version`` is its resourceVersion.
+
+        ``obstacle`` is empty, or says what stands in the place of the resource so that it cannot be stored.
+        """
 
         version: str
+        obstacle: str
 
     class Plan(Protocol):
         """What would be written, and what speaks against it.
@@ -60,7 +64,7 @@ if TYPE_CHECKING:
             """Return every stored resource, sorted by name, and complaints about what is none."""
 
         def find(self, names: Iterable[str]) -> dict[str, Any]:
-            """Return those of the named resources that are stored."""
+            """Return those of the named resources that are stored, and what stands in the place of others."""
 
         def plan(self, resource: Any, record: Any, rewrite: bool) -> Plan:
             """Compare a resource with what is stored of it; ``record`` is None for one to be created."""

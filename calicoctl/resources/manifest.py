@@ -56,10 +56,10 @@ class Manifest:
         from calicoctl.model import documents
         from calicoctl.resources import files
 
-        for label, text in files.texts(filename, recursive, self._environment):
+        for label, text in files.texts(filename, recursive, self._environment, self.problems):
             try:
-                for document in documents.read(text):
-                    self._document(document, label)
+                for document, line in documents.each(text):
+                    self._document(document, label, line)
             except documents.MalformedDocument as error:
                 self.problems.append(f"{label}: error parsing document: {error}")
         if not self.items and not self.problems:
@@ -85,15 +85,20 @@ class Manifest:
             rest = [f"and {more} more problems"] if more > 0 else []
             raise CommandError("\n".join([*found[:_SHOWN_PROBLEMS], *rest, *([remark] if remark else [])]))
 
-    def _document(self, document: Any, label: str) -> None:
-        for value in document if isinstance(document, list) else [document]:
-            self._resource(value, label)
+    def _document(self, document: Any, label: str, line: int) -> None:
+        place = f"{label}:{line}"
+        if not isinstance(document, list):
+            self._resource(document, label, place)
+            return
+        for position, value in enumerate(document):
+            self._resource(value, label, f"{place}: [{position}]")
 
-    def _resource(self, value: Any, label: str, inherited: tuple[str, str] = ("", "")) -> None:
+    def _resource(self, value: Any, label: str, place: str, inherited: tuple[str, str] = ("", "")) -> None:
+        """Take a resource out of the input; ``place`` is where it stands, for what has no line of its own."""
         from calicoctl.model.documents import Mapping
 
         if not isinstance(value, Mapping):
-            self.problems.append(f"{label}: {shown(value)} is not a resource: a mapping with apiVersion and kind")
+            self.problems.append(f"{place}: {shown(value)} is not a resource: a mapping with apiVersion and kind")
             return
         origin = f"{label}:{value.line}"
         kind, version = _type_of(value, inherited)
@@ -115,8 +120,9 @@ class Manifest:
             problems.add("items", f"{shown(items)} is not a list")
             items = []
         self.problems += [f"{origin}: {kind.name}List: {text}" for text in problems.texts]
-        for item in items:
-            self._resource(item, label, (kind.name, kind.api_version))
+        for position, item in enumerate(items):
+            place = f"{origin}: {kind.name}List: items[{position}]"
+            self._resource(item, label, place, (kind.name, kind.api_version))
 
     def _item(self, value: Mapping, origin: str, kind: Kind) -> None:
         problems = Problems()
@@ -132,5 +138,8 @@ class Manifest:
 
 def _type_of(value: Mapping, inherited: tuple[str, str]) -> tuple[str, str]:
     """Return the kind and apiVersion of a document; ``inherited`` are those that the list it stands in implies."""
-    given = {name.lower(): str(content) for name, content in value.items() if content is not None}
+    given = {
+        name.lower(): content if isinstance(content, str) else shown(content)
+        for name, content in value.items() if content is not None
+    }  # fmt: skip
     return given.get("kind", inherited[0]), given.get("apiversion", inherited[1])

@@ -9,7 +9,7 @@ from calicoctl.model.profile_resource import API_VERSION, KIND, ProfileResource,
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from calicoctl.datastore.client import Client
@@ -20,6 +20,23 @@ if TYPE_CHECKING:
 def _go_map(texts: dict[str, str]) -> str:
     """Return labels as Go's calicoctl prints them in a table."""
     return "map[" + " ".join(f"{key}:{texts[key]}" for key in sorted(texts)) + "]"
+
+
+def _too_large(plan: Plan, record: ProfileRecord | None) -> Iterator[str]:
+    """Say which values etcd would not take: found out midway, that would be a partial success."""
+    if not plan.changes:
+        return
+    from calicoctl.datastore.form import excess_of
+
+    for part, value in plan.changes.items():
+        if excess := excess_of(value):
+            yield f"its {part} are too large for etcd: {excess}; divide them among several profiles"
+    if plan.barring_rules is not None and record is not None:
+        if excess := excess_of(plan.barring_rules) or excess_of(record.texts["rules"]):
+            yield (
+                "its stored rules, behind one that denies everything while tags and labels change, are too large for "
+                f"etcd: {excess}; change the rules first, alone"
+            )
 
 
 class ProfileKind:
@@ -62,13 +79,16 @@ class ProfileKind:
     def plan(self, resource: ProfileResource, record: ProfileRecord | None, rewrite: bool) -> Plan:
         from calicoctl.model.profile_plan import Plan
 
-        plan = Plan(resource, record.profile if record else None, rewrite)
-        if record is not None:
+        plan = Plan(resource, record.profile if record and not record.obstacle else None, rewrite)
+        if record is not None and record.obstacle:
+            plan.problems.append(f"{record.node['key']} {record.obstacle}; 'calicoctl delete' removes it")
+        elif record is not None:
             plan.problems += [
                 f"{record.node['key']}/{part} is a directory, in which nothing can be written; "
                 "'calicoctl delete' removes the profile with all below it"
                 for part in record.profile.directories if part in plan.changes
             ]  # fmt: skip
+        plan.problems += _too_large(plan, record)
         return plan
 
     def write(self, resource: ProfileResource, plan: Plan, record: ProfileRecord | None) -> None:
@@ -81,6 +101,8 @@ class ProfileKind:
         return record.profile.name
 
     def complaints(self, record: ProfileRecord) -> list[str]:
+        if record.obstacle:
+            return [f"Cannot read {record.node['key']}: it {record.obstacle}."]
         return [f"Cannot read {record.node['key']}/{part}: {reason}."
                 for part, reason in record.profile.unreadable.items()]  # fmt: skip
 

@@ -128,6 +128,15 @@ def test_json(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     }
 
 
+def test_an_exported_list_has_no_version(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("create", "-f", "-", stdin=stdin_of(profile("a"), profile("b")))
+    exported = calicoctl("get", "profiles", "-o", "yaml", "--export").stdout
+    assert "resourceVersion" not in exported
+    assert exported.endswith("kind: ProfileList\nmetadata: {}\n")
+    etcd.clear()
+    assert calicoctl("create", "-f", "-", stdin=exported).status == 0
+
+
 def test_what_a_terminal_would_obey_is_written_as_escapes(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     odd = "\x7f\x9b2J\u202e\U000e0001\ud800é"
     annotations = {"a": odd, "b": "\u202e"}

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from calicoctl.datastore import keys
+from calicoctl.datastore.form import LONGEST_CONDITION, MAX_FORM_BYTES
 from tests.commands.resources import DEV_APPS, DEV_APPS_KEYS, NOTHING_WRITTEN, PROFILES, done, failed, profile, stdin_of
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
@@ -239,6 +241,79 @@ def test_a_list_and_a_profile_list(calicoctl: Calicoctl) -> None:
     )
 
 
+def test_what_is_larger_than_etcd_takes_is_refused_before_anything_is_written(
+    etcd: EtcdServer, calicoctl: Calicoctl
+) -> None:
+    log = {"action": "Log", "logPrefix": "a%" * 3_000_000}
+    big = profile("big", ingress=[log], meta_tags=["t" * 128] * 80_000, labelsToApply={"a b": "c"})
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("okay"), big))
+    assert result == Result(
+        1,
+        "",
+        'stdin:1: Profile(big): spec.labelsToApply["a b"]: "a b" is not accepted: a key has 1 to 63 letters, digits, '
+        "dashes, underscores and dots, the first and last a letter or digit; a domain name and / may stand before it\n"
+        "stdin:1: Profile(big): its tags are too large for etcd: 10,560,059 bytes in the form that etcd's v2 API "
+        "takes, of at most 10,485,760; divide them among several profiles\n"
+        "stdin:1: Profile(big): its rules are too large for etcd: 12,000,137 bytes in the form that etcd's v2 API "
+        "takes, of at most 10,485,760; divide them among several profiles\n" + NOTHING_WRITTEN,
+    )
+    big = profile("big", ingress=[log])
+    problem = result.stderr.splitlines()[2]
+    for verb in ("create", "apply"):
+        for options in ((), ("--dry-run",)):
+            refused = calicoctl(verb, "-f", "-", *options, stdin=stdin_of(profile("okay"), big))
+            assert refused == failed(f"{problem}\nNothing was written.")
+    assert calicoctl("validate", "-f", "-", stdin=stdin_of(big)) == failed(problem)
+    assert calicoctl("diff", "-f", "-", stdin=stdin_of(big)) == Result(2, "", problem + "\n")
+    assert etcd.keys() == {}
+
+
+def test_the_size_that_etcd_takes(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    largest = '{"inbound_rules": [{"action": "log", "log_prefix": ""}], "outbound_rules": []}'
+    room = MAX_FORM_BYTES - LONGEST_CONDITION - len(f"value={largest}")
+    for more, status in ((0, 0), (1, 1)):
+        log = {"action": "Log", "logPrefix": "a" * (room + more)}
+        assert calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a", ingress=[log]))).status == status
+    # Another one takes the place of these rules, but while tags change too the bar before them is too much.
+    before = etcd.index()
+    other = profile("a", egress=[{"action": "Allow"}], meta_tags=["web"])
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(other)) == failed(
+        "stdin:1: Profile(a): its stored rules, behind one that denies everything while tags and labels change, are "
+        "too large for etcd: 10,485,798 bytes in the form that etcd's v2 API takes, of at most 10,485,760; change the "
+        "rules first, alone\n" + NOTHING_WRITTEN.rstrip()
+    )
+    assert etcd.index() == before
+    for document in (profile("a", egress=[{"action": "Allow"}]), other):
+        assert calicoctl("apply", "-f", "-", stdin=stdin_of(document)).status == 0
+
+
+def test_what_is_no_resource_is_named_by_its_place(calicoctl: Calicoctl) -> None:
+    text = """\
+kind: ProfileList
+apiVersion: projectcalico.org/v3
+items:
+- metadata: {name: a}
+- b
+---
+- apiVersion: projectcalico.org/v3
+  kind: Profile
+  metadata: {name: c}
+- 3
+- kind: [a]
+  apiVersion: {b: 1}
+---
+
+text
+"""
+    assert calicoctl("validate", "-f", "-", stdin=text) == failed(
+        "stdin:1: ProfileList: items[1]: b is not a resource: a mapping with apiVersion and kind\n"
+        "stdin:7: [1]: 3 is not a resource: a mapping with apiVersion and kind\n"
+        'stdin:11: Unknown resource type (["a"]) and/or version ({"b": 1}); known are Profile and ProfileList of '
+        "projectcalico.org/v3\n"
+        "stdin:15: text is not a resource: a mapping with apiVersion and kind"
+    )
+
+
 # What is stored in a form that would be refused as new
 
 
@@ -271,6 +346,14 @@ def test_stored_fields_cannot_be_made_up(etcd: EtcdServer, calicoctl: Calicoctl)
         "stdin:1: Profile(a): spec.storedFields.order: can only stand here if it is stored in this profile as it is\n"
         + NOTHING_WRITTEN
     )
+
+
+def test_the_id_that_other_tools_write_can_be_any_text(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    document = profile("a", storedFields={"id": "b"})
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(document)).status == 0
+    assert etcd.get(f"{PROFILES}/a/rules") == '{"inbound_rules": [], "outbound_rules": [], "id": "b"}'
+    document = profile("a", storedFields={"id": [1]})
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(document)).status == 1
 
 
 def test_replace_rewrites_what_go_has_stored_and_apply_does_not(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
@@ -322,6 +405,29 @@ def test_a_number_that_could_not_be_stored_again(etcd: EtcdServer, calicoctl: Ca
     assert etcd.get(f"{PROFILES}/P/metadata") == '{"labels": {"a": "c"}}'
 
 
+def test_labels_and_annotations_that_are_not_mentioned_are_kept_also_where_they_cannot_be_read(
+    etcd: EtcdServer, calicoctl: Calicoctl
+) -> None:
+    calicoctl("apply", "-f", "-", stdin=stdin_of(profile("P")))
+    key = f"{PROFILES}/P/metadata"
+    etcd.put(key, '{"labels": {"a": "b"}, "annotations": {"x": 1}, "more": [1]}')
+    unreadable = "Profile(P): its metadata.annotations cannot be read (it is not an object of texts)"
+    for labels, change in (({"a": "c"}, "changed"), ({"a": "c"}, "unchanged"), ({}, "changed"), ({}, "unchanged")):
+        assert calicoctl("apply", "-f", "-", stdin=stdin_of(profile("P", meta_labels=labels))) == Result(
+            0,
+            done("applied", 1, f"Profile(P): {change}").stdout,
+            f"Warning: {unreadable} and stay so: the document does not mention them.\n",
+        )
+        expected = {"labels": labels, "annotations": {"x": 1}, "more": [1]}
+        assert json.loads(etcd.get(key) or "") == {name: value for name, value in expected.items() if value}
+    document = stdin_of(profile("P", meta_annotations={}))
+    difference = calicoctl("diff", "-f", "-", stdin=document)
+    assert difference.stdout.splitlines()[3] == f"-# {unreadable.partition(' ')[2]}"
+    replaced = Result(0, done("applied", 1, "Profile(P): changed").stdout, f"Warning: {unreadable} and are replaced.\n")
+    assert calicoctl("apply", "-f", "-", stdin=document) == replaced
+    assert etcd.get(key) == '{"more": [1]}'
+
+
 def test_what_cannot_be_read_is_replaced_with_a_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     for part, value in (("tags", "web"), ("labels", '{"a": 1}'), ("rules", "{")):
         etcd.put(f"{PROFILES}/broken/{part}", value)
@@ -367,6 +473,29 @@ def test_directories_in_place_of_keys(etcd: EtcdServer, calicoctl: Calicoctl) ->
     assert etcd.index() == before
     assert calicoctl("delete", "profile", "D").status == 0
     assert calicoctl("apply", "-f", "-", stdin=document).status == 0
+
+
+@pytest.mark.parametrize("name", ["v", "_v", "a/b"])
+def test_a_value_in_place_of_a_profile(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
+    key = f"{PROFILES}/{keys.escaped(name)}"
+    etcd.put(key, "x")
+    before = etcd.index()
+    complaint = f"Cannot read {key}: it is a value where the profile's directory should be."
+    for output in ("ps", "yaml"):
+        assert calicoctl("get", "profile", name, "-o", output) == failed(complaint)
+    problem = f"{key} is a value where the profile's directory should be; 'calicoctl delete' removes it"
+    does_not_exist = f"resource does not exist: Profile({name}) with error: <nil>"
+    for documents in ([profile(name)], [profile("a"), profile(name)]):
+        stdin = stdin_of(*documents)
+        for verb, options in (("apply", ()), ("apply", ("--dry-run",)), ("create", ()), ("create", ("--skip-exists",))):
+            result = calicoctl(verb, "-f", "-", *options, stdin=stdin)
+            assert (result.status, result.stdout) == (1, "")
+            assert f"stdin:1: Profile({name}): {problem}\n" in result.stderr
+        assert calicoctl("diff", "-f", "-", stdin=stdin).stderr.endswith(f"stdin:1: Profile({name}): {problem}\n")
+        assert does_not_exist in calicoctl("replace", "-f", "-", stdin=stdin).stderr
+    assert etcd.index() == before
+    assert calicoctl("delete", "profile", name) == done("deleted", 1, f"Profile({name}): deleted")
+    assert etcd.get(key) is None
 
 
 def test_replace_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
@@ -422,6 +551,23 @@ def test_delete_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -
         "deleted", 2, "Profile(nope): does not exist, skipped", "Profile(a): deleted"
     )
     assert etcd.keys() == {f"{PROFILES}/": None}
+
+
+@pytest.mark.parametrize("name", ["x" * 200_000, "_" + "x" * 200_000, "%" * 1500, "é" * 1000, "x" * 3974])
+def test_a_name_that_is_too_long_for_any_key(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
+    calicoctl("profile", "add", "a")
+    before = etcd.index()
+    for verb in ("delete", "get"):
+        for names in ((name,), (name, name + "x"), (name, "nope")):
+            result = calicoctl(verb, "profile", *names)
+            assert (result.status, result.stdout) == (1, "")
+            assert " resource does not exist: Profile(" in result.stderr
+    assert calicoctl("get", "profile", name, "a", "-o", "name").stdout == "a\n"
+    document = stdin_of(profile(name))
+    for verb in ("apply", "create"):
+        assert ": metadata.name: " in calicoctl(verb, "-f", "-", stdin=document).stderr
+    assert " resource does not exist: Profile(" in calicoctl("replace", "-f", "-", stdin=document).stderr
+    assert etcd.index() == before
 
 
 @pytest.mark.parametrize("name", [".", "..", ""])
@@ -639,6 +785,34 @@ def test_files_that_cannot_be_read(calicoctl: Calicoctl, tmp_path: Path) -> None
     assert calicoctl("create", "-f", str(tmp_path / "empty"), "--recursive") == failed("No resources specified in file")
 
 
+def test_a_fault_of_one_document_does_not_hide_what_is_wrong_with_those_before_it(calicoctl: Calicoctl) -> None:
+    a, b = (json.dumps(profile(name, more=1)) for name in "ab")
+    text = f"{a}\n---\nkind: Pod\n---\na: b: c\n---\n{b}\n"
+    assert calicoctl("apply", "-f", "-", stdin=text) == Result(
+        1,
+        "",
+        "stdin:3: Unknown resource type (Pod) and/or version (); known are Profile and ProfileList of "
+        "projectcalico.org/v3\n"
+        "stdin: error parsing document: line 5, column 5: mapping values are not allowed in this context\n"
+        "stdin:1: Profile(a): spec.more: is not a field here\n" + NOTHING_WRITTEN,
+    )
+
+
+def test_a_file_of_a_directory_that_cannot_be_read_does_not_hide_what_is_wrong_with_the_others(
+    calicoctl: Calicoctl, tmp_path: Path
+) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"a: \xe9")
+    (tmp_path / "b.yaml").symlink_to("nowhere")
+    (tmp_path / "c.yaml").write_text(json.dumps(profile("c", more=1)))
+    assert calicoctl("apply", "-f", str(tmp_path), "--recursive") == Result(
+        1,
+        "",
+        f"{tmp_path}/a.yaml is not UTF-8: byte 4\n"
+        f"open {tmp_path}/b.yaml: no such file or directory\n"
+        f"{tmp_path}/c.yaml:1: Profile(c): spec.more: is not a field here\n" + NOTHING_WRITTEN,
+    )
+
+
 def test_the_problems_of_all_files_are_reported(etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a: [")
     (tmp_path / "b.yaml").write_text(json.dumps(profile("b", more=1)))
@@ -647,7 +821,7 @@ def test_the_problems_of_all_files_are_reported(etcd: EtcdServer, calicoctl: Cal
         1,
         "",
         f"{tmp_path}/a.yaml: error parsing document: line 2, column 1: did not find expected node content\n"
-        f"{tmp_path}/c.yaml: 1 is not a resource: a mapping with apiVersion and kind\n"
+        f"{tmp_path}/c.yaml:1: [0]: 1 is not a resource: a mapping with apiVersion and kind\n"
         f"{tmp_path}/b.yaml:1: Profile(b): spec.more: is not a field here\n" + NOTHING_WRITTEN,
     )
     assert etcd.keys() == {}

@@ -9,18 +9,7 @@ from typing import Any
 import pytest
 
 from calicoctl.model.rule_validation import RuleProblems, new_rules
-
-# What one of the two takes and this project refuses, by the end of a complaint, and why.
-STRICTER_THAN_BOTH = {
-    "needs the protocol icmp or icmpv6": "Felix leaves the match out for one IP version and drops all of the other",
-}
-STRICTER_THAN_LIBCALICO_GO = {
-    '"foo" is not a port or a range of ports such as 80:90': "named ports are of Calico 3",
-    "is not a field of a rule": "the fields orig_… are of Calico 3, and Felix 1.4 drops a profile that has them",
-}
-STRICTER_THAN_FELIX = {
-    "255 is not a number from 0 to 254": "Felix turns ICMP type 255 into a drop of all traffic",
-}
+from tests.conformance.differences import STRICTER_THAN_BOTH, STRICTER_THAN_FELIX, STRICTER_THAN_LIBCALICO_GO
 
 Row = dict[str, Any]
 

@@ -12,14 +12,8 @@ from calicoctl.model.names import is_profile_name
 from calicoctl.model.rule_update import InvalidRules, Update
 from calicoctl.model.rule_validation import port_item
 from calicoctl.model.rules import MalformedRules, Rules
+from tests.conformance.differences import STORED_IN_ANOTHER_FORM, STRICTER_THAN_THE_READER
 
-# What Felix takes and this project refuses, by the end of the complaint, and why.
-STRICTER = {
-    "needs the protocol icmp or icmpv6": "Felix leaves the match out for one IP version and drops all of the other",
-    "ports need the protocol tcp or udp": "Felix turns ports with sctp or udplite into a drop of all traffic",
-    "is missing; an empty list means no rules": "a forgotten list would silently take a profile's rules away",
-    "is neither inbound_rules nor outbound_rules": "these are members of a policy; a profile has no use for them",
-}
 ROWS = {"rules": 226, "rule_port": 20}
 
 Row = dict[str, Any]
@@ -65,8 +59,10 @@ def test_what_is_stored_is_accepted_by_felix_as_it_was_given(rows: list[Row]) ->
 
 def test_what_is_refused_here_alone_is_refused_for_a_reason(rows: list[Row]) -> None:
     refused = [line for row in rows_of(rows, "rules") if row["accept"] for line in complaints(row)]
-    assert [line for line in refused if not line.endswith(tuple(STRICTER))] == []
-    assert {ending for ending in STRICTER for line in refused if line.endswith(ending)} == set(STRICTER)
+    assert [line for line in refused if not line.endswith(tuple(STRICTER_THAN_THE_READER))] == []
+    assert {ending for ending in STRICTER_THAN_THE_READER for line in refused if line.endswith(ending)} == set(
+        STRICTER_THAN_THE_READER
+    )
 
 
 def test_every_value_that_felix_accepts_can_be_read(rows: list[Row]) -> None:
@@ -79,8 +75,8 @@ def test_ports(rows: list[Row]) -> None:
     for row in rows_of(rows, "rule_port"):
         if row["accept"]:
             assert port_item(row["value"]) == row["value"]
-        elif row["value"] == "1":
-            assert port_item("1") == 1  # text is taken, and stored as the number that Felix takes
+        elif row["value"] in list(STORED_IN_ANOTHER_FORM):
+            assert port_item(row["value"]) == int(row["value"])
         else:
             with pytest.raises(ValueError):
                 port_item(row["value"])

@@ -17,26 +17,21 @@ from calicoctl.model.rule_form_validation import check_form
 from calicoctl.model.rule_update import InvalidRules, Update
 from calicoctl.model.stored_profile import StoredProfile
 from calicoctl.resources.text import to_json, to_yaml
+from tests.conformance.differences import (
+    OTHER_SPELLINGS,
+    OTHER_VERDICT,
+    REFUSED_WHEN_CHECKED,
+    STORED_AS_TEXTS,
+    STORED_OTHERWISE,
+    STRICTER_THAN_BOTH,
+    STRICTER_THAN_LIBCALICO_GO,
+)
 from tests.conftest import Calicoctl
 from tests.etcd_server import EtcdServer
 
 PROFILES = "/calico/v1/policy/profile"
 
 Row = dict[str, Any]
-
-# Every row of the tables that this project decides otherwise than the original program, by its name, and why.
-DELIBERATE = {
-    "every row whose api is v1": "the resource of Go calicoctl 1.x is another kind; what it stored is shown and kept",
-    "v3-validator-032: should allow a name of 253 chars": "a name has at most 128 characters in v1",
-    "capital letters in a v3 name": "names follow the resource's page and the v1 model, both of which have capitals",
-}
-# Rows that are stored in another form than the table's, and why.
-STORED_OTHERWISE = {
-    "v3-validator-059: should accept Rule with source ports and protocol type 6": "Felix needs the name",
-    "v3-validator-064: should accept Rule with source !ports and protocol type 17": "Felix needs the name",
-}
-# What libcalico-go's backend accepts as a rule and this project refuses as new, by the problem.
-BACKEND_STRICTER = ("needs the protocol icmp or icmpv6", "is not a port", "is not a field of a rule")
 
 
 def rows(folder: Path, file: str, count: int) -> list[Row]:
@@ -86,7 +81,7 @@ def validator_rows(conformance_dir: Path) -> list[Row]:
 def test_accepted_and_refused_as_by_calico_3_7(validator_rows: list[Row]) -> None:
     for row in validator_rows:
         problems, _ = of_resource(row["resource"])
-        expected = row["reference_accepts"] and row["v1_representable"] and row["name"] not in DELIBERATE
+        expected = row["reference_accepts"] and row["v1_representable"] and row["name"] not in OTHER_VERDICT
         assert (problems == []) == bool(expected), (row["name"], problems)
 
 
@@ -101,7 +96,7 @@ def test_what_the_v1_model_cannot_say_is_refused_by_name(validator_rows: list[Ro
 
 
 def test_stored_as_one_network_a_rule(validator_rows: list[Row]) -> None:
-    accepted = [row for row in validator_rows if row.get("v1_representable") and row["name"] not in DELIBERATE]
+    accepted = [row for row in validator_rows if row.get("v1_representable") and row["name"] not in OTHER_VERDICT]
     assert len(accepted) == 41
     for row in accepted:
         _, plan = of_resource(row["resource"])
@@ -116,13 +111,10 @@ def test_stored_as_one_network_a_rule(validator_rows: list[Row]) -> None:
 
 def test_every_difference_is_in_a_table(validator_rows: list[Row], report_rows: list[Row]) -> None:
     names = {row["name"] for row in validator_rows + report_rows}
-    assert names >= set(DELIBERATE) - {"every row whose api is v1"} | set(STORED_OTHERWISE)
+    assert names >= set(OTHER_VERDICT) - {"every row whose api is v1"} | set(STORED_OTHERWISE)
 
 
 # port-protocol-parsing.json
-
-# What Go's types read and its validator, or the v1 data model, then refuses; here it is one step.
-REFUSED_WHEN_CHECKED = (0, "0:65535", "foo-bar", "256", "tcp")
 
 
 def test_ports_and_protocols_are_read_as_by_numorstring(conformance_dir: Path) -> None:
@@ -140,6 +132,12 @@ def test_ports_and_protocols_are_read_as_by_numorstring(conformance_dir: Path) -
             assert ("source.ports: needs the protocol TCP or UDP" not in problems) == row["expect"]
         else:
             check_spelling(row)
+
+
+def test_every_value_that_is_refused_when_checked_is_in_the_table(conformance_dir: Path) -> None:
+    listed = rows(conformance_dir, "port-protocol-parsing.json", 77)
+    parsed = {row["expect"]["value"] for row in listed if row["kind"] == "parse" and row["expect"] != "reject"}
+    assert parsed >= set(REFUSED_WHEN_CHECKED)
 
 
 def check_parsed(row: Row) -> None:
@@ -174,6 +172,7 @@ def check_spelling(row: Row) -> None:
     problems = checked({"action": "Allow", "protocol": name})
     exact = name in ("TCP", "UDP", "UDPLite", 2)
     assert (problems == []) == exact
+    assert exact or name in OTHER_SPELLINGS or name == "xxxXXX"
     if exact and isinstance(name, str):
         resource = {"metadata": {"name": "p"}, "spec": {"ingress": [{"action": "Allow", "protocol": name}]}}
         (stored,) = json.loads(of_resource(resource)[1].changes["rules"])["inbound_rules"]
@@ -196,15 +195,16 @@ def test_rules_of_the_backend_table(conformance_dir: Path) -> None:
 
 
 def test_new_rules_are_refused_where_the_backend_accepts_them_for_few_reasons(conformance_dir: Path) -> None:
+    stricter = STRICTER_THAN_BOTH | STRICTER_THAN_LIBCALICO_GO
     reasons = set()
     for row in rows(conformance_dir, "v1-backend-rule-table.json", 56):
         if row["upstream_expects"]:
             try:
                 Update(json.dumps({"inbound_rules": [row["rule"]], "outbound_rules": []}), None)
             except InvalidRules as error:
-                reasons |= {next((part for part in BACKEND_STRICTER if part in text), text)
+                reasons |= {next((part for part in stricter if part in text), text)
                             for text in str(error).split("\n")}  # fmt: skip
-    assert reasons == set(BACKEND_STRICTER)
+    assert reasons == set(stricter)
 
 
 def test_values_of_the_felix_table_survive_get_and_apply(conformance_dir: Path) -> None:
@@ -231,8 +231,8 @@ def test_tags_and_labels_that_are_accepted_felix_accepts(conformance_dir: Path) 
             continue
         problems, plan = of_resource(resource)
         if not problems:
-            # A number or nothing at all in the document is stored as a text.
-            assert row["accept"] or all(isinstance(text, str) for text in json.loads(plan.changes[row["check"]]))
+            are_texts = all(isinstance(text, str) for text in json.loads(plan.changes[row["check"]]))
+            assert row["accept"] or are_texts, STORED_AS_TEXTS
             accepted += 1
         else:
             assert not row["accept"], row["name"]
@@ -323,7 +323,7 @@ def test_v3_documents_of_user_reports(report_rows: list[Row]) -> None:
     for row in of_v3:
         problems, plan = planned(documents.read(row["document"])[0])
         accepted = row["calicoctl_3_7"]["rc"] == 0
-        assert (problems == []) == (accepted != (row["name"] in DELIBERATE)), row["name"]
+        assert (problems == []) == (accepted != (row["name"] in OTHER_VERDICT)), row["name"]
         if accepted:
             assert json.loads(plan.changes["labels"]) == row["v1_labels"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -90,6 +91,29 @@ def test_no_integers(text: str, reason: str) -> None:
     assert str(error.value) == reason
 
 
+@pytest.mark.parametrize("digits", ["1" * 4000, "1" * 4300, "-" + "1" * 4300, "1" * 4301, "-" + "1" * 4301, "9" * 9000])
+def test_long_numbers_are_numbers_as_far_as_python_reads_them(digits: str) -> None:
+    """Stored JSON is read by Python, too."""
+    try:
+        number = json.loads(digits)
+    except ValueError:
+        assert Plain(digits).value() == digits
+        with pytest.raises(ValueError, match="^it is not a whole number$"):
+            Plain(digits).integer()
+    else:
+        assert Plain(digits).value() == Plain(digits).integer() == number
+
+
+@pytest.mark.parametrize("text", ["0x" + "f" * 3500, "0x" + "f" * 3900, "0o" + "7" * 4700, "0" * 4301])
+def test_long_numbers_that_are_read_can_be_written(text: str) -> None:
+    try:
+        number = Plain(text).integer()
+    except ValueError as error:
+        assert str(error) == "it is not a whole number"
+    else:
+        assert int(str(number)) == number
+
+
 @pytest.mark.parametrize("text", ["a:", "a: ~", "a: null", "a: Null", "a: !!null ~"])
 def test_nothing(text: str) -> None:
     assert documents.read(text) == [{"a": None}]
@@ -140,6 +164,13 @@ def test_yaml_in_braces_is_not_mistaken_for_json() -> None:
         ("[" * 100_000 + "]" * 100_000, "line 1, column 151: it is nested more than 150 deep"),
         ('[{"a": ' * 100 + "1" + "}]" * 100, "line 1, column 526: it is nested more than 150 deep"),
         ("- " * 200 + "a", "line 1, column 301: it is nested more than 150 deep"),
+        ("a: &a {b: 1}\n<<: *a\n<<: *a", "line 3, column 1: << stands twice in one mapping"),
+        ("a: &a {b: 1}\n<<: *a\nb: 1\nb: 2", "line 4, column 1: b stands twice in one mapping"),
+        ("a: &a {<<: *a}", "line 1, column 12: there is no whole value named a"),
+        *(
+            (f"a:\n b: 1\n <<: {wrong}", "line 3, column 6: << takes the fields of a mapping, or of several in a list")
+            for wrong in ("~", "null", "b", "[b]", "[{b: 2}, [{}]]")
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read(text: str, message: str) -> None:
@@ -150,6 +181,42 @@ def test_what_cannot_be_read(text: str, message: str) -> None:
 
 def test_aliases() -> None:
     assert documents.read("a: &x {b: 1}\nc: [*x, *x]") == [{"a": {"b": "1"}, "c": [{"b": "1"}, {"b": "1"}]}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a {b: 1, c: {d: 2}}\ne: {<<: *a}",
+        "a: &a {b: 1, c: {d: 2}}\ne: {<<: *a, b: 3}",
+        "a: &a {b: 1, c: {d: 2}}\ne: {b: 3, c: null, <<: *a}",
+        "a: &a {b: 1}\nc: &c {b: 2, d: 2}\ne:\n  <<: [*a, *c, {b: 3, f: 3}]\n  d: 4",
+        "a: &a {b: 1}\nc: &c {<<: *a, d: 2}\ne: [{<<: *c, b: 5}, *c]",
+        "a: &a [{b: 1}, {b: 2, c: 2}]\n<<: *a",
+        "<<: {a: 1}\nb: 2",
+        "<<: []\nb: 2",
+    ],
+)
+def test_merge_keys(text: str) -> None:
+    """What stands in the mapping itself wins, wherever it stands, then what comes first in the list."""
+    assert documents.plain_values(documents.read(text)) == [yaml.safe_load(text)]
+
+
+def test_a_merge_key_in_quotes_and_one_of_json_is_a_name_as_any_other() -> None:
+    for text in ('{"<<": {"a": 1}}', "'<<': {a: 1}", "!!str <<: {a: 1}"):
+        assert documents.read(text) == [{"<<": {"a": "1"}}]
+
+
+def test_a_merged_mapping_keeps_its_lines() -> None:
+    ((first, second),) = documents.read("- &a\n  b: {c: 1}\n-\n  <<: *a\n  d: 1\n")
+    assert (first.line, second.line, second["b"].line) == (1, 4, 2)
+
+
+def test_merges_that_multiply_end_in_an_error() -> None:
+    lines = ["a0: &a0 {b: x}", *(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 20))]
+    with pytest.raises(
+        MalformedDocument, match=r"^line \d, column \d+: the aliases stand for more than 2,000,000 values$"
+    ):
+        documents.read("\n".join(lines))
 
 
 def test_aliases_that_multiply_end_in_an_error() -> None:

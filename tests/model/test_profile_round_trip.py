@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from calicoctl.model import documents
 from calicoctl.model.profile_plan import Plan
@@ -16,7 +18,9 @@ from calicoctl.model.rule import Rule
 from calicoctl.model.rule_folding import groups_of
 from calicoctl.model.stored_profile import StoredProfile
 from calicoctl.resources.text import to_json, to_yaml
-from tests.stored_profiles import NAMES, profiles, rule_lists
+from tests.stored_profiles import ANY_JSON, NAMES, profiles, rule_lists
+
+TEXTS = st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["", "x"]), max_size=2)
 
 
 def taken_back(text: str) -> ProfileResource:
@@ -47,6 +51,26 @@ def test_replace_accepts_what_get_shows_and_then_nothing_changes_any_more(name: 
     result = replaced.result(values)
     again = Plan(taken_back(to_yaml(result.to_resource().to_document())), result, rewrite=True)
     assert (again.problems, again.changes) == ([], {})
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(["labels", "annotations", "more"]), st.one_of(ANY_JSON, TEXTS)),
+    st.dictionaries(st.sampled_from(["labels", "annotations"]), TEXTS),
+)
+def test_only_what_is_mentioned_of_labels_and_annotations_changes(
+    stored: dict[str, Any], given: dict[str, Any]
+) -> None:
+    values = {"rules": "{}", "metadata": json.dumps(stored)}
+    document = {"metadata": {"name": "web", **given}}
+    plan = Plan(taken_back(to_json(document)), StoredProfile("web", values))
+    assert plan.problems == []
+    result = json.loads({**values, **plan.changes}["metadata"])
+    expected = {**stored, **given}
+    result, expected = ({name: value for name, value in each.items() if value != {}} for each in (result, expected))
+    assert result == expected
+    again = Plan(taken_back(to_json(document)), plan.result(values))
+    assert again.changes == {}
 
 
 @settings(max_examples=150, deadline=None)
@@ -91,9 +115,47 @@ def test_folding(stored: list[tuple[str | None, ...]], folded: list[tuple[list[s
     assert shown == [tuple(nets and [network(net) for net in nets] for nets in pair) for pair in folded]
 
 
+@pytest.mark.parametrize(
+    ("odd", "version"), [("10.0.0.1/24", 4), ("::ffff:10.0.0.0/120", 6), ("::ffff:10.0.0.1/120", 6), ("fd80::1/64", 6)]
+)
+def test_a_network_that_would_be_refused_as_new_stands_alone(odd: str, version: int) -> None:
+    """Beside it the others are folded, in a time that grows with their number and not with its square."""
+    before, after = (
+        [f"10.{high}.{low}.0/24" if version == 4 else f"fd{high:02x}:{low:x}::/32" for low in range(1, 251)
+         for high in range(first, first + 4)]
+        for first in (0, 4)
+    )  # fmt: skip
+    rules = [{"action": "allow", "src_net": net} for net in (*before, odd, *after)]
+    stored = StoredProfile("web", {"rules": json.dumps({"inbound_rules": rules})})
+    began = time.process_time()
+    resource = stored.to_resource()
+    plan = Plan(taken_back(to_json(resource.to_document())), stored)
+    assert time.process_time() - began < 2  # with the square it is many times that
+    assert (plan.problems, plan.changes) == ([], {})
+    assert [form["source"]["nets"] for form, _ in resource.rules["ingress"]] == [before, [odd], after]
+
+
+@pytest.mark.parametrize("digits", [4000, 4001, 4300])
+@pytest.mark.parametrize("field", ["protocol", "ip_version", "icmp_type", "later"])
+def test_a_number_with_many_digits(field: str, digits: int) -> None:
+    rules = f'{{"inbound_rules": [{{"action": "allow", "{field}": -{"9" * digits}}}]}}'
+    stored = StoredProfile("web", {"rules": rules})
+    assert stored.unreadable == {}
+    document = stored.to_resource().to_document()
+    for text in (to_yaml(document), to_json(document)):
+        plan = Plan(taken_back(text), stored)
+        assert (plan.problems, plan.changes) == ([], {})
+
+
 def test_networks_of_both_versions_are_not_folded() -> None:
     rules = [Rule({"action": "allow", "src_net": net}) for net in ("10.0.0.0/8", "fd80::/64")]
     assert [group.rules for group in groups_of(rules)] == [[rules[0]], [rules[1]]]
+
+
+@pytest.mark.parametrize("net", [[], {}, ["10.0.0.0/8"], 1, "x"])
+def test_what_is_no_network_is_not_folded(net: Any) -> None:
+    rules = [Rule({"action": "allow", "src_net": each}) for each in (net, net, "10.0.0.0/8", net)]
+    assert [group.rules for group in groups_of(rules)] == [[rule] for rule in rules]
 
 
 def test_a_stored_port_in_quotes_is_told_from_a_number() -> None:

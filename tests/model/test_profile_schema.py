@@ -44,11 +44,15 @@ TEXTS = st.one_of(st.sampled_from(["web", "a b", "", "x/y", "-"]), SCALARS)
 NETS = st.one_of(
     st.lists(st.one_of(st.sampled_from(["10.0.0.0/8", "fd80::/64", "10.0.0.1", "x"]), SCALARS), max_size=2), SCALARS
 )
+PADDED = ["000080", "00001:000002", "0000000080", "1:00", "000:1"]
 PORTS = st.one_of(
-    st.lists(st.one_of(st.integers(-1, 65536), st.sampled_from(["80", "1:2", "http", "0"]), SCALARS), max_size=2),
+    st.lists(
+        st.one_of(st.integers(-1, 65536), st.sampled_from(["80", "1:2", "http", "0", *PADDED]), SCALARS), max_size=2
+    ),
     SCALARS,
 )
-LABELS = st.one_of(st.dictionaries(st.sampled_from(["a", "x.org/a", "X.org/a", "a b", ""]), TEXTS, max_size=2), SCALARS)
+KEYS = ["a", "x.org/a", "X.org/a", "a b", "", "x" * 63, "x" * 64, f"x.org/{'a' * 63}", f"x.org/{'a' * 64}", "X/A-"]
+LABELS = st.one_of(st.dictionaries(st.sampled_from(KEYS), TEXTS, max_size=2), SCALARS)
 ENTITIES: st.SearchStrategy[Any] = st.one_of(
     SCALARS,
     st.fixed_dictionaries(
@@ -173,6 +177,28 @@ def test_mistakes_that_an_editor_shows(change: dict[str, Any]) -> None:
     document = {**profile("web"), **change}
     assert not schema_accepts(document)
     assert not is_accepted(document)
+
+
+@pytest.mark.parametrize("name", [".", "..", "...", ".a", "a.", "-", "x" * 128, "x" * 129, "_a", "a_", "a b", ""])
+def test_names(name: str) -> None:
+    assert schema_accepts(profile(name)) == is_accepted(profile(name))
+
+
+@pytest.mark.parametrize("port", ["80", "65535", "http", "80:", ":80", "80-90", "0:1", *PADDED])
+def test_ports_in_quotes(port: str) -> None:
+    for field in ("ports", "notPorts"):
+        document = profile("web", ingress=[{"action": "Allow", "protocol": "TCP", "source": {field: [port]}}])
+        assert schema_accepts(document) == is_accepted(document)
+
+
+@pytest.mark.parametrize("key", [*KEYS, f"{'x' * 253}/a", f"{'x' * 254}/a", "/a", "a/", "a/b/c", "-a", "A_b.C"])
+def test_keys_of_labels_and_annotations(key: str) -> None:
+    for document in (
+        profile("web", meta_labels={key: ""}),
+        profile("web", labelsToApply={key: ""}),
+        profile("web", meta_annotations={key: ""}),
+    ):
+        assert schema_accepts(document) == is_accepted(document)
 
 
 def test_the_sample_of_the_page() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def problems_of(text: str) -> list[str]:
     if form is not None:
         rules_of(form, PATH, problems)
     assert all(problem.startswith(PATH) for problem in problems.texts)
-    return [problem[len(PATH) :].lstrip(".") for problem in problems.texts]
+    return [problem[len(PATH) :].lstrip(".: ") for problem in problems.texts]
 
 
 def stored(text: str) -> list[dict[str, Any]]:
@@ -81,6 +82,19 @@ def stored(text: str) -> list[dict[str, Any]]:
         (
             "action: Allow\nipVersion: 6\nsource: {nets: [10.0.0.0/8, 11.0.0.0/8]}",
             [f"source.nets[{n}]: 1{n}.0.0.0/8 is IPv4, but ipVersion is 6" for n in (0, 1)],
+        ),
+        ("action: Allow\nipVersion: 6\nprotocol: 1", ["ipVersion: 6 does not go with protocol 1, which is ICMP"]),
+        ("action: Allow\nipVersion: 4\nprotocol: '58'", ["ipVersion: 4 does not go with protocol 58, which is ICMPv6"]),
+        (
+            "action: allow\nprotocol: 58\nsource: {nets: [10.0.0.0/8]}",
+            [
+                'action: "allow" is not one of Allow, Deny, Log, Pass',
+                "source.nets[0]: 10.0.0.0/8 is IPv4, but the protocol is 58, which is ICMPv6",
+            ],
+        ),
+        (
+            "action: Allow\nprotocol: 1\ndestination: {notNets: ['fd80::/64']}",
+            ["destination.notNets[0]: fd80::/64 is IPv6, but the protocol is 1, which is ICMP"],
         ),
         *(
             (f"action: Allow\nsource: {{nets: ['{net}']}}", [f'source.nets[0]: "{net}" {NET}'])
@@ -164,9 +178,18 @@ def test_refused(text: str, problems: list[str]) -> None:
     assert problems_of(text) == problems
 
 
+def test_more_rules_than_fit_in_one_profile() -> None:
+    nets = ", ".join(f"10.{high}.{low}.0/24" for high in range(2) for low in range(250))
+    assert problems_of(f"action: allow\nsource: {{nets: [{nets}]}}\ndestination: {{nets: [{nets}]}}") == [
+        'action: "allow" is not one of Allow, Deny, Log, Pass',
+        "its networks make 250,000 rules, more than fit in one profile",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "rules"),
     [
+        ("action: Allow\nnotProtocol: 1\nipVersion: 6", [{"action": "allow", "ip_version": 6, "!protocol": 1}]),
         ("action: Pass", [{"action": "next-tier"}]),
         ("ACTION: Log\nLogPrefix: x", [{"action": "log", "log_prefix": "x"}]),
         ("action: Allow\nsource: {}\ndestination: null\nhttp: null\nicmp: ~", [{"action": "allow"}]),
@@ -224,7 +247,9 @@ def test_stored(text: str, rules: list[dict[str, Any]]) -> None:
 
 NETS = st.sampled_from(["10.0.0.0/8", "10.1.0.0/16", "fd80::/64", "1.2.3.4/24", "x"])
 PORTS = st.one_of(st.integers(0, 65536), st.sampled_from(["1:2", "2:1", "80:80", "http"]))
-PROTOCOLS = st.one_of(st.sampled_from(["TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "UDPLite", "tcp"]), st.integers(0, 256))
+PROTOCOLS = st.one_of(
+    st.sampled_from(["TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "UDPLite", "tcp", 1, 6, 17, 58]), st.integers(0, 256)
+)
 ENTITIES = st.fixed_dictionaries(
     {},
     optional={
@@ -267,6 +292,15 @@ def test_what_is_accepted_is_stored_in_the_form_that_rule_update_takes_and_shown
         shown = form_of(rules[0])
         assert [rule.exact() for rule in rules_of(shown, "", again)] == [rule.exact() for rule in rules]
         assert identity(form_of(rules_of(shown, "", again)[0])) == identity(shown)
+
+
+@settings(max_examples=300, deadline=None)
+@given(FORMS)
+def test_what_is_refused_is_refused_by_the_path_of_a_field(form: Any) -> None:
+    """The names of the store have no place here: all is found before a form is brought into those."""
+    problems = Problems()
+    rules_of(form, PATH, problems)
+    assert all(re.match(r"spec\.ingress\[1\]\.[a-zA-Z.]+(\[[0-9]+\])?: ", problem) for problem in problems.texts)
 
 
 ANYTHING = st.recursive(

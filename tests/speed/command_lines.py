@@ -209,7 +209,7 @@ LINES = [
     *(Line(f"{name} --help", _HELP | _modules(f"usage.{name}"), _NO_ETCD) for name in cli.COMMANDS),
     *(Line(f"{name} --nonsense", _HELP | _modules(f"usage.{name}"), _NO_ETCD) for name in cli.COMMANDS),
     Line(
-        "validate -f -", _DOCUMENTS | _modules("commands.validate usage.validate"), _NO_ETCD,
+        "validate -f -", _DOCUMENTS | _WRITE | _modules("commands.validate usage.validate"), _NO_ETCD,
         stdin=DOCUMENT, standard=_JSON | _ADDRESSES | _QUOTING,
     ),
     Line(
@@ -338,7 +338,8 @@ LINES = [
     Line("delete profile P Q", _DELETE, _WITH_ETCD, "GET DELETE DELETE", USED),
     Line("delete -f -", _DELETE | _FROM_FILE, _WITH_ETCD, "GET DELETE", PROFILE, DOCUMENT),
     Line(
-        "diff -f -", _DOCUMENTS | _ETCD | _modules("commands.diff resources.comparison resources.text usage.diff"),
+        "diff -f -",
+        _DOCUMENTS | _ETCD | _WRITE | _modules("commands.diff resources.comparison resources.text usage.diff"),
         _WITH_YAML, "GET", PROFILE, DOCUMENT, standard=_NEAREST,
     ),
     # calicoq
