@@ -448,7 +448,8 @@ REMEDY = "'calicoctl profile P rule update' replaces it."
         ('{"outbound_rules": [{}, "x"]}', "outbound_rules is not a list of objects"),
         ('{"inbound_rules": null}', "inbound_rules is not a list of objects"),
         ('{"inbound_rules": [{"icmp_type": NaN}]}', "NaN is not JSON at line 1, column 34"),
-        ("[" * 100_000, "it is nested too deeply"),
+        ('{"inbound_rules": [1e999x]}', "the number 1e999 is out of range at line 1, column 20"),
+        ("[" * 100_000, "it is nested too deeply at line 1, column 101"),
     ],
 )
 def test_malformed_rules(calicoctl: Calicoctl, etcd: EtcdServer, command: str, value: str, cause: str) -> None:

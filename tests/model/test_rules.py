@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from calicoctl.model.rule import Rule
 from calicoctl.model.rule_update import InvalidRules, Update
-from calicoctl.model.rules import MalformedRules, Rules
+from calicoctl.model.rules import MalformedRules, Rules, decode
 from tests.model.strategies import ANY_TEXT, json_values, odd_fields, typed_fields, valid_fields
 
 ALLOW = {"action": "allow"}
@@ -164,10 +165,17 @@ def test_what_rule_json_prints() -> None:
         ('{"a": -1e999}', "the number -1e999 is out of range at line 1, column 7"),
         ('{"a": 1' + "0" * 400 + ".0}", "the number 1" + "0" * 39 + " is out of range at line 1, column 7"),
         ('{"NaN": "NaN",\n "a": NaN}', "NaN is not JSON at line 2, column 7"),
-        ('{"a": ' + "9" * 5000 + "}", "a number has too many digits"),
-        ("[" * 100_000, "it is nested too deeply"),
-        ('{"a": ' * 100_000, "it is nested too deeply"),
-        ('{"a": ' + "[" * 100 + "]" * 100 + "}", "it is nested too deeply"),
+        ('{"a": [NaNx]}', "NaN is not JSON at line 1, column 8"),
+        ("[-Infinity9]", "-Infinity is not JSON at line 1, column 2"),
+        ("[1e999x]", "the number 1e999 is out of range at line 1, column 2"),
+        ("[1e999.5]", "the number 1e999 is out of range at line 1, column 2"),
+        ("[1e999-1e999]", "the number 1e999 is out of range at line 1, column 2"),
+        ('["1e999", "\\"1e999", 1e99, 1e999x]', "the number 1e999 is out of range at line 1, column 28"),
+        ('{"a": ' + "9" * 5000 + "}", "a number has too many digits at line 1, column 7"),
+        ("[1, -" + "9" * 5000 + "x]", "a number has too many digits at line 1, column 5"),
+        ("[" * 100_000, "it is nested too deeply at line 1, column 101"),
+        ('{"a": ' * 100_000, "it is nested too deeply at line 1, column 601"),
+        ('{"a": ' + "[" * 100 + "]" * 100 + "}", "it is nested too deeply at line 1, column 106"),
         ("[]", "it is not an object with the lists inbound_rules and outbound_rules"),
         ("null", "it is not an object with the lists inbound_rules and outbound_rules"),
         ('"rules"', "it is not an object with the lists inbound_rules and outbound_rules"),
@@ -176,6 +184,32 @@ def test_what_rule_json_prints() -> None:
 )
 def test_malformed(text: str, message: str) -> None:
     assert malformed(text) == message
+
+
+BITS = ["NaN", "-Infinity", "1e999", "9" * 4301, "[" * 101, *'{}[]":,\\-+.0e1x\n ', "\ud800", "\ufeff", "true"]
+HAS_A_PLACE = re.compile(r".* at line [0-9]+, column [0-9]+")
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """The text of a document with a few places where something is taken out or put in."""
+    text = json.dumps(draw(documents()), indent=draw(st.sampled_from([None, 2])))
+    for _ in range(draw(st.integers(1, 3))):
+        first, last = sorted(draw(st.integers(0, len(text))) for _ in range(2))
+        rest = text[first if draw(st.booleans()) else last :]
+        text = text[:first] + draw(st.sampled_from(["", *BITS])) + rest
+    return text
+
+
+@settings(max_examples=500)
+@given(mutated())
+def test_what_is_wrong_with_a_mutated_document_is_said_with_its_place(text: str) -> None:
+    try:
+        document = decode(text)
+    except MalformedRules as error:
+        assert HAS_A_PLACE.fullmatch(str(error)) or str(error).startswith("it is not an object"), error
+    else:
+        assert json.loads(text) == document
 
 
 def test_nesting_as_deep_as_it_may_be() -> None:

@@ -296,8 +296,8 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
     (P, policy(order="soon"), "error", "", f'order: "soon" is neither a number nor "default"{IGNORED}'),
     (P, policy(order=None), "error", "", f'order: null is neither a number nor "default"{IGNORED}'),
     (P, policy(order=10**400), "error", "", f"order is out of range{IGNORED}"),
-    (P, policy(annotations=DEEP), "error", "", f"it is nested too deeply{IGNORED}"),
-    (R, {**GOOD, "id": DEEP}, "error", "", f"it is nested too deeply{DROPPED}"),
+    (P, policy(annotations=DEEP), "error", "", f"it is nested too deeply at line 1, column 145{IGNORED}"),
+    (R, {**GOOD, "id": DEEP}, "error", "", f"it is nested too deeply at line 1, column 150{DROPPED}"),
     ("policy/tier/huge/metadata", {"order": 10**400}, "error", "", "order is out of range; packets skip the tier"),
     (P, policy(untracked="yes"), "error", "", f"untracked is neither true nor false{IGNORED}"),
     (
