@@ -537,6 +537,12 @@ def test_the_remedy_for_a_profile_that_no_command_line_names(
             "Take it out of the endpoint's profile_ids: 'calicoctl endpoint e profile remove _gone --host=\"h 1\" "
             "--orchestrator=k8s --workload=\"a%2fb c\"'.",
         ),
+        (
+            "h1/k8s/web/e",
+            "x" * 129,
+            f"Take it out of the endpoint's profile_ids: 'calicoctl endpoint e profile remove {'x' * 129} --host=h1 "
+            "--orchestrator=k8s --workload=web'.",
+        ),
     ],
 )
 def test_the_remedy_for_a_missing_profile(
@@ -547,7 +553,7 @@ def test_the_remedy_for_a_missing_profile(
 
 
 @pytest.mark.parametrize(
-    ("place", "profile"), [("h1/k8s/web/e", "x" * 129), ("h1/k8s/web/e", "-x"), ("h1/k8s/-w/e", "_x")]
+    ("place", "profile"), [("h1/k8s/web/e", ".."), ("h1/k8s/web/e", "-x"), ("h1/k8s/-w/e", "_x")]
 )
 def test_a_missing_profile_that_no_command_takes_out(
     sound: Store, calicoq: Calicoq, place: str, profile: str
