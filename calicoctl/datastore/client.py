@@ -36,6 +36,7 @@ _KEY_NOT_FOUND, _COMPARE_FAILED, _NOT_A_DIRECTORY, _ALREADY_EXISTS, _NOT_EMPTY, 
 _WHERE_IN_OPENSSL = r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$"
 _ISSUER = re.compile("issuer|self.signed")
 _ABOUT_CERTIFICATE = re.compile(r"\balert\b.*(certificate|unknown ca|access denied)")
+_LONGEST_KEY = 4000  # quoted; etcd without TLS hangs up on a request line of more than 4,096 bytes
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 # Otherwise etcd answers with the value, and with the one before.
 _NO_ECHO = {"noValueOnSuccess": "true"}
@@ -368,8 +369,7 @@ class Client:
         except Unusable as error:
             raise (_NotEtcd if method == "GET" else _ReplyLost)(str(error)) from None
         except (urllib3.exceptions.HTTPError, http_client.HTTPException, OSError) as error:
-            hang_up = (http_client.RemoteDisconnected, ConnectionResetError)
-            raise (_HungUp if isinstance(error.args[-1], hang_up) else _ReplyLost)(_system_cause(error)) from None
+            raise _broken(error, method, key) from None
         index = number_of(response.headers.get("X-Etcd-Index", ""))
         if index is not None:
             self.index = index
@@ -491,6 +491,17 @@ def _first_line(response: Any, body: bytes) -> str:
 
 def _https_as_asked(certificate: tuple[str, str] | None) -> str:
     return "https, and the certificate of ETCD_CERT_FILE" if certificate else "https, and that without ETCD_CERT_FILE"
+
+
+def _broken(error: Exception, method: str, key: str) -> _ReplyLost | _NotEtcd:
+    """Return what it means for a request about a key (quoted) that the connection broke."""
+    cause = _system_cause(error)
+    if not isinstance(error.args[-1], (http_client.RemoteDisconnected, ConnectionResetError)):
+        return _ReplyLost(cause)
+    if len(key) <= _LONGEST_KEY:
+        return _HungUp(cause)
+    most = f"the key has {len(key):,} bytes, and etcd may take no more than {_LONGEST_KEY:,}"
+    return (_NotEtcd if method == "GET" else _ReplyLost)(f"{cause}; a name is too long: {most}")
 
 
 def _tls_cause(error: BaseException, certificate: tuple[str, str] | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 
 import pytest
@@ -560,6 +561,19 @@ def test_an_unknown_profile_with_a_long_name(calicoctl: Calicoctl, etcd: EtcdSer
     for words in [*removals, *((LONG, *command) for command in COMMANDS_ON_WHAT_EXISTS)]:
         assert calicoctl("profile", *words) == Result(1, "", f"Profile {LONG} not found.\n")
     assert etcd.index() == index
+
+
+@pytest.mark.parametrize("length", [5000, 100_000])
+def test_a_name_that_no_request_to_etcd_can_hold(calicoctl: Calicoctl, etcd: EtcdServer, length: int) -> None:
+    name = "x" * length
+    for words in (("remove", name), (name, "tag", "show"), (name, "rule", "add", "inbound", "deny")):
+        result = calicoctl("profile", *words)
+        assert (result.status, result.stdout) == (1, "")
+        assert re.fullmatch(
+            rf"Error accessing etcd at http://{etcd.endpoint} \([^();]*; a name is too long: the key has [0-9,]+ "
+            r"bytes, and etcd may take no more than 4,000\)\.\n",
+            result.stderr,
+        )
 
 
 @pytest.mark.parametrize("tag", ["", "a b", "a/b", "a,b", "é", "T\n", "x" * 129])
