@@ -166,9 +166,9 @@ def _removed(present: list[str], profiles: list[str]) -> list[str]:
 
 
 def _check_names(profiles: list[str]) -> None:
-    from calicoctl.model.names import is_profile_name
+    from calicoctl.model.names import is_stored_profile_name
 
-    invalid = [profile for profile in profiles if not is_profile_name(profile)]
+    invalid = [profile for profile in profiles if not is_stored_profile_name(profile)]
     if invalid:
         from calicoctl.commands.messages import invalid_profile_names
 

@@ -165,13 +165,15 @@ def profiles_and_networks(environment: Environment) -> Profiles:
 
 def _invalid_arguments(arguments: Arguments) -> Iterator[str]:
     from calicoctl.commands.messages import invalid_profile_names, provided
-    from calicoctl.model.names import is_profile_name, is_tag
+    from calicoctl.model.names import is_profile_name, is_stored_profile_name, is_stored_tag, is_tag
 
     name = arguments["<PROFILE>"]
-    if not is_profile_name(name):
+    creates = arguments["add"] and not arguments["tag"] and not arguments["rule"]
+    if not (is_profile_name if creates else is_stored_profile_name)(name):
         yield invalid_profile_names([name])
     tags = [arguments[tag] for tag in ("<SRCTAG>", "<DSTTAG>", *(["<TAG>"] if arguments["add"] else []))]
-    invalid_tags = [tag for tag in tags if tag is not None and not is_tag(tag)]
+    is_valid = is_stored_tag if arguments["remove"] else is_tag
+    invalid_tags = [tag for tag in tags if tag is not None and not is_valid(tag)]
     if invalid_tags:
         yield complaint(
             "Tags names can only contain numbers, letters, dots, dashes and underscores.",

@@ -5,20 +5,20 @@ from __future__ import annotations
 from calicoctl.commands.messages import is_number, provided
 from calicoctl.model import rule_validation
 from calicoctl.model.network import Network
+from calicoctl.model.rule import Rule
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from calicoctl.grammar import Arguments
-    from calicoctl.model.rule import Rule
 
 _PORTS_FORM = "Expecting a comma-separated list of ports and port ranges such as 80,443,8080:8090"
 _PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6")
 
 
 def rule_of(arguments: Arguments) -> Rule:
-    """Make the rule that valid arguments describe."""
+    """Make the rule that valid arguments describe; one that is to be removed need not be one that could be added."""
     fields: dict[str, object] = {"action": "allow" if arguments["allow"] else "deny"}
     for protocol in _PROTOCOLS:
         if arguments[protocol]:
@@ -30,8 +30,8 @@ def rule_of(arguments: Arguments) -> Rule:
         for field in ("ports", "tag", "net"):
             text = arguments[f"<{side.upper()}{'CIDR' if field == 'net' else field.upper()}>"]
             if text is not None:
-                fields[f"{side}_{field}"] = text.split(",") if field == "ports" else text
-    return rule_validation.new_rules(fields)[0]
+                fields[f"{side}_{field}"] = _ports(text) if field == "ports" else text
+    return Rule(fields) if arguments["remove"] else rule_validation.new_rules(fields)[0]
 
 
 def invalid_matches(arguments: Arguments) -> Iterator[str]:
@@ -40,12 +40,14 @@ def invalid_matches(arguments: Arguments) -> Iterator[str]:
     unreadable = [text for text, network in networks.items() if network is None]
     if unreadable:
         yield f"Invalid CIDR specified.\n{provided(unreadable)}"
-    bad_icmp = [text for text in _given(arguments, "<ICMPTYPE>") if not is_number(text, rule_validation.LAST_TYPE)]
+    # Legacy stored every number of a byte.
+    last_type = 255 if arguments["remove"] else rule_validation.LAST_TYPE
+    bad_icmp = [text for text in _given(arguments, "<ICMPTYPE>") if not is_number(text, last_type)]
     bad_icmp += [text for text in _given(arguments, "<ICMPCODE>") if not is_number(text, rule_validation.LAST_CODE)]
     if bad_icmp:
         yield (
             f"Invalid ICMP type or ICMP code specified.\n{provided(bad_icmp)}; "
-            f"a type is a number from 0 to {rule_validation.LAST_TYPE}, a code from 0 to {rule_validation.LAST_CODE}"
+            f"a type is a number from 0 to {last_type}, a code from 0 to {rule_validation.LAST_CODE}"
         )
     problems = {text: _ports_problem(text) for text in _given(arguments, "<SRCPORTS>", "<DSTPORTS>")}
     bad_ports = [f"{provided([text])}: {problem}" for text, problem in problems.items() if problem]
@@ -68,10 +70,13 @@ def _network(text: str) -> Network | None:
         return None
 
 
+def _ports(text: str) -> list[int | str]:
+    return [rule_validation.port_item(item) for item in text.split(",")]
+
+
 def _ports_problem(text: str) -> str:
     try:
-        for item in text.split(","):
-            rule_validation.port_item(item)
+        _ports(text)
     except ValueError as error:
         return str(error)
     return ""

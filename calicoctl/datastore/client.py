@@ -41,8 +41,10 @@ _METHODS = {
     "get": "GET", "set": "PUT", "create": "PUT", "compareAndSwap": "PUT", "delete": "DELETE",
     "compareAndDelete": "DELETE",
 }  # fmt: skip
-_EVENTS = ("set", "create", "update", "compareAndSwap", "delete", "compareAndDelete", "expire")
+_REMOVALS = ("delete", "compareAndDelete", "expire")
+_EVENTS = ("set", "create", "update", "compareAndSwap", *_REMOVALS)
 _TRIES_OF_A_WRITE = 5
+_MOST_REMOVALS = 5  # of a directory, while one key is made in it
 _SECONDS_FOR_HISTORY = 2.0
 
 
@@ -144,21 +146,16 @@ class Client:
 
     # Writing
 
-    def create(self, key: str, value: str) -> None:
-        """Write a key that must not exist. Raises Conflict if it does."""
-        self._write("create", key, value, {"prevExist": "false"}, self.index)
+    def create(self, key: str, value: str) -> int:
+        """Write a key that must not exist; return the index at which it is so made. Raises Conflict if it does."""
+        return self._write("create", key, value, {"prevExist": "false"}, self.index)
 
     def swap(self, key: str, value: str, index: int) -> int:
         """Replace the value of a key last modified at ``index``; return the index at which it is so modified.
 
         Raises Conflict if it was changed or removed since.
         """
-        since = max(index, self.index)
-        written_at = self._write("compareAndSwap", key, value, {"prevIndex": str(index)}, since)
-        if written_at > since:
-            return written_at
-        node = self.get(key, quorum=True)  # something on the way takes etcd's headers off
-        return node["modifiedIndex"] if node is not None and node.get("value") == value else since
+        return self._write("compareAndSwap", key, value, {"prevIndex": str(index)}, max(index, self.index))
 
     def put(self, key: str, value: str) -> None:
         """Write a key, whatever it was; after a lost reply again. For values that every writer would write."""
@@ -191,7 +188,7 @@ class Client:
             except _ReplyLost as failure:
                 lost = failure
                 now = self._state_after(lost, key)
-                if now is None:
+                if now is None or _created(now) > index:  # another one, made since
                     return
                 if now["modifiedIndex"] != index:
                     raise Conflict from None
@@ -236,22 +233,29 @@ class Client:
         for _ in range(_TRIES_OF_A_WRITE):
             try:
                 self._send(action, key, form, lost)
-                return self.index  # etcd answers a write with the index as of that very write
+                return self._index_of_own(key, value, since)
             except _Refused as refusal:
                 if refusal.code not in (_COMPARE_FAILED, _ALREADY_EXISTS, _KEY_NOT_FOUND):
                     raise self._error(str(refusal)) from None
                 # What is in the way may be an earlier try of this very write, which came through late.
-                if lost is not None and (index := self._applied_at(lost, key, value, since)):
+                if lost is not None and (index := self._applied_at(lost, action, key, value, since)):
                     return index
                 raise Conflict from None
             except _ReplyLost as failure:
                 # The condition still guards a second try: it cannot be applied on top of the first one.
                 lost = failure
-                if index := self._applied_at(lost, key, value, since):
+                if index := self._applied_at(lost, action, key, value, since):
                     return index
         raise self._error("every reply was lost", "Nothing was changed as far as etcd can tell.")
 
-    def _applied_at(self, lost: _ReplyLost, key: str, value: str, since: int) -> int:
+    def _index_of_own(self, key: str, value: str, since: int) -> int:
+        """Return the index of the write that was just answered; ``since`` if it cannot be told."""
+        if self.index > since:
+            return self.index  # etcd answers a write with the index as of that very write
+        node = self.get(key, quorum=True)  # something on the way takes etcd's headers off
+        return node["modifiedIndex"] if node is not None and node.get("value") == value else since
+
+    def _applied_at(self, lost: _ReplyLost, action: str, key: str, value: str, since: int) -> int:
         """Find out from the key's history what became of a conditional write whose reply was lost.
 
         ``since`` is etcd's index before the write was sent first. Returns the index at which it was applied, or 0: not
@@ -262,6 +266,11 @@ class Client:
             return 0
         try:
             event = self._first_event(key, since + 1)
+            # The key was not there yet: so what was removed is the directory, before the key was made.
+            for _ in range(_MOST_REMOVALS if action == "create" and now is not None else 0):
+                if event is None or event["action"] not in _REMOVALS:
+                    break
+                event = self._first_event(key, event["node"]["modifiedIndex"] + 1)
         except _Refused:  # etcd keeps its latest 1,000 events
             if now is not None and now.get("value") == value:
                 self.remark(
@@ -272,7 +281,7 @@ class Client:
             raise self._unknown_outcome(lost) from None
         if event is None:
             return 0
-        if event["node"].get("value") == value and event.get("action") in ("create", "compareAndSwap"):
+        if event["node"].get("value") == value and event["action"] == action:
             return int(event["node"]["modifiedIndex"])
         raise Conflict
 
@@ -360,8 +369,7 @@ class Client:
         except Unusable as error:
             raise (_NotEtcd if method == "GET" else _ReplyLost)(str(error)) from None
         except (urllib3.exceptions.HTTPError, http_client.HTTPException, OSError) as error:
-            hang_up = (http_client.RemoteDisconnected, ConnectionResetError)
-            raise (_HungUp if isinstance(error.args[-1], hang_up) else _ReplyLost)(_system_cause(error)) from None
+            raise _broken(error, method, key) from None
         index = number_of(response.headers.get("X-Etcd-Index", ""))
         if index is not None:
             self.index = index
@@ -475,6 +483,19 @@ def _first_line(response: Any, body: bytes) -> str:
 
 def _https_as_asked(certificate: tuple[str, str] | None) -> str:
     return "https, and the certificate of ETCD_CERT_FILE" if certificate else "https, and that without ETCD_CERT_FILE"
+
+
+def _broken(error: Exception, method: str, key: str) -> _ReplyLost | _NotEtcd:
+    """Return what it means for a request about a key (quoted) that the connection broke."""
+    cause = _system_cause(error)
+    if not isinstance(error.args[-1], (http_client.RemoteDisconnected, ConnectionResetError)):
+        return _ReplyLost(cause)
+    from calicoctl.datastore.keys import LONGEST
+
+    if len(key) <= LONGEST:
+        return _HungUp(cause)
+    most = f"the key has {len(key):,} bytes, and etcd may take no more than {LONGEST:,}"
+    return (_NotEtcd if method == "GET" else _ReplyLost)(f"{cause}; a name is too long: {most}")
 
 
 def _tls_cause(error: BaseException, certificate: tuple[str, str] | None) -> str:

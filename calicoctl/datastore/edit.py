@@ -17,13 +17,17 @@ _STUCK = 20  # conflicts in a row without any change of the key: something other
 
 
 def edit(
-    client: Client, key: str, read: Callable[[], RawNode | None], change: Callable[[RawNode | None], str | None]
+    client: Client,
+    key: str,
+    read: Callable[[], RawNode | None],
+    change: Callable[[RawNode | None], str | None],
+    made: Callable[[int], None] | None = None,
 ) -> None:
     """Replace the value of a key by what ``change`` makes of it.
 
     ``read`` returns the key's node or None where there is none; ``change`` turns it into the value to write, REMOVED
-    to remove the key, or None to write nothing. Both are called again as long as others are faster. Raises
-    DatastoreError, and whatever the two raise.
+    to remove the key, or None to write nothing. Both are called again as long as others are faster. ``made`` is told
+    the index at which a key was made that was not there. Raises DatastoreError, and whatever the three raise.
     """
     indexes: list[int | None] = []
     while not is_stuck(indexes):
@@ -36,7 +40,9 @@ def edit(
                 if node is not None:
                     client.delete(key, node["modifiedIndex"])
             elif node is None:
-                client.create(key, value)
+                index = client.create(key, value)
+                if made is not None:
+                    made(index)
             else:
                 client.swap(key, value, node["modifiedIndex"])
             return

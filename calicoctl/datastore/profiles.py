@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.errors import Conflict
+from calicoctl.datastore.errors import Conflict, DatastoreError
 from calicoctl.errors import CommandError, MalformedObject
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from calicoctl.datastore.client import Client, RawNode
     from calicoctl.model.rules import Rules
+
+_WHOLE = {"tags", "labels", "rules"}  # what an addition makes
 
 
 class ProfileNotFound(CommandError):
@@ -146,16 +148,18 @@ class Profiles:
         if not self._client.delete_tree(keys.profile(name), directory):
             raise ProfileNotFound(name)
 
-    def _parts(self, name: str, quorum: bool = False) -> dict[str, RawNode] | None:
+    def _directory(self, name: str, quorum: bool = False) -> RawNode | None:
         directory = self._client.get(keys.profile(name), quorum=quorum)
-        if directory is None:
-            return None
-        if not directory.get("dir"):
+        if directory is not None and not directory.get("dir"):
             raise MalformedObject(directory["key"], "it is a value where the profile's directory should be")
-        return {keys.last_segment(node["key"]): node for node in directory.get("nodes", ())}
+        return directory
 
-    def _existing_parts(self, name: str, quorum: bool = False) -> dict[str, RawNode]:
-        parts = self._parts(name, quorum)
+    def _parts(self, name: str, quorum: bool = False) -> dict[str, RawNode] | None:
+        directory = self._directory(name, quorum)
+        return None if directory is None else _parts_of(directory)
+
+    def _existing_parts(self, name: str) -> dict[str, RawNode]:
+        parts = self._parts(name)
         if parts is None:
             raise ProfileNotFound(name)
         return parts
@@ -163,12 +167,55 @@ class Profiles:
     def _edit(self, name: str, part: str, changed: Callable[[RawNode | None], str | None]) -> None:
         from calicoctl.datastore.edit import edit
 
-        edit(
-            self._client,
-            keys.profile_part(name, part),
-            lambda: self._existing_parts(name, quorum=True).get(part),
-            changed,
-        )
+        seen: list[RawNode] = []
+
+        def read() -> RawNode | None:
+            directory = self._directory(name, quorum=True)
+            # What a removal may leave, an empty directory, is not to become half a profile.
+            if directory is None or not directory.get("nodes"):
+                raise ProfileNotFound(name)
+            seen[:] = [directory]
+            return _parts_of(directory).get(part)
+
+        def made(index: int) -> None:
+            self._take_back_if_removed(name, part, seen[0], index)
+
+        edit(self._client, keys.profile_part(name, part), read, changed, made)
+
+    def _take_back_if_removed(self, name: str, part: str, before: RawNode, index: int) -> None:
+        """Take back a part, made at an index, if the profile, read as ``before``, had been removed: it stays removed.
+
+        etcd v2 cannot make a key on condition that its directory is still there. What others have changed since is
+        theirs and stays. Raises ProfileNotFound where the part was taken back.
+        """
+        try:
+            now = self._client.get(keys.profile(name), quorum=True)
+            if now is None or _may_stay(part, index, before, now):
+                return
+            self._client.delete(keys.profile_part(name, part), index)
+        except Conflict:
+            return
+        except DatastoreError as error:
+            remark = f"The {part} of profile {name} were written; look whether the profile was removed meanwhile."
+            raise DatastoreError(f"{error.message}\n{remark}") from None
+        self._client.prune(keys.profile(name))
+        raise ProfileNotFound(name)
+
+
+def _parts_of(directory: RawNode) -> dict[str, RawNode]:
+    return {keys.last_segment(node["key"]): node for node in directory.get("nodes", ())}
+
+
+def _may_stay(part: str, index: int, before: RawNode, now: RawNode) -> bool:
+    """Tell whether a part made at an index is one of a profile, whose directory was ``before`` and is ``now``."""
+    parts = _parts_of(now)
+    if part not in parts or parts[part]["modifiedIndex"] != index:
+        return True  # it is no longer what was made
+    if parts.keys() >= _WHOLE:
+        return True  # a new profile has been completed around it
+    # What there was in the same directory may have been what another edit has taken back by now.
+    is_same = now.get("createdIndex") == before.get("createdIndex")
+    return is_same and not parts.keys().isdisjoint(_parts_of(before))
 
 
 def _tags_of(node: RawNode | None) -> list[str]:

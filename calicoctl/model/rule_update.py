@@ -76,13 +76,14 @@ class Update:
             if all(value is None for value in fields.values()):
                 self._doubts.append(f"{where}: it is empty, which allows everything")
             try:
-                return new_rules(fields)
+                return new_rules(fields, hints=_SHOWN_PROBLEMS - len(self._problems))
             except RuleProblems as error:
                 known = self._stored_equal(Rule(fields))
                 if known is None:
                     self._problems += [f"{where}: {problem}" for problem in error.problems]
                     return []
-        self._doubts += [f"{where}: kept as it is stored, though {text}" for text in stored_problems(known.fields)]
+        doubts = stored_problems(known.fields, hints=_SHOWN_PROBLEMS - len(self._doubts))
+        self._doubts += [f"{where}: kept as it is stored, though {text}" for text in doubts]
         return [known]
 
     def _stored_alike(self, rule: Rule) -> Rule | None:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 LISTS = ("inbound_rules", "outbound_rules")
-_TOKEN = r'"(?:[^"\\]|\\.)*"|[-+.0-9A-Za-z]+'
+# As Python's own scanner parts a text, up to where that stopped; what else JSON consists of says nothing here.
+_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+_TOKEN = rf'"[^"\\]*(?:\\.[^"\\]*)*"|[][{{}}]|NaN|-?Infinity|{_NUMBER}'
 _DEEPEST = 100  # far more than any rule needs, and far less than what Python's JSON encoder can write
 
 
@@ -79,21 +81,16 @@ def _same_rules(some: list[Rule], others: list[Rule]) -> bool:
 def decode(text: str, pairs_hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = None) -> dict[str, Any]:
     """Read the JSON object that rules are; ``pairs_hook`` makes an object of its members. Raises MalformedRules."""
     try:
-        document = json.loads(text, object_pairs_hook=pairs_hook, parse_constant=_no_json, parse_float=_finite)
+        document = json.loads(text, object_pairs_hook=pairs_hook, parse_constant=_refuse, parse_float=_finite)
     except json.JSONDecodeError as error:
         what = error.msg.removesuffix(" at")
         raise MalformedRules(f"{what} at line {error.lineno}, column {error.colno}") from None
-    except _NotJson as error:
-        raise MalformedRules(f"{error} at {error.place(text)}") from None
-    except ValueError as error:
-        too_long = str(error).startswith("Exceeds the limit")  # Python's own, for integers
-        raise MalformedRules("a number has too many digits" if too_long else str(error)) from None
-    except RecursionError:
-        raise MalformedRules("it is nested too deeply") from None
+    except (ValueError, RecursionError):
+        raise MalformedRules(_first_fault(text)) from None
     if not isinstance(document, dict):
         raise MalformedRules(f"it is not an object with the lists {' and '.join(LISTS)}")
     if _is_too_deep(document):
-        raise MalformedRules("it is nested too deeply")
+        raise MalformedRules(_first_fault(text))
     return document
 
 
@@ -111,26 +108,37 @@ def _is_too_deep(document: dict[str, Any]) -> bool:
     return True
 
 
-class _NotJson(ValueError):
-    """A number that Python reads and JSON cannot hold; ``token`` is its text."""
+def _first_fault(text: str) -> str:
+    """Say what in a text that is well formed, at least so far, is the first that rules cannot hold, and where it is."""
+    depth = 0
+    for found in re.finditer(_TOKEN, text, re.DOTALL):
+        token, offset = found[0], found.start()
+        depth += (token in "[{") - (token in "]}")
+        fault = "it is nested too deeply" if depth > _DEEPEST else _fault_of(token)
+        if fault:
+            line = text.count("\n", 0, offset) + 1
+            return f"{fault} at line {line}, column {offset - text.rfind(chr(10), 0, offset)}"
+    return "it cannot be read"
 
-    def __init__(self, message: str, token: str) -> None:
-        super().__init__(message)
-        self.token = token
 
-    def place(self, text: str) -> str:
-        """Say where it stands first in the text."""
-        offset = next(found.start() for found in re.finditer(_TOKEN, text, re.DOTALL) if found[0] == self.token)
-        line = text.count("\n", 0, offset) + 1
-        return f"line {line}, column {offset - text.rfind(chr(10), 0, offset)}"
+def _fault_of(token: str) -> str:
+    if token.endswith(("NaN", "Infinity")):
+        return f"{token} is not JSON"
+    if not token[-1].isdigit():
+        return ""
+    if set(token) & set(".eE"):
+        return f"the number {token[:40]} is out of range" if math.isinf(float(token)) else ""
+    try:
+        int(token)
+    except ValueError:  # Python's own limit, against the time that it would take
+        return "a number has too many digits"
+    return ""
 
 
-def _no_json(constant: str) -> Any:
-    raise _NotJson(f"{constant} is not JSON", constant)
+def _refuse(token: str) -> Any:
+    raise ValueError(token)
 
 
 def _finite(text: str) -> float:
     number = float(text)
-    if math.isinf(number):
-        raise _NotJson(f"the number {text[:40]} is out of range", text)
-    return number
+    return number if math.isfinite(number) else _refuse(text)

@@ -6,7 +6,7 @@ import re
 
 from calicoctl.datastore import keys
 from calicoctl.model.felix_rules import ID
-from calicoctl.model.names import is_profile_name
+from calicoctl.model.names import is_profile_name, is_stored_profile_name
 from calicoctl.model.tags import MalformedTags, tags_from_json
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -45,7 +45,7 @@ def for_missing_profile(profile: str, endpoint_key: str) -> str:
         return f"Create it: 'calicoctl profile add {profile}'."
     host, orchestrator, workload, endpoint = keys.endpoint_names(endpoint_key) or ("", None, None, "")
     command = None
-    if workload is not None and is_profile_name(profile):
+    if workload is not None and is_stored_profile_name(profile):
         options = {"--host": host, "--orchestrator": str(orchestrator), "--workload": workload}
         command = _command("endpoint", endpoint, "profile", "remove", profile, **options)
     return f"Take it out of the endpoint's profile_ids{': ' + command if command else ''}."
@@ -64,7 +64,7 @@ def _for_tags(profile: str, text: str) -> str:
 
 
 def _is_addressable(profile: str) -> bool:
-    """Tell whether the commands of ``calicoctl profile`` take a name."""
+    """Tell whether every command of ``calicoctl profile`` takes a name, ``profile add`` too."""
     return is_profile_name(profile) and not profile.startswith("-")
 
 

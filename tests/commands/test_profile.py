@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 
 import pytest
@@ -34,7 +35,7 @@ Cannot remove profile - profile in use by endpoint(s).
 Use the '--no-check' flag to remove the profile anyway.
 """
 NOT_KNOWN = "It is not known whether the change was made: look before you give the command again."
-BAD_NAMES = ["", ".", "..", "a/b", "a?b", "%41", "WEB\n", "a b", "a#b", "é", "\udcff", "x" * 129, "a\x1b[2Jb"]
+BAD_NAMES = ["", ".", "..", "a/b", "a?b", "%41", "WEB\n", "a b", "a#b", "é", "\udcff", "a\x1b[2Jb"]
 
 
 def new_profile(name: str) -> dict[str, str]:
@@ -525,6 +526,54 @@ def test_names_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, name: str, c
     result = calicoctl("profile", *(name if word == "{}" else word for word in command))
     assert result == Result(1, "", NAME_REFUSED.format(shown))
     assert proxy.requests == []
+
+
+@pytest.mark.parametrize("length", [129, 5000])
+def test_only_a_new_profile_needs_a_short_name(calicoctl: Calicoctl, proxy: Proxy, length: int) -> None:
+    result = calicoctl("profile", "add", "x" * length)
+    assert (result.status, result.stdout) == (1, "")
+    assert result.stderr.startswith(NAME_REFUSED.partition("Value")[0])
+    assert proxy.requests == []
+
+
+LONG = "x" * 300  # legacy took it, and so does Felix
+COMMANDS_ON_WHAT_EXISTS = [
+    ("tag", "show"), ("tag", "add", "T"), ("tag", "remove", LONG), ("rule", "show"), ("rule", "json"),
+    ("rule", "add", "inbound", "deny"), ("rule", "remove", "outbound", "--at=1"), ("rule", "update"),
+]  # fmt: skip
+
+
+def test_an_existing_profile_with_a_long_name(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    put_all(etcd, new_profile(LONG))
+    for command in COMMANDS_ON_WHAT_EXISTS:
+        document = '{"inbound_rules": [], "outbound_rules": []}'
+        result = calicoctl("profile", LONG, *command, stdin=document)
+        assert (result.status, result.stderr) == (0, ""), command
+    assert etcd.get(f"{PROFILES}/{LONG}/tags") == '["T"]'
+    assert etcd.get(f"{PROFILES}/{LONG}/rules") == document
+    assert calicoctl("profile", "remove", LONG) == Result(0, f"Deleted profile {LONG}\n", "")
+    assert etcd.keys(f"{PROFILES}/{LONG}") == {}
+
+
+def test_an_unknown_profile_with_a_long_name(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    index = etcd.index()
+    removals = [("remove", LONG), ("remove", LONG, "--no-check")]
+    for words in [*removals, *((LONG, *command) for command in COMMANDS_ON_WHAT_EXISTS)]:
+        assert calicoctl("profile", *words) == Result(1, "", f"Profile {LONG} not found.\n")
+    assert etcd.index() == index
+
+
+@pytest.mark.parametrize("length", [5000, 100_000])
+def test_a_name_that_no_request_to_etcd_can_hold(calicoctl: Calicoctl, etcd: EtcdServer, length: int) -> None:
+    name = "x" * length
+    for words in (("remove", name), (name, "tag", "show"), (name, "rule", "add", "inbound", "deny")):
+        result = calicoctl("profile", *words)
+        assert (result.status, result.stdout) == (1, "")
+        assert re.fullmatch(
+            rf"Error accessing etcd at http://{etcd.endpoint} \([^();]*; a name is too long: the key has [0-9,]+ "
+            r"bytes, and etcd may take no more than 4,000\)\.\n",
+            result.stderr,
+        )
 
 
 @pytest.mark.parametrize("tag", ["", "a b", "a/b", "a,b", "é", "T\n", "x" * 129])

@@ -290,6 +290,36 @@ def test_remove_of_a_rule_that_is_not_there(calicoctl: Calicoctl, etcd: EtcdServ
     assert etcd.index() == index
 
 
+LONG_TAG = "t" * 200
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("allow icmp type 255", '{"action": "allow", "icmp_type": 255, "protocol": "icmp"}'),
+        (
+            "deny icmpv6 type 255 code 255 to cidr ::/0",
+            '{"action": "deny", "dst_net": "::/0", "icmp_type": 255, "protocol": "icmpv6", "icmp_code": 255}',
+        ),
+        (f"allow from tag {LONG_TAG}", f'{{"action": "allow", "src_tag": "{LONG_TAG}"}}'),
+        (
+            f"deny tcp from ports 80-90 to tag {LONG_TAG}",
+            f'{{"action": "deny", "dst_tag": "{LONG_TAG}", "protocol": "tcp", "src_ports": ["80:90"]}}',
+        ),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_remove_of_what_would_not_be_added(calicoctl: Calicoctl, etcd: EtcdServer, words: str, text: str) -> None:
+    """Legacy stored such rules, and removing one is neither new nor a change."""
+    etcd.put(RULES, stored(f'{{"action": "deny"}}, {text}'))
+    assert rule(calicoctl, "show").stdout.splitlines()[2].split()[1:] == words.replace("80-90", "80:90").split()
+    assert rule(calicoctl, f"remove inbound {words}") == DONE
+    assert etcd.get(RULES) == stored('{"action": "deny"}')
+    assert rule(calicoctl, f"remove inbound {words}") == Result(1, "", "Rule not found.\n")
+    assert rule(calicoctl, f"add inbound {words}").status == 1
+    assert etcd.get(RULES) == stored('{"action": "deny"}')
+
+
 def test_remove_takes_a_rule_or_a_position(calicoctl: Calicoctl, proxy: Proxy) -> None:
     result = rule(calicoctl, "remove inbound --at=1 deny")
     assert (result.status, result.stdout) == (1, "")
@@ -448,7 +478,8 @@ REMEDY = "'calicoctl profile P rule update' replaces it."
         ('{"outbound_rules": [{}, "x"]}', "outbound_rules is not a list of objects"),
         ('{"inbound_rules": null}', "inbound_rules is not a list of objects"),
         ('{"inbound_rules": [{"icmp_type": NaN}]}', "NaN is not JSON at line 1, column 34"),
-        ("[" * 100_000, "it is nested too deeply"),
+        ('{"inbound_rules": [1e999x]}', "the number 1e999 is out of range at line 1, column 20"),
+        ("[" * 100_000, "it is nested too deeply at line 1, column 101"),
     ],
 )
 def test_malformed_rules(calicoctl: Calicoctl, etcd: EtcdServer, command: str, value: str, cause: str) -> None:
@@ -489,7 +520,7 @@ Value provided is '{}'; a tag has 1 to 128 characters
 CIDR = "Invalid CIDR specified.\nValue provided is '{}'\n"
 ICMP = """\
 Invalid ICMP type or ICMP code specified.
-Value provided is '{}'; a type is a number from 0 to 254, a code from 0 to 255
+Value provided is '{}'; a type is a number from 0 to {}, a code from 0 to 255
 """
 PORTS = """\
 Invalid SRCPORTS or DSTPORTS specified.
@@ -502,14 +533,17 @@ POSITION = "Invalid position specified.\nValue provided is '{}'; a position is a
 
 def refusal(calicoctl: Calicoctl, proxy: Proxy, *words: str) -> str:
     """What `rule add` and `rule remove` say to a rule that both refuse without asking etcd anything."""
-    texts = set()
-    for command in ("add", "remove"):
-        result = calicoctl("profile", "P", "rule", command, "inbound", *words)
-        assert (result.status, result.stdout) == (1, "")
-        texts.add(result.stderr)
-    assert proxy.requests == []
-    (text,) = texts
+    text, other = (refusal_of(command, calicoctl, proxy, *words) for command in ("add", "remove"))
+    assert text == other
     return text
+
+
+def refusal_of(command: str, calicoctl: Calicoctl, proxy: Proxy, *words: str) -> str:
+    """What one of the two says without asking etcd anything."""
+    result = calicoctl("profile", "P", "rule", command, "inbound", *words)
+    assert (result.status, result.stdout) == (1, "")
+    assert proxy.requests == []
+    return result.stderr
 
 
 @pytest.mark.parametrize(
@@ -538,7 +572,10 @@ def test_networks_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, cidr: str
 @pytest.mark.parametrize("protocol", ["icmp", "icmpv6"])
 def test_icmp_types_and_codes_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, protocol: str, words: str) -> None:
     bad = words.split()[-1]
-    assert refusal(calicoctl, proxy, "allow", protocol, *words.split()) == ICMP.format(bad)
+    for command, last in (("add", 254), ("remove", 255)):
+        if bad != str(last):
+            text = refusal_of(command, calicoctl, proxy, "allow", protocol, *words.split())
+            assert text == ICMP.format(bad, last)
 
 
 @pytest.mark.parametrize(
@@ -564,8 +601,9 @@ def test_ports_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, ports: str, 
 
 @pytest.mark.parametrize("tag", ["", "a b", "a/b", "é", "x" * 129])
 def test_tags_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, tag: str) -> None:
-    assert refusal(calicoctl, proxy, "allow", "from", "tag", tag) == TAG.format(tag)
-    assert refusal(calicoctl, proxy, "allow", "tcp", "to", "tag", tag) == TAG.format(tag)
+    for words in (["allow", "from", "tag", tag], ["allow", "tcp", "to", "tag", tag]):
+        for command in ("add", "remove") if len(tag) < 129 else ("add",):
+            assert refusal_of(command, calicoctl, proxy, *words) == TAG.format(tag)
 
 
 @pytest.mark.parametrize(
@@ -603,9 +641,8 @@ Expecting a comma-separated list of ports and port ranges such as 80,443,8080:80
     )
     words = "deny icmp type 300 code x from tag a,b cidr nowhere".split()
     result = calicoctl("profile", ".", "rule", "remove", "outbound", *words)
-    assert result == Result(
-        1, "", NAME.format(".") + TAG.format("a,b") + CIDR.format("nowhere") + ICMP.format("300' and 'x") + VERSIONS
-    )
+    icmp = ICMP.format("300' and 'x", 255)
+    assert result == Result(1, "", NAME.format(".") + TAG.format("a,b") + CIDR.format("nowhere") + icmp + VERSIONS)
     assert proxy.requests == []
 
 

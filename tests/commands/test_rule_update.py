@@ -240,8 +240,13 @@ def test_a_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, document: str
         ('{"inbound_rules": [{"icmp_type": NaN}]}', "NaN is not JSON at line 1, column 34"),
         ('{"inbound_rules": [{"icmp_type": -Infinity}]}', "-Infinity is not JSON at line 1, column 34"),
         ('{"inbound_rules": [{"icmp_type": 1e999}]}', "the number 1e999 is out of range at line 1, column 34"),
-        (f'{{"inbound_rules": [{{"icmp_type": {"1" * 5000}}}]}}', "a number has too many digits"),
-        ("[" * 100_000, "it is nested too deeply"),
+        ('{"inbound_rules": [NaNx], "outbound_rules": []}', "NaN is not JSON at line 1, column 20"),
+        ('{"inbound_rules": [1e999.5]}', "the number 1e999 is out of range at line 1, column 20"),
+        (
+            f'{{"inbound_rules": [{{"icmp_type": {"1" * 5000}}}]}}',
+            "a number has too many digits at line 1, column 34",
+        ),
+        ("[" * 100_000, "it is nested too deeply at line 1, column 101"),
     ],
 )
 def test_what_is_no_document(calicoctl: Calicoctl, etcd: EtcdServer, document: str, cause: str) -> None:

@@ -186,6 +186,70 @@ def test_swap_tells_the_index_of_its_change_without_etcd_s_header(etcd: EtcdServ
     assert client_of(proxy.authority).swap(KEY, "new", index) == index + 1
 
 
+def test_create_tells_the_index_of_its_own_change(etcd: EtcdServer, proxy: Proxy) -> None:
+    index = etcd.index() or 0
+    assert client_of(proxy.authority).create(KEY, "new") == index + 1
+    proxy.since(1, lambda request: request.forward().replace(b"X-Etcd-Index", b"X-Other-Name"))
+    assert client_of(proxy.authority).create(f"{KEY}2", "new") == index + 2
+
+
+@pytest.mark.parametrize("afterwards", ["of others", "", None])
+def test_create_in_place_of_what_was_removed_whose_reply_was_lost(
+    etcd: EtcdServer, proxy: Proxy, afterwards: str | None
+) -> None:
+    """That the directory was removed before is no reason to take the key for another's."""
+    client = client_of(proxy.authority)
+    etcd.put(f"{KEY}/other", "x")
+    client.get(KEY)
+    index = client.index
+
+    def remove_create_and_lose(request: Request) -> bytes | None:
+        etcd.delete(KEY)
+        request.forward()
+        if afterwards is not None:
+            etcd.put(f"{KEY}/new", afterwards)
+        return None
+
+    proxy.at(2, remove_create_and_lose)
+    assert client.create(f"{KEY}/new", "x") == index + 2
+    assert etcd.get(f"{KEY}/new") == ("x" if afterwards is None else afterwards)
+
+
+def test_create_in_place_of_what_was_removed_and_made_by_others(etcd: EtcdServer, proxy: Proxy) -> None:
+    client = client_of(proxy.authority)
+    etcd.put(f"{KEY}/other", "x")
+    client.get(KEY)
+
+    def lose_and_let_others_make_it(request: Request) -> bytes | None:
+        etcd.delete(KEY)
+        etcd.put(f"{KEY}/new", "of others")
+        return None
+
+    proxy.at(2, lose_and_let_others_make_it)
+    with pytest.raises(Conflict):
+        client.create(f"{KEY}/new", "x")
+    assert etcd.get(f"{KEY}/new") == "of others"
+
+
+@pytest.mark.parametrize("behaviour", [drop_request, drop_reply])
+def test_delete_whose_reply_was_lost_and_a_key_that_others_made_since(
+    etcd: EtcdServer, proxy: Proxy, behaviour: Behaviour
+) -> None:
+    etcd.put(KEY, "x")
+    index = etcd.index() or 0
+
+    def lose_and_make_it_anew(request: Request) -> bytes | None:
+        behaviour(request)
+        if behaviour is drop_request:
+            etcd.delete(KEY)
+        etcd.put(KEY, "of others")
+        return None
+
+    proxy.at(1, lose_and_make_it_anew)
+    client_of(proxy.authority).delete(KEY, index)
+    assert etcd.get(KEY) == "of others"
+
+
 def test_delete_tree(etcd: EtcdServer) -> None:
     client = client_of(etcd.endpoint)
     etcd.put(KEY, "x")

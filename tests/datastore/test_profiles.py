@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import Calicoctl, Result
+from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw, drop_reply, drop_request
 
@@ -400,6 +401,219 @@ def test_a_key_that_is_made_meanwhile(calicoctl: Calicoctl, etcd: EtcdServer, pr
     proxy.at(2, first(lambda: etcd.put(TAGS, '["other"]')))
     assert calicoctl("profile", "P", "tag", "add", "T") == ADDED
     assert etcd.get(TAGS) == '["other", "T"]'
+
+
+# An edit of what the profile lacks: etcd cannot make a key on condition that its directory is still there
+
+LABELS = f"{PROFILE}/labels"
+EDITS_OF_WHAT_IS_MISSING = [("tag", "add", "T"), ("rule", "add", "inbound", "allow"), ("rule", "update")]
+NOT_FOUND = Result(1, "", "Profile P not found.\n")
+NOTHING_LEFT = {"/calico/v1/policy/profile/": None}
+
+
+@pytest.fixture
+def partial(etcd: EtcdServer) -> EtcdServer:
+    """The etcd with a profile P that has neither tags nor rules."""
+    etcd.put(LABELS, "{}")
+    return etcd
+
+
+def edit_it(calicoctl: Calicoctl, *command: str) -> Result:
+    return calicoctl("profile", "P", *command, stdin='{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}')
+
+
+def key_of(command: tuple[str, ...]) -> str:
+    return TAGS if command[0] == "tag" else RULES
+
+
+def removed_before_the_write(partial: EtcdServer, proxy: Proxy) -> None:
+    proxy.at(2, first(lambda: partial.delete(PROFILE)))
+
+
+@pytest.mark.parametrize("command", EDITS_OF_WHAT_IS_MISSING)
+def test_a_missing_part_is_made_and_looked_at(
+    calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy, command: tuple[str, ...]
+) -> None:
+    assert edit_it(calicoctl, *command).status == 0
+    assert partial.keys().keys() == {LABELS, key_of(command)}
+    assert proxy.requests == [
+        f"GET /v2/keys{PROFILE}", f"PUT /v2/keys{key_of(command)}", f"GET /v2/keys{PROFILE}",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", EDITS_OF_WHAT_IS_MISSING)
+def test_a_missing_part_is_taken_back_where_the_profile_was_removed(
+    calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy, command: tuple[str, ...]
+) -> None:
+    removed_before_the_write(partial, proxy)
+    assert edit_it(calicoctl, *command) == NOT_FOUND
+    assert partial.keys() == NOTHING_LEFT
+    assert proxy.requests[1:] == [
+        f"PUT /v2/keys{key_of(command)}", f"GET /v2/keys{PROFILE}", f"DELETE /v2/keys{key_of(command)}",
+        f"DELETE /v2/keys{PROFILE}",
+    ]  # fmt: skip
+
+
+def test_a_part_is_taken_back_from_an_addition_that_has_begun(
+    calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy
+) -> None:
+    def remove_and_begin() -> None:
+        partial.delete(PROFILE)
+        partial.put(TAGS, '["P"]')
+
+    proxy.at(2, first(remove_and_begin))
+    assert edit_it(calicoctl, "rule", "add", "inbound", "allow") == NOT_FOUND
+    assert partial.keys() == {TAGS: '["P"]'}
+
+
+def test_a_part_stays_that_a_new_profile_was_completed_around(
+    calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy
+) -> None:
+    added: list[Result] = []
+    removed_before_the_write(partial, proxy)
+    proxy.at(3, first(lambda: added.append(Calicoctl(partial.environ({}))("profile", "add", "P"))))
+    assert edit_it(calicoctl, "tag", "add", "T") == ADDED
+    assert added == [Result(0, "Created profile P\n", "")]
+    assert partial.keys() == {LABELS: "{}", RULES: NEW_RULES, TAGS: '["T"]'}
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_a_part_stays_that_others_have_changed(
+    calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy, number: int
+) -> None:
+    removed_before_the_write(partial, proxy)
+    proxy.at(number, first(lambda: partial.put(TAGS, '["T", "other"]')))
+    assert edit_it(calicoctl, "tag", "add", "T") == ADDED
+    assert partial.keys() == {TAGS: '["T", "other"]'}
+
+
+@pytest.mark.parametrize(("number", "result"), [(3, ADDED), (4, NOT_FOUND), (5, NOT_FOUND)])
+def test_a_part_that_others_have_removed(
+    calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy, number: int, result: Result
+) -> None:
+    """Where it is gone before it is looked at, the profile may well have been removed after the edit."""
+    removed_before_the_write(partial, proxy)
+    proxy.at(number, first(lambda: partial.delete(PROFILE)))
+    assert edit_it(calicoctl, "tag", "add", "T") == result
+    assert partial.keys() == NOTHING_LEFT
+
+
+def test_two_edits_do_not_bring_a_profile_back_together(
+    calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy
+) -> None:
+    results: list[Result] = []
+    with Proxy(partial) as others:
+        other = Calicoctl({**calicoctl.environ, "ETCD_AUTHORITY": others.authority})
+
+        def let_the_other_make_the_rules(request: Request) -> bytes | None:
+            replies: list[bytes] = []
+            others.at(2, first(lambda: partial.delete(PROFILE)))
+            others.at(3, first(lambda: replies.append(request.forward())))
+            results.append(edit_it(other, "rule", "add", "inbound", "allow"))
+            return replies.pop()
+
+        proxy.at(2, let_the_other_make_the_rules)
+        results.append(edit_it(calicoctl, "tag", "add", "T"))
+    assert results == [NOT_FOUND] * 2
+    assert partial.keys() == NOTHING_LEFT
+
+
+def test_an_edit_of_what_is_then_taken_back_is_taken_back_too(
+    calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy
+) -> None:
+    results: list[Result] = []
+    made, taken_back = threading.Event(), threading.Event()
+    with Proxy(partial) as others:
+        other = Calicoctl({**calicoctl.environ, "ETCD_AUTHORITY": others.authority})
+        thread = threading.Thread(target=lambda: results.append(edit_it(other, "rule", "add", "inbound", "allow")))
+
+        def let_the_other_read_and_write() -> None:
+            thread.start()
+            assert made.wait(PROCESS_SECONDS)
+
+        def look_when_the_tags_are_gone(request: Request) -> bytes | None:
+            made.set()
+            assert taken_back.wait(PROCESS_SECONDS)
+            return request.forward()
+
+        others.at(3, look_when_the_tags_are_gone)
+        removed_before_the_write(partial, proxy)
+        proxy.at(3, first(let_the_other_read_and_write))
+        results.append(edit_it(calicoctl, "tag", "add", "T"))
+        assert partial.keys().keys() == {RULES}
+        taken_back.set()
+        thread.join(PROCESS_SECONDS)
+    assert results == [NOT_FOUND] * 2
+    assert partial.keys() == NOTHING_LEFT
+
+
+def test_a_directory_that_a_removal_has_left_empty_is_no_profile_to_edit(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy
+) -> None:
+    etcd.mkdir(PROFILE)
+    for command in EDITS_OF_WHAT_IS_MISSING:
+        assert edit_it(calicoctl, *command) == NOT_FOUND
+    assert [request.split(" ")[0] for request in proxy.requests] == ["GET"] * 3
+
+
+# The same with lost requests and replies
+
+
+def test_the_reply_to_a_part_that_is_taken_back_was_lost(
+    calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy
+) -> None:
+    def remove_and_lose(request: Request) -> bytes | None:
+        partial.delete(PROFILE)
+        return drop_reply(request)
+
+    proxy.at(2, remove_and_lose)
+    assert edit_it(calicoctl, "tag", "add", "T") == NOT_FOUND
+    assert partial.keys() == NOTHING_LEFT
+
+
+@pytest.mark.parametrize("behaviour", [drop_request, drop_reply])
+@pytest.mark.parametrize("number", [3, 4, 5])
+def test_requests_and_replies_are_lost_while_a_part_is_taken_back(
+    calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy, behaviour: Behaviour, number: int
+) -> None:
+    removed_before_the_write(partial, proxy)
+    proxy.at(number, behaviour)
+    result = edit_it(calicoctl, "tag", "add", "T")
+    if number == 3:  # a read is not repeated where there is but one endpoint
+        assert (result.status, result.stdout) == (1, "")
+        assert partial.keys() == {TAGS: '["T"]'}
+    else:
+        assert result == NOT_FOUND
+        empty = {f"{PROFILE}/": None}
+        assert partial.keys() == (empty if number == 5 and behaviour is drop_request else NOTHING_LEFT)
+
+
+def test_a_part_that_is_made_anew_after_the_reply_to_its_taking_back_was_lost(
+    calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy
+) -> None:
+    def lose_and_add(request: Request) -> bytes | None:
+        request.forward()
+        partial.put(TAGS, '["P"]')
+        return None
+
+    removed_before_the_write(partial, proxy)
+    proxy.at(4, lose_and_add)
+    assert edit_it(calicoctl, "tag", "add", "T") == NOT_FOUND
+    assert partial.keys() == {TAGS: '["P"]'}
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_etcd_goes_away_before_a_part_can_be_taken_back(
+    calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy, number: int
+) -> None:
+    removed_before_the_write(partial, proxy)
+    proxy.since(number, drop_request)
+    result = edit_it(calicoctl, "tag", "add", "T")
+    assert (result.status, result.stdout) == (1, "")
+    cause, advice = result.stderr.splitlines()
+    assert cause.startswith(f"Error accessing etcd at http://{proxy.authority} ({DROPPED}).  ")
+    assert advice == "The tags of profile P were written; look whether the profile was removed meanwhile."
+    assert partial.keys() == {TAGS: '["T"]'}
 
 
 def test_a_server_that_refuses_every_change_does_not_keep_us_for_ever(

@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from calicoctl.model.names import is_profile_name, is_tag
+from calicoctl.model.names import is_profile_name, is_stored_profile_name, is_stored_tag, is_tag
 
 ALLOWED = string.ascii_letters + string.digits + "_.-"
 
@@ -17,18 +17,32 @@ ALLOWED = string.ascii_letters + string.digits + "_.-"
 def test_names_of_profiles_and_tags(name: str) -> None:
     assert is_tag(name)
     assert is_profile_name(name)
+    assert is_stored_tag(name)
+    assert is_stored_profile_name(name)
 
 
-@pytest.mark.parametrize("name", ["", "a" * 129, "a b", " a", "a\n", "\na", "a/b", "é", "٣", "a\x00", "\udc80", "%2e"])
+@pytest.mark.parametrize("name", ["", "a b", " a", "a\n", "\na", "a/b", "é", "٣", "a\x00", "\udc80", "%2e"])
 def test_no_names(name: str) -> None:
     assert not is_tag(name)
     assert not is_profile_name(name)
+    assert not is_stored_tag(name)
+    assert not is_stored_profile_name(name)
+
+
+@pytest.mark.parametrize("name", ["a" * 129, "." * 129, ALLOWED * 100])
+def test_names_that_are_too_long_to_be_new(name: str) -> None:
+    assert not is_tag(name)
+    assert not is_profile_name(name)
+    assert is_stored_tag(name)
+    assert is_stored_profile_name(name)
 
 
 @pytest.mark.parametrize("name", [".", ".."])
 def test_tags_that_are_no_profile_names(name: str) -> None:
     assert is_tag(name)
     assert not is_profile_name(name)
+    assert is_stored_tag(name)
+    assert not is_stored_profile_name(name)
 
 
 def test_no_other_character_of_latin_1_is_allowed() -> None:

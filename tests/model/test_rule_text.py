@@ -19,9 +19,9 @@ from tests.model.strategies import FIELDS, IPV4_NETS, IPV6_NETS, TAGS, odd_field
 Words = list[str]
 
 
-def rule_of(words: Words) -> Rule | None:
-    """The rule that ``rule add`` makes of words; None where it complains of them."""
-    arguments = grammar.parse(USAGE, ["profile", "WEB", "rule", "add", "inbound", *words])
+def rule_of(words: Words, command: str = "add") -> Rule | None:
+    """The rule that ``rule add`` (or ``remove``) makes of words; None where it complains of them."""
+    arguments = grammar.parse(USAGE, ["profile", "WEB", "rule", command, "inbound", *words])
     if list(profile._invalid_arguments(arguments)):
         return None
     return rule_arguments.rule_of(arguments)
@@ -86,6 +86,10 @@ def test_what_the_grammar_says_comes_back_as_the_same_rule(words: Words) -> None
     assert again.exact() == rule.exact()
     assert again.identity() == rule.identity()
     assert rule_text(again) == text
+    for spelling in (words, text.split()):
+        removed = rule_of(spelling, "remove")
+        assert removed is not None
+        assert removed.identity() == rule.identity()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +140,9 @@ def test_words_of_the_grammar(words: str, text: str) -> None:
     ),
 )
 def test_words_that_are_not_complained_of_make_a_rule(words: Words, values: dict[str, str]) -> None:
-    rule = rule_of([values.get(word, word) for word in words])
+    words = [values.get(word, word) for word in words]
+    rule, removed = rule_of(words), rule_of(words, "remove")
+    assert removed is not None or rule is None
     if rule is not None:
         again = rule_of(rule_text(rule).split())
         assert again is not None

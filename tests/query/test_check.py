@@ -302,8 +302,8 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
     (P, policy(order="soon"), "error", "", f'order: "soon" is neither a number nor "default"{IGNORED}'),
     (P, policy(order=None), "error", "", f'order: null is neither a number nor "default"{IGNORED}'),
     (P, policy(order=10**400), "error", "", f"order is out of range{IGNORED}"),
-    (P, policy(annotations=DEEP), "error", "", f"it is nested too deeply{IGNORED}"),
-    (R, {**GOOD, "id": DEEP}, "error", "", f"it is nested too deeply{DROPPED}"),
+    (P, policy(annotations=DEEP), "error", "", f"it is nested too deeply at line 1, column 145{IGNORED}"),
+    (R, {**GOOD, "id": DEEP}, "error", "", f"it is nested too deeply at line 1, column 150{DROPPED}"),
     ("policy/tier/huge/metadata", {"order": 10**400}, "error", "", "order is out of range; packets skip the tier"),
     (P, policy(untracked="yes"), "error", "", f"untracked is neither true nor false{IGNORED}"),
     (
@@ -557,6 +557,12 @@ def test_the_remedy_for_a_profile_that_no_command_line_names(
             "Take it out of the endpoint's profile_ids: 'calicoctl endpoint e profile remove _gone --host=\"h 1\" "
             "--orchestrator=k8s --workload=\"a%2fb c\"'.",
         ),
+        (
+            "h1/k8s/web/e",
+            "x" * 129,
+            f"Take it out of the endpoint's profile_ids: 'calicoctl endpoint e profile remove {'x' * 129} --host=h1 "
+            "--orchestrator=k8s --workload=web'.",
+        ),
     ],
 )
 def test_the_remedy_for_a_missing_profile(
@@ -567,7 +573,7 @@ def test_the_remedy_for_a_missing_profile(
 
 
 @pytest.mark.parametrize(
-    ("place", "profile"), [("h1/k8s/web/e", "x" * 129), ("h1/k8s/web/e", "-x"), ("h1/k8s/-w/e", "_x")]
+    ("place", "profile"), [("h1/k8s/web/e", ".."), ("h1/k8s/web/e", "-x"), ("h1/k8s/-w/e", "_x")]
 )
 def test_a_missing_profile_that_no_command_takes_out(
     sound: Store, calicoq: Calicoq, place: str, profile: str

@@ -265,6 +265,7 @@ LINES = [
     Line("profile remove P --no-check", _PROFILE, requests="GET DELETE", state=PROFILE),
     Line("profile P tag show", _TAGS, requests="GET", state=PROFILE),
     Line("profile P tag add T", _TAGS | _CHANGE, requests="GET PUT", state=PROFILE),
+    Line("profile P tag add T", _TAGS | _CHANGE, requests="GET PUT GET", state={f"{PROFILES}/P/rules": NEW_RULES}),
     Line("profile P tag add P", _TAGS | _EDIT, requests="GET", state=PROFILE),
     Line("profile P tag remove P", _TAGS | _CHANGE, requests="GET PUT", state=PROFILE),
     Line("profile P rule show", _RULES | _modules("model.rule_text"), requests="GET", state=PROFILE),

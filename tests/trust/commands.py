@@ -117,6 +117,7 @@ WRITING = [
     Row("profile remove P", PROFILE),
     Row("profile remove P --no-check", PROFILE),
     Row("profile P tag add T", PROFILE),
+    Row("profile P tag add T", {f"{PROFILES}/P/rules": NEW_RULES}),
     Row("profile P tag remove P", PROFILE),
     Row("profile P rule add inbound allow tcp to ports 80", PROFILE),
     Row("profile P rule add outbound --at=1 deny icmp type 8", PROFILE),

@@ -32,12 +32,17 @@ NOT_FOUND = "Profile P not found."
 
 
 class Change(NamedTuple):
-    """A change of a key in etcd's history, at its index; None is for no such key. A directory has no value at all."""
+    """A change of a key in etcd's history, at its index; None is for no such key. A directory has no value at all.
+
+    `undone` is the index at which the key that this change made was removed again as it was made, on its own and not
+    with its directory; 0 where it was not.
+    """
 
     at: int
     key: str
     before: Json
     after: Json
+    undone: int = 0
 
 
 class Moment(NamedTuple):
@@ -98,6 +103,14 @@ def exists(state: State) -> bool:
     return any(f"{PROFILE}/{part}" in state for part in (*DEFAULTS, "metadata"))
 
 
+def is_whole(state: State) -> bool:
+    return all(f"{PROFILE}/{part}" in state for part in DEFAULTS)
+
+
+def state_before(change: Change, moments: Sequence[Moment]) -> State:
+    return [state for since, state in moments if since < change.at][-1]
+
+
 class Edit(CommandLine):
     """A change of one key of a profile or endpoint that exists.
 
@@ -125,17 +138,39 @@ class Edit(CommandLine):
             since < change.at and self._can_be(state) and self._key not in state for since, state in moments
         )
 
+    def _keeps(self, change: Change, moments: Sequence[Moment]) -> bool:
+        """What was made where the profile was no more only stays if others have removed, changed or completed it."""
+        if change.undone or not self.makes(change, moments):
+            return False
+        if change.before is not None or exists(state_before(change, moments)):
+            return True
+        later = [state for since, state in moments if since > change.at]
+        return any(state.get(self._key) != change.after or is_whole(state) for state in later)
+
+    def _takes_back(self, change: Change, moments: Sequence[Moment]) -> bool:
+        """What was made is gone again: taken back, or removed with all the rest by others."""
+        if change.before is not None or not self.makes(change, moments):
+            return False
+        return any(since > change.at and self._key not in state for since, state in moments)
+
+    def _prunes(self, change: Change, moments: Sequence[Moment]) -> bool:
+        """The directory goes only where nothing is in it, and after what was taken back."""
+        made = self._change(None)
+        if change.key != PROFILE or made is None or exists(state_before(change, moments)):
+            return False
+        return any(since < change.at and state.get(self._key) == made for since, state in moments)
+
     def claims(self, run: Run, moments: Sequence[Moment]) -> list[Claim]:
         if NOT_FOUND in run.said:
             assert any(not self._can_be(state) for _, state in moments), run
-            return []
+            return [Claim(run, partial(each, moments=moments), False) for each in (self._takes_back, self._prunes)]
         is_needless = any(self._can_be(state) and self._change(state.get(self._key)) is None for _, state in moments)
         if self._nothing_to_do and self._nothing_to_do in run.said:
             assert is_needless, run
             return []
         assert run.result.status == 0, run
         required = bool(self._nothing_to_do) or not is_needless
-        return [Claim(run, partial(self.makes, moments=moments), required)]
+        return [Claim(run, partial(self._keeps, moments=moments), required)]
 
 
 def rule(port: int) -> dict[str, Any]:

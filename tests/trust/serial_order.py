@@ -46,9 +46,10 @@ def check_runs(
 
 
 def _replayed(events: Iterable[Event], initial: Mapping[str, str | None]) -> tuple[list[Change], list[Moment]]:
-    """Return the changes, and the states from the first one on."""
+    """Return the changes, and the states from the first one on. A change that was undone stands for both."""
     state = {key: json.loads(text) for key, text in initial.items() if text is not None}
-    changes, moments = [], [Moment(0, state)]
+    changes: list[Change] = []
+    moments = [Moment(0, state)]
     for event in events:
         before, after = _decoded(event.before), _decoded(event.after)
         if event.key == PROFILE:
@@ -58,9 +59,22 @@ def _replayed(events: Iterable[Event], initial: Mapping[str, str | None]) -> tup
             state = {key: value for key, value in state.items() if key != event.key}
             if after is not None:
                 state[event.key] = after
-        changes.append(Change(event.at, event.key, before, after))
+        made = _made_by(changes, event.key) if after is None else None
+        if made is None:
+            changes.append(Change(event.at, event.key, before, after))
+        else:
+            changes[made] = changes[made]._replace(undone=event.at)
         moments.append(Moment(event.at, state))
     return changes, moments
+
+
+def _made_by(changes: Sequence[Change], key: str) -> int | None:
+    """Return the place of the change that made a part of the profile, if it was the latest of that key."""
+    of_key = [place for place, change in enumerate(changes) if change.key == key]
+    if not of_key or not key.startswith(f"{PROFILE}/"):
+        return None
+    latest = changes[of_key[-1]]
+    return of_key[-1] if latest.before is None and latest.after is not None and not latest.undone else None
 
 
 def _decoded(text: str | None) -> Json:
@@ -78,7 +92,7 @@ def _claims(run: Run, moments: Sequence[Moment], faults: bool) -> list[Claim]:
         return run.operation.makes(change, moments)
 
     def may_have_created(change: Change) -> bool:
-        return change.before is None and may_have_made(change)
+        return change.before is None and not change.undone and may_have_made(change)
 
     if faults and "Error accessing etcd" in run.result.stderr:
         return [Claim(run, may_have_made, False, True)]
@@ -88,7 +102,7 @@ def _claims(run: Run, moments: Sequence[Moment], faults: bool) -> list[Claim]:
 
 
 def _explains(claim: Claim, change: Change) -> bool:
-    return claim.run.began < change.at <= claim.run.ended and claim.makes(change)
+    return claim.run.began < change.at and max(change.at, change.undone) <= claim.run.ended and claim.makes(change)
 
 
 def _is_bookkeeping(change: Change) -> bool:

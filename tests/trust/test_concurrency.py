@@ -248,6 +248,59 @@ def test_the_judge_accepts_an_apply_that_leaves_missing_tags_alone() -> None:
         check_runs([replaced], [labels, rules], {f"{PROFILE}/metadata": "{}"})
 
 
+# An edit of what the profile lacks, and the profile removed before it writes
+PARTLY_STORED = {RULES: NEW_RULES}
+REMOVED, NOT_FOUND = done(REMOVALS[0], "Deleted profile P\n"), done(add_tag("T"), "", 1, "Profile P not found.\n")
+T_MADE, T_TAKEN_BACK = Event(2, TAGS, None, '["T"]'), Event(3, TAGS, '["T"]', None)
+PRUNED, T_REMOVED = Event(4, PROFILE, None, None), Event(3, PROFILE, None, None)
+T_CHANGED, COMPLETED = Event(3, TAGS, '["T"]', '["T", "U"]'), [
+    Event(3, f"{PROFILE}/labels", None, "{}"), Event(4, RULES, None, NEW_RULES)]  # fmt: skip
+ADD_U, ADD_P = done(add_tag("U"), "Tag U added\n"), done(AddProfile(), "Created profile P\n")
+
+
+@pytest.mark.parametrize(
+    "runs, events",
+    [
+        ([NOT_FOUND], [GONE, T_MADE, T_TAKEN_BACK, PRUNED]),
+        ([NOT_FOUND], [GONE, T_MADE, T_TAKEN_BACK]),
+        ([NOT_FOUND, NOT_FOUND], [GONE, T_MADE, T_TAKEN_BACK, PRUNED]),
+        ([NOT_FOUND, REMOVED], [GONE, T_MADE, T_REMOVED]),
+        ([ADD_T, REMOVED], [GONE, T_MADE, T_REMOVED]),
+        ([ADD_T, ADD_U], [GONE, T_MADE, T_CHANGED]),
+        ([ADD_T, ADD_P], [GONE, T_MADE, *COMPLETED]),
+        ([ADD_T], [T_MADE._replace(at=1), GONE._replace(at=2)]),
+    ],
+)
+def test_the_judge_accepts_what_was_made_of_a_removed_profile_and_did_not_stay(
+    runs: list[Run], events: list[Event]
+) -> None:
+    check_runs([REMOVED, *runs], events, PARTLY_STORED)
+
+
+@pytest.mark.parametrize(
+    "runs, events",
+    [
+        ([ADD_T], [GONE, T_MADE]),
+        ([ADD_T, ADD_P], [GONE, T_MADE, COMPLETED[0]]),
+        ([ADD_T], [GONE, T_MADE, T_TAKEN_BACK, PRUNED]),
+        ([NOT_FOUND], [GONE, T_MADE]),
+        ([NOT_FOUND, ADD_U], [GONE, T_MADE, T_CHANGED]),
+        ([NOT_FOUND], [GONE, T_MADE, T_TAKEN_BACK, T_MADE._replace(at=4), T_TAKEN_BACK._replace(at=5)]),
+        ([NOT_FOUND._replace(ended=2)], [GONE, T_MADE, T_TAKEN_BACK]),
+        ([NOT_FOUND._replace(began=2)], [GONE, T_MADE, T_TAKEN_BACK]),
+        ([], [GONE, T_MADE, T_TAKEN_BACK]),
+        ([NOT_FOUND], [GONE, T_MADE, T_REMOVED]),
+        ([NOT_FOUND], [GONE, Event(2, PROFILE, None, None)]),
+        ([done(remove_tag("T"), "", 1, "Profile P not found.\n")], [GONE, Event(2, PROFILE, None, None)]),
+        ([NOT_FOUND], [Event(1, RULES, NEW_RULES, None), Event(2, PROFILE, None, None)]),
+        ([NOT_FOUND, ADD_U], [GONE, Event(2, TAGS, None, '["U"]'), Event(3, TAGS, '["U"]', None)]),
+    ],
+)
+def test_the_judge_sees_what_was_made_of_a_removed_profile_and_stays(runs: list[Run], events: list[Event]) -> None:
+    with pytest.raises(AssertionError):
+        check_runs([REMOVED, *runs], events, PARTLY_STORED)
+
+
 @pytest.mark.parametrize(
     "runs, events",
     [
