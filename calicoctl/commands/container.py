@@ -109,6 +109,7 @@ def _connect(
         restore_default_route(namespace)
     if veth.has_interface():
         raise NetworkError(f"Interface {interface} exists already in {container}. Choose another with --interface.")
+    veth.check_routes(choice.version)
     with Undo(f"'calicoctl container remove {container}' clears it up.") as undo:
         undo.note("the claim of its address", lambda: ipam.undo_claims(handle, []), only_after_all_else=True)
         address = choice.claim(ipam, handle, left_behind)

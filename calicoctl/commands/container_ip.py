@@ -83,6 +83,8 @@ class _Container:
         ipam, veth, handle = self._ipam, self._veth, self._handle
         if not veth.is_pair():
             raise NetworkError(f"Interface {veth.interface} of the container is not the one that Calico gave it.")
+        if not _any_of(choice.version, self._listed):
+            veth.check_routes(choice.version)
         left_behind = [address for address in ipam.claimed_by(handle) if address not in self._listed]
         kept = self._listed + left_behind  # what an interrupted command left may be on the interface
         with Undo(self._remedy()) as undo:

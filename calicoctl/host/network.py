@@ -79,6 +79,19 @@ class Veth:
         """Take an address away from the container's end."""
         self._inside(f"-{address.version}", "addr", "del", address.net, "dev", self.interface)
 
+    def check_routes(self, version: int) -> None:
+        """Raise NetworkError where ``add_routes`` could not be done, or not be undone. Nothing is changed."""
+        if version == 6:  # the next hop is another one for each pair, so that pairs are not in each other's way
+            self._ipv6_metric()
+            return
+        for route in self._inside("-4", "route", "show", NEXT_HOP):
+            interface = route.get("dev")
+            if interface != self.interface:
+                raise NetworkError(
+                    f"The container is on a Calico network already, through its interface {interface}, which has the "
+                    f"route to {NEXT_HOP}. A second one would cut it off: take the container off that network first."
+                )
+
     def add_routes(self, version: int) -> None:
         """Lead all traffic of an IP version through the pair; a default route that is there becomes second choice."""
         if version == 4:
@@ -88,13 +101,9 @@ class Veth:
                     _displace(route, self._namespace)
             self._inside("-4", "route", "replace", "default", "via", NEXT_HOP, "dev", self.interface)
         else:
-            metric = min([_metric(route) for route in self._foreign_defaults(6)] + [_IPV6_METRIC + 1]) - 1
-            if not metric:  # the kernel would take that for no metric, 1024
-                raise NetworkError(
-                    "The container has an IPv6 default route of metric 1, and no other can go before it."
-                )
+            metric = str(self._ipv6_metric())
             hop = link_local(self.name)
-            self._inside("-6", "route", "replace", "default", "via", hop, "dev", self.interface, "metric", str(metric))
+            self._inside("-6", "route", "replace", "default", "via", hop, "dev", self.interface, "metric", metric)
 
     def remove_routes(self, version: int) -> None:
         """Undo ``add_routes``, as far as it got."""
@@ -106,8 +115,13 @@ class Veth:
                 self._inside("-4", "route", "del", NEXT_HOP, "dev", self.interface)
             restore_default_route(self._namespace)
 
-    def _foreign_defaults(self, version: int) -> list[dict[str, Any]]:
-        return [route for route in default_routes(self._namespace, version) if route.get("dev") != self.interface]
+    def _ipv6_metric(self) -> int:
+        """Return the metric of a default route that goes before all others."""
+        others = [route for route in default_routes(self._namespace, 6) if route.get("dev") != self.interface]
+        metric = min([_metric(route) for route in others] + [_IPV6_METRIC + 1]) - 1
+        if not metric:  # the kernel would take that for no metric, 1024
+            raise NetworkError("The container has an IPv6 default route of metric 1, and no other can go before it.")
+        return metric
 
     def _inside(self, *arguments: str) -> list[dict[str, Any]]:
         return ip(*arguments, namespace=self._namespace)

@@ -143,6 +143,25 @@ def test_default_ipv6_route_of_others_stays(host: Calicoctl, netns: NetworkNames
     assert netns.state() == before
 
 
+@pytest.mark.parametrize("before", [[], ["ipv6"]])
+def test_a_container_that_others_have_put_on_a_calico_network(
+    before: list[str], host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    netns.add_interface()
+    netns.ip("addr", "add", "192.168.1.5/32", "dev", "eth0")
+    netns.ip("route", "add", "169.254.1.1", "dev", "eth0", "scope", "link")
+    netns.ip("route", "add", "default", "via", "169.254.1.1", "dev", "eth0")
+    for version in before:
+        assert host("container", "add", netns.path, version).status == 0
+    index, state = etcd.index(), netns.state()
+    command = [netns.path, "ip", "add", "ipv4"] if before else ["add", netns.path, "ipv4"]
+    assert host("container", *command) == refused(
+        "The container is on a Calico network already, through its interface eth0, which has the route to 169.254.1.1. "
+        "A second one would cut it off: take the container off that network first.\n"
+    )
+    assert (etcd.index(), netns.state()) == (index, state)
+
+
 def test_adding_twice(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     index, state = etcd.index(), added.state()
     sentence = f"{added.path} has already been configured with Calico Networking."
