@@ -14,7 +14,8 @@ from calicoctl.datastore.ipam import Ipam
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.host.hostname import hostname
 from calicoctl.host.iproute import NetworkError
-from calicoctl.host.network import Veth, delete_pair, exists, restore_default_route
+from calicoctl.host.network import Veth, delete_pair, exists
+from calicoctl.host.routes import restore_default_route
 from calicoctl.host.workload import NAMESPACE, Workload, interface_of
 from calicoctl.model.endpoint import Endpoint, MalformedEndpoint
 from calicoctl.model.ipam import handle_name, handle_prefix

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 from calicoctl.host.iproute import NetworkError, ip
+from calicoctl.host.routes import default_routes, delete_route, displace, metric_of, restore_default_route
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 NEXT_HOP = "169.254.1.1"
 
-_DISPLACED = "201"  # routing protocol number that marks a default route which we made second choice
 _IPV6_METRIC = 1024  # the kernel's own for routes that are given none
 _LINK_LOCAL_SECONDS = 5.0
 
@@ -97,8 +97,8 @@ class Veth:
         if version == 4:
             self._inside("-4", "route", "replace", NEXT_HOP, "dev", self.interface)
             for route in default_routes(self._namespace, 4):
-                if _metric(route) == 0 and route.get("dev") != self.interface:
-                    _displace(route, self._namespace)
+                if metric_of(route) == 0 and route.get("dev") != self.interface:
+                    displace(route, self._namespace)
             self._inside("-4", "route", "replace", "default", "via", NEXT_HOP, "dev", self.interface)
         else:
             metric = str(self._ipv6_metric())
@@ -109,7 +109,7 @@ class Veth:
         """Undo ``add_routes``, as far as it got."""
         for route in default_routes(self._namespace, version):
             if route.get("dev") == self.interface and (version == 6 or route.get("gateway") == NEXT_HOP):
-                _delete(route, version, self._namespace)
+                delete_route(route, version, self._namespace)
         if version == 4:
             if self._inside("-4", "route", "show", NEXT_HOP, "dev", self.interface):
                 self._inside("-4", "route", "del", NEXT_HOP, "dev", self.interface)
@@ -118,7 +118,7 @@ class Veth:
     def _ipv6_metric(self) -> int:
         """Return the metric of a default route that goes before all others."""
         others = [route for route in default_routes(self._namespace, 6) if route.get("dev") != self.interface]
-        metric = min([_metric(route) for route in others] + [_IPV6_METRIC + 1]) - 1
+        metric = min([metric_of(route) for route in others] + [_IPV6_METRIC + 1]) - 1
         if not metric:  # the kernel would take that for no metric, 1024
             raise NetworkError("The container has an IPv6 default route of metric 1, and no other can go before it.")
         return metric
@@ -156,51 +156,3 @@ def link_local(name: str) -> str:
                 f"Interface {name} of the host has no IPv6 link-local address: is IPv6 disabled on this host?"
             )
         time.sleep(0.02)
-
-
-def default_routes(namespace: Namespace, version: int) -> list[dict[str, Any]]:
-    """Return the default routes of a namespace as ``ip`` describes them."""
-    return ip(f"-{version}", "route", "show", "default", namespace=namespace)
-
-
-def restore_default_route(namespace: Namespace) -> None:
-    """Make the default route that ``Veth.add_routes`` displaced the first choice again."""
-    routes = default_routes(namespace, 4)
-    first = [route for route in routes if not _metric(route)]
-    for displaced in [route for route in routes if route.get("protocol") == _DISPLACED][:1]:
-        if not first:
-            ip("-4", "route", "add", *_description(displaced), namespace=namespace)
-        if not first or _description(first[0]) == _description(displaced):
-            _delete(displaced, 4, namespace)
-
-
-def _displace(route: dict[str, Any], namespace: Namespace) -> None:
-    if "nexthops" in route:
-        raise NetworkError("The container has a default route with several next hops, which would be lost.")
-    others = [other for other in default_routes(namespace, 4) if _metric(other)]
-    if not any(_description(other) == _description(route) for other in others):
-        taken = set(map(_metric, others))
-        metric = next(metric for metric in range(1, len(taken) + 2) if metric not in taken)
-        words = ["metric", str(metric), "proto", _DISPLACED]
-        ip("-4", "route", "add", *_description(route), *words, namespace=namespace)
-    _delete(route, 4, namespace)
-
-
-def _description(route: dict[str, Any]) -> list[str]:
-    """Return the arguments that describe a default route, but for its metric and protocol."""
-    words = ["default"]
-    for field, word in (("gateway", "via"), ("dev", "dev"), ("prefsrc", "src"), ("scope", "scope")):
-        if field in route:
-            words += [word, str(route[field])]
-    return words + (["onlink"] if "onlink" in route.get("flags", ()) else [])
-
-
-def _delete(route: dict[str, Any], version: int, namespace: Namespace) -> None:
-    words = ["metric", str(_metric(route))] if _metric(route) else []
-    if "protocol" in route:
-        words += ["proto", str(route["protocol"])]
-    ip(f"-{version}", "route", "del", *_description(route), *words, namespace=namespace)
-
-
-def _metric(route: dict[str, Any]) -> int:
-    return int(route.get("metric", 0))

@@ -78,8 +78,8 @@ _ENDPOINT_CHANGE = _ENDPOINTS | _CHANGE | _modules("model.names")
 _CONTAINER = _COMMAND | _modules(
     "commands.address_choice commands.container commands.container_ip commands.endpoint datastore datastore.blocks",
     "datastore.endpoints datastore.errors datastore.ipam datastore.keys datastore.pools host host.docker",
-    "host.hostname host.iproute host.lock host.network host.workload model model.address model.endpoint model.ipam",
-    "model.network model.pool model.stored_json undo usage.container",
+    "host.hostname host.iproute host.lock host.network host.routes host.workload model model.address model.endpoint",
+    "model.ipam model.network model.pool model.stored_json undo usage.container",
 )  # fmt: skip
 _POOL = _COMMAND | _ETCD | _modules(
     "commands.pool datastore.keys datastore.pools model model.network model.pool model.stored_json usage.pool"
