@@ -9,7 +9,14 @@ from __future__ import annotations
 import time
 
 from calicoctl.host.iproute import NetworkError, ip
-from calicoctl.host.routes import default_routes, delete_route, displace, metric_of, restore_default_route
+from calicoctl.host.routes import (
+    check_displaceable,
+    default_routes,
+    delete_route,
+    displace,
+    metric_of,
+    restore_default_route,
+)
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -91,14 +98,14 @@ class Veth:
                     f"The container is on a Calico network already, through its interface {interface}, which has the "
                     f"route to {NEXT_HOP}. A second one would cut it off: take the container off that network first."
                 )
+        check_displaceable(self._first_defaults())
 
     def add_routes(self, version: int) -> None:
         """Lead all traffic of an IP version through the pair; a default route that is there becomes second choice."""
         if version == 4:
             self._inside("-4", "route", "replace", NEXT_HOP, "dev", self.interface)
-            for route in default_routes(self._namespace, 4):
-                if metric_of(route) == 0 and route.get("dev") != self.interface:
-                    displace(route, self._namespace)
+            for route in self._first_defaults():
+                displace(route, self._namespace)
             self._inside("-4", "route", "replace", "default", "via", NEXT_HOP, "dev", self.interface)
         else:
             metric = str(self._ipv6_metric())
@@ -115,13 +122,19 @@ class Veth:
                 self._inside("-4", "route", "del", NEXT_HOP, "dev", self.interface)
             restore_default_route(self._namespace)
 
+    def _first_defaults(self) -> list[dict[str, Any]]:
+        """Return the default routes of others, for IPv4, that there is none before."""
+        return [route for route in self._defaults_of_others(4) if not metric_of(route)]
+
     def _ipv6_metric(self) -> int:
         """Return the metric of a default route that goes before all others."""
-        others = [route for route in default_routes(self._namespace, 6) if route.get("dev") != self.interface]
-        metric = min([metric_of(route) for route in others] + [_IPV6_METRIC + 1]) - 1
+        metric = min([metric_of(route) for route in self._defaults_of_others(6)] + [_IPV6_METRIC + 1]) - 1
         if not metric:  # the kernel would take that for no metric, 1024
             raise NetworkError("The container has an IPv6 default route of metric 1, and no other can go before it.")
         return metric
+
+    def _defaults_of_others(self, version: int) -> list[dict[str, Any]]:
+        return [route for route in default_routes(self._namespace, version) if route.get("dev") != self.interface]
 
     def _inside(self, *arguments: str) -> list[dict[str, Any]]:
         return ip(*arguments, namespace=self._namespace)

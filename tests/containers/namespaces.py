@@ -58,6 +58,11 @@ class NetworkNamespace:
             if route.get("protocol") != "kernel"
         )
 
+    def default_routes(self) -> list[str]:
+        """All default routes of IPv4 in the words of `ip`, which say more than its JSON."""
+        words = ["ip", "-4", "-n", self.name, "route", "show", "default"]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+
     def state(self) -> tuple[list[str], ...]:
         """All that a command must have restored when it has failed."""
         return self.links(), self.addresses(), self.routes(4), self.routes(6)

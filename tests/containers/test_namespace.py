@@ -129,6 +129,70 @@ def test_default_routes_of_others_become_second_choice_and_come_back(host: Calic
     assert netns.state() == before
 
 
+@pytest.mark.parametrize(
+    "route",
+    [
+        "default via 172.30.0.1 dev eth0 proto static mtu 1400 advmss 1300",
+        "default via 172.30.0.1 dev eth0 proto dhcp src 172.30.0.2 window 1000 rtt 100ms rttvar 50ms ssthresh 10 "
+        "cwnd 10 reordering 4 hoplimit 60 initcwnd 20 features ecn rto_min 300ms initrwnd 20 quickack 1 congctl reno "
+        "fastopen_no_cookie 1",
+        "default via 172.31.0.1 dev eth0 proto eigrp onlink",
+        "default via inet6 fe80::1 dev eth0",
+        "default dev eth0",
+        "unreachable default",
+        "blackhole default proto kernel",
+    ],
+)
+def test_a_default_route_comes_back_with_all_that_it_had(route: str, host: Calicoctl, netns: NetworkNamespace) -> None:
+    netns.add_default_route(4)
+    netns.ip("route", "del", "default")
+    netns.ip("-4", "route", "add", *route.split())
+    before = netns.default_routes()
+    for _ in range(2):
+        assert host("container", "add", netns.path, "10.65.0.7") == said(f"IP 10.65.0.7 added to {netns.path}\n\n")
+        ours, theirs = netns.default_routes()
+        assert ours.split() == "default via 169.254.1.1 dev eth1".split()
+        assert " metric 1" in theirs
+        assert host("container", "remove", netns.path).status == 0
+        assert netns.default_routes() == before
+
+
+@pytest.mark.parametrize(
+    ("routes", "what"),
+    [
+        (["default via 172.30.0.1 dev eth0 tos 0x10"], "tos"),
+        (["default via 172.30.0.1 dev eth0 proto 77"], "protocol 77"),
+        (["default nexthop via 172.30.0.1 dev eth0 nexthop via 172.30.0.3 dev eth0"], "several next hops"),
+        (["default via 172.30.0.1 dev eth0", "default via 172.30.0.3 dev eth0"], "another one beside it"),
+    ],
+)
+def test_default_routes_that_could_not_be_brought_back(
+    routes: list[str], what: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    netns.add_default_route(4)
+    netns.ip("route", "del", "default")
+    for route in routes:
+        netns.ip("-4", "route", "append", *route.split())
+    state, index = (netns.state(), netns.default_routes()), etcd.index()
+    message = (
+        f"The container has a default route with {what}, which would be lost. "
+        "With a metric other than 0 it could stay as it is.\n"
+    )
+    assert host("container", "add", netns.path, "ipv4") == refused(message)
+    assert ((netns.state(), netns.default_routes()), etcd.index()) == (state, index)
+    assert host("container", "add", netns.path, "ipv6").status == 0
+    assert host("container", netns.path, "ip", "add", "ipv4") == refused(message)
+
+
+def test_a_default_route_like_the_displaced_one_is_not_taken_for_it(host: Calicoctl, netns: NetworkNamespace) -> None:
+    netns.add_default_route(4)
+    netns.ip("route", "add", "default", "via", "172.30.0.1", "dev", "eth0", "metric", "7")
+    before = netns.default_routes()
+    assert host("container", "add", netns.path, "10.65.0.7").status == 0
+    assert host("container", "remove", netns.path).status == 0
+    assert netns.default_routes() == before
+
+
 def test_default_ipv6_route_of_others_stays(host: Calicoctl, netns: NetworkNamespace) -> None:
     docker_route = netns.add_default_route(6)
     before = netns.state()
