@@ -117,7 +117,7 @@ class Ipam:
     def _new_blocks(self, choice: _Choice, config: dict[str, bool]) -> Iterator[Block]:
         for pool in choice.pools if config["auto_allocate_blocks"] else ():
             taken = {network.key() for network, _ in self._blocks.all_in(pool.network)}
-            for network in blocks_of(pool.network, self._host):
+            for network in blocks_of(pool.network, self._host, choice.closed_in(pool)):
                 if network.key() in taken or not choice.has(network):
                     continue
                 if block := self._create(network, config["strict_affinity"]):
@@ -299,6 +299,10 @@ class _Choice:
         from calicoctl.model.pool import is_open
 
         return is_open(part, self.pools, self._closed)
+
+    def closed_in(self, pool: Pool) -> list[Network]:
+        """Return the closed parts of one of the pools; what is open in such a part is a pool of its own."""
+        return [part for part in self._closed if part.prefix_length > pool.network.prefix_length]
 
     def first_free(self, block: Block) -> Address | None:
         if not block.is_open_to(self._host):

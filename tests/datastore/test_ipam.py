@@ -187,6 +187,22 @@ def test_one_block_that_cannot_be_read_does_not_stop_the_rest(ipam: Ipam, etcd: 
         assert ipam.claim_any([POOL], "w") is not None
 
 
+def test_a_huge_closed_part_of_a_pool_is_passed_over(ipam: Ipam) -> None:
+    pool, part = Network.parse("fd80:65::/64"), Network.parse("fd80:65::/65")
+    for closed in (part, Network.parse("fd80:65::8000:0:0:0/65")):
+        address = ipam.claim_any([Pool.new(pool)], f"in {closed}", [closed])
+        assert address is not None and not address.is_in(closed)
+    assert ipam.claim_any([Pool.new(part)], "w", [pool]) is not None  # the smaller one decides
+    assert ipam.claim_any([Pool.new(pool)], "w", [pool]) is not None  # as where legacy has stored it twice
+
+
+def test_an_open_part_of_a_closed_part_of_a_pool(ipam: Ipam) -> None:
+    pool, closed, inner = map(Network.parse, ("fd80:65::/64", "fd80:65::/65", "fd80:65::/122"))
+    assert ipam.claim_any([Pool.new(inner)], "w", [closed]) is not None
+    given = [ipam.claim_any([Pool.new(pool), Pool.new(inner)], "w", [pool, closed]) for _ in range(100)]
+    assert None not in given
+
+
 def test_handles_of_a_workload(ipam: Ipam, etcd: EtcdServer) -> None:
     for name in ("calicoctl:h1:docker:w:1", "calicoctl:h1:docker:w:2", "calicoctl:h1:docker:w:x:3", "other"):
         etcd.put(f"/calico/ipam/v2/handle/{name}", "{}")
