@@ -1,7 +1,8 @@
 """Handles in etcd: under which name how many addresses of which blocks are claimed (data model, section 5).
 
 A handle's count is raised before an address is claimed and lowered after it is released. So a handle may name a block
-in which it has nothing, after an interrupted command, but no claim is ever missing from its handle.
+in which it has nothing, after an interrupted command, but no claim is missing from its handle: only `ipam release` at
+the very moment of another claim of the handle in that block can take the block out of it.
 """
 
 from __future__ import annotations

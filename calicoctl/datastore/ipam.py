@@ -245,16 +245,17 @@ class Ipam:
     def release_all(self, handle: str, but: Sequence[Address] = (), known: Sequence[Address] = ()) -> None:
         """Release the addresses that a handle has claimed, but for some.
 
-        What cannot be read stops nothing of the rest: MalformedObject is raised at the end. Where that is the handle
-        itself, the blocks of the ``known`` addresses are looked through.
+        What cannot be read stops nothing of the rest: MalformedObject is raised at the end. The blocks of the ``known``
+        addresses are looked through also where the handle cannot be read or does not name them: it is gone where
+        `release` has counted a claim that was made at the same moment.
         """
         failures = []
+        networks = list(map(block_of, known))
         try:
-            networks = self._handles.blocks(handle)
+            networks += self._handles.blocks(handle)
         except MalformedObject as error:
             failures.append(error)
-            networks = list({block_of(address).key(): block_of(address) for address in known}.values())
-        for network in networks:
+        for network in {network.key(): network for network in networks}.values():
             try:
                 self._release_in(network, handle, but)
             except MalformedObject as error:

@@ -433,6 +433,14 @@ def test_a_default_ipv6_route_that_none_can_go_before(
     assert (stored.state(etcd), netns.state()) == before
 
 
+def test_removing_where_the_handle_is_gone(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
+    assert host("container", added.path, "ip", "add", "fd80:65::9").status == 0
+    (handle,) = stored.handles(etcd)
+    etcd.delete(f"/calico/ipam/v2/handle/{handle}")
+    assert host("container", "remove", added.path) == said(f"Removed Calico from {added.path}\n")
+    assert stored.allocated(etcd) == {}
+
+
 def test_removing_where_a_handle_cannot_be_read(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     assert host("container", added.path, "ip", "add", "10.65.0.9").status == 0
     (handle,) = stored.handles(etcd)
