@@ -325,6 +325,18 @@ def test_an_exhausted_pool(host: Calicoctl, netns: NetworkNamespace) -> None:
     assert netns.links() == ["lo"]
 
 
+def test_a_block_that_cannot_be_read_is_named_where_there_is_no_other(
+    host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    assert host("pool", "add", "10.66.0.0/26").status == 0
+    key = "/calico/ipam/v2/assignment/ipv4/block/10.66.0.0-26"
+    etcd.put(key, "nonsense")
+    assert host("container", "add", netns.path, "10.66.0.0/26") == refused(
+        f"Cannot read {key}: it is not JSON.\n"
+        "Failed to allocate any IPs (requested 1 IPv4s and 0 IPv6s). Pools are likely exhausted.\n"
+    )
+
+
 def legacy_endpoint(etcd: EtcdServer, netns: NetworkNamespace) -> str:
     """Store what legacy calicoctl stored for a namespace, under Docker, with its claim that has no handle."""
     id = "c8a1b0d43c2111e6a9d20242ac110002"
