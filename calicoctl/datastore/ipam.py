@@ -206,7 +206,10 @@ class Ipam:
     # Giving back
 
     def release(self, address: Address) -> bool:
-        """Release an address, whoever has claimed it; False if nobody had."""
+        """Release an address, whoever has claimed it; False if nobody had.
+
+        Raises MalformedHandle when it is released, but cannot be taken out of its handle.
+        """
         network = block_of(address)
         handles: list[str | None] = []
 
@@ -226,7 +229,8 @@ class Ipam:
     def give_back(self, address: Address, handle: str) -> bool:
         """Release an address if the handle has claimed it. Nobody else may be changing the handle meanwhile.
 
-        False if there was nothing to do; finishing what an interruption left half done is something.
+        False if there was nothing to do; finishing what an interruption left half done is something. Raises
+        MalformedHandle when the address is free, but cannot be taken out of the handle.
         """
         network = block_of(address)
         left = 0

@@ -466,3 +466,17 @@ def test_removing_where_a_handle_cannot_be_read(host: Calicoctl, etcd: EtcdServe
     assert (stored.endpoints(etcd), stored.allocated(etcd), added.addresses()) == ({}, {}, [])
     assert [key for key in etcd.keys("/calico/ipam/v2/handle") if not key.endswith("/")] == [key]
     assert host("container", "remove", added.path) == refused(complaint)
+
+
+def test_taking_an_address_away_where_the_handle_cannot_be_read(
+    host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace
+) -> None:
+    assert host("container", added.path, "ip", "add", "10.65.0.9").status == 0
+    (handle,) = stored.handles(etcd)
+    key = f"/calico/ipam/v2/handle/{handle}"
+    etcd.put(key, "{")
+    complaint = f"Cannot read {key}: it is not JSON."
+    answer = host("container", added.path, "ip", "remove", "10.65.0.9")
+    assert answer == refused(f"{complaint}  IP 10.65.0.9 was removed and released all the same.\n")
+    assert (set(stored.allocated(etcd)), added.addresses()) == ({"10.65.0.192"}, ["eth1 10.65.0.192/32"])
+    assert host("container", added.path, "ip", "remove", "10.65.0.9") == refused(f"{complaint}\n")
