@@ -535,6 +535,24 @@ def test_an_address_by_name_of_a_pool_within_a_pool(calicoctl: Calicoctl, etcd: 
         assert str(AddressChoice(wanted, environment).claim(ipam, "w", [])) == wanted
 
 
+def test_a_pool_that_legacy_has_stored_twice_is_in_use_if_one_of_them_is(
+    calicoctl: Calicoctl, etcd: EtcdServer
+) -> None:
+    from calicoctl.commands.address_choice import AddressChoice
+    from calicoctl.datastore.ipam import Ipam
+    from calicoctl.environment import Environment
+    from tests.conftest import _stream
+
+    one, other = '{"cidr": "fd90::/64", "disabled": true}', '{"cidr": "fd90::/64"}'
+    for in_v4, in_v6 in ((one, other), (other, one)):
+        etcd.put(f"{V4}/fd90::-64", in_v4)
+        etcd.put(f"{V6}/fd90::-64", in_v6)
+        for wanted in ["ipv6"] + ["fd90::/64"] * 8:  # etcd lists the two in any order
+            environment = Environment(calicoctl.environ, None, _stream(), _stream())
+            address = AddressChoice(wanted, environment).claim(Ipam(environment.client(), "h1"), "w", [])
+            assert address.is_in(Network.parse("fd90::/64"))
+
+
 def test_a_removal_is_not_disturbed_by_another_that_begins(
     calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
