@@ -145,6 +145,14 @@ def exists(name: str) -> bool:
     return any(link.get("ifname") == name for link in ip("link", "show", "type", "veth"))
 
 
+def leads_into(name: str, namespace: Namespace) -> bool:
+    """Tell whether the host has a veth interface of that name whose other end is in a namespace."""
+    theirs = ip("link", "show", "type", "veth", namespace=namespace)
+    pairs = {(link.get("link_index"), link["ifindex"]) for link in theirs}
+    ours = [link for link in ip("link", "show", "type", "veth") if link.get("ifname") == name]
+    return any((link["ifindex"], link.get("link_index")) in pairs for link in ours)
+
+
 def delete_pair(name: str) -> None:
     """Remove a pair with all its addresses and routes by its end on the host; one that is gone is fine."""
     if not exists(name):

@@ -226,6 +226,22 @@ def test_a_container_that_others_have_put_on_a_calico_network(
     assert (etcd.index(), netns.state()) == (index, state)
 
 
+def test_an_interface_of_the_host_that_leads_elsewhere_is_left_alone(
+    host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace
+) -> None:
+    ((_, endpoint),) = stored.endpoints(etcd).items()
+    name = endpoint["name"]
+    assert host("container", "remove", added.path).status == 0
+    with namespaces() as (other,):
+        ip("link", "add", name, "type", "veth", "peer", "name", "eth1", "netns", other.name)
+        assert host("container", "add", added.path, "ipv4") == refused(
+            f"There is an interface {name} on this host already, and it leads elsewhere. If nothing uses it, "
+            f"remove it: ip link del {name}\n"
+        )
+        assert host("container", "remove", added.path) == refused(f"Failed find Calico data for {added.path}\n")
+        assert (on_host(name), other.links()) == ([name], ["eth1", "lo"])
+
+
 def test_adding_twice(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     index, state = etcd.index(), added.state()
     sentence = f"{added.path} has already been configured with Calico Networking."
