@@ -212,7 +212,7 @@ class Client:
 
     def delete_tree(self, key: str, node: RawNode) -> bool:
         """Remove a directory, read before as ``node``, and all below it; False if it was gone already."""
-        since = max(_created(node), self.index)
+        since = max(created_index(node), self.index)
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
@@ -225,7 +225,7 @@ class Client:
             except _ReplyLost as failure:
                 lost = failure
                 now = self._state_after(lost, key)
-                if now is None or _created(now) > since:  # another one, made since
+                if now is None or created_index(now) > since:  # another one, made since
                     return True
         raise self._error("every reply was lost", "The directory is still there.")
 
@@ -405,7 +405,8 @@ class Client:
         )
 
 
-def _created(node: RawNode) -> int:
+def created_index(node: RawNode) -> int:
+    """Return the index at which a node was made; 0 if it does not tell."""
     index = node.get("createdIndex")
     return index if isinstance(index, int) else 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -158,6 +159,57 @@ def test_a_pool_of_a_range_of_somebody_who_was_faster(
     assert answer == (refused(message) if status else said(""))
     assert list(values(etcd)) == [f"{V4}/10.0.0.128-25", f"{V4}/10.0.0.64-26", f"{V4}/10.0.1.0-24"]
     assert etcd.get(f"{V4}/10.0.1.0-24") == theirs
+
+
+INNER = (f"{V4}/10.1.2.0-24", '{"cidr": "10.1.2.0/24"}')
+
+
+def test_an_overlapping_pool_that_others_made_while_ours_was_written(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy
+) -> None:
+    proxy.at(3, first(lambda: etcd.put(*INNER)))
+    message = "Cannot add IP pool 10.1.0.0/16 - pool overlaps with an existing pool 10.1.2.0/24"
+    answer = calicoctl("pool", "add", "10.0.0.0/16", "10.1.0.0/16")
+    assert answer == refused(f"{message}  Added before that: 10.0.0.0/16.\n")
+    assert list(values(etcd)) == [f"{V4}/10.0.0.0-16", f"{V4}/10.1.2.0-24"]
+    assert methods(proxy) == "GET PUT PUT GET DELETE"
+
+
+def test_an_overlapping_pool_that_others_made_while_a_range_was_written(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy
+) -> None:
+    proxy.at(2, first(lambda: etcd.put(*INNER)))
+    message = "Cannot add range - range conflicts with pool 10.1.2.0/24  Added before that: 10.2.0.0/16.\n"
+    assert calicoctl("pool", "range", "add", "10.1.0.0", "10.2.255.255") == refused(message)
+    assert list(values(etcd)) == [f"{V4}/10.1.2.0-24", f"{V4}/10.2.0.0-16"]
+
+
+def test_the_older_of_two_overlapping_pools_stays(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+    proxy.at(3, first(lambda: etcd.put(*INNER)))
+    assert calicoctl("pool", "add", "10.1.0.0/16") == said("")
+    assert list(values(etcd)) == [f"{V4}/10.1.0.0-16", f"{V4}/10.1.2.0-24"]
+
+
+def test_a_pool_that_is_to_be_taken_back_while_others_change_it(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy
+) -> None:
+    other = (f"{V4}/10.1.0.0-16", '{"cidr": "10.1.0.0/16", "later": 1}')
+    proxy.at(2, first(lambda: etcd.put(*INNER)))
+    proxy.at(4, first(lambda: etcd.put(*other)))
+    assert calicoctl("pool", "add", "10.1.0.0/16").status == 1
+    assert list(values(etcd)) == [f"{V4}/10.1.2.0-24"]
+    assert methods(proxy) == "GET PUT GET DELETE GET DELETE"
+
+
+def test_two_overlapping_pools_at_once(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    cidrs = ["10.80.0.0/16", "10.80.5.0/24"]
+    for _ in range(4):
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(lambda cidr: calicoctl.process("pool", "add", cidr), cidrs))
+        assert sorted(answer.status for answer in answers) == [0, 1]
+        (left,) = values(etcd)
+        assert left == f"{V4}/{cidrs[[answer.status for answer in answers].index(0)].replace('/', '-')}"
+        etcd.delete(left)
 
 
 def test_a_directory_in_the_place_of_a_pool(calicoctl: Calicoctl, etcd: EtcdServer) -> None:

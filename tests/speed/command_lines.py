@@ -302,10 +302,11 @@ LINES = [
     # Pools and addresses
     Line("pool show", _POOL, requests="GET", state=POOL),
     Line("pool show --ipv4", _POOL, requests="GET", state=POOL),
-    Line("pool add 10.65.0.0/24", _POOL | _CHANGE, requests="GET PUT"),
-    Line("pool add 10.65.0.0/24 --ipip", _POOL | _CHANGE, requests="GET GET PUT PUT"),
-    Line("pool add 10.65.0.0/24 10.66.0.0/24", _POOL | _CHANGE, requests="GET PUT PUT"),
-    Line("pool range add 10.65.0.0 10.65.0.255", _POOL | _CHANGE | _modules("model.address"), requests="GET PUT"),
+    Line("pool add 10.65.0.0/24", _POOL | _CHANGE, requests="GET PUT GET"),
+    Line("pool add 10.65.0.0/24", _POOL | _CHANGE, requests="GET PUT", state=POOL),
+    Line("pool add 10.65.0.0/24 --ipip", _POOL | _CHANGE, requests="GET GET PUT PUT GET"),
+    Line("pool add 10.65.0.0/24 10.66.0.0/24", _POOL | _CHANGE, requests="GET PUT PUT GET"),
+    Line("pool range add 10.65.0.0 10.65.0.255", _POOL | _CHANGE | _modules("model.address"), requests="GET PUT GET"),
     Line(
         "pool remove 10.65.0.0/24 --wait=0", _REMOVAL, requests="GET PUT GET GET DELETE", state=POOL,
     ),
