@@ -1,4 +1,7 @@
-"""Blocks of addresses in etcd, and the marks that tell which host each is affine to (data model, section 5)."""
+"""Blocks of addresses in etcd, and the affinities of hosts to them (data model, section 5).
+
+A block names the one host that it is affine to; a key of that host, the affinity, lets the host find the block.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ class Blocks:
         return sorted(found, key=lambda each: each[0].key())
 
     def affine_to(self, host: str, version: int) -> list[Network]:
-        """Return the networks of the blocks that are marked as a host's own, in numeric order."""
+        """Return the networks of the blocks that a host has an affinity to, in numeric order."""
         directory = self._client.get(keys.affinities(host, version), quorum=True) or {}
         networks = [keys.network_of(node["key"]) for node in directory.get("nodes", ())]
         return sorted((network for network in networks if network is not None), key=lambda network: network.key())
@@ -84,10 +87,10 @@ class Blocks:
     def create(self, network: Network, host: str, strict: bool) -> Block | None:
         """Make a block affine to a host; None if there is one already that is not.
 
-        The mark comes first: an interrupted creation leaves a mark without a block, which the next assignment on the
+        The affinity comes first: an interrupted creation leaves one without a block, which the next assignment on the
         host makes up for.
         """
-        self._mark(host, network)
+        self._add_affinity(host, network)
         block = Block.new(network, host, strict)
         try:
             self._client.create(keys.block(network), block.to_json())
@@ -96,22 +99,22 @@ class Blocks:
             existing = self.get(network)
         if existing is not None and existing.host == host:
             return existing  # another command on this host was faster
-        self.unmark(host, network)
+        self.remove_affinity(host, network)
         return None
 
     def release_all_in(self, pool: Network) -> None:
-        """Make the blocks of a pool nobody's own and remove all marks on them; blocks without claims are removed.
+        """Make the blocks of a pool nobody's own and remove all affinities to them; blocks without claims are removed.
 
-        The blocks are read once, and the marks after them; only what others change meanwhile is read again.
+        The blocks are read once, and the affinities after them; only what others change meanwhile is read again.
         """
         owners = [
             (host, network) for network, node in self._nodes_in(pool) for host in self.release_affinity(network, node)
         ]
-        for node in self._marks_in(pool):
-            self._remove_mark(node)
+        for node in self._affinities_in(pool):
+            self._remove_if_unchanged(node)
         for host, network in owners:
             if host.startswith("_"):  # etcd leaves such keys out of every listing
-                self.unmark(host, network)
+                self.remove_affinity(host, network)
 
     def release_affinity(self, network: Network, node: RawNode) -> set[str]:
         """Make a block, read before as ``node``, nobody's own, and return whose it was; an empty one is removed."""
@@ -130,7 +133,7 @@ class Blocks:
         return owners
 
     def discard(self, network: Network, host: str) -> None:
-        """Remove a block of a host's own, with its mark, unless somebody has claimed an address of it."""
+        """Remove a block of a host's own, with the affinity to it, unless somebody has claimed an address of it."""
         idle = True
 
         def changed(block: Block) -> bool:
@@ -145,32 +148,32 @@ class Blocks:
         except BlockVanished:
             idle = True
         if idle:
-            self.unmark(host, network)
+            self.remove_affinity(host, network)
 
-    def _marks_in(self, pool: Network) -> list[RawNode]:
-        """Return the marks of all hosts on blocks of a pool, also those without a block."""
-        marks = []
+    def _affinities_in(self, pool: Network) -> list[RawNode]:
+        """Return the affinities of all hosts to blocks of a pool, also to blocks that are not there."""
+        affinities = []
         for host in (self._client.get(keys.IPAM_HOSTS, recursive=True, quorum=True) or {}).get("nodes", ()):
             for version in host.get("nodes", ()):
                 for directory in version.get("nodes", ()):
                     for node in directory.get("nodes", ()):
                         network = keys.network_of(node["key"])
                         if network is not None and contains(pool, network):
-                            marks.append(node)
-        return sorted(marks, key=lambda node: str(node["key"]))
+                            affinities.append(node)
+        return sorted(affinities, key=lambda node: str(node["key"]))
 
-    def unmark(self, host: str, network: Network) -> None:
-        """Remove a host's mark on a block, unless the block was marked anew meanwhile."""
+    def remove_affinity(self, host: str, network: Network) -> None:
+        """Remove a host's affinity to a block, unless it was written anew meanwhile."""
         node = self._client.get(keys.affinity(host, network), quorum=True)
         if node is not None:
-            self._remove_mark(node)
+            self._remove_if_unchanged(node)
 
-    def _remove_mark(self, node: RawNode) -> None:
-        with suppress(Conflict):  # marked anew: somebody on that host has just claimed the block
+    def _remove_if_unchanged(self, node: RawNode) -> None:
+        with suppress(Conflict):  # written anew: somebody on that host has just claimed the block
             self._client.delete(keys.quoted(node["key"]), node["modifiedIndex"])
 
-    def _mark(self, host: str, network: Network) -> None:
-        """Write the mark, also over an old one, whose removal by others is thereby called off."""
+    def _add_affinity(self, host: str, network: Network) -> None:
+        """Write the affinity, also over an old one, whose removal by others is thereby called off."""
         self._client.put(keys.affinity(host, network), "")
 
 

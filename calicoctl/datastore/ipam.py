@@ -110,7 +110,7 @@ class Ipam:
             if block is None:
                 continue
             if block.host != self._host:
-                self._blocks.unmark(self._host, network)
+                self._blocks.remove_affinity(self._host, network)
             elif choice.first_free(block) is not None:
                 yield block
 

@@ -320,7 +320,7 @@ def block(cidr: str, host: str, claimed: bool) -> str:
 
 @pytest.fixture
 def in_use(etcd: EtcdServer) -> EtcdServer:
-    """A pool with a block in use, an empty block and a mark without a block, and a block of another pool."""
+    """A pool with a block in use, an empty block and an affinity without a block, and a block of another pool."""
     etcd.put(f"{V4}/10.0.0.0-24", '{"cidr": "10.0.0.0/24", "masquerade": true, "later": 1}')
     etcd.put(f"{V4}/10.1.0.0-24", '{"cidr": "10.1.0.0/24"}')
     blocks = (("10.0.0.0/26", "h1", True), ("10.0.0.64/26", "h2", False), ("10.1.0.0/26", "h1", False))
@@ -345,33 +345,33 @@ def test_removing_empties_the_affinities(calicoctl: Calicoctl, in_use: EtcdServe
 
 def test_removing_reads_nothing_twice(calicoctl: Calicoctl, in_use: EtcdServer, proxy: Proxy) -> None:
     assert calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0") == said(REMOVED)
-    blocks, marks = "/v2/keys/calico/ipam/v2/assignment/ipv4/block", "/v2/keys/calico/ipam/v2/host"
+    blocks, affinities = "/v2/keys/calico/ipam/v2/assignment/ipv4/block", "/v2/keys/calico/ipam/v2/host"
     assert proxy.requests == [
         "GET /v2/keys/calico/v1/ipam",
         f"PUT /v2/keys{V4}/10.0.0.0-24",
         f"GET {blocks}",
         f"PUT {blocks}/10.0.0.0-26",
         f"DELETE {blocks}/10.0.0.64-26",
-        f"GET {marks}",
-        f"DELETE {marks}/h1/ipv4/block/10.0.0.0-26",
-        f"DELETE {marks}/h2/ipv4/block/10.0.0.64-26",
-        f"DELETE {marks}/h3/ipv4/block/10.0.0.128-26",
+        f"GET {affinities}",
+        f"DELETE {affinities}/h1/ipv4/block/10.0.0.0-26",
+        f"DELETE {affinities}/h2/ipv4/block/10.0.0.64-26",
+        f"DELETE {affinities}/h3/ipv4/block/10.0.0.128-26",
         f"DELETE /v2/keys{V4}/10.0.0.0-24",
     ]
 
 
 def test_removing_while_others_change_the_blocks(calicoctl: Calicoctl, in_use: EtcdServer, proxy: Proxy) -> None:
     blocks = "/calico/ipam/v2/assignment/ipv4/block"
-    mark = "/calico/ipam/v2/host/h2/ipv4/block/10.0.0.64-26"
+    affinity = "/calico/ipam/v2/host/h2/ipv4/block/10.0.0.64-26"
     proxy.at(4, first(lambda: in_use.delete(f"{blocks}/10.0.0.0-26")))
     proxy.at(6, first(lambda: in_use.put(f"{blocks}/10.0.0.64-26", block("10.0.0.64/26", "h3", True))))
-    proxy.at(10, first(lambda: in_use.put(mark, "")))
+    proxy.at(10, first(lambda: in_use.put(affinity, "")))
     assert calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0") == said(REMOVED)
     assert methods(proxy) == "GET PUT GET PUT GET DELETE GET PUT GET DELETE DELETE DELETE DELETE"
     kept = json.loads(str(in_use.get(f"{blocks}/10.0.0.64-26")))
     assert (kept["affinity"], kept["allocations"][0]) == ("", 0)
     left = [key for key in values(in_use) if "10.0.0" in key]
-    assert left == [f"{blocks}/10.0.0.64-26", mark]  # a mark that is made anew is somebody's who has just come
+    assert left == [f"{blocks}/10.0.0.64-26", affinity]  # one that is made anew is somebody's who has just come
 
 
 def test_removing_a_block_of_a_host_that_etcd_hides(calicoctl: Calicoctl, etcd: EtcdServer) -> None:

@@ -113,12 +113,12 @@ def test_only_blocks_of_the_given_pools(ipam: Ipam, etcd: EtcdServer) -> None:
     assert ipam.claim_any([], "w") is None
 
 
-def test_a_mark_without_a_block_is_made_good(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_an_affinity_without_a_block_is_made_good(ipam: Ipam, etcd: EtcdServer) -> None:
     etcd.put("/calico/ipam/v2/host/h1/ipv4/block/10.0.0.128-26", "")
     assert str(ipam.claim_any([POOL], "w")) == "10.0.0.128"
 
 
-def test_a_mark_on_the_block_of_another_host_is_removed(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_an_affinity_to_the_block_of_another_host_is_removed(ipam: Ipam, etcd: EtcdServer) -> None:
     etcd.put("/calico/ipam/v2/host/h1/ipv4/block/10.0.0.128-26", "")
     store(etcd, "10.0.0.128/26")
     address = ipam.claim_any([POOL], "w")
