@@ -57,11 +57,12 @@ class Blocks:
         found = [(network, node) for network, node in named if network is not None and contains(pool, network)]
         return sorted(found, key=lambda each: each[0].key())
 
-    def affine_to(self, host: str, version: int) -> list[Network]:
-        """Return the networks of the blocks that a host has an affinity to, in numeric order."""
+    def affinities(self, host: str, version: int) -> list[tuple[Network, RawNode]]:
+        """Return the networks of the blocks that a host has an affinity to, in numeric order, each with that."""
         directory = self._client.get(keys.affinities(host, version), quorum=True) or {}
-        networks = [keys.network_of(node["key"]) for node in directory.get("nodes", ())]
-        return sorted((network for network in networks if network is not None), key=lambda network: network.key())
+        named = [(keys.network_of(node["key"]), node) for node in directory.get("nodes", ())]
+        found = [(network, node) for network, node in named if network is not None]
+        return sorted(found, key=lambda each: each[0].key())
 
     def edit(self, network: Network, change: Callable[[Block], bool]) -> None:
         """Let ``change`` alter a block and tell whether it did; store it by compare-and-swap.
@@ -90,7 +91,7 @@ class Blocks:
         The affinity comes first: an interrupted creation leaves one without a block, which the next assignment on the
         host makes up for.
         """
-        self._add_affinity(host, network)
+        affinity = self._add_affinity(host, network)
         block = Block.new(network, host, strict)
         try:
             self._client.create(keys.block(network), block.to_json())
@@ -99,7 +100,7 @@ class Blocks:
             existing = self.get(network)
         if existing is not None and existing.host == host:
             return existing  # another command on this host was faster
-        self.remove_affinity(host, network)
+        self.remove_affinity(affinity)
         return None
 
     def release_all_in(self, pool: Network) -> None:
@@ -111,10 +112,10 @@ class Blocks:
             (host, network) for network, node in self._nodes_in(pool) for host in self.release_affinity(network, node)
         ]
         for node in self._affinities_in(pool):
-            self._remove_if_unchanged(node)
+            self.remove_affinity(node)
         for host, network in owners:
             if host.startswith("_"):  # etcd leaves such keys out of every listing
-                self.remove_affinity(host, network)
+                self.remove_affinity(self._affinity(host, network))
 
     def release_affinity(self, network: Network, node: RawNode) -> set[str]:
         """Make a block, read before as ``node``, nobody's own, and return whose it was; an empty one is removed."""
@@ -134,6 +135,7 @@ class Blocks:
 
     def discard(self, network: Network, host: str) -> None:
         """Remove a block of a host's own, with the affinity to it, unless somebody has claimed an address of it."""
+        affinity = self._affinity(host, network)  # before the block goes: who makes it anew writes a new one
         idle = True
 
         def changed(block: Block) -> bool:
@@ -148,7 +150,7 @@ class Blocks:
         except BlockVanished:
             idle = True
         if idle:
-            self.remove_affinity(host, network)
+            self.remove_affinity(affinity)
 
     def _affinities_in(self, pool: Network) -> list[RawNode]:
         """Return the affinities of all hosts to blocks of a pool, also to blocks that are not there."""
@@ -162,19 +164,21 @@ class Blocks:
                             affinities.append(node)
         return sorted(affinities, key=lambda node: str(node["key"]))
 
-    def remove_affinity(self, host: str, network: Network) -> None:
-        """Remove a host's affinity to a block, unless it was written anew meanwhile."""
-        node = self._client.get(keys.affinity(host, network), quorum=True)
+    def remove_affinity(self, node: RawNode | None) -> None:
+        """Remove a host's affinity to a block, read or written before as ``node``, unless it was written anew since.
+
+        That must have been before the block was read: others on that host may remove the block and make it anew.
+        """
         if node is not None:
-            self._remove_if_unchanged(node)
+            with suppress(Conflict):  # written anew: somebody on that host has just claimed the block
+                self._client.delete(keys.quoted(node["key"]), node["modifiedIndex"])
 
-    def _remove_if_unchanged(self, node: RawNode) -> None:
-        with suppress(Conflict):  # written anew: somebody on that host has just claimed the block
-            self._client.delete(keys.quoted(node["key"]), node["modifiedIndex"])
+    def _affinity(self, host: str, network: Network) -> RawNode | None:
+        return self._client.get(keys.affinity(host, network), quorum=True)
 
-    def _add_affinity(self, host: str, network: Network) -> None:
+    def _add_affinity(self, host: str, network: Network) -> RawNode | None:
         """Write the affinity, also over an old one, whose removal by others is thereby called off."""
-        self._client.put(keys.affinity(host, network), "")
+        return self._client.put(keys.affinity(host, network), "")
 
 
 def _block(node: RawNode) -> Block:

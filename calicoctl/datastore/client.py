@@ -163,15 +163,17 @@ class Client:
         node = self.get(key, quorum=True)  # something on the way takes etcd's headers off
         return node["modifiedIndex"] if node is not None and node.get("value") == value else since
 
-    def put(self, key: str, value: str) -> None:
-        """Write a key, whatever it was; after a lost reply again. For values that every writer would write."""
+    def put(self, key: str, value: str) -> RawNode | None:
+        """Write a key, whatever it was; after a lost reply again. For values that every writer would write.
+
+        Returns the node that was written; None where the answer does not tell.
+        """
         from calicoctl.datastore.form import form_of  # only writes need it
 
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
-                self._send("set", key, form_of({"value": value}), lost)
-                return
+                return self._send("set", key, form_of({"value": value}), lost).get("node")
             except _Refused as refusal:
                 raise self._error(str(refusal)) from None
             except _ReplyLost as failure:

@@ -97,7 +97,7 @@ class Ipam:
     def _own_blocks(self, choice: _Choice, config: dict[str, bool]) -> Iterator[Block]:
         if not choice.pools:
             return
-        for network in self._blocks.affine_to(self._host, choice.pools[0].network.version):
+        for network, affinity in self._blocks.affinities(self._host, choice.pools[0].network.version):
             if not choice.has(network):
                 continue
             try:
@@ -110,7 +110,7 @@ class Ipam:
             if block is None:
                 continue
             if block.host != self._host:
-                self._blocks.remove_affinity(self._host, network)
+                self._blocks.remove_affinity(affinity)
             elif choice.first_free(block) is not None:
                 yield block
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from calicoctl.datastore.blocks import Blocks
 from calicoctl.datastore.client import Client
 from calicoctl.datastore.ipam import AddressTaken, ForeignBlock, Ipam
 from calicoctl.datastore.settings import Settings
@@ -241,3 +242,47 @@ def test_one_block_that_cannot_be_read_does_not_keep_the_rest_claimed(ipam: Ipam
         ipam.release_all("w")
     assert stored(etcd, "10.0.0.0/26")["allocations"] == stored(etcd, "10.0.0.128/26")["allocations"] == [None] * 64
     assert json.loads(str(etcd.get("/calico/ipam/v2/handle/w")))["block"] == {"10.0.0.64/26": 1}
+
+
+AFFINITY = "/calico/ipam/v2/host/h1/ipv4/block/10.9.0.0-26"
+
+
+def test_a_discarded_block_that_another_command_makes_anew(
+    client: Client, etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, edit = SMALL_POOL.network, Blocks.edit
+    assert Blocks(client).create(network, "h1", False)
+
+    def edit_and_lose_a_moment(*arguments: Any) -> None:
+        edit(*arguments)
+        assert Blocks(client).create(network, "h1", False)
+
+    monkeypatch.setattr(Blocks, "edit", edit_and_lose_a_moment)
+    Blocks(client).discard(network, "h1")
+    assert stored(etcd, "10.9.0.0/26")["affinity"] == "host:h1"
+    assert etcd.get(AFFINITY) == ""
+
+
+@pytest.mark.parametrize("has_affinity", [True, False])
+def test_the_block_of_another_host_that_becomes_our_own_at_that_moment(
+    has_affinity: bool, client: Client, etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, get = SMALL_POOL.network, Blocks.get
+    store(etcd, "10.9.0.0/26")
+    if has_affinity:
+        etcd.put(AFFINITY, "")
+
+    def get_and_lose_a_moment(*arguments: Any) -> Any:
+        monkeypatch.setattr(Blocks, "get", get)
+        found = get(*arguments)
+        etcd.delete(f"{BLOCKS}/10.9.0.0-26")
+        assert Blocks(client).create(network, "h1", False)
+        return found
+
+    monkeypatch.setattr(Blocks, "get", get_and_lose_a_moment)
+    if has_affinity:
+        Ipam(client, "h1").claim_any([SMALL_POOL], "w")
+    else:
+        assert Blocks(client).create(network, "h1", False) is None
+    assert stored(etcd, "10.9.0.0/26")["affinity"] == "host:h1"
+    assert etcd.get(AFFINITY) == ""
