@@ -67,25 +67,25 @@ def run_program(dispatch: Dispatch, argv: Sequence[str], environment: Environmen
         status = _status_or_help(dispatch, argv, environment)
         environment.finish()
     except grammar.UsageError as usage:
-        environment.complain(str(usage))
+        environment.fail(str(usage))
         return environment.failure_status
     except CommandError as error:
-        environment.complain(error.message)
+        environment.fail(error.message)
         return environment.failure_status if error.status == 1 else error.status
     except BrokenPipeError:
         return 0 if environment.failure_status == 1 else environment.failure_status
     except KeyboardInterrupt as interruption:
-        environment.complain("Aborted command.")
+        environment.fail("Aborted command.")
         return status_of(interruption)
     except MemoryError as error:
         error.with_traceback(None)  # its frames hold what has filled the memory
-        environment.complain("There is not enough memory for this.")
+        environment.fail("There is not enough memory for this.")
         return environment.failure_status
     except Exception as error:
         if isinstance(error.__cause__, KeyboardInterrupt):  # it came while a class was made, before Python 3.12
-            environment.complain("Aborted command.")
+            environment.fail("Aborted command.")
             return status_of(error.__cause__)
-        environment.complain(_bug_report(error, environment.variables))
+        environment.fail(_bug_report(error, environment.variables))
         return environment.failure_status
     return status
 

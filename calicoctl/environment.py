@@ -64,8 +64,16 @@ class Environment:
         """Write out what was said, and what the operator should know about how the writes ended."""
         with _WriteErrors():
             self.stdout.flush()
-        for remark in self._client.remarks if self._client else ():
-            self.complain(remark)
+        self._print_remarks()
+
+    def fail(self, text: str) -> None:
+        """Print why the command ends in failure, after what else the operator should know: that may be the cause."""
+        self._print_remarks()
+        self.complain(text)
+
+    def _print_remarks(self) -> None:
+        while self._client and self._client.remarks:
+            self.complain(self._client.remarks.pop(0))
 
     def read_input(self) -> str:
         """Read standard input to its end as UTF-8; a byte order mark at its start is dropped.

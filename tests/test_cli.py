@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -16,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from calicoctl import __version__, cli
+from calicoctl.environment import Environment
+from calicoctl.errors import CommandError
 from calicoctl.usage import profile
 from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdServer
@@ -443,6 +447,47 @@ def test_too_little_memory(calicoctl: Calicoctl, tmp_path: Path) -> None:
     file.write_text("[" + "[]," * 15_000_000 + "[]]")
     complaint = "There is not enough memory for this.\n"
     assert in_600_mb(calicoctl, "validate", "-f", str(file)) == Result(1, "", complaint)
+
+
+# Remarks
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "message"),
+    [
+        (CommandError("Failed.", 3), 3, "Failed."),
+        (KeyboardInterrupt(143), 143, "Aborted command."),
+        (MemoryError(), 1, "There is not enough memory for this."),
+        (LookupError("x"), 1,
+         "Internal error: LookupError: x. This is a defect of calicoctl; CALICOCTL_DEBUG=1 shows where."),
+    ],
+)  # fmt: skip
+def test_remarks_come_before_what_ends_a_command(
+    end: BaseException, status: int, message: str, calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(arguments: object, environment: Environment) -> int:
+        environment.say("An answer.")
+        environment.client().remark("A remark.")
+        raise end
+
+    monkeypatch.setattr("calicoctl.commands.profile.run", run)
+    assert calicoctl("profile", "show") == Result(status, "An answer.\n", f"A remark.\n{message}\n")
+
+
+@needs_full
+def test_remarks_where_the_answer_cannot_be_written(calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(arguments: object, environment: Environment) -> int:
+        environment.client().remark("A remark.")
+        environment.say("An answer.")
+        return 0
+
+    monkeypatch.setattr("calicoctl.commands.profile.run", run)
+    with open("/dev/full", "w") as full:
+        stderr = io.StringIO()
+        assert cli.run(["profile", "show"], calicoctl.environ, None, full, stderr) == 1
+        assert stderr.getvalue() == "A remark.\nCannot write to standard output: No space left on device.\n"
+        with contextlib.suppress(OSError):
+            full.close()
 
 
 # Defects of our own

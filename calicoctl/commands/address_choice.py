@@ -119,8 +119,10 @@ def _invalid(text: str) -> str:
 
 
 def _pool_of(network: Network, text: str, pools: Sequence[Pool]) -> Pool:
+    """Return the pool of a network, one in use: legacy calicoctl could store one of IPv6 twice."""
     matching = [pool for pool in pools if pool.network.key() == network.key()]
-    if not matching or not any(pool.is_assignable for pool in matching):
-        sentence = f"Invalid CIDR specified for desired pool. No pool found for {text}."
-        raise CommandError(complaint(sentence, "There is such a pool, but it is not in use." if matching else ""))
-    return matching[0]
+    for pool in matching:
+        if pool.is_assignable:
+            return pool
+    sentence = f"Invalid CIDR specified for desired pool. No pool found for {text}."
+    raise CommandError(complaint(sentence, "There is such a pool, but it is not in use." if matching else ""))

@@ -14,7 +14,8 @@ from calicoctl.datastore.ipam import Ipam
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.host.hostname import hostname
 from calicoctl.host.iproute import NetworkError
-from calicoctl.host.network import Veth, delete_pair, exists, restore_default_route
+from calicoctl.host.network import Veth, delete_pair, exists, leads_into
+from calicoctl.host.routes import restore_default_route
 from calicoctl.host.workload import NAMESPACE, Workload, interface_of
 from calicoctl.model.endpoint import Endpoint, MalformedEndpoint
 from calicoctl.model.ipam import handle_name, handle_prefix
@@ -103,12 +104,16 @@ def _connect(
     veth = Veth(interface_of(endpoint.endpoint), interface, namespace)
     left_behind = ipam.claimed_by(handle)
     if exists(veth.name):
-        if not left_behind:
-            raise NetworkError(f"There is an interface {veth.name} on this host already, of unknown origin.")
+        if not left_behind and not leads_into(veth.name, namespace):
+            raise NetworkError(
+                f"There is an interface {veth.name} on this host already, and it leads elsewhere. If nothing uses it, "
+                f"remove it: ip link del {veth.name}"
+            )
         delete_pair(veth.name)
         restore_default_route(namespace)
     if veth.has_interface():
         raise NetworkError(f"Interface {interface} exists already in {container}. Choose another with --interface.")
+    veth.check_routes(choice.version)
     with Undo(f"'calicoctl container remove {container}' clears it up.") as undo:
         undo.note("the claim of its address", lambda: ipam.undo_claims(handle, []), only_after_all_else=True)
         address = choice.claim(ipam, handle, left_behind)
@@ -150,11 +155,24 @@ def _remove(name: str, environment: Environment) -> int:
     with workload.lock(host):
         endpoints = _endpoints_of(workload, host, environment)
         handles = _handles_of(workload, host, environment)
-        if not endpoints and not handles:
+        if not endpoints and not handles and not _remove_left_interface(workload, host):
             raise error or CommandError(f"Failed find Calico data for {_shown_id(workload)}")
         _clear(workload, endpoints, handles, host, environment)
     environment.say(f"Removed Calico from {_shown_id(workload)}")
     return 0
+
+
+def _remove_left_interface(workload: Workload, host: str) -> bool:
+    """Remove the interface of a workload that etcd has nothing of; False if there is none.
+
+    A sudden end and then ``ipam release`` leave one. It is known by its name and the namespace that it leads into.
+    """
+    name = interface_of(workload.new_endpoint(host).endpoint)
+    namespace = _namespace_if_any(workload)
+    if namespace is None or not leads_into(name, namespace):
+        return False
+    _disconnect([name], namespace)
+    return True
 
 
 def _clear(

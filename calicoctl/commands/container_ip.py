@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calicoctl.commands.address_choice import AddressChoice, parse_address
 from calicoctl.datastore.endpoints import Endpoints, EndpointVanished, Filter
+from calicoctl.datastore.errors import MalformedHandle
 from calicoctl.datastore.ipam import Ipam
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.host.hostname import hostname
@@ -83,6 +84,8 @@ class _Container:
         ipam, veth, handle = self._ipam, self._veth, self._handle
         if not veth.is_pair():
             raise NetworkError(f"Interface {veth.interface} of the container is not the one that Calico gave it.")
+        if not _any_of(choice.version, self._listed):
+            veth.check_routes(choice.version)
         left_behind = [address for address in ipam.claimed_by(handle) if address not in self._listed]
         kept = self._listed + left_behind  # what an interrupted command left may be on the interface
         with Undo(self._remedy()) as undo:
@@ -116,6 +119,8 @@ class _Container:
             self._remove_from_kernel(address, others)
         try:
             self._ipam.give_back(address, self._handle)
+        except MalformedHandle as error:
+            raise CommandError(f"{error.message}  IP {address} was removed and released all the same.") from None
         except CommandError as error:  # no way back from here: it is no longer in use
             raise CommandError(f"{error.message}\nThe address is still claimed: repeat the command.") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from calicoctl.datastore.errors import MalformedHandle
 from calicoctl.datastore.ipam import Ipam
 from calicoctl.errors import CommandError
 from calicoctl.model.address import Address
@@ -36,7 +37,11 @@ def _info(address: Address, ipam: Ipam, environment: Environment) -> int:
 
 
 def _release(address: Address, ipam: Ipam, environment: Environment) -> int:
-    if not ipam.release(address):
+    try:
+        released = ipam.release(address)
+    except MalformedHandle as error:
+        raise CommandError(f"{error.message}  IP {address} was released all the same.") from None
+    if not released:
         raise CommandError(f"Failed to release address\nIP {address} is not currently assigned")
     environment.say("Address successfully released")
     return 0

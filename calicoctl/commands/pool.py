@@ -54,16 +54,18 @@ def _add_networks(networks: Sequence[Network], options: Options, environment: En
                 f"{BLOCK_PREFIX_LENGTHS[network.version]} or lower.\nGiven: {network}.\nNo pools added."
             )
 
+    def conflict(network: Network, other: Network, kind: str = "an existing pool") -> str:
+        return f"Cannot add IP pool {network} - pool overlaps with {kind} {other}"
+
     def check(stored: Stored, again: bool) -> None:
         existing = _networks_of(stored)
         for position, network in enumerate(networks):
-            for kind, others in (("existing pool", existing), ("another new pool", networks[:position])):
+            for kind, others in (("an existing pool", existing), ("another new pool", networks[:position])):
                 for other in others:
                     if overlap(network, other) and network.key() != other.key():
-                        article = "an " if kind.startswith("existing") else ""
-                        raise CommandError(f"Cannot add IP pool {network} - pool overlaps with {article}{kind} {other}")
+                        raise CommandError(conflict(network, other, kind))
 
-    return _add(networks, check, options, environment)
+    return _add(networks, check, conflict, options, environment)
 
 
 def _add_range(start: str, end: str, options: Options, environment: Environment) -> int:
@@ -76,6 +78,9 @@ def _add_range(start: str, end: str, options: Options, environment: Environment)
     _check_ipip(networks, options)
     wanted = {Pool.new(network).with_options(*options).to_json() for network in networks}
 
+    def conflict(_: Network, other: Network) -> str:
+        return f"Cannot add range - range conflicts with pool {other}"
+
     def check(stored: Stored, again: bool) -> None:
         def in_the_way(network: Network) -> bool:
             return any(overlap(each, network) for each in networks)
@@ -85,7 +90,7 @@ def _add_range(start: str, end: str, options: Options, environment: Environment)
         # Some of these very pools may be there: this command has begun, or was interrupted before.
         begun = len(found) == len(conflicting) and (set(found) < wanted or (again and set(found) == wanted))
         if conflicting and not begun:
-            raise CommandError(f"Cannot add range - range conflicts with pool {conflicting[0]}")
+            raise CommandError(conflict(networks[0], conflicting[0]))
         if not all(map(is_large_enough, networks)):
             raise CommandError(
                 f"IPv{first.version} ranges are split into pools, with the smallest pool size allowed having a prefix "
@@ -94,32 +99,52 @@ def _add_range(start: str, end: str, options: Options, environment: Environment)
                 f"Pools: {[str(each) for each in networks]}\nNo pools added."
             )
 
-    return _add(networks, check, options, environment)
+    return _add(networks, check, conflict, options, environment)
 
 
 def _add(
-    networks: Sequence[Network], check: Callable[[Stored, bool], None], options: Options, environment: Environment
+    networks: Sequence[Network],
+    check: Callable[[Stored, bool], None],
+    conflict: Callable[[Network, Network], str],
+    options: Options,
+    environment: Environment,
 ) -> int:
-    """Write pools, with what ``check`` allows; it is asked once more whenever somebody else was faster."""
+    """Write pools, with what ``check`` allows; it is asked once more whenever somebody else was faster.
+
+    ``conflict`` is the message for a pool that overlaps an older one which others made while it was written.
+    """
     stored = _stored(networks, environment)
     _complain_of_unreadable(stored, environment)
     check(stored, False)
     pools = Pools(environment.client())
     if options[0]:
         pools.enable_ipip()
-    added: list[str] = []
-    for network in networks:
-        try:
-            _save(pools, network, stored, options, lambda: check(_stored(networks, environment), True))
-        except CommandError as error:
-            done = f"  Added before that: {', '.join(added)}." if added else ""
-            raise CommandError(error.message + done, error.status) from None
-        added.append(str(network))
+    added: list[Network] = []
+    new: list[Network] = []
+
+    def look_again() -> Stored:
+        latest = _stored(networks, environment)
+        gone = pools.give_way(new, latest[0])
+        added[:] = [network for network in added if network not in [mine for mine, _ in gone]]
+        if gone:
+            raise CommandError(conflict(*gone[0]))
+        return latest
+
+    try:
+        for network in networks:
+            if _save(pools, network, stored, options, lambda: check(look_again(), True)):
+                new.append(network)
+            added.append(network)
+        if new:
+            look_again()
+    except CommandError as error:
+        done = f"  Added before that: {', '.join(map(str, added))}." if added else ""
+        raise CommandError(error.message + done, error.status) from None
     return 1 if stored[1] else 0
 
 
-def _save(pools: Pools, network: Network, stored: Stored, options: Options, check_again: Callable[[], None]) -> None:
-    pools.save(network, stored[0], lambda pool: (pool or Pool.new(network)).with_options(*options), check_again)
+def _save(pools: Pools, network: Network, stored: Stored, options: Options, check_again: Callable[[], None]) -> bool:
+    return pools.save(network, stored[0], lambda pool: (pool or Pool.new(network)).with_options(*options), check_again)
 
 
 def _check_ipip(networks: Sequence[Network], options: Options) -> None:

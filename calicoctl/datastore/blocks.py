@@ -1,4 +1,7 @@
-"""Blocks of addresses in etcd, and the marks that tell which host each is affine to (docs/data-model.md, section 5)."""
+"""Blocks of addresses in etcd, and the affinities of hosts to them (docs/data-model.md, section 5).
+
+A block names the one host that it is affine to; a key of that host, the affinity, lets the host find the block.
+"""
 
 from __future__ import annotations
 
@@ -54,11 +57,12 @@ class Blocks:
         found = [(network, node) for network, node in named if network is not None and contains(pool, network)]
         return sorted(found, key=lambda each: each[0].key())
 
-    def affine_to(self, host: str, version: int) -> list[Network]:
-        """Return the networks of the blocks that are marked as a host's own, in numeric order."""
+    def affinities(self, host: str, version: int) -> list[tuple[Network, RawNode]]:
+        """Return the networks of the blocks that a host has an affinity to, in numeric order, each with that."""
         directory = self._client.get(keys.affinities(host, version), quorum=True) or {}
-        networks = [keys.network_of(node["key"]) for node in directory.get("nodes", ())]
-        return sorted((network for network in networks if network is not None), key=lambda network: network.key())
+        named = [(keys.network_of(node["key"]), node) for node in directory.get("nodes", ())]
+        found = [(network, node) for network, node in named if network is not None]
+        return sorted(found, key=lambda each: each[0].key())
 
     def edit(self, network: Network, change: Callable[[Block], bool]) -> None:
         """Let ``change`` alter a block and tell whether it did; store it by compare-and-swap.
@@ -84,10 +88,10 @@ class Blocks:
     def create(self, network: Network, host: str, strict: bool) -> Block | None:
         """Make a block affine to a host; None if there is one already that is not.
 
-        The mark comes first: an interrupted creation leaves a mark without a block, which the next assignment on the
+        The affinity comes first: an interrupted creation leaves one without a block, which the next assignment on the
         host makes up for.
         """
-        self._mark(host, network)
+        affinity = self._add_affinity(host, network)
         block = Block.new(network, host, strict)
         try:
             self._client.create(keys.block(network), block.to_json())
@@ -96,22 +100,22 @@ class Blocks:
             existing = self.get(network)
         if existing is not None and existing.host == host:
             return existing  # another command on this host was faster
-        self.unmark(host, network)
+        self.remove_affinity(affinity)
         return None
 
     def release_all_in(self, pool: Network) -> None:
-        """Make the blocks of a pool nobody's own and remove all marks on them; blocks without claims are removed.
+        """Make the blocks of a pool nobody's own and remove all affinities to them; blocks without claims are removed.
 
-        The blocks are read once, and the marks after them; only what others change meanwhile is read again.
+        The blocks are read once, and the affinities after them; only what others change meanwhile is read again.
         """
         owners = [
             (host, network) for network, node in self._nodes_in(pool) for host in self.release_affinity(network, node)
         ]
-        for node in self._marks_in(pool):
-            self._remove_mark(node)
+        for node in self._affinities_in(pool):
+            self.remove_affinity(node)
         for host, network in owners:
             if host.startswith("_"):  # etcd leaves such keys out of every listing
-                self.unmark(host, network)
+                self.remove_affinity(self._affinity(host, network))
 
     def release_affinity(self, network: Network, node: RawNode) -> set[str]:
         """Make a block, read before as ``node``, nobody's own, and return whose it was; an empty one is removed."""
@@ -130,7 +134,8 @@ class Blocks:
         return owners
 
     def discard(self, network: Network, host: str) -> None:
-        """Remove a block of a host's own, with its mark, unless somebody has claimed an address of it."""
+        """Remove a block of a host's own, with the affinity to it, unless somebody has claimed an address of it."""
+        affinity = self._affinity(host, network)  # before the block goes: who makes it anew writes a new one
         idle = True
 
         def changed(block: Block) -> bool:
@@ -145,33 +150,35 @@ class Blocks:
         except BlockVanished:
             idle = True
         if idle:
-            self.unmark(host, network)
+            self.remove_affinity(affinity)
 
-    def _marks_in(self, pool: Network) -> list[RawNode]:
-        """Return the marks of all hosts on blocks of a pool, also those without a block."""
-        marks = []
+    def _affinities_in(self, pool: Network) -> list[RawNode]:
+        """Return the affinities of all hosts to blocks of a pool, also to blocks that are not there."""
+        affinities = []
         for host in (self._client.get(keys.IPAM_HOSTS, recursive=True, quorum=True) or {}).get("nodes", ()):
             for version in host.get("nodes", ()):
                 for directory in version.get("nodes", ()):
                     for node in directory.get("nodes", ()):
                         network = keys.network_of(node["key"])
                         if network is not None and contains(pool, network):
-                            marks.append(node)
-        return sorted(marks, key=lambda node: str(node["key"]))
+                            affinities.append(node)
+        return sorted(affinities, key=lambda node: str(node["key"]))
 
-    def unmark(self, host: str, network: Network) -> None:
-        """Remove a host's mark on a block, unless the block was marked anew meanwhile."""
-        node = self._client.get(keys.affinity(host, network), quorum=True)
+    def remove_affinity(self, node: RawNode | None) -> None:
+        """Remove a host's affinity to a block, read or written before as ``node``, unless it was written anew since.
+
+        That must have been before the block was read: others on that host may remove the block and make it anew.
+        """
         if node is not None:
-            self._remove_mark(node)
+            with suppress(Conflict):  # written anew: somebody on that host has just claimed the block
+                self._client.delete(keys.quoted(node["key"]), node["modifiedIndex"])
 
-    def _remove_mark(self, node: RawNode) -> None:
-        with suppress(Conflict):  # marked anew: somebody on that host has just claimed the block
-            self._client.delete(keys.quoted(node["key"]), node["modifiedIndex"])
+    def _affinity(self, host: str, network: Network) -> RawNode | None:
+        return self._client.get(keys.affinity(host, network), quorum=True)
 
-    def _mark(self, host: str, network: Network) -> None:
-        """Write the mark, also over an old one, whose removal by others is thereby called off."""
-        self._client.put(keys.affinity(host, network), "")
+    def _add_affinity(self, host: str, network: Network) -> RawNode | None:
+        """Write the affinity, also over an old one, whose removal by others is thereby called off."""
+        return self._client.put(keys.affinity(host, network), "")
 
 
 def _block(node: RawNode) -> Block:

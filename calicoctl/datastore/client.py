@@ -157,15 +157,17 @@ class Client:
         """
         return self._write("compareAndSwap", key, value, {"prevIndex": str(index)}, max(index, self.index))
 
-    def put(self, key: str, value: str) -> None:
-        """Write a key, whatever it was; after a lost reply again. For values that every writer would write."""
+    def put(self, key: str, value: str) -> RawNode | None:
+        """Write a key, whatever it was; after a lost reply again. For values that every writer would write.
+
+        Returns the node that was written; None where the answer does not tell.
+        """
         from calicoctl.datastore.form import form_of  # only writes need it
 
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
-                self._send("set", key, form_of({"value": value}), lost)
-                return
+                return self._send("set", key, form_of({"value": value}), lost).get("node")
             except _Refused as refusal:
                 raise self._error(str(refusal)) from None
             except _ReplyLost as failure:
@@ -206,7 +208,7 @@ class Client:
 
     def delete_tree(self, key: str, node: RawNode) -> bool:
         """Remove a directory, read before as ``node``, and all below it; False if it was gone already."""
-        since = max(_created(node), self.index)
+        since = max(created_index(node), self.index)
         lost: _ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
@@ -219,7 +221,7 @@ class Client:
             except _ReplyLost as failure:
                 lost = failure
                 now = self._state_after(lost, key)
-                if now is None or _created(now) > since:  # another one, made since
+                if now is None or created_index(now) > since:  # another one, made since
                     return True
         raise self._error("every reply was lost", "The directory is still there.")
 
@@ -405,7 +407,8 @@ class Client:
         )
 
 
-def _created(node: RawNode) -> int:
+def created_index(node: RawNode) -> int:
+    """Return the index at which a node was made; 0 if it does not tell."""
     index = node.get("createdIndex")
     return index if isinstance(index, int) else 0
 

@@ -1,7 +1,8 @@
 """Handles in etcd: under which name how many addresses of which blocks are claimed (docs/data-model.md, section 5).
 
 A handle's count is raised before an address is claimed and lowered after it is released. So a handle may name a block
-in which it has nothing, after an interrupted command, but no claim is ever missing from its handle.
+in which it has nothing, after an interrupted command, but no claim is missing from its handle: only `ipam release` at
+the very moment of another claim of the handle in that block can take the block out of it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 
 from calicoctl.datastore import keys
-from calicoctl.errors import MalformedObject
+from calicoctl.datastore.errors import MalformedHandle
 from calicoctl.model.network import Network
 from calicoctl.model.stored_json import decode
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Handles:
-    """What address management asks of the handles. Every method raises DatastoreError and MalformedObject."""
+    """What address management asks of the handles. Every method raises DatastoreError and MalformedHandle."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -39,7 +40,7 @@ class Handles:
         try:
             return [Network.parse(cidr) for cidr in counts]
         except ValueError as error:
-            raise MalformedObject(keys.handle(name), error) from None
+            raise MalformedHandle(keys.handle(name), error) from None
 
     def count_one_less(self, name: str, block: Network) -> None:
         """Note that an address of a block was released; a handle that has none left is removed.
@@ -100,9 +101,9 @@ def _fields(node: RawNode) -> dict[str, Any]:
     try:
         fields = decode(node.get("value", ""))
     except ValueError as error:
-        raise MalformedObject(node["key"], error) from None
+        raise MalformedHandle(node["key"], error) from None
     counts = fields.get("block") if isinstance(fields, dict) else None
     if not isinstance(counts, dict) or not all(type(count) is int for count in counts.values()):
-        raise MalformedObject(node["key"], "it has no counts of addresses by block")
+        raise MalformedHandle(node["key"], "it has no counts of addresses by block")
     result: dict[str, Any] = fields
     return result

@@ -97,7 +97,7 @@ class Ipam:
     def _own_blocks(self, choice: _Choice, config: dict[str, bool]) -> Iterator[Block]:
         if not choice.pools:
             return
-        for network in self._blocks.affine_to(self._host, choice.pools[0].network.version):
+        for network, affinity in self._blocks.affinities(self._host, choice.pools[0].network.version):
             if not choice.has(network):
                 continue
             try:
@@ -110,14 +110,14 @@ class Ipam:
             if block is None:
                 continue
             if block.host != self._host:
-                self._blocks.unmark(self._host, network)
+                self._blocks.remove_affinity(affinity)
             elif choice.first_free(block) is not None:
                 yield block
 
     def _new_blocks(self, choice: _Choice, config: dict[str, bool]) -> Iterator[Block]:
         for pool in choice.pools if config["auto_allocate_blocks"] else ():
             taken = {network.key() for network, _ in self._blocks.all_in(pool.network)}
-            for network in blocks_of(pool.network, self._host):
+            for network in blocks_of(pool.network, self._host, choice.closed_in(pool)):
                 if network.key() in taken or not choice.has(network):
                     continue
                 if block := self._create(network, config["strict_affinity"]):
@@ -206,7 +206,10 @@ class Ipam:
     # Giving back
 
     def release(self, address: Address) -> bool:
-        """Release an address, whoever has claimed it; False if nobody had."""
+        """Release an address, whoever has claimed it; False if nobody had.
+
+        Raises MalformedHandle when it is released, but cannot be taken out of its handle.
+        """
         network = block_of(address)
         handles: list[str | None] = []
 
@@ -226,7 +229,8 @@ class Ipam:
     def give_back(self, address: Address, handle: str) -> bool:
         """Release an address if the handle has claimed it. Nobody else may be changing the handle meanwhile.
 
-        False if there was nothing to do; finishing what an interruption left half done is something.
+        False if there was nothing to do; finishing what an interruption left half done is something. Raises
+        MalformedHandle when the address is free, but cannot be taken out of the handle.
         """
         network = block_of(address)
         left = 0
@@ -245,16 +249,17 @@ class Ipam:
     def release_all(self, handle: str, but: Sequence[Address] = (), known: Sequence[Address] = ()) -> None:
         """Release the addresses that a handle has claimed, but for some.
 
-        What cannot be read stops nothing of the rest: MalformedObject is raised at the end. Where that is the handle
-        itself, the blocks of the ``known`` addresses are looked through.
+        What cannot be read stops nothing of the rest: MalformedObject is raised at the end. The blocks of the ``known``
+        addresses are looked through also where the handle cannot be read or does not name them: it is gone where
+        `release` has counted a claim that was made at the same moment.
         """
         failures = []
+        networks = list(map(block_of, known))
         try:
-            networks = self._handles.blocks(handle)
+            networks += self._handles.blocks(handle)
         except MalformedObject as error:
             failures.append(error)
-            networks = list({block_of(address).key(): block_of(address) for address in known}.values())
-        for network in networks:
+        for network in {network.key(): network for network in networks}.values():
             try:
                 self._release_in(network, handle, but)
             except MalformedObject as error:
@@ -299,6 +304,10 @@ class _Choice:
         from calicoctl.model.pool import is_open
 
         return is_open(part, self.pools, self._closed)
+
+    def closed_in(self, pool: Pool) -> list[Network]:
+        """Return the closed parts of one of the pools; what is open in such a part is a pool of its own."""
+        return [part for part in self._closed if part.prefix_length > pool.network.prefix_length]
 
     def first_free(self, block: Block) -> Address | None:
         if not block.is_open_to(self._host):

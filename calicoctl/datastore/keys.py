@@ -112,12 +112,12 @@ def block(network: Network) -> str:
 
 
 def affinities(host: str, version: int) -> str:
-    """Return the directory of the marks of the blocks that are affine to a host."""
+    """Return the directory of a host's affinities to blocks."""
     return f"{IPAM_HOSTS}/{segment(host)}/ipv{version}/block"
 
 
 def affinity(host: str, network: Network) -> str:
-    """Return the key that marks a block as affine to a host."""
+    """Return the key of a host's affinity to a block."""
     return f"{affinities(host, network.version)}/{_network_segment(network)}"
 
 

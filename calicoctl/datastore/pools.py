@@ -7,7 +7,7 @@ from contextlib import suppress
 from calicoctl.datastore import keys
 from calicoctl.datastore.errors import Conflict
 from calicoctl.errors import MalformedObject
-from calicoctl.model.network import Network
+from calicoctl.model.network import Network, overlap
 from calicoctl.model.pool import MalformedPool, Pool
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -72,21 +72,25 @@ class Pools:
         found: Sequence[PoolNode],
         change: Callable[[Pool | None], Pool],
         check_again: Callable[[], None],
-    ) -> None:
+    ) -> bool:
         """Replace the pool of a network, or None where there is none, by what ``change`` makes of it.
 
         ``found`` is what `read` returned. When somebody else was faster, ``check_again`` is called, for other pools may
-        have changed too, then ``change`` on what is there now. Raises MalformedObject, and whatever the two raise.
+        have changed too, then ``change`` on what is there now. True if the pool is a new one: see `give_way`. Raises
+        MalformedObject, and whatever the two raise.
         """
         from calicoctl.datastore.edit import edit, first
 
         key = keys.pool(network)
+        is_new = False
 
         def read_again() -> RawNode | None:
             check_again()
             return self._client.get(key, quorum=True)
 
         def changed(node: RawNode | None) -> str:
+            nonlocal is_new
+            is_new = node is None
             try:
                 return change(None if node is None else Pool.from_json(node.get("value", ""))).to_json()
             except MalformedPool as error:
@@ -94,6 +98,25 @@ class Pools:
 
         known = next((each.node for each in found if each.key == key), None)
         edit(self._client, key, first(known, read_again), changed)
+        return is_new
+
+    def give_way(self, new: Sequence[Network], found: Sequence[PoolNode]) -> list[tuple[Network, Network]]:
+        """Remove those of the new pools that overlap older ones; return each with an older one.
+
+        ``found`` is what `read` has returned since they were saved. Two commands at once each write a key of their own,
+        so that neither meets the other; both look afterwards, and the younger pool goes.
+        """
+        mine = {keys.pool(network): network for network in new}
+        gone = []
+        while True:
+            try:
+                for each in [each for each in found if each.key in mine]:
+                    if older := _older_overlapping(each, found):
+                        self.delete(each)
+                        gone.append((mine.pop(each.key), older))
+                return gone
+            except Conflict:
+                found, _ = self.read()
 
     def disable(self, found: PoolNode) -> PoolNode:
         """Disable a pool and return it as it is now stored. Raises Conflict if it was changed since it was read.
@@ -127,6 +150,18 @@ class Pools:
         node = self._client.get(keys.IPIP_ENABLED)
         if node is None or node.get("value") != "true":
             self._client.put(keys.IPIP_ENABLED, "true")
+
+
+def _older_overlapping(pool: PoolNode, found: Sequence[PoolNode]) -> Network | None:
+    """Return the network of a pool that overlaps another and was made before it; None if there is none."""
+    from calicoctl.datastore.client import created_index
+
+    network = pool.pool.network
+    for other in found:
+        is_other = other.pool.network.key() != network.key() and created_index(other.node) < created_index(pool.node)
+        if is_other and overlap(other.pool.network, network):
+            return other.pool.network
+    return None
 
 
 def _pool_nodes(tree: RawNode | None) -> Iterator[RawNode]:

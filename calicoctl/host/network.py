@@ -9,6 +9,14 @@ from __future__ import annotations
 import time
 
 from calicoctl.host.iproute import NetworkError, ip
+from calicoctl.host.routes import (
+    check_displaceable,
+    default_routes,
+    delete_route,
+    displace,
+    metric_of,
+    restore_default_route,
+)
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -19,7 +27,6 @@ if TYPE_CHECKING:
 
 NEXT_HOP = "169.254.1.1"
 
-_DISPLACED = "201"  # routing protocol number that marks a default route which we made second choice
 _IPV6_METRIC = 1024  # the kernel's own for routes that are given none
 _LINK_LOCAL_SECONDS = 5.0
 
@@ -79,34 +86,54 @@ class Veth:
         """Take an address away from the container's end."""
         self._inside(f"-{address.version}", "addr", "del", address.net, "dev", self.interface)
 
+    def check_routes(self, version: int) -> None:
+        """Raise NetworkError where ``add_routes`` could not be done, or not be undone. Nothing is changed."""
+        if version == 6:  # the next hop is another one for each pair, so that pairs are not in each other's way
+            self._ipv6_metric()
+            return
+        for route in self._inside("-4", "route", "show", NEXT_HOP):
+            interface = route.get("dev")
+            if interface != self.interface:
+                raise NetworkError(
+                    f"The container is on a Calico network already, through its interface {interface}, which has the "
+                    f"route to {NEXT_HOP}. A second one would cut it off: take the container off that network first."
+                )
+        check_displaceable(self._first_defaults())
+
     def add_routes(self, version: int) -> None:
         """Lead all traffic of an IP version through the pair; a default route that is there becomes second choice."""
         if version == 4:
             self._inside("-4", "route", "replace", NEXT_HOP, "dev", self.interface)
-            for route in default_routes(self._namespace, 4):
-                if _metric(route) == 0 and route.get("dev") != self.interface:
-                    _displace(route, self._namespace)
+            for route in self._first_defaults():
+                displace(route, self._namespace)
             self._inside("-4", "route", "replace", "default", "via", NEXT_HOP, "dev", self.interface)
         else:
-            metric = min([_metric(route) for route in self._foreign_defaults(6)] + [_IPV6_METRIC + 1]) - 1
-            if not metric:  # the kernel would take that for no metric, 1024
-                raise NetworkError(
-                    "The container has an IPv6 default route of metric 1, and no other can go before it."
-                )
+            metric = str(self._ipv6_metric())
             hop = link_local(self.name)
-            self._inside("-6", "route", "replace", "default", "via", hop, "dev", self.interface, "metric", str(metric))
+            self._inside("-6", "route", "replace", "default", "via", hop, "dev", self.interface, "metric", metric)
 
     def remove_routes(self, version: int) -> None:
         """Undo ``add_routes``, as far as it got."""
         for route in default_routes(self._namespace, version):
             if route.get("dev") == self.interface and (version == 6 or route.get("gateway") == NEXT_HOP):
-                _delete(route, version, self._namespace)
+                delete_route(route, version, self._namespace)
         if version == 4:
             if self._inside("-4", "route", "show", NEXT_HOP, "dev", self.interface):
                 self._inside("-4", "route", "del", NEXT_HOP, "dev", self.interface)
             restore_default_route(self._namespace)
 
-    def _foreign_defaults(self, version: int) -> list[dict[str, Any]]:
+    def _first_defaults(self) -> list[dict[str, Any]]:
+        """Return the default routes of others, for IPv4, that there is none before."""
+        return [route for route in self._defaults_of_others(4) if not metric_of(route)]
+
+    def _ipv6_metric(self) -> int:
+        """Return the metric of a default route that goes before all others."""
+        metric = min([metric_of(route) for route in self._defaults_of_others(6)] + [_IPV6_METRIC + 1]) - 1
+        if not metric:  # the kernel would take that for no metric, 1024
+            raise NetworkError("The container has an IPv6 default route of metric 1, and no other can go before it.")
+        return metric
+
+    def _defaults_of_others(self, version: int) -> list[dict[str, Any]]:
         return [route for route in default_routes(self._namespace, version) if route.get("dev") != self.interface]
 
     def _inside(self, *arguments: str) -> list[dict[str, Any]]:
@@ -116,6 +143,14 @@ class Veth:
 def exists(name: str) -> bool:
     """Tell whether the host has a veth interface of that name; all others are none of our business."""
     return any(link.get("ifname") == name for link in ip("link", "show", "type", "veth"))
+
+
+def leads_into(name: str, namespace: Namespace) -> bool:
+    """Tell whether the host has a veth interface of that name whose other end is in a namespace."""
+    theirs = ip("link", "show", "type", "veth", namespace=namespace)
+    pairs = {(link.get("link_index"), link["ifindex"]) for link in theirs}
+    ours = [link for link in ip("link", "show", "type", "veth") if link.get("ifname") == name]
+    return any((link["ifindex"], link.get("link_index")) in pairs for link in ours)
 
 
 def delete_pair(name: str) -> None:
@@ -142,51 +177,3 @@ def link_local(name: str) -> str:
                 f"Interface {name} of the host has no IPv6 link-local address: is IPv6 disabled on this host?"
             )
         time.sleep(0.02)
-
-
-def default_routes(namespace: Namespace, version: int) -> list[dict[str, Any]]:
-    """Return the default routes of a namespace as ``ip`` describes them."""
-    return ip(f"-{version}", "route", "show", "default", namespace=namespace)
-
-
-def restore_default_route(namespace: Namespace) -> None:
-    """Make the default route that ``Veth.add_routes`` displaced the first choice again."""
-    routes = default_routes(namespace, 4)
-    first = [route for route in routes if not _metric(route)]
-    for displaced in [route for route in routes if route.get("protocol") == _DISPLACED][:1]:
-        if not first:
-            ip("-4", "route", "add", *_description(displaced), namespace=namespace)
-        if not first or _description(first[0]) == _description(displaced):
-            _delete(displaced, 4, namespace)
-
-
-def _displace(route: dict[str, Any], namespace: Namespace) -> None:
-    if "nexthops" in route:
-        raise NetworkError("The container has a default route with several next hops, which would be lost.")
-    others = [other for other in default_routes(namespace, 4) if _metric(other)]
-    if not any(_description(other) == _description(route) for other in others):
-        taken = set(map(_metric, others))
-        metric = next(metric for metric in range(1, len(taken) + 2) if metric not in taken)
-        words = ["metric", str(metric), "proto", _DISPLACED]
-        ip("-4", "route", "add", *_description(route), *words, namespace=namespace)
-    _delete(route, 4, namespace)
-
-
-def _description(route: dict[str, Any]) -> list[str]:
-    """Return the arguments that describe a default route, but for its metric and protocol."""
-    words = ["default"]
-    for field, word in (("gateway", "via"), ("dev", "dev"), ("prefsrc", "src"), ("scope", "scope")):
-        if field in route:
-            words += [word, str(route[field])]
-    return words + (["onlink"] if "onlink" in route.get("flags", ()) else [])
-
-
-def _delete(route: dict[str, Any], version: int, namespace: Namespace) -> None:
-    words = ["metric", str(_metric(route))] if _metric(route) else []
-    if "protocol" in route:
-        words += ["proto", str(route["protocol"])]
-    ip(f"-{version}", "route", "del", *_description(route), *words, namespace=namespace)
-
-
-def _metric(route: dict[str, Any]) -> int:
-    return int(route.get("metric", 0))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 from calicoctl.model.address import Address
-from calicoctl.model.network import BLOCK_PREFIX_LENGTHS, Network
+from calicoctl.model.network import BLOCK_PREFIX_LENGTHS, Network, contains
 from calicoctl.model.stored_json import decode
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
 BLOCK_SIZE = 64
@@ -200,11 +200,11 @@ def block_of(address: Address) -> Network:
     return Network(address.version, address.value // BLOCK_SIZE * BLOCK_SIZE, prefix_length)
 
 
-def blocks_of(pool: Network, seed: str) -> Iterator[Network]:
-    """Yield the networks of all blocks of a pool, beginning at a place that depends on ``seed``.
+def blocks_of(pool: Network, seed: str, closed: Sequence[Network] = ()) -> Iterator[Network]:
+    """Yield the networks of all blocks of a pool, but for ``closed`` parts, beginning at a place that ``seed`` chooses.
 
     Hosts that use their names as seeds seldom reach for the same block. A pool of IPv6 can have 2**58 blocks: take
-    as many as are needed. A pool that is smaller than a block has none.
+    as many as are needed; closed parts are passed over at once. A pool that is smaller than a block has none.
     """
     import hashlib
 
@@ -213,6 +213,18 @@ def blocks_of(pool: Network, seed: str) -> Iterator[Network]:
         return
     count = 1 << (prefix_length - pool.prefix_length)
     start = int.from_bytes(hashlib.sha256(seed.encode("utf-8", "surrogatepass")).digest(), "big")
-    for step in range(count):
+    step = 0
+    while step < count:
         place = (start + step) % count
-        yield Network(pool.version, first_address(pool) + place * BLOCK_SIZE, prefix_length)
+        block = Network(pool.version, first_address(pool) + place * BLOCK_SIZE, prefix_length)
+        barrier = next((part for part in closed if contains(part, block)), None)
+        if barrier is None:
+            yield block
+            step += 1
+        else:
+            step += (_end_of(barrier) - block.address) // BLOCK_SIZE
+
+
+def _end_of(network: Network) -> int:
+    """Return the first address after a network as a number."""
+    return first_address(network) + (1 << (network.width - network.prefix_length))

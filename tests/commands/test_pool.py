@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -160,6 +161,57 @@ def test_a_pool_of_a_range_of_somebody_who_was_faster(
     assert etcd.get(f"{V4}/10.0.1.0-24") == theirs
 
 
+INNER = (f"{V4}/10.1.2.0-24", '{"cidr": "10.1.2.0/24"}')
+
+
+def test_an_overlapping_pool_that_others_made_while_ours_was_written(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy
+) -> None:
+    proxy.at(3, first(lambda: etcd.put(*INNER)))
+    message = "Cannot add IP pool 10.1.0.0/16 - pool overlaps with an existing pool 10.1.2.0/24"
+    answer = calicoctl("pool", "add", "10.0.0.0/16", "10.1.0.0/16")
+    assert answer == refused(f"{message}  Added before that: 10.0.0.0/16.\n")
+    assert list(values(etcd)) == [f"{V4}/10.0.0.0-16", f"{V4}/10.1.2.0-24"]
+    assert methods(proxy) == "GET PUT PUT GET DELETE"
+
+
+def test_an_overlapping_pool_that_others_made_while_a_range_was_written(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy
+) -> None:
+    proxy.at(2, first(lambda: etcd.put(*INNER)))
+    message = "Cannot add range - range conflicts with pool 10.1.2.0/24  Added before that: 10.2.0.0/16.\n"
+    assert calicoctl("pool", "range", "add", "10.1.0.0", "10.2.255.255") == refused(message)
+    assert list(values(etcd)) == [f"{V4}/10.1.2.0-24", f"{V4}/10.2.0.0-16"]
+
+
+def test_the_older_of_two_overlapping_pools_stays(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+    proxy.at(3, first(lambda: etcd.put(*INNER)))
+    assert calicoctl("pool", "add", "10.1.0.0/16") == said("")
+    assert list(values(etcd)) == [f"{V4}/10.1.0.0-16", f"{V4}/10.1.2.0-24"]
+
+
+def test_a_pool_that_is_to_be_taken_back_while_others_change_it(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy
+) -> None:
+    other = (f"{V4}/10.1.0.0-16", '{"cidr": "10.1.0.0/16", "later": 1}')
+    proxy.at(2, first(lambda: etcd.put(*INNER)))
+    proxy.at(4, first(lambda: etcd.put(*other)))
+    assert calicoctl("pool", "add", "10.1.0.0/16").status == 1
+    assert list(values(etcd)) == [f"{V4}/10.1.2.0-24"]
+    assert methods(proxy) == "GET PUT GET DELETE GET DELETE"
+
+
+def test_two_overlapping_pools_at_once(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    cidrs = ["10.80.0.0/16", "10.80.5.0/24"]
+    for _ in range(4):
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(lambda cidr: calicoctl.process("pool", "add", cidr), cidrs))
+        assert sorted(answer.status for answer in answers) == [0, 1]
+        (left,) = values(etcd)
+        assert left == f"{V4}/{cidrs[[answer.status for answer in answers].index(0)].replace('/', '-')}"
+        etcd.delete(left)
+
+
 def test_a_directory_in_the_place_of_a_pool(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.mkdir(f"{V4}/10.0.0.0-16")
     complaint = f"Cannot read {V4}/10.0.0.0-16: it is a directory.\n"
@@ -268,7 +320,7 @@ def block(cidr: str, host: str, claimed: bool) -> str:
 
 @pytest.fixture
 def in_use(etcd: EtcdServer) -> EtcdServer:
-    """A pool with a block in use, an empty block and a mark without a block, and a block of another pool."""
+    """A pool with a block in use, an empty block and an affinity without a block, and a block of another pool."""
     etcd.put(f"{V4}/10.0.0.0-24", '{"cidr": "10.0.0.0/24", "masquerade": true, "later": 1}')
     etcd.put(f"{V4}/10.1.0.0-24", '{"cidr": "10.1.0.0/24"}')
     blocks = (("10.0.0.0/26", "h1", True), ("10.0.0.64/26", "h2", False), ("10.1.0.0/26", "h1", False))
@@ -293,33 +345,33 @@ def test_removing_empties_the_affinities(calicoctl: Calicoctl, in_use: EtcdServe
 
 def test_removing_reads_nothing_twice(calicoctl: Calicoctl, in_use: EtcdServer, proxy: Proxy) -> None:
     assert calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0") == said(REMOVED)
-    blocks, marks = "/v2/keys/calico/ipam/v2/assignment/ipv4/block", "/v2/keys/calico/ipam/v2/host"
+    blocks, affinities = "/v2/keys/calico/ipam/v2/assignment/ipv4/block", "/v2/keys/calico/ipam/v2/host"
     assert proxy.requests == [
         "GET /v2/keys/calico/v1/ipam",
         f"PUT /v2/keys{V4}/10.0.0.0-24",
         f"GET {blocks}",
         f"PUT {blocks}/10.0.0.0-26",
         f"DELETE {blocks}/10.0.0.64-26",
-        f"GET {marks}",
-        f"DELETE {marks}/h1/ipv4/block/10.0.0.0-26",
-        f"DELETE {marks}/h2/ipv4/block/10.0.0.64-26",
-        f"DELETE {marks}/h3/ipv4/block/10.0.0.128-26",
+        f"GET {affinities}",
+        f"DELETE {affinities}/h1/ipv4/block/10.0.0.0-26",
+        f"DELETE {affinities}/h2/ipv4/block/10.0.0.64-26",
+        f"DELETE {affinities}/h3/ipv4/block/10.0.0.128-26",
         f"DELETE /v2/keys{V4}/10.0.0.0-24",
     ]
 
 
 def test_removing_while_others_change_the_blocks(calicoctl: Calicoctl, in_use: EtcdServer, proxy: Proxy) -> None:
     blocks = "/calico/ipam/v2/assignment/ipv4/block"
-    mark = "/calico/ipam/v2/host/h2/ipv4/block/10.0.0.64-26"
+    affinity = "/calico/ipam/v2/host/h2/ipv4/block/10.0.0.64-26"
     proxy.at(4, first(lambda: in_use.delete(f"{blocks}/10.0.0.0-26")))
     proxy.at(6, first(lambda: in_use.put(f"{blocks}/10.0.0.64-26", block("10.0.0.64/26", "h3", True))))
-    proxy.at(10, first(lambda: in_use.put(mark, "")))
+    proxy.at(10, first(lambda: in_use.put(affinity, "")))
     assert calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0") == said(REMOVED)
     assert methods(proxy) == "GET PUT GET PUT GET DELETE GET PUT GET DELETE DELETE DELETE DELETE"
     kept = json.loads(str(in_use.get(f"{blocks}/10.0.0.64-26")))
     assert (kept["affinity"], kept["allocations"][0]) == ("", 0)
     left = [key for key in values(in_use) if "10.0.0" in key]
-    assert left == [f"{blocks}/10.0.0.64-26", mark]  # a mark that is made anew is somebody's who has just come
+    assert left == [f"{blocks}/10.0.0.64-26", affinity]  # one that is made anew is somebody's who has just come
 
 
 def test_removing_a_block_of_a_host_that_etcd_hides(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
@@ -533,6 +585,24 @@ def test_an_address_by_name_of_a_pool_within_a_pool(calicoctl: Calicoctl, etcd: 
     assert etcd.index() == index
     for wanted in ("10.0.0.65", "10.0.0.130"):
         assert str(AddressChoice(wanted, environment).claim(ipam, "w", [])) == wanted
+
+
+def test_a_pool_that_legacy_has_stored_twice_is_in_use_if_one_of_them_is(
+    calicoctl: Calicoctl, etcd: EtcdServer
+) -> None:
+    from calicoctl.commands.address_choice import AddressChoice
+    from calicoctl.datastore.ipam import Ipam
+    from calicoctl.environment import Environment
+    from tests.conftest import _stream
+
+    one, other = '{"cidr": "fd90::/64", "disabled": true}', '{"cidr": "fd90::/64"}'
+    for in_v4, in_v6 in ((one, other), (other, one)):
+        etcd.put(f"{V4}/fd90::-64", in_v4)
+        etcd.put(f"{V6}/fd90::-64", in_v6)
+        for wanted in ["ipv6"] + ["fd90::/64"] * 8:  # etcd lists the two in any order
+            environment = Environment(calicoctl.environ, None, _stream(), _stream())
+            address = AddressChoice(wanted, environment).claim(Ipam(environment.client(), "h1"), "w", [])
+            assert address.is_in(Network.parse("fd90::/64"))
 
 
 def test_a_removal_is_not_disturbed_by_another_that_begins(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from calicoctl.datastore import client as etcd_client
-from calicoctl.host import iproute, network
+from calicoctl.host import iproute, network, routes
 from calicoctl.host.iproute import NetworkError
 from tests.conftest import Calicoctl
 
@@ -45,7 +45,8 @@ def steps(at: Step) -> Iterator[Steps]:
     taken = Steps(at)
     run_ip, exchange = iproute.ip, etcd_client.Client._exchange
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "ip", lambda *words, **named: taken.take("ip", lambda: run_ip(*words, **named)))
+        for module in (network, routes):
+            patch.setattr(module, "ip", lambda *words, **named: taken.take("ip", lambda: run_ip(*words, **named)))
         patch.setattr(
             etcd_client.Client,
             "_exchange",

@@ -58,6 +58,11 @@ class NetworkNamespace:
             if route.get("protocol") != "kernel"
         )
 
+    def default_routes(self) -> list[str]:
+        """All default routes of IPv4 in the words of `ip`, which say more than its JSON."""
+        words = ["ip", "-4", "-n", self.name, "route", "show", "default"]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+
     def state(self) -> tuple[list[str], ...]:
         """All that a command must have restored when it has failed."""
         return self.links(), self.addresses(), self.routes(4), self.routes(6)
@@ -65,12 +70,16 @@ class NetworkNamespace:
     def add_default_route(self, version: int) -> str:
         """Give it an interface `eth0` with a default route, as Docker does; return the route without its metric."""
         address, hop = ("172.30.0.2/24", "172.30.0.1") if version == 4 else ("fd30::2/64", "fd30::1")
-        self.ip("link", "add", "eth0", "type", "veth", "peer", "name", "switch")
-        self.ip("link", "set", "switch", "up")
-        self.ip("link", "set", "eth0", "up")
+        self.add_interface()
         self.ip("addr", "add", address, "dev", "eth0")
         self.ip(f"-{version}", "route", "add", "default", "via", hop, "dev", "eth0")
         return f"default {hop} eth0"
+
+    def add_interface(self) -> None:
+        """Give it an interface `eth0`, with no address yet."""
+        self.ip("link", "add", "eth0", "type", "veth", "peer", "name", "switch")
+        self.ip("link", "set", "switch", "up")
+        self.ip("link", "set", "eth0", "up")
 
 
 def ip(*arguments: str) -> Any:

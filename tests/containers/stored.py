@@ -56,7 +56,7 @@ def handles(etcd: EtcdServer) -> dict[str, Any]:
 
 
 def forget_empty_blocks(etcd: EtcdServer, before: dict[str, Any]) -> None:
-    """Delete the blocks without claims, and their marks, that were not there before: a host keeps them for later."""
+    """Delete the blocks without claims that were not there before, and the affinities to them: a host keeps them."""
     for key, value in state(etcd).items():
         if key not in before and "/block/" in key and not (value and value["attributes"]):
             etcd.delete(key)

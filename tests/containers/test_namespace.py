@@ -129,6 +129,70 @@ def test_default_routes_of_others_become_second_choice_and_come_back(host: Calic
     assert netns.state() == before
 
 
+@pytest.mark.parametrize(
+    "route",
+    [
+        "default via 172.30.0.1 dev eth0 proto static mtu 1400 advmss 1300",
+        "default via 172.30.0.1 dev eth0 proto dhcp src 172.30.0.2 window 1000 rtt 100ms rttvar 50ms ssthresh 10 "
+        "cwnd 10 reordering 4 hoplimit 60 initcwnd 20 features ecn rto_min 300ms initrwnd 20 quickack 1 congctl reno "
+        "fastopen_no_cookie 1",
+        "default via 172.31.0.1 dev eth0 proto eigrp onlink",
+        "default via inet6 fe80::1 dev eth0",
+        "default dev eth0",
+        "unreachable default",
+        "blackhole default proto kernel",
+    ],
+)
+def test_a_default_route_comes_back_with_all_that_it_had(route: str, host: Calicoctl, netns: NetworkNamespace) -> None:
+    netns.add_default_route(4)
+    netns.ip("route", "del", "default")
+    netns.ip("-4", "route", "add", *route.split())
+    before = netns.default_routes()
+    for _ in range(2):
+        assert host("container", "add", netns.path, "10.65.0.7") == said(f"IP 10.65.0.7 added to {netns.path}\n\n")
+        ours, theirs = netns.default_routes()
+        assert ours.split() == "default via 169.254.1.1 dev eth1".split()
+        assert " metric 1" in theirs
+        assert host("container", "remove", netns.path).status == 0
+        assert netns.default_routes() == before
+
+
+@pytest.mark.parametrize(
+    ("routes", "what"),
+    [
+        (["default via 172.30.0.1 dev eth0 tos 0x10"], "tos"),
+        (["default via 172.30.0.1 dev eth0 proto 77"], "protocol 77"),
+        (["default nexthop via 172.30.0.1 dev eth0 nexthop via 172.30.0.3 dev eth0"], "several next hops"),
+        (["default via 172.30.0.1 dev eth0", "default via 172.30.0.3 dev eth0"], "another one beside it"),
+    ],
+)
+def test_default_routes_that_could_not_be_brought_back(
+    routes: list[str], what: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    netns.add_default_route(4)
+    netns.ip("route", "del", "default")
+    for route in routes:
+        netns.ip("-4", "route", "append", *route.split())
+    state, index = (netns.state(), netns.default_routes()), etcd.index()
+    message = (
+        f"The container has a default route with {what}, which would be lost. "
+        "With a metric other than 0 it could stay as it is.\n"
+    )
+    assert host("container", "add", netns.path, "ipv4") == refused(message)
+    assert ((netns.state(), netns.default_routes()), etcd.index()) == (state, index)
+    assert host("container", "add", netns.path, "ipv6").status == 0
+    assert host("container", netns.path, "ip", "add", "ipv4") == refused(message)
+
+
+def test_a_default_route_like_the_displaced_one_is_not_taken_for_it(host: Calicoctl, netns: NetworkNamespace) -> None:
+    netns.add_default_route(4)
+    netns.ip("route", "add", "default", "via", "172.30.0.1", "dev", "eth0", "metric", "7")
+    before = netns.default_routes()
+    assert host("container", "add", netns.path, "10.65.0.7").status == 0
+    assert host("container", "remove", netns.path).status == 0
+    assert netns.default_routes() == before
+
+
 def test_default_ipv6_route_of_others_stays(host: Calicoctl, netns: NetworkNamespace) -> None:
     docker_route = netns.add_default_route(6)
     before = netns.state()
@@ -141,6 +205,41 @@ def test_default_ipv6_route_of_others_stays(host: Calicoctl, netns: NetworkNames
     assert netns.routes(6) == [f"{docker_route} 1024"]
     assert host("container", "remove", netns.path).status == 0
     assert netns.state() == before
+
+
+@pytest.mark.parametrize("before", [[], ["ipv6"]])
+def test_a_container_that_others_have_put_on_a_calico_network(
+    before: list[str], host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    netns.add_interface()
+    netns.ip("addr", "add", "192.168.1.5/32", "dev", "eth0")
+    netns.ip("route", "add", "169.254.1.1", "dev", "eth0", "scope", "link")
+    netns.ip("route", "add", "default", "via", "169.254.1.1", "dev", "eth0")
+    for version in before:
+        assert host("container", "add", netns.path, version).status == 0
+    index, state = etcd.index(), netns.state()
+    command = [netns.path, "ip", "add", "ipv4"] if before else ["add", netns.path, "ipv4"]
+    assert host("container", *command) == refused(
+        "The container is on a Calico network already, through its interface eth0, which has the route to 169.254.1.1. "
+        "A second one would cut it off: take the container off that network first.\n"
+    )
+    assert (etcd.index(), netns.state()) == (index, state)
+
+
+def test_an_interface_of_the_host_that_leads_elsewhere_is_left_alone(
+    host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace
+) -> None:
+    ((_, endpoint),) = stored.endpoints(etcd).items()
+    name = endpoint["name"]
+    assert host("container", "remove", added.path).status == 0
+    with namespaces() as (other,):
+        ip("link", "add", name, "type", "veth", "peer", "name", "eth1", "netns", other.name)
+        assert host("container", "add", added.path, "ipv4") == refused(
+            f"There is an interface {name} on this host already, and it leads elsewhere. If nothing uses it, "
+            f"remove it: ip link del {name}\n"
+        )
+        assert host("container", "remove", added.path) == refused(f"Failed find Calico data for {added.path}\n")
+        assert (on_host(name), other.links()) == ([name], ["eth1", "lo"])
 
 
 def test_adding_twice(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
@@ -240,6 +339,18 @@ def test_an_exhausted_pool(host: Calicoctl, netns: NetworkNamespace) -> None:
     message = "Failed to allocate any IPs (requested 1 IPv4s and 0 IPv6s). Pools are likely exhausted.\n"
     assert host("container", "add", netns.path, "ipv4") == refused(message)
     assert netns.links() == ["lo"]
+
+
+def test_a_block_that_cannot_be_read_is_named_where_there_is_no_other(
+    host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    assert host("pool", "add", "10.66.0.0/26").status == 0
+    key = "/calico/ipam/v2/assignment/ipv4/block/10.66.0.0-26"
+    etcd.put(key, "nonsense")
+    assert host("container", "add", netns.path, "10.66.0.0/26") == refused(
+        f"Cannot read {key}: it is not JSON.\n"
+        "Failed to allocate any IPs (requested 1 IPv4s and 0 IPv6s). Pools are likely exhausted.\n"
+    )
 
 
 def legacy_endpoint(etcd: EtcdServer, netns: NetworkNamespace) -> str:
@@ -350,6 +461,14 @@ def test_a_default_ipv6_route_that_none_can_go_before(
     assert (stored.state(etcd), netns.state()) == before
 
 
+def test_removing_where_the_handle_is_gone(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
+    assert host("container", added.path, "ip", "add", "fd80:65::9").status == 0
+    (handle,) = stored.handles(etcd)
+    etcd.delete(f"/calico/ipam/v2/handle/{handle}")
+    assert host("container", "remove", added.path) == said(f"Removed Calico from {added.path}\n")
+    assert stored.allocated(etcd) == {}
+
+
 def test_removing_where_a_handle_cannot_be_read(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     assert host("container", added.path, "ip", "add", "10.65.0.9").status == 0
     (handle,) = stored.handles(etcd)
@@ -363,3 +482,17 @@ def test_removing_where_a_handle_cannot_be_read(host: Calicoctl, etcd: EtcdServe
     assert (stored.endpoints(etcd), stored.allocated(etcd), added.addresses()) == ({}, {}, [])
     assert [key for key in etcd.keys("/calico/ipam/v2/handle") if not key.endswith("/")] == [key]
     assert host("container", "remove", added.path) == refused(complaint)
+
+
+def test_taking_an_address_away_where_the_handle_cannot_be_read(
+    host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace
+) -> None:
+    assert host("container", added.path, "ip", "add", "10.65.0.9").status == 0
+    (handle,) = stored.handles(etcd)
+    key = f"/calico/ipam/v2/handle/{handle}"
+    etcd.put(key, "{")
+    complaint = f"Cannot read {key}: it is not JSON."
+    answer = host("container", added.path, "ip", "remove", "10.65.0.9")
+    assert answer == refused(f"{complaint}  IP 10.65.0.9 was removed and released all the same.\n")
+    assert (set(stored.allocated(etcd)), added.addresses()) == ({"10.65.0.192"}, ["eth1 10.65.0.192/32"])
+    assert host("container", added.path, "ip", "remove", "10.65.0.9") == refused(f"{complaint}\n")

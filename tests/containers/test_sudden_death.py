@@ -62,6 +62,23 @@ def test_killed_while_adding_and_another_address_asked_for(container: str, host:
         assert host("container", "remove", container).status == 0
 
 
+@pytest.mark.parametrize("command", [["add", "{path}", "10.65.0.9"], ["remove", "{path}"]], ids=["add", "remove"])
+def test_killed_while_adding_and_the_address_released(
+    command: list[str], container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    before = netns.state()
+    for number in itertools.count(1):
+        assert killed_before(number, host, "container", "add", container, "10.65.0.9")
+        if "eth1" in netns.links():
+            break
+    assert host("ipam", "release", "10.65.0.9").status == 0
+    answer = host("container", *[word.format(path=container) for word in command])
+    assert answer.status == 0, answer.stderr
+    assert host("container", "remove", container).status == (0 if command[0] == "add" else 1)
+    assert (stored.endpoints(etcd), stored.allocated(etcd), stored.handles(etcd)) == ({}, {}, {})
+    assert netns.state() == before
+
+
 def test_killed_while_removing_and_repeated(
     container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
 ) -> None:

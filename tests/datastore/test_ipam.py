@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from calicoctl.datastore.blocks import Blocks
 from calicoctl.datastore.client import Client
 from calicoctl.datastore.ipam import AddressTaken, ForeignBlock, Ipam
 from calicoctl.datastore.settings import Settings
@@ -113,12 +114,12 @@ def test_only_blocks_of_the_given_pools(ipam: Ipam, etcd: EtcdServer) -> None:
     assert ipam.claim_any([], "w") is None
 
 
-def test_a_mark_without_a_block_is_made_good(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_an_affinity_without_a_block_is_made_good(ipam: Ipam, etcd: EtcdServer) -> None:
     etcd.put("/calico/ipam/v2/host/h1/ipv4/block/10.0.0.128-26", "")
     assert str(ipam.claim_any([POOL], "w")) == "10.0.0.128"
 
 
-def test_a_mark_on_the_block_of_another_host_is_removed(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_an_affinity_to_the_block_of_another_host_is_removed(ipam: Ipam, etcd: EtcdServer) -> None:
     etcd.put("/calico/ipam/v2/host/h1/ipv4/block/10.0.0.128-26", "")
     store(etcd, "10.0.0.128/26")
     address = ipam.claim_any([POOL], "w")
@@ -187,6 +188,22 @@ def test_one_block_that_cannot_be_read_does_not_stop_the_rest(ipam: Ipam, etcd: 
         assert ipam.claim_any([POOL], "w") is not None
 
 
+def test_a_huge_closed_part_of_a_pool_is_passed_over(ipam: Ipam) -> None:
+    pool, part = Network.parse("fd80:65::/64"), Network.parse("fd80:65::/65")
+    for closed in (part, Network.parse("fd80:65::8000:0:0:0/65")):
+        address = ipam.claim_any([Pool.new(pool)], f"in {closed}", [closed])
+        assert address is not None and not address.is_in(closed)
+    assert ipam.claim_any([Pool.new(part)], "w", [pool]) is not None  # the smaller one decides
+    assert ipam.claim_any([Pool.new(pool)], "w", [pool]) is not None  # as where legacy has stored it twice
+
+
+def test_an_open_part_of_a_closed_part_of_a_pool(ipam: Ipam) -> None:
+    pool, closed, inner = map(Network.parse, ("fd80:65::/64", "fd80:65::/65", "fd80:65::/122"))
+    assert ipam.claim_any([Pool.new(inner)], "w", [closed]) is not None
+    given = [ipam.claim_any([Pool.new(pool), Pool.new(inner)], "w", [pool, closed]) for _ in range(100)]
+    assert None not in given
+
+
 def test_handles_of_a_workload(ipam: Ipam, etcd: EtcdServer) -> None:
     for name in ("calicoctl:h1:docker:w:1", "calicoctl:h1:docker:w:2", "calicoctl:h1:docker:w:x:3", "other"):
         etcd.put(f"/calico/ipam/v2/handle/{name}", "{}")
@@ -225,3 +242,47 @@ def test_one_block_that_cannot_be_read_does_not_keep_the_rest_claimed(ipam: Ipam
         ipam.release_all("w")
     assert stored(etcd, "10.0.0.0/26")["allocations"] == stored(etcd, "10.0.0.128/26")["allocations"] == [None] * 64
     assert json.loads(str(etcd.get("/calico/ipam/v2/handle/w")))["block"] == {"10.0.0.64/26": 1}
+
+
+AFFINITY = "/calico/ipam/v2/host/h1/ipv4/block/10.9.0.0-26"
+
+
+def test_a_discarded_block_that_another_command_makes_anew(
+    client: Client, etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, edit = SMALL_POOL.network, Blocks.edit
+    assert Blocks(client).create(network, "h1", False)
+
+    def edit_and_lose_a_moment(*arguments: Any) -> None:
+        edit(*arguments)
+        assert Blocks(client).create(network, "h1", False)
+
+    monkeypatch.setattr(Blocks, "edit", edit_and_lose_a_moment)
+    Blocks(client).discard(network, "h1")
+    assert stored(etcd, "10.9.0.0/26")["affinity"] == "host:h1"
+    assert etcd.get(AFFINITY) == ""
+
+
+@pytest.mark.parametrize("has_affinity", [True, False])
+def test_the_block_of_another_host_that_becomes_our_own_at_that_moment(
+    has_affinity: bool, client: Client, etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, get = SMALL_POOL.network, Blocks.get
+    store(etcd, "10.9.0.0/26")
+    if has_affinity:
+        etcd.put(AFFINITY, "")
+
+    def get_and_lose_a_moment(*arguments: Any) -> Any:
+        monkeypatch.setattr(Blocks, "get", get)
+        found = get(*arguments)
+        etcd.delete(f"{BLOCKS}/10.9.0.0-26")
+        assert Blocks(client).create(network, "h1", False)
+        return found
+
+    monkeypatch.setattr(Blocks, "get", get_and_lose_a_moment)
+    if has_affinity:
+        Ipam(client, "h1").claim_any([SMALL_POOL], "w")
+    else:
+        assert Blocks(client).create(network, "h1", False) is None
+    assert stored(etcd, "10.9.0.0/26")["affinity"] == "host:h1"
+    assert etcd.get(AFFINITY) == ""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from calicoctl.model.address import Address
 from calicoctl.model.ipam import Block, MalformedBlock, block_of, blocks_of, handle_name, handle_prefix
-from calicoctl.model.network import Network
+from calicoctl.model.network import Network, contains
 
 NETWORK = Network.parse("10.0.0.64/26")
 
@@ -159,6 +159,25 @@ def test_the_blocks_of_a_pool_are_all_of_them_once(seed: str, prefix_length: int
     pool = Network(4, 0x0A400000, prefix_length)
     found = [each.key() for each in blocks_of(pool, seed)]
     assert sorted(found) == [(4, 0x0A400000 + place * 64, 26) for place in range(2 ** (26 - prefix_length))]
+
+
+PARTS = st.builds(Network, st.just(4), st.integers(0x0A400000, 0x0A403FFF), st.integers(17, 28))
+
+
+@given(st.text(), st.lists(PARTS))
+def test_blocks_of_closed_parts_are_passed_over(seed: str, closed: list[Network]) -> None:
+    pool = Network(4, 0x0A400000, 18)
+    closed = [each for each in closed if contains(pool, each)]
+    expected = [each.key() for each in blocks_of(pool, seed) if not any(contains(part, each) for part in closed)]
+    assert [each.key() for each in blocks_of(pool, seed, closed)] == expected
+
+
+def test_closed_parts_of_a_huge_pool_take_no_time() -> None:
+    closed = [Network.parse("fd80:65::/65"), Network.parse("fd80:65::8000:0:0:0/66"), Network.parse("fd80:65::/70")]
+    for number in range(20):
+        block = next(blocks_of(Network.parse("fd80:65::/64"), f"h{number}", closed))
+        assert contains(Network.parse("fd80:65::c000:0:0:0/66"), block)
+    assert list(blocks_of(Network.parse("fd80:65::/65"), "h1", closed)) == []
 
 
 def test_hosts_begin_at_different_blocks_even_in_a_huge_pool() -> None:

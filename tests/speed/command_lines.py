@@ -78,8 +78,8 @@ _ENDPOINT_CHANGE = _ENDPOINTS | _CHANGE | _modules("model.names")
 _CONTAINER = _COMMAND | _modules(
     "commands.address_choice commands.container commands.container_ip commands.endpoint datastore datastore.blocks",
     "datastore.endpoints datastore.errors datastore.ipam datastore.keys datastore.pools host host.docker",
-    "host.hostname host.iproute host.lock host.network host.workload model model.address model.endpoint model.ipam",
-    "model.network model.pool model.stored_json undo usage.container",
+    "host.hostname host.iproute host.lock host.network host.routes host.workload model model.address model.endpoint",
+    "model.ipam model.network model.pool model.stored_json undo usage.container",
 )  # fmt: skip
 _POOL = _COMMAND | _ETCD | _modules(
     "commands.pool datastore.keys datastore.pools model model.network model.pool model.stored_json usage.pool"
@@ -303,10 +303,11 @@ LINES = [
     # Pools and addresses
     Line("pool show", _POOL, requests="GET", state=POOL),
     Line("pool show --ipv4", _POOL, requests="GET", state=POOL),
-    Line("pool add 10.65.0.0/24", _POOL | _CHANGE, requests="GET PUT"),
-    Line("pool add 10.65.0.0/24 --ipip", _POOL | _CHANGE, requests="GET GET PUT PUT"),
-    Line("pool add 10.65.0.0/24 10.66.0.0/24", _POOL | _CHANGE, requests="GET PUT PUT"),
-    Line("pool range add 10.65.0.0 10.65.0.255", _POOL | _CHANGE | _modules("model.address"), requests="GET PUT"),
+    Line("pool add 10.65.0.0/24", _POOL | _CHANGE, requests="GET PUT GET"),
+    Line("pool add 10.65.0.0/24", _POOL | _CHANGE, requests="GET PUT", state=POOL),
+    Line("pool add 10.65.0.0/24 --ipip", _POOL | _CHANGE, requests="GET GET PUT PUT GET"),
+    Line("pool add 10.65.0.0/24 10.66.0.0/24", _POOL | _CHANGE, requests="GET PUT PUT GET"),
+    Line("pool range add 10.65.0.0 10.65.0.255", _POOL | _CHANGE | _modules("model.address"), requests="GET PUT GET"),
     Line(
         "pool remove 10.65.0.0/24 --wait=0", _REMOVAL, requests="GET PUT GET GET DELETE", state=POOL,
     ),
