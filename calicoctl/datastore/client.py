@@ -190,7 +190,7 @@ class Client:
             except _ReplyLost as failure:
                 lost = failure
                 now = self._state_after(lost, key)
-                if now is None or _created(now) > index:  # another one, made since
+                if now is None or created_index(now) > index:  # another one, made since
                     return
                 if now["modifiedIndex"] != index:
                     raise Conflict from None
