@@ -64,10 +64,8 @@ class AddressChoice:
         except AddressTaken:
             raise CommandError(complaint(f"IP address is already assigned in pool {pool}.")) from None
         except ForeignBlock as error:
-            owner = f"host {error}" if str(error) else "its host, and it has none now"
-            raise CommandError(
-                f"IP address {self.address} is in a block of addresses that is strictly for {owner}."
-            ) from None
+            owner = f"that is only for host {error}" if str(error) else "with strict affinity that no host owns"
+            raise CommandError(f"IP address {self.address} is in a block of addresses {owner}.") from None
         return self.address
 
     def _claim_any(self, ipam: Ipam, handle: str) -> Address:

@@ -402,7 +402,7 @@ class Client:
     def _unknown_outcome(self, lost: _ReplyLost) -> DatastoreError:
         return self._error(
             str(lost),
-            "It is not known whether the change was made: look before you give the command again.",
+            "It is not known whether the change was made: look before you run the command again.",
             lost.position,
         )
 

@@ -110,10 +110,10 @@ class Pools:
         gone = []
         while True:
             try:
-                for each in [each for each in found if each.key in mine]:
-                    if older := _older_overlapping(each, found):
-                        self.delete(each)
-                        gone.append((mine.pop(each.key), older))
+                for node in [node for node in found if node.key in mine]:
+                    if older := _older_overlapping(node, found):
+                        self.delete(node)
+                        gone.append((mine.pop(node.key), older))
                 return gone
             except Conflict:
                 found, _ = self.read()

@@ -105,7 +105,7 @@ def read(text: str) -> list[Any]:
     """Return the documents of a text, YAML or JSON, without those that are empty.
 
     Values are `Mapping`, list, str where the text stands in quotes or in a block, `Plain` and None. Raises
-    MalformedDocument, also for a name that stands twice in one mapping, for aliases that multiply beyond reason and
+    MalformedDocument, also for a name that appears twice in one mapping, for aliases that multiply beyond reason and
     for what is nested more than 150 deep. The unquoted name ``<<`` brings in the fields of the mapping, or of the
     mappings in the list, that is its value; those that stand beside it win, then those of the first in the list.
     """
@@ -170,7 +170,7 @@ def _fault_of_json(text: str) -> MalformedDocument:
             name = json.loads(last[0])
             if name in names[-1]:
                 place = _place_in(text, last.start())
-                return MalformedDocument(f"{place}: {json.dumps(name)} stands twice in one object")
+                return MalformedDocument(f"{place}: {json.dumps(name)} appears twice in one object")
             names[-1].add(name)
         elif word[0] != '"':
             return MalformedDocument(f"{_place_in(text, token.start())}: {word} is not JSON")
@@ -293,9 +293,9 @@ class _Collection:
                 self.value[self._key] = value
             self._key = None
         elif not isinstance(value, str):
-            raise MalformedDocument(f"{_place(mark)}: the name of a field is not a text")
+            raise MalformedDocument(f"{_place(mark)}: the name of a field is not a string")
         elif value in self.value or (_is_merge(value) and self._merged is not None):
-            raise MalformedDocument(f"{_place(mark)}: {value} stands twice in one mapping")
+            raise MalformedDocument(f"{_place(mark)}: {value} appears twice in one mapping")
         else:
             self._key = value if _is_merge(value) else str(value)
 

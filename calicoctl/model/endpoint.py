@@ -143,7 +143,7 @@ class Endpoint:
     def _text(self, field: str) -> str | None:
         value = self.fields.get(field)
         if value is not None and not isinstance(value, str):
-            raise MalformedEndpoint(f"{field} is not a text")
+            raise MalformedEndpoint(f"{field} is not a string")
         return value
 
     def _texts(self, field: str) -> list[str]:
@@ -156,7 +156,7 @@ class Endpoint:
                     break
             else:
                 return values
-        raise MalformedEndpoint(f"{field} is not a list of texts")
+        raise MalformedEndpoint(f"{field} is not a list of strings")
 
 
 def _decoded(text: str) -> Any:

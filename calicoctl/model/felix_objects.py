@@ -59,7 +59,7 @@ def policy_problems(tier: str, name: str, document: Any) -> Iterator[str]:
     if selector is None:
         yield "selector is missing"
     elif not isinstance(selector, str):
-        raise FatalValue(f"selector: {shown(selector)} is not a text")
+        raise FatalValue(f"selector: {shown(selector)} is not a string")
     elif problem := selector_problem(selector):
         yield f"selector: {problem}"
     yield from _order_problems(document)
@@ -187,7 +187,7 @@ def _labels_problems(labels: Any) -> Iterator[str]:
         if not _LABEL.fullmatch(name):
             yield f"label {shown(name)} has other characters than letters, digits and ._-/"
         if not isinstance(value, str):
-            yield f"label {shown(name)}: {shown(value)} is not a text"
+            yield f"label {shown(name)}: {shown(value)} is not a string"
 
 
 def _order_problems(document: dict[str, Any]) -> Iterator[str]:

@@ -81,7 +81,7 @@ def _check_types(fields: Fields) -> None:
         if field in ("protocol", "action") and isinstance(value, (list, dict)):
             raise FatalValue(f"{key}: {shown(value)} is a {'list' if isinstance(value, list) else 'object'}")
         if field.endswith(("_tag", "_selector")) and field in _MATCHES and not isinstance(value, str):
-            raise FatalValue(f"{key}: {shown(value)} is not a text")
+            raise FatalValue(f"{key}: {shown(value)} is not a string")
 
 
 def _field_problem(field: str, value: Any, fields: Fields) -> str | None:
@@ -101,7 +101,7 @@ def _field_problem(field: str, value: Any, fields: Fields) -> str | None:
         return _ports_problem(value, fields.get("protocol"))
     if field.startswith("icmp_"):
         return None if _is_int(value) and 0 <= value <= 255 else f"{shown(value)} is not a number from 0 to 255"
-    return None if isinstance(value, str) else f"{shown(value)} is not a text"
+    return None if isinstance(value, str) else f"{shown(value)} is not a string"
 
 
 def selector_problem(text: str) -> str | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class MalformedLabels(ValueError):
-    """Stored labels that are no object of texts."""
+    """Stored labels that are no object of strings."""
 
 
 def labels_from_json(text: str) -> Labels:
@@ -35,7 +35,7 @@ def checked_labels(value: Any) -> Labels:
         raise MalformedLabels("labels are not an object")
     for name, text in value.items():
         if not isinstance(text, str):
-            raise MalformedLabels(f"label {json.dumps(name)} is not a text")
+            raise MalformedLabels(f"label {json.dumps(name)} is not a string")
     return value
 
 

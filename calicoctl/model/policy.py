@@ -36,7 +36,7 @@ class Policy:
         self.tier = tier
         self.name = name
         self.order = order_of(fields)
-        self.selector_text = _typed(fields, "selector", str, "a text") or ""
+        self.selector_text = _typed(fields, "selector", str, "a string") or ""
         self.untracked = bool(_typed(fields, "untracked", bool, "true or false"))
         self.selector: Selector = parse(self.selector_text)
         self.rules = rules

@@ -215,7 +215,7 @@ class Plan:
             self.warnings.append(f"{remark} and {outcome}")
         if not self.is_new and "rules" not in self.stored.present and "rules" not in self.changes:
             self.warnings.append(
-                "it has no rules key, so that Felix takes it for missing and drops the traffic of its endpoints; "
+                "it has no rules key: to Felix it is missing, and the traffic of its endpoints is dropped; "
                 "'calicoctl replace' writes it"
             )
 

@@ -63,7 +63,7 @@ def fields(value: Any, path: str, known: Iterable[str], problems: Problems) -> d
         if proper is None:
             problems.add(member(path, name), f"is not a field here{_nearest(name, by_lower_case)}")
         elif proper in found:
-            problems.add(member(path, proper), "stands twice")
+            problems.add(member(path, proper), "appears twice")
         else:
             found[proper] = content
     return {name: content for name, content in found.items() if content is not None}
@@ -80,7 +80,7 @@ def text(value: Any, path: str, problems: Problems) -> str | None:
     """Return a text; an unquoted number or truth value is the text that was written."""
     if isinstance(value, str):
         return str(value)
-    problems.add(path, f"{shown(value)} is not a text")
+    problems.add(path, f"{shown(value)} is not a string")
     return None
 
 

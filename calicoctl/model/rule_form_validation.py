@@ -150,7 +150,7 @@ def network_problem(network: Network) -> str:
     if address != network.address:
         return f"has bits set beyond its prefix length; the network is {Network(version, address, prefix_length)}"
     if version == 6 and address >> 32 == 0xFFFF:
-        return "is an IPv4 network in the clothes of IPv6, which readers take for either; write it as IPv4"
+        return "is an IPv4-mapped IPv6 network, which some readers take for IPv4 and others for IPv6; write it as IPv4"
     return ""
 
 

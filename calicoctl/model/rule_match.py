@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from calicoctl.model.selector import Selector
 
 _SIDES = (("src", "source"), ("dst", "destination"), ("!src", "!source"), ("!dst", "!destination"))
-_TEXT, _NUMBER = ((str,), "a text"), ((int,), "a number")
+_TEXT, _NUMBER = ((str,), "a string"), ((int,), "a number")
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "action": _TEXT,
     "log_prefix": _TEXT,
     "ip_version": _NUMBER,
     "icmp_type": _NUMBER,
     "icmp_code": _NUMBER,
-    "protocol": ((str, int), "a text or a number"),
+    "protocol": ((str, int), "a string or a number"),
     **{f"{side}_{field}": _TEXT for side in ("src", "dst") for field in ("tag", "selector", "net")},
     **{f"{side}_{field}": ((list,), "a list") for side in ("src", "dst") for field in ("ports", "nets")},
 }

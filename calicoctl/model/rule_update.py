@@ -107,7 +107,7 @@ class Update:
             if name != "id":
                 self._problems.append(f"{json.dumps(name)} is neither inbound_rules nor outbound_rules")
             elif not isinstance(value, str):
-                self._problems.append("id is not a text")
+                self._problems.append("id is not a string")
             else:
                 extra[name] = value
         return extra
@@ -122,7 +122,7 @@ class _Twice(dict):  # type: ignore[type-arg]
     """An object in which a member stands twice, with the first such member's name."""
 
     def complaint(self) -> str:
-        return f"{json.dumps(self.name)} stands twice in one object"
+        return f"{json.dumps(self.name)} appears twice in one object"
 
     def __init__(self, members: dict[str, Any], name: str) -> None:
         super().__init__(members)

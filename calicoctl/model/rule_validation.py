@@ -140,14 +140,14 @@ def _selector(value: Any) -> str:
     from calicoctl.model import selector
 
     if not isinstance(value, str):
-        raise ValueError(f"{_shown(value)} is not a text")
+        raise ValueError(f"{_shown(value)} is not a string")
     selector.parse(value, strict=True)
     return value
 
 
 def _log_prefix(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{_shown(value)} is not a text")
+        raise ValueError(f"{_shown(value)} is not a string")
     return value
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PARTS = ("tags", "labels", "metadata", "rules")
 MEMBERS = ("labels", "annotations")  # of the object that ``metadata`` is
 
-_NOT_OF_TEXTS = "it is not an object of texts"
+_NOT_OF_TEXTS = "it is not an object of strings"
 
 
 class StoredProfile:

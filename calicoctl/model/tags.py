@@ -6,7 +6,7 @@ import json
 
 
 class MalformedTags(ValueError):
-    """A stored value that is no JSON list of texts."""
+    """A stored value that is no JSON list of strings."""
 
 
 def tags_from_json(text: str) -> list[str]:
@@ -16,7 +16,7 @@ def tags_from_json(text: str) -> list[str]:
     except (ValueError, RecursionError) as error:
         raise MalformedTags(f"it is not JSON ({error})") from None
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise MalformedTags("it is not a list of texts")
+        raise MalformedTags("it is not a list of strings")
     return tags
 
 

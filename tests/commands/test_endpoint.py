@@ -224,9 +224,9 @@ NO_TEXT = [0, 1, 1.5, True, False, [], ["x"], {}, {"x": "y"}]
 NO_TEXTS = [0, 1, 1.5, True, False, "", "x", {}, {"x": "y"}, [1], ["x", None], [["x"]], [{}]]
 NO_ADDRESS = ["", "x", "1.2.3.4/33", "::1/129", "1.2.3.256", "1.2.3.4/-1", "fe80::1%eth0", "é", "\x1b[2J", "\ud800"]
 WRONG_FIELDS = [
-    *((field, value, f"{field} is not a text") for field in ("mac", "state", "profile_id") for value in NO_TEXT),
+    *((field, value, f"{field} is not a string") for field in ("mac", "state", "profile_id") for value in NO_TEXT),
     *(
-        (field, value, f"{field} is not a list of texts")
+        (field, value, f"{field} is not a list of strings")
         for field in ("profile_ids", "ipv4_nets", "ipv6_nets")
         for value in NO_TEXTS
     ),
@@ -269,7 +269,7 @@ def test_all_that_cannot_be_read_are_named_in_order(calicoctl: Calicoctl, etcd: 
     for letter in "ihabgcfed":  # etcd lists in no order
         etcd.put(key_of("h1", "o", "w", letter), "x")
     put(etcd, "h0/o/\x1bw/e", mac=1)
-    complaints = f"Cannot read {HOSTS}/h0/workload/o/\\x1bw/endpoint/e: mac is not a text.\n"
+    complaints = f"Cannot read {HOSTS}/h0/workload/o/\\x1bw/endpoint/e: mac is not a string.\n"
     complaints += "".join(f"Cannot read {key_of('h1', 'o', 'w', letter)}: it is not JSON.\n" for letter in "abcdefghi")
     assert calicoctl("endpoint", "show", "--detailed") == Result(1, table(DETAILED_HEADINGS, []), complaints)
     expected = Result(0, table(DETAILED_HEADINGS, []), "")
@@ -352,7 +352,7 @@ def test_profile_show_detailed_needs_no_field_that_it_does_not_show(calicoctl: C
     headings = ["Name", "Host", "Orchestrator ID", "Workload ID", "Endpoint ID", "State"]
     text = table(headings, [("P", "h", "o", "w", "a", "None")]).removesuffix("\n")
     result = calicoctl("profile", "show", "--detailed")
-    assert result == Result(1, text, f"Cannot read {key}: state is not a text.\n")
+    assert result == Result(1, text, f"Cannot read {key}: state is not a string.\n")
 
 
 @pytest.mark.parametrize("use", [[], ["h/workload/o/w/endpoint/user", '{"profile_ids": ["P"], "state": 5}']])
@@ -365,7 +365,7 @@ def test_profile_remove_with_endpoints_that_cannot_be_read(
         etcd.put(f"{HOSTS}/{key}", value)
     reasons = f"""\
 Cannot remove profile - an endpoint that may use it cannot be read.
-Cannot read {HOSTS}/h/endpoint/eth0: profile_ids is not a list of texts.
+Cannot read {HOSTS}/h/endpoint/eth0: profile_ids is not a list of strings.
 Cannot read {HOSTS}/h/endpoint/eth1: it is not a JSON object.
 Cannot read {HOSTS}/h/workload/o/w/endpoint/e: it is not JSON.
 """

@@ -377,9 +377,9 @@ def test_show_of_no_profiles(calicoctl: Calicoctl, etcd: EtcdServer, stored: str
         ("", "it is not JSON"),
         ("{", "it is not JSON"),
         ("[]", "it is not a JSON object"),
-        ('{"profile_ids": "PROF"}', "profile_ids is not a list of texts"),
-        ('{"profile_ids": ["PROF", 1]}', "profile_ids is not a list of texts"),
-        ('{"profile_id": ["PROF"]}', "profile_id is not a text"),
+        ('{"profile_ids": "PROF"}', "profile_ids is not a list of strings"),
+        ('{"profile_ids": ["PROF", 1]}', "profile_ids is not a list of strings"),
+        ('{"profile_id": ["PROF"]}', "profile_id is not a string"),
     ],
 )
 def test_a_malformed_endpoint_is_left_alone(

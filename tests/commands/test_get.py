@@ -279,7 +279,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_shown(etcd: EtcdServer, calic
     )
     unreadable = (
         f"Cannot read {PROFILES}/bad/labels: it is not an object.\n"
-        f"Cannot read {PROFILES}/bad/metadata: it is not an object of texts.\n"
+        f"Cannot read {PROFILES}/bad/metadata: it is not an object of strings.\n"
         f"Cannot read {PROFILES}/bad/rules: inbound_rules is not a list of objects.\n"
     )
     assert calicoctl("get", "profile") == Result(1, "NAME   \nbad    \ngood   \n\n", complaints)

@@ -34,7 +34,7 @@ IN_USE = """\
 Cannot remove profile - profile in use by endpoint(s).
 Use the '--no-check' flag to remove the profile anyway.
 """
-NOT_KNOWN = "It is not known whether the change was made: look before you give the command again."
+NOT_KNOWN = "It is not known whether the change was made: look before you run the command again."
 BAD_NAMES = ["", ".", "..", "a/b", "a?b", "%41", "WEB\n", "a b", "a#b", "é", "\udcff", "a\x1b[2Jb"]
 
 
@@ -158,8 +158,8 @@ def test_show_detailed_of_no_profiles(calicoctl: Calicoctl, etcd: EtcdServer) ->
         ("{", "it is not JSON"),
         ("[]", "it is not a JSON object"),
         ("null", "it is not a JSON object"),
-        ('{"profile_ids": "WEB"}', "profile_ids is not a list of texts"),
-        ('{"profile_ids": [1]}', "profile_ids is not a list of texts"),
+        ('{"profile_ids": "WEB"}', "profile_ids is not a list of strings"),
+        ('{"profile_ids": [1]}', "profile_ids is not a list of strings"),
     ],
 )
 def test_show_detailed_names_an_unreadable_endpoint_and_shows_the_rest(
@@ -460,9 +460,9 @@ def test_tag_remove_of_what_is_not_there(calicoctl: Calicoctl, etcd: EtcdServer,
     [
         ("", "it is not JSON (Expecting value: line 1 column 1 (char 0))"),
         ('["WEB"', "it is not JSON (Expecting ',' delimiter: line 1 column 7 (char 6))"),
-        ("{}", "it is not a list of texts"),
-        ('["WEB", 1]', "it is not a list of texts"),
-        ("null", "it is not a list of texts"),
+        ("{}", "it is not a list of strings"),
+        ('["WEB", 1]', "it is not a list of strings"),
+        ("null", "it is not a list of strings"),
     ],
 )
 def test_malformed_tags_are_named_and_left_alone(

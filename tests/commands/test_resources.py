@@ -380,8 +380,8 @@ def test_a_profile_without_rules_key(etcd: EtcdServer, calicoctl: Calicoctl) -> 
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("half")))
     assert result.stdout == done("applied", 1, "Profile(half): unchanged").stdout
     assert result.stderr == (
-        "Warning: Profile(half): it has no rules key, so that Felix takes it for missing and drops the traffic of its "
-        "endpoints; 'calicoctl replace' writes it.\n"
+        "Warning: Profile(half): it has no rules key: to Felix it is missing, and the traffic of its "
+        "endpoints is dropped; 'calicoctl replace' writes it.\n"
     )
     assert calicoctl("replace", "-f", "-", stdin=stdin_of(profile("half"))) == done(
         "replaced", 1, "Profile(half): changed"
@@ -411,7 +411,7 @@ def test_labels_and_annotations_that_are_not_mentioned_are_kept_also_where_they_
     calicoctl("apply", "-f", "-", stdin=stdin_of(profile("P")))
     key = f"{PROFILES}/P/metadata"
     etcd.put(key, '{"labels": {"a": "b"}, "annotations": {"x": 1}, "more": [1]}')
-    unreadable = "Profile(P): its metadata.annotations cannot be read (it is not an object of texts)"
+    unreadable = "Profile(P): its metadata.annotations cannot be read (it is not an object of strings)"
     for labels, change in (({"a": "c"}, "changed"), ({"a": "c"}, "unchanged"), ({}, "changed"), ({}, "unchanged")):
         assert calicoctl("apply", "-f", "-", stdin=stdin_of(profile("P", meta_labels=labels))) == Result(
             0,
@@ -436,7 +436,7 @@ def test_what_cannot_be_read_is_replaced_with_a_warning(etcd: EtcdServer, calico
     assert result.stderr == (
         "Warning: Profile(broken): its tags cannot be read (it is not JSON (Expecting value: line 1 column 1 (char 0)))"
         " and stay so: the document does not mention them.\n"
-        "Warning: Profile(broken): its labels cannot be read (it is not an object of texts) and are replaced.\n"
+        "Warning: Profile(broken): its labels cannot be read (it is not an object of strings) and are replaced.\n"
         "Warning: Profile(broken): its rules cannot be read (Expecting property name enclosed in double quotes at line "
         "1, column 2) and are replaced.\n"
     )
@@ -686,7 +686,7 @@ def test_diff(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     [
         ("rules", '{"inbound_rules": 3}', "its rules cannot be read (inbound_rules is not a list of objects)"),
         ("labels", "[]", "its labels cannot be read (it is not an object)"),
-        ("tags", "{}", "its tags cannot be read (it is not a list of texts)"),
+        ("tags", "{}", "its tags cannot be read (it is not a list of strings)"),
     ],
 )
 def test_diff_shows_that_what_cannot_be_read_is_replaced(

@@ -236,7 +236,7 @@ def test_a_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, document: str
         ("[]", "it is not an object with the lists inbound_rules and outbound_rules"),
         ('"rules"', "it is not an object with the lists inbound_rules and outbound_rules"),
         ("null", "it is not an object with the lists inbound_rules and outbound_rules"),
-        ('{"inbound_rules": [], "inbound_rules": []}', '"inbound_rules" stands twice in one object'),
+        ('{"inbound_rules": [], "inbound_rules": []}', '"inbound_rules" appears twice in one object'),
         ('{"inbound_rules": [{"icmp_type": NaN}]}', "NaN is not JSON at line 1, column 34"),
         ('{"inbound_rules": [{"icmp_type": -Infinity}]}', "-Infinity is not JSON at line 1, column 34"),
         ('{"inbound_rules": [{"icmp_type": 1e999}]}', "the number 1e999 is out of range at line 1, column 34"),
@@ -274,7 +274,7 @@ def test_what_is_no_document(calicoctl: Calicoctl, etcd: EtcdServer, document: s
         ),
         (
             '{"inbound_rules": [], "outbound_rules": [], "tags": [], "id": 3}',
-            ['"tags" is neither inbound_rules nor outbound_rules', "id is not a text"],
+            ['"tags" is neither inbound_rules nor outbound_rules', "id is not a string"],
         ),
     ],
 )
@@ -322,8 +322,8 @@ PROTOCOLS = "tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to 255"
         ({"protocol": "icmp", "icmp_type": 255}, "icmp_type: 255 is not a number from 0 to 254"),
         ({"protocol": "icmp", "icmp_type": "8"}, 'icmp_type: "8" is not a number from 0 to 254'),
         ({"protocol": "icmp", "icmp_type": 8, "icmp_code": 8.9}, "icmp_code: 8.9 is not a number from 0 to 255"),
-        ({"log_prefix": 5}, "log_prefix: 5 is not a text"),
-        ({"src_selector": 5}, "src_selector: 5 is not a text"),
+        ({"log_prefix": 5}, "log_prefix: 5 is not a string"),
+        ({"src_selector": 5}, "src_selector: 5 is not a string"),
         ({"src_selector": "a =="}, "src_selector: expected a string after == at column 5"),
         # Fields together
         ({"dst_ports": [80]}, "dst_ports: ports need the protocol tcp or udp"),

@@ -353,6 +353,27 @@ def test_a_block_that_cannot_be_read_is_named_where_there_is_no_other(
     )
 
 
+@pytest.mark.parametrize(
+    ("affinity", "owner"),
+    [("host:h2", "that is only for host h2"), ("", "with strict affinity that no host owns")],
+)
+def test_an_address_in_a_block_that_is_for_others(
+    host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace, affinity: str, owner: str
+) -> None:
+    block = {
+        "affinity": affinity, "strict_affinity": True, "allocations": [None] * 64, "unallocated": list(range(64)),
+        "attributes": [], "cidr": "10.65.0.0/26",
+    }  # fmt: skip
+    etcd.put("/calico/ipam/v2/assignment/ipv4/block/10.65.0.0-26", json.dumps(block))
+    before = etcd.keys("/calico")
+    assert host("container", "add", netns.path, "10.65.0.9") == refused(
+        f"IP address 10.65.0.9 is in a block of addresses {owner}.\n"
+    )
+    assert {key: value for key, value in etcd.keys("/calico").items() if value} == {
+        key: value for key, value in before.items() if value
+    }
+
+
 def legacy_endpoint(etcd: EtcdServer, netns: NetworkNamespace) -> str:
     """Store what legacy calicoctl stored for a namespace, under Docker, with its claim that has no handle."""
     id = "c8a1b0d43c2111e6a9d20242ac110002"

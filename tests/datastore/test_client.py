@@ -32,7 +32,7 @@ from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw, drop_repl
 
 EMPTY_TABLE = "+------+\n| Name |\n+------+\n+------+\n"
 KEY = "/test/key"
-NOT_KNOWN = "It is not known whether the change was made: look before you give the command again."
+NOT_KNOWN = "It is not known whether the change was made: look before you run the command again."
 
 
 @pytest.fixture

@@ -141,16 +141,16 @@ def test_yaml_in_braces_is_not_mistaken_for_json() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\na: 2", "line 2, column 1: a stands twice in one mapping"),
-        ('{"a": 1, "a": 2}', 'line 1, column 10: "a" stands twice in one object'),
+        ("a: 1\na: 2", "line 2, column 1: a appears twice in one mapping"),
+        ('{"a": 1, "a": 2}', 'line 1, column 10: "a" appears twice in one object'),
         (
             '{"a": [":{\\"", {"a": {}, "b": "a"}, {}],\n\t"\\u0062": {"a": "b"}, "b" : 1}',
-            'line 2, column 24: "b" stands twice in one object',
+            'line 2, column 24: "b" appears twice in one object',
         ),
-        ('[{"a": {"b": 1, "b": 2}, "a": 1}]', 'line 1, column 17: "b" stands twice in one object'),
+        ('[{"a": {"b": 1, "b": 2}, "a": 1}]', 'line 1, column 17: "b" appears twice in one object'),
         ('{"a": NaN}', "line 1, column 7: NaN is not JSON"),
         ('{"NaN": 1,\n "b": -Infinity}', "line 2, column 7: -Infinity is not JSON"),
-        ("? [1]\n: 2", "line 1, column 3: the name of a field is not a text"),
+        ("? [1]\n: 2", "line 1, column 3: the name of a field is not a string"),
         ("a: b: c", "line 1, column 5: mapping values are not allowed in this context"),
         ("a: [", "line 2, column 1: did not find expected node content"),
         ("a: *x", "line 1, column 4: there is no whole value named x"),
@@ -164,8 +164,8 @@ def test_yaml_in_braces_is_not_mistaken_for_json() -> None:
         ("[" * 100_000 + "]" * 100_000, "line 1, column 151: it is nested more than 150 deep"),
         ('[{"a": ' * 100 + "1" + "}]" * 100, "line 1, column 526: it is nested more than 150 deep"),
         ("- " * 200 + "a", "line 1, column 301: it is nested more than 150 deep"),
-        ("a: &a {b: 1}\n<<: *a\n<<: *a", "line 3, column 1: << stands twice in one mapping"),
-        ("a: &a {b: 1}\n<<: *a\nb: 1\nb: 2", "line 4, column 1: b stands twice in one mapping"),
+        ("a: &a {b: 1}\n<<: *a\n<<: *a", "line 3, column 1: << appears twice in one mapping"),
+        ("a: &a {b: 1}\n<<: *a\nb: 1\nb: 2", "line 4, column 1: b appears twice in one mapping"),
         ("a: &a {<<: *a}", "line 1, column 12: there is no whole value named a"),
         *(
             (f"a:\n b: 1\n <<: {wrong}", "line 3, column 6: << takes the fields of a mapping, or of several in a list")

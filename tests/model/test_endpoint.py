@@ -152,12 +152,12 @@ def test_values_that_are_no_endpoint(text: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "attribute", "reason"),
     [
-        ({"mac": 1}, "mac", "mac is not a text"),
-        ({"state": []}, "state", "state is not a text"),
-        ({"profile_id": 0, "profile_ids": None}, "profile_ids", "profile_id is not a text"),
-        ({"profile_ids": "PROF"}, "profile_ids", "profile_ids is not a list of texts"),
-        ({"ipv4_nets": "10.0.0.1"}, "addresses", "ipv4_nets is not a list of texts"),
-        ({"ipv6_nets": [6]}, "addresses", "ipv6_nets is not a list of texts"),
+        ({"mac": 1}, "mac", "mac is not a string"),
+        ({"state": []}, "state", "state is not a string"),
+        ({"profile_id": 0, "profile_ids": None}, "profile_ids", "profile_id is not a string"),
+        ({"profile_ids": "PROF"}, "profile_ids", "profile_ids is not a list of strings"),
+        ({"ipv4_nets": "10.0.0.1"}, "addresses", "ipv4_nets is not a list of strings"),
+        ({"ipv6_nets": [6]}, "addresses", "ipv6_nets is not a list of strings"),
         ({"ipv4_nets": ["10.0.0.1/32", 'a"\n']}, "addresses", '"a\\"\\n" is not an address'),
         ({"ipv4_nets": ["10.0.0.256/32"]}, "addresses", '"10.0.0.256/32" is not an address'),
         ({"ipv4_nets": ["10.0.0.1/33"]}, "addresses", '"10.0.0.1/33" is not an address'),

@@ -49,10 +49,10 @@ def stored(text: str) -> list[dict[str, Any]]:
         ("{}", ["action: is missing; one of Allow, Deny, Log, Pass"]),
         ("action: ''", ['action: "" is not one of Allow, Deny, Log, Pass']),
         ("action: allow", ['action: "allow" is not one of Allow, Deny, Log, Pass']),
-        ("action: [Allow]", ['action: ["Allow"] is not a text', "action: is missing; one of Allow, Deny, Log, Pass"]),
+        ("action: [Allow]", ['action: ["Allow"] is not a string', "action: is missing; one of Allow, Deny, Log, Pass"]),
         ("action: Allow\nport: 80", ["port: is not a field here"]),
         ("action: Allow\ndst_net: 10.0.0.0/8", ["dst_net: is not a field here"]),
-        ("action: Allow\nAction: Deny", ["action: stands twice"]),
+        ("action: Allow\nAction: Deny", ["action: appears twice"]),
         ("action: Allow\nsource: {net: 10.0.0.0/8}", ["source.net: is not a field here; did you mean nets?"]),
         ("action: Allow\nsource: 10.0.0.0/8", ["source: 10.0.0.0/8 is not a mapping"]),
         ("action: Allow\nipVersion: 5", ["ipVersion: 5 is not 4 or 6"]),
@@ -111,8 +111,8 @@ def stored(text: str) -> list[dict[str, Any]]:
         (
             "action: Allow\nsource: {nets: ['::ffff:10.0.0.0/104']}",
             [
-                'source.nets[0]: "::ffff:10.0.0.0/104" is an IPv4 network in the clothes of IPv6, which readers take '
-                "for either; write it as IPv4"
+                'source.nets[0]: "::ffff:10.0.0.0/104" is an IPv4-mapped IPv6 network, which some readers take for '
+                "IPv4 and others for IPv6; write it as IPv4"
             ],
         ),
         (
@@ -120,7 +120,7 @@ def stored(text: str) -> list[dict[str, Any]]:
             [f"source.notNets: more than one network {NOT_IN_V1}"],
         ),
         ("action: Allow\nsource: {nets: 10.0.0.0/8}", ["source.nets: 10.0.0.0/8 is not a list"]),
-        ("action: Allow\nsource: {nets: [[10.0.0.0/8]]}", ['source.nets[0]: ["10.0.0.0/8"] is not a text']),
+        ("action: Allow\nsource: {nets: [[10.0.0.0/8]]}", ['source.nets[0]: ["10.0.0.0/8"] is not a string']),
         (
             "action: Allow\nsource: {selector: a == b}",
             ['source.selector: "a == b" is not accepted as a selector: expected a string after == at column 6'],

@@ -245,7 +245,7 @@ def test_stored_values_that_are_no_rules(text: str, message: str) -> None:
 def test_a_member_twice_in_one_object(text: str, name: str) -> None:
     with pytest.raises(MalformedRules) as caught:
         Update(text, None)
-    assert str(caught.value) == f"{name} stands twice in one object"
+    assert str(caught.value) == f"{name} appears twice in one object"
     # A stored value counts as Python's json and Felix read it: the last one holds.
     assert json.loads(Rules.from_json(text).to_json()).items() >= json.loads(text).items()
 
@@ -253,7 +253,7 @@ def test_a_member_twice_in_one_object(text: str, name: str) -> None:
 def test_a_member_twice_in_a_large_object_is_found_at_once() -> None:
     members = "".join(f'"k{number}": 0, ' for number in range(50_000))
     begin = time.process_time()
-    with pytest.raises(MalformedRules, match=r'^"k49999" stands twice in one object$'):
+    with pytest.raises(MalformedRules, match=r'^"k49999" appears twice in one object$'):
         Update("{" + members + '"k49999": 0}', None)
     assert time.process_time() - begin < 5
 
@@ -280,7 +280,7 @@ def test_new_rules_are_brought_to_the_form_that_is_stored() -> None:
     [
         (
             '{"inbound_rules": [{"src_tag": "a", "src_tag": "c"}], "outbound_rules": []}',
-            ['inbound rule 1: "src_tag" stands twice in one object'],
+            ['inbound rule 1: "src_tag" appears twice in one object'],
         ),
         ("{}", [f"{name} is missing; an empty list means no rules" for name in ("inbound_rules", "outbound_rules")]),
         ('{"inbound_rules": []}', ["outbound_rules is missing; an empty list means no rules"]),
@@ -302,7 +302,7 @@ def test_new_rules_are_brought_to_the_form_that_is_stored() -> None:
         ),
         (rules_text(order=1), ['"order" is neither inbound_rules nor outbound_rules']),
         (rules_text()[:-1] + ', "a\\n": 1}', ['"a\\n" is neither inbound_rules nor outbound_rules']),
-        (rules_text(id=1), ["id is not a text"]),
+        (rules_text(id=1), ["id is not a string"]),
     ],
 )  # fmt: skip
 def test_refusals(text: str, expected: list[str]) -> None:
@@ -394,7 +394,7 @@ def test_further_members_of_the_stored_object_are_kept() -> None:
     assert Update(rules_text(id="new"), None).rules.extra == {"id": "new"}
     for changed in (11, 10.0, "10", True):
         assert problems(rules_text(order=changed), present) == ['"order" is neither inbound_rules nor outbound_rules']
-    assert problems(rules_text(id=None), present) == ["id is not a text"]
+    assert problems(rules_text(id=None), present) == ["id is not a string"]
 
 
 def test_an_odd_id_that_is_stored_is_kept() -> None:

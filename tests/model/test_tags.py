@@ -37,7 +37,7 @@ def test_round_trip(tags: list[str]) -> None:
 
 @pytest.mark.parametrize("text", ["{}", "null", '"WEB"', "1", "NaN", "[1]", '["WEB", null]', '[["WEB"]]', "[true]"])
 def test_no_list_of_texts(text: str) -> None:
-    assert refusal(text) == "it is not a list of texts"
+    assert refusal(text) == "it is not a list of strings"
 
 
 @pytest.mark.parametrize(

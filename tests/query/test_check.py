@@ -124,7 +124,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         inbound({"src_tag": 5}),
         "error",
         "",
-        f"inbound rule 1: src_tag: 5 is not a text, which ends the Felix process{DROPPED}",
+        f"inbound rule 1: src_tag: 5 is not a string, which ends the Felix process{DROPPED}",
     ),
     (
         R,
@@ -148,7 +148,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "",
         f"inbound rule 1: icmp_type: 256 is not a number from 0 to 255{DROPPED}",
     ),
-    (R, inbound({"log_prefix": 1}), "error", "", f"inbound rule 1: log_prefix: 1 is not a text{DROPPED}"),
+    (R, inbound({"log_prefix": 1}), "error", "", f"inbound rule 1: log_prefix: 1 is not a string{DROPPED}"),
     (R, inbound({"src_net": "10.0.0.0/8"}), "error", "", "inbound rule 1: src_net is left out for IPv6"),
     (R, inbound({"!dst_net": "fd00::/8"}), "error", "", "inbound rule 1: !dst_net is left out for IPv4"),
     (
@@ -193,7 +193,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         {"role": 1},
         "error",
         "",
-        'label "role": 1 is not a text; its endpoints inherit no label from it',
+        'label "role": 1 is not a string; its endpoints inherit no label from it',
     ),
     (
         "policy/profile/web/labels",
@@ -298,7 +298,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
     (P, GOOD, "error", "", f"selector is missing{IGNORED}"),
     (P, policy(selector="role = 'web'"), "error", "", f"selector: expected == at column 6{IGNORED}"),
     (P, policy(selector="a in {}"), "error", "", f"selector: Felix 1.4 cannot read an empty set at column 7{IGNORED}"),
-    (P, policy(selector=5), "error", "", f"selector: 5 is not a text, which ends the Felix process{IGNORED}"),
+    (P, policy(selector=5), "error", "", f"selector: 5 is not a string, which ends the Felix process{IGNORED}"),
     (P, policy(order="soon"), "error", "", f'order: "soon" is neither a number nor "default"{IGNORED}'),
     (P, policy(order=None), "error", "", f'order: null is neither a number nor "default"{IGNORED}'),
     (P, policy(order=10**400), "error", "", f"order is out of range{IGNORED}"),
