@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from calicoctl.datastore import keys
 from calicoctl.datastore.errors import Conflict, DatastoreError
 from calicoctl.errors import CommandError, MalformedObject
@@ -119,13 +121,13 @@ class Profiles:
         seen: list[object] = []
         while missing := [part for part in values if part not in present]:
             before = self._client.index
+            made = []
             for part in missing:
-                try:
+                with suppress(Conflict):  # another creation of the same profile, or its removal after a lost request
                     self._client.create(keys.profile_part(name, part), values[part])
-                except Conflict:  # another creation of the same profile
-                    continue
-                written += [part] if part not in written else []
-            if self._client.index == before + len(missing):
+                    made.append(part)
+            written += [part for part in made if part not in written]
+            if made == missing and self._client.index == before + len(made):
                 break  # nobody else wrote anything: so nobody removed the profile between two of our writes
             from calicoctl.datastore.edit import is_stuck, pause, refusal
 

@@ -194,6 +194,20 @@ def test_edit_that_did_not_arrive_of_a_profile_that_was_removed(
     assert profile.get(TAGS) is None  # it is not brought back in part
 
 
+def test_completion_that_did_not_arrive_of_a_profile_that_was_removed(
+    calicoctl: Calicoctl, profile: EtcdServer, proxy: Proxy
+) -> None:
+    profile.delete(RULES)
+
+    def drop_and_remove(request: Request) -> bytes | None:
+        profile.delete(PROFILE)
+        return None
+
+    proxy.at(2, drop_and_remove)
+    assert calicoctl("profile", "add", "P") == Result(0, "Created profile P\n", "")
+    assert profile.keys() == {TAGS: '["P"]', f"{PROFILE}/labels": "{}", RULES: NEW_RULES}
+
+
 def test_add_that_did_not_arrive_and_another_s_that_did(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     def drop_and_add(request: Request) -> bytes | None:
         assert Calicoctl(etcd.environ({}))("profile", "add", "P").stdout == "Created profile P\n"
