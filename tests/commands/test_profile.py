@@ -297,7 +297,8 @@ def test_adds_in_step_leave_one_whole_profile(calicoctl: Calicoctl, etcd: EtcdSe
         barrier.wait()
         return request.forward()
 
-    proxy.since(1, wait_for_the_other)
+    for number in range(1, 1 + 2 * 4):  # one look and three writes of each; who was second looks once more
+        proxy.at(number, wait_for_the_other)
     results: list[Result] = []
     threads = [threading.Thread(target=lambda: results.append(calicoctl("profile", "add", "P"))) for _ in range(2)]
     for thread in threads:
