@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tests.commands.resources import PROFILES, bar
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy
@@ -25,6 +27,14 @@ class Outcome(NamedTuple):
     def writes(self) -> list[int]:
         """The numbers, from 1, of the requests that write."""
         return [number for number, request in enumerate(self.requests, 1) if not request.startswith("GET")]
+
+    def interruptions(self, row: Row) -> list[str]:
+        """What the row may say if it is interrupted: of each profile whose rules it writes twice also that all is denied."""
+        writes = [re.fullmatch(f"PUT /v2/keys{PROFILES}/(.+)/rules", request) for request in self.requests]
+        names = [found[1] for found in writes if found]
+        barred = sorted({name for name in names if names.count(name) == 2})
+        bars = [bar(name, row.arguments[0]).replace(" stands ", " may stand ") for name in barred]
+        return ["Aborted command.\n", *(f"Aborted command.  {text}\n" for text in bars)]
 
 
 def fill(etcd: EtcdServer, keys: Mapping[str, str]) -> None:

@@ -28,8 +28,13 @@ DONE_ALREADY = (
 )  # fmt: skip
 
 
-def kill_at(row: Row, number: int, carry_out: bool, etcd: EtcdServer, calicoctl: Calicoctl, by: signal.Signals) -> None:
-    """Run a row in a process that is ended while its request of that number is on the way, or just carried out."""
+def kill_at(
+    row: Row, number: int, carry_out: bool, etcd: EtcdServer, calicoctl: Calicoctl, by: signal.Signals
+) -> tuple[int, str]:
+    """Run a row in a process that is ended while its request of that number is on the way, or just carried out.
+
+    Returns its exit status and what it said on standard error.
+    """
     running: Future[subprocess.Popen[bytes]] = Future()
 
     def kill(request: Request) -> bytes | None:
@@ -51,10 +56,7 @@ def kill_at(row: Row, number: int, carry_out: bool, etcd: EtcdServer, calicoctl:
         )
         running.set_result(process)
         said = process.communicate(row.stdin.encode(), timeout=PROCESS_SECONDS)
-    if by == signal.SIGKILL:
-        assert (process.returncode, said[1]) == (-9, b"")
-    else:
-        assert (process.returncode, said[1]) == (128 + by, b"Aborted command.\n")
+    return process.returncode, said[1].decode()
 
 
 def check_state(state: Keys, outcome: Outcome) -> None:
@@ -108,9 +110,16 @@ def check_kill(
     by: signal.Signals = signal.SIGKILL,
 ) -> None:
     fill(etcd, row.before)
-    kill_at(row, number, carry_out, etcd, calicoctl, by)
+    status, complaint = kill_at(row, number, carry_out, etcd, calicoctl, by)
     state = etcd.keys()
     check_state(state, outcome)
+    if by == signal.SIGKILL:
+        assert (status, complaint) == (-9, "")
+    else:
+        assert status == 128 + by and complaint in outcome.interruptions(row)
+        for key, value in state.items():
+            if key.endswith("/rules") and value not in (outcome.before.get(key), outcome.after.get(key)):
+                assert f"before the rules of Profile({key.split('/')[-2]})" in complaint
     if not carry_out and number <= outcome.writes()[0]:
         assert state == outcome.before
     repeated = run_row(row, calicoctl)
