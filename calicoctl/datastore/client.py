@@ -266,26 +266,28 @@ class Client:
         now = self._state_after(lost, key)
         if now is not None and now["modifiedIndex"] <= since:
             return 0
+        has_changed = now is not None or action != "create"
         try:
-            event = self._first_event(key, since + 1)
+            event = self._first_event(key, since + 1, has_changed)
             # The key was not there yet: so what was removed is the directory, before the key was made.
             for _ in range(_MOST_REMOVALS if action == "create" and now is not None else 0):
                 if event is None or event["action"] not in _REMOVALS:
                     break
-                event = self._first_event(key, event["node"]["modifiedIndex"] + 1)
+                event = self._first_event(key, event["node"]["modifiedIndex"] + 1, has_changed)
         except _Refused:  # etcd keeps its latest 1,000 events
-            if now is not None and now.get("value") == value:
-                self.remark(
-                    "The reply of etcd was lost and its history does not reach back to the write, but the key holds "
-                    "what was to be written."
-                )
-                return int(now["modifiedIndex"])
-            raise self._unknown_outcome(lost) from None
+            return self._judged_by_state(lost, now, value, "does not reach back to the write")
         if event is None:
-            return 0
+            return self._judged_by_state(lost, now, value, "cannot be read") if has_changed else 0
         if event["node"].get("value") == value and event["action"] == action:
             return int(event["node"]["modifiedIndex"])
         raise Conflict
+
+    def _judged_by_state(self, lost: _ReplyLost, now: RawNode | None, value: str, fault: str) -> int:
+        """Do as ``_applied_at`` where the history has a ``fault``: the key, which has changed, may be as wanted."""
+        if now is None or now.get("value") != value:
+            raise self._unknown_outcome(lost)
+        self.remark(f"The reply of etcd was lost and its history {fault}, but the key holds what was to be written.")
+        return int(now["modifiedIndex"])
 
     def _state_after(self, lost: _ReplyLost, key: str) -> RawNode | None:
         try:
@@ -293,10 +295,13 @@ class Client:
         except DatastoreError:
             raise self._unknown_outcome(lost) from None
 
-    def _first_event(self, key: str, index: int) -> dict[str, Any] | None:
-        """Return the first change of a key at or after an index as far as it has happened, else None."""
+    def _first_event(self, key: str, index: int, has_changed: bool) -> dict[str, Any] | None:
+        """Return the first change of a key at or after an index; None if there was none, or etcd does not tell.
+
+        ``has_changed``: there must have been one, so that etcd is given all the time that an answer may take.
+        """
         query = {"wait": "true", "waitIndex": str(index)}
-        seconds = min(_SECONDS_FOR_HISTORY, self._settings.read_timeout)
+        seconds = self._settings.read_timeout if has_changed else min(_SECONDS_FOR_HISTORY, self._settings.read_timeout)
         try:
             return self._exchange(self._current, "GET", key, query, _EVENTS, seconds)
         except (_Unreachable, _ReplyLost, _NotEtcd):  # etcd would wait for the first change to come

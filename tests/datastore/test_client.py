@@ -279,17 +279,17 @@ def test_an_answer_about_the_key_that_was_asked_for(etcd: EtcdServer, proxy: Pro
         assert node is not None
         assert node["value"] == "%26 & = + ä \n"
         client.swap(key, "new", node["modifiedIndex"])
-        assert client._first_event(key, client.index) is not None
+        assert client._first_event(key, client.index, False) is not None
         client.put(key, "{}")
         tree = client.get("/test", recursive=True)
         assert tree is not None
         [[found]] = [each["nodes"] for each in tree["nodes"]]
         client.delete(key, found["modifiedIndex"])
-        assert client._first_event(key, client.index) is not None
+        assert client._first_event(key, client.index, False) is not None
         client.create(key, "")
         assert client.delete_tree(directory, {"createdIndex": 0}) is True
         # The event is that of the directory.
-        event = client._first_event(key, client.index)
+        event = client._first_event(key, client.index, False)
         assert event is not None
         assert event["node"]["key"] == found["key"].rpartition("/")[0]
         assert client.get(key) is None

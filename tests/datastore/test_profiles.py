@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
+from calicoctl.datastore import client
 from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw, drop_reply, drop_request
@@ -95,6 +98,41 @@ def test_remove_that_was_followed_by_another_s_add(calicoctl: Calicoctl, profile
     proxy.at(3, lose_and_add)
     assert calicoctl("profile", "remove", "P") == Result(0, "Deleted profile P\n", "")
     assert profile.get(TAGS) == '["new"]'  # this is another profile than the one that was to be removed
+
+
+def test_history_that_answers_late(
+    calicoctl: Calicoctl, profile: EtcdServer, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later than etcd is waited for where it may have nothing to tell: a rule was removed, and the next one with it."""
+    rules = [{"action": "allow", "protocol": "tcp", "dst_ports": [port]} for port in range(1, 5)]
+    profile.put(RULES, json.dumps({"inbound_rules": rules, "outbound_rules": []}))
+    monkeypatch.setattr(client, "_SECONDS_FOR_HISTORY", 0.1)
+
+    def late(request: Request) -> bytes | None:
+        if "wait=true" in request.query:
+            time.sleep(0.5)
+        return request.forward()
+
+    proxy.since(1, late)
+    proxy.at(2, drop_reply)
+    assert calicoctl("profile", "P", "rule", "remove", "inbound", "--at=1") == Result(0, "", "")
+    assert json.loads(profile.get(RULES) or "")["inbound_rules"] == rules[1:]
+
+
+def test_history_that_does_not_answer(calicoctl: Calicoctl, profile: EtcdServer, proxy: Proxy) -> None:
+    def others_change_it_then(request: Request) -> bytes | None:
+        request.forward()
+        profile.put(TAGS, '["other"]')
+        return None
+
+    proxy.since(1, lambda request: None if "wait=true" in request.query else request.forward())
+    proxy.at(2, drop_reply)
+    remark = "The reply of etcd was lost and its history cannot be read, but the key holds what was to be written.\n"
+    assert calicoctl("profile", "P", "tag", "add", "T") == Result(*ADDED[:2], remark)
+    proxy.at(len(proxy.requests) + 2, others_change_it_then)
+    result = calicoctl("profile", "P", "tag", "add", "U")
+    assert result == Result(1, "", complaint_of(proxy, DROPPED, NOT_KNOWN))
+    assert profile.get(TAGS) == '["other"]'
 
 
 def test_edit_that_was_followed_by_another_s(calicoctl: Calicoctl, profile: EtcdServer, proxy: Proxy) -> None:
