@@ -28,11 +28,6 @@ for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 CONFORMANCE_DIR = "CALICO_CONFORMANCE_DIR"
 PROCESS_SECONDS = 60.0
 
-# How long an example takes says more about the machine than about calicoctl.
-settings.register_profile("unhurried", settings(), deadline=None)
-settings.load_profile("unhurried")
-
-
 class Result(NamedTuple):
     """What a command left: its exit status and all that it wrote."""
 
@@ -102,6 +97,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.seed is None:  # a change is judged by the same cases each time
         config.option.seed = random.randrange(10**9) if config.option.torture else 1
+    # How long an example takes says more about the machine than about calicoctl.
+    settings.register_profile("unhurried", settings(), deadline=None, derandomize=not config.option.torture)
+    settings.load_profile("unhurried")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -19,28 +19,38 @@ from calicoctl.progress import Progress
 from tests.completion.terminal import Terminal
 from tests.conftest import PROCESS_SECONDS, Calicoctl
 from tests.etcd_server import EtcdServer
-from tests.proxy import Proxy, Request
+from tests.proxy import Behaviour, Proxy, Request
 
 PROFILE = "/calico/v1/policy/profile/P"
 COMMAND = [sys.executable, "-m", "calicoctl", "profile", "show"]
 TABLE = "+------+\n| Name |\n+------+\n|  P   |\n+------+\n"
-SLOW_SECONDS = 3.2
+SLOW_SECONDS = 2.3
 
 
-def slowly(request: Request) -> bytes | None:
-    """The answer comes in three seconds and a bit."""
-    time.sleep(SLOW_SECONDS)
-    return request.forward()
+def held() -> tuple[Behaviour, threading.Event]:
+    """What becomes of a request whose answer comes once the event is set, and the event.
+
+    Set as soon as a line is shown, it lets the answer come long before the line would change.
+    """
+    shown = threading.Event()
+
+    def behave(request: Request) -> bytes | None:
+        assert shown.wait(PROCESS_SECONDS)
+        return request.forward()
+
+    return behave, shown
 
 
 def test_a_slow_answer_on_a_terminal(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, tmp_path: Path) -> None:
     etcd.put(f"{PROFILE}/tags", "[]")
-    proxy.at(1, slowly)
+    behaviour, is_shown = held()
+    proxy.at(1, behaviour)
     answer = tmp_path / "answer"
     began = time.monotonic()
     # The answer goes to a file: what the terminal shows is standard error.
     with Terminal(["/bin/sh", "-c", f'"$@" > {answer}; echo end', "sh", *COMMAND], environ(calicoctl)) as terminal:
         shown = terminal.until("Waiting for etcd ...")
+        is_shown.set()
         assert time.monotonic() - began >= 2.0
         assert shown == "\rWaiting for etcd ..."
         # Gone without a trace before the command ends
@@ -52,19 +62,23 @@ def test_a_slow_answer_that_has_begun(calicoctl: Calicoctl) -> None:
     node = {"key": "/calico/v1/policy/profile", "dir": True, "modifiedIndex": 1, "createdIndex": 1, "nodes": []}
     body = json.dumps({"action": "get", "node": node}) + " " * 5_000
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    with DrippingServer((head + body).encode()) as authority:
-        with Terminal(COMMAND, {**environ(calicoctl), "ETCD_AUTHORITY": authority}) as terminal:
-            shown = terminal.until("+------+")
     waiting = "Waiting for etcd, 3 kB read ..."
-    assert shown == f"\rRead from etcd: 3 kB ...\r{waiting}\r{' ' * len(waiting)}\r+------+"
+    with DrippingServer((head + body).encode()) as server:
+        with Terminal(COMMAND, {**environ(calicoctl), "ETCD_AUTHORITY": server.authority}) as terminal:
+            assert terminal.until(waiting) == f"\rRead from etcd: 3 kB ...\r{waiting}"
+            server.go_on.set()
+            assert terminal.until("+------+") == f"\r{' ' * len(waiting)}\r+------+"
 
 
 def test_a_slow_answer_after_another(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(f"{PROFILE}/tags", "[]")
     etcd.put("/calico/v1/policy/profile/Q/x", 1500 * "x")
-    proxy.at(2, slowly)
+    behaviour, is_shown = held()
+    proxy.at(2, behaviour)
     with Terminal([*COMMAND, "--detailed"], environ(calicoctl)) as terminal:
-        shown = terminal.until("+------+").removesuffix("+------+")
+        shown = terminal.until(" ...")
+        is_shown.set()
+        shown += terminal.until("+------+").removesuffix("+------+")
     (line,) = {line.strip(" ") for line in shown.split("\r")} - {""}
     assert re.fullmatch(r"Waiting for etcd, \d+ kB read \.\.\.", line)
 
@@ -75,16 +89,24 @@ def test_a_narrow_terminal(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, columns: int, program: list[str]
 ) -> None:
     etcd.put("/calico/v1/Ready", "true")
-    proxy.at(1, slowly)
+    behaviour, is_shown = held()
+    proxy.at(1, behaviour)
     code = f"from calicoctl.start import {program[0]} as run; run()"
     command = ["/bin/sh", "-c", '"$@" >/dev/null; echo end', "sh", sys.executable, "-c", code, *program[1:]]
     with Terminal(command, environ(calicoctl), columns) as terminal:
         shown = "Waiting for etcd ..."[: columns - 1]
-        assert terminal.until("end") == f"\r{shown}\r{' ' * len(shown)}\rend"
+        assert terminal.until(shown) == f"\r{shown}"
+        is_shown.set()
+        assert terminal.until("end") == f"\r{' ' * len(shown)}\rend"
 
 
 def test_a_slow_answer_in_a_pipe(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(f"{PROFILE}/tags", "[]")
+
+    def slowly(request: Request) -> bytes | None:
+        time.sleep(SLOW_SECONDS)
+        return request.forward()
+
     proxy.at(1, slowly)
     done = subprocess.run(
         COMMAND, env=environ(calicoctl), capture_output=True, encoding="utf-8", timeout=PROCESS_SECONDS
@@ -126,16 +148,18 @@ def environ(calicoctl: Calicoctl) -> dict[str, str]:
 
 
 class DrippingServer:
-    """Stands for an etcd that sends the beginning of an answer at once and the rest seconds later."""
+    """Stands for an etcd that sends the beginning of an answer at once and the rest when it is told to ``go_on``."""
 
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
+        self.go_on = threading.Event()
 
-    def __enter__(self) -> str:
+    def __enter__(self) -> DrippingServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
-        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.authority = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        return self
 
     def __exit__(self, *error: object) -> None:
         self._thread.join(PROCESS_SECONDS)
@@ -146,5 +170,5 @@ class DrippingServer:
         with connection:
             connection.recv(65536)
             connection.sendall(self._answer[:-2000])
-            time.sleep(SLOW_SECONDS)
+            assert self.go_on.wait(PROCESS_SECONDS)
             connection.sendall(self._answer[-2000:])

@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
         return [number for number, request in enumerate(self.requests, 1) if not request.startswith("GET")]
 
     def interruptions(self, row: Row) -> list[str]:
-        """What the row may say if it is interrupted: also that of a profile whose rules it writes twice all is denied."""
+        """What the row may say if it is interrupted: that all is denied too where it writes a profile's rules twice."""
         writes = [re.fullmatch(f"PUT /v2/keys{PROFILES}/(.+)/rules", request) for request in self.requests]
         names = [found[1] for found in writes if found]
         barred = sorted({name for name in names if names.count(name) == 2})
