@@ -22,6 +22,7 @@ from tests.trust.judge import check_result
 from tests.trust.outcomes import fill, undisturbed
 
 LONGEST_SECONDS = 0.4
+TOGETHER_SECONDS = 0.25  # longer than signals may lie apart that are one
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 # Where Python's own start and our first lines are: what is interrupted there nobody can answer for.
 START = re.compile(r'  File "(<[^>]*>|.*/lib/python3[^"]*(?<!-packages)/[^"/]+|.*/calicoctl/(__init__|start)\.py)"')
@@ -109,9 +110,8 @@ def test_a_second_signal_ends_the_undoing_and_says_what_remains(
             while len(proxy.requests) == so_far:
                 assert process.poll() is None
                 time.sleep(0.01)
-            while process.poll() is None:  # those that come with the first are of one wish with it
-                process.send_signal(second)
-                time.sleep(0.05)
+            time.sleep(TOGETHER_SECONDS)  # one that comes with the first is of one wish with it
+            process.send_signal(second)
             stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
     assert (process.returncode, stdout) == (128 + by, REMOVING)
     assert stderr == (
@@ -125,7 +125,8 @@ def test_signals_that_come_together_are_one(by: signal.Signals, etcd: EtcdServer
     fill(etcd, POOLS)
     before = etcd.keys()
     with waiting_removal(calicoctl) as process:
-        for number in (by, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Stopped, so that however long it takes to send them they come at one moment.
+        for number in (signal.SIGSTOP, by, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
             process.send_signal(number)
         stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
     assert (stdout, stderr) == (REMOVING, "Aborted command.\n")
