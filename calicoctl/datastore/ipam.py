@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 
 from calicoctl.datastore import keys
 from calicoctl.datastore.blocks import Blocks, BlockVanished
 from calicoctl.errors import MalformedObject
 from calicoctl.model.ipam import block_of, blocks_of
+from calicoctl.model.stored_json import decode
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -162,10 +162,15 @@ class Ipam:
         node = self._client.get(keys.IPAM_CONFIG, quorum=True)
         if node is not None:
             try:
-                stored = json.loads(node.get("value", ""))
-                config.update({name: bool(stored[name]) for name in config if name in stored})
-            except (ValueError, TypeError, RecursionError):
-                raise MalformedObject(node["key"], "it is not a JSON object") from None
+                stored = decode(node.get("value", ""))
+            except ValueError as error:
+                raise MalformedObject(node["key"], error) from None
+            if not isinstance(stored, dict):
+                raise MalformedObject(node["key"], "it is not a JSON object")
+            for name in config:
+                if not isinstance(stored.get(name, False), bool):
+                    raise MalformedObject(node["key"], f"{name} is neither true nor false")
+            config.update({name: stored[name] for name in config if name in stored})
         return config
 
     # Claims

@@ -182,6 +182,23 @@ def test_what_cannot_be_read_is_named(key: str, value: str, ipam: Ipam, etcd: Et
         ipam.claimed_by("w")
 
 
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("{", "it is not JSON"),
+        *((value, "it is not a JSON object") for value in ("null", "1", '"strict_affinity"', '["strict_affinity"]')),
+        *((f'{{"strict_affinity": {value}}}', "strict_affinity is neither true nor false")
+          for value in ("null", "0", '"false"', "[]", "{}")),
+        ('{"auto_allocate_blocks": "no"}', "auto_allocate_blocks is neither true nor false"),
+    ],
+)  # fmt: skip
+def test_a_configuration_that_cannot_be_read(value: str, reason: str, ipam: Ipam, etcd: EtcdServer) -> None:
+    """Whoever wrote "false" has not meant true."""
+    etcd.put("/calico/ipam/v2/config", value)
+    with pytest.raises(MalformedObject, match=f"^Cannot read /calico/ipam/v2/config: {reason}\\.$"):
+        ipam.claim_any([POOL], "w")
+
+
 def test_one_block_that_cannot_be_read_does_not_stop_the_rest(ipam: Ipam, etcd: EtcdServer) -> None:
     etcd.put(f"{BLOCKS}/10.0.0.0-26", "{")
     for _ in range(192):
