@@ -44,7 +44,7 @@ PACKAGES = {
 }
 
 # What the model may import besides: nothing that reads, writes or waits. Of socket it takes the forms of addresses.
-PURE = set("__future__ base64 collections difflib hashlib itertools json math netaddr re socket typing yaml".split())
+PURE = set("__future__ base64 collections difflib hashlib json math netaddr re socket typing yaml".split())
 
 
 def _name(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
 
 from calicoctl.model.network import Network
 from calicoctl.model.resource_fields import Problems
@@ -105,7 +104,8 @@ def _groups_of_run(run: list[Rule]) -> Iterator[Group]:
 def _product(pairs: list[Pair], start: int) -> tuple[list[str | None], list[str | None]]:
     """Return sources and destinations of which the pairs from ``start`` on are every combination, in order."""
     destinations: dict[str | None, None] = {}
-    for source, destination in islice(pairs, start, None):
+    for position in range(start, len(pairs)):
+        source, destination = pairs[position]
         if source != pairs[start][0] or destination in destinations:
             break
         destinations[destination] = None
