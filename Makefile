@@ -27,8 +27,8 @@ lint: $(VENV)/with-tests ## the linters alone
 torture: $(VENV)/with-tests ## the tests of reliability at length; SEED=1 repeats a run, ARGS="-k killed" runs a part
 	$(BIN)/python -m pytest tests/trust --torture $(if $(SEED),--seed=$(SEED)) --durations=10 $(ARGS)
 
-test-all: $(VENV)/with-tests ## all tests on every Python present, and with the oldest libraries
-	$(BIN)/tox
+test-all: $(VENV)/with-tests ## all tests on every Python present, and with the oldest libraries; ARGS as for test
+	$(BIN)/tox $(if $(ARGS),-- $(ARGS))
 
 bench: $(VENV)/with-etcd ## how fast it is, and whether within the bounds; ARGS="--sections help,small" measures a part
 	$(WITH_ETCD) $(BIN)/python -m benchmarks.run $(ARGS)

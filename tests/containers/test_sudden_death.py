@@ -12,6 +12,8 @@ from tests.containers.effects import killed_before
 from tests.containers.namespaces import NetworkNamespace
 from tests.etcd_server import EtcdServer
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def container(host: Calicoctl, netns: NetworkNamespace) -> str:

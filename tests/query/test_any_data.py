@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.query.memory import calicoq_on
+
+pytestmark = pytest.mark.once
 
 KEYS = [
     "host/h/workload/k8s/w/endpoint/e",

@@ -6,10 +6,13 @@ import ipaddress
 import json
 from typing import Any
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from tests.query.memory import calicoq_on
+
+pytestmark = pytest.mark.once
 
 NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132}
 NETS = ["10.0.0.0/31", "10.0.0.1", "10.0.0.2/32", "fd00::/64", "fd00::1", "0.0.0.0/0"]

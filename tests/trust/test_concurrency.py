@@ -44,6 +44,8 @@ from tests.trust.outcomes import fill
 from tests.trust.serial_order import check_runs
 from tests.trust.traffic import allowed
 
+pytestmark = pytest.mark.once
+
 WRITERS = 100
 Kind = Callable[[random.Random], Operation]
 
