@@ -197,6 +197,19 @@ def _clear(
         for address in addresses:
             ipam.take_over(address, handle)
     _disconnect(sorted(interfaces), _namespace_if_any(workload))
+    try:
+        unreadable = _forget(found, owned, ipam, environment)
+    except CommandError as error:
+        message = f"{error.message.rstrip()}  The interface is removed, but perhaps not all in etcd: repeat the command."
+        raise CommandError(message, error.status) from None
+    if unreadable:
+        raise CommandError("\n".join(unreadable))
+
+
+def _forget(
+    found: list[EndpointNode], owned: dict[str, Sequence[Address]], ipam: Ipam, environment: Environment
+) -> list[str]:
+    """Remove endpoints from etcd, and release the addresses by handle; return what to say of unreadable handles."""
     for node in found:
         Endpoints(environment.client()).remove(node.name)
     unreadable = []
@@ -204,9 +217,9 @@ def _clear(
         try:
             ipam.release_all(handle, known=owned[handle])
         except MalformedObject as error:
-            unreadable.append(f"{error.message}  Addresses may still be claimed by handle {handle}.")
-    if unreadable:
-        raise CommandError("\n".join(unreadable))
+            remains = f"Addresses may still be claimed by handle {handle}; the interface is removed."
+            unreadable.append(f"{error.message}  {remains}")
+    return unreadable
 
 
 def _handles_of(workload: Workload, host: str, environment: Environment) -> list[str]:

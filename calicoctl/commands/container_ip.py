@@ -122,7 +122,8 @@ class _Container:
         except MalformedHandle as error:
             raise CommandError(f"{error.message}  IP {address} was removed and released all the same.") from None
         except CommandError as error:  # no way back from here: it is no longer in use
-            raise CommandError(f"{error.message}\nThe address is still claimed: repeat the command.") from None
+            message = f"{error.message.rstrip()}  The address may still be claimed: repeat the command."
+            raise CommandError(message, error.status) from None
 
     def _add_to_kernel(self, address: Address, others: list[Address]) -> None:
         if self._veth.interface_with(address) is None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 _NUMBERS = itertools.count(1)
@@ -67,6 +68,25 @@ class NetworkNamespace:
         """All that a command must have restored when it has failed."""
         return self.links(), self.addresses(), self.routes(4), self.routes(6)
 
+    def make(self) -> None:
+        """Let it be there. Raises NoNamespaces."""
+        try:
+            done = subprocess.run(["ip", "netns", "add", self.name], capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise NoNamespaces(f"ip: {error.strerror}") from None
+        if done.returncode != 0:
+            raise NoNamespaces(done.stderr.strip())
+
+    def delete(self) -> None:
+        """End it, with everything in it."""
+        subprocess.run(["ip", "netns", "del", self.name], capture_output=True, check=False)
+
+    def clear(self) -> None:
+        """Remove every interface that was put into it."""
+        for name in self.links():
+            if name.startswith("eth"):
+                self.ip("link", "del", name)
+
     def add_default_route(self, version: int) -> str:
         """Give it an interface `eth0` with a default route, as Docker does; return the route without its metric."""
         address, hop = ("172.30.0.2/24", "172.30.0.1") if version == 4 else ("fd30::2/64", "fd30::1")
@@ -103,15 +123,20 @@ def namespaces(count: int = 1) -> Iterator[list[NetworkNamespace]]:
     made: list[NetworkNamespace] = []
     try:
         for _ in range(count):
-            name = f"calicoctl-{os.getpid()}-{next(_NUMBERS)}"
-            try:
-                done = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
-            except OSError as error:
-                raise NoNamespaces(f"ip: {error.strerror}") from None
-            if done.returncode != 0:
-                raise NoNamespaces(done.stderr.strip())
-            made.append(NetworkNamespace(name))
+            namespace = NetworkNamespace(f"calicoctl-{os.getpid()}-{next(_NUMBERS)}")
+            namespace.make()
+            made.append(namespace)
         yield made
     finally:
         for namespace in made:
-            subprocess.run(["ip", "netns", "del", namespace.name], capture_output=True, check=False)
+            namespace.delete()
+
+
+@cache
+def why_no_namespaces() -> str | None:
+    """What keeps us from making network namespaces; None where nothing does."""
+    try:
+        with namespaces():
+            return None
+    except NoNamespaces as error:
+        return str(error)

@@ -13,6 +13,8 @@ from tests.containers.effects import Step, failing_at, steps, unanswered_at, wit
 from tests.containers.namespaces import NetworkNamespace
 from tests.etcd_server import EtcdServer
 
+pytestmark = pytest.mark.once
+
 # A command with {path} for the container, and those that must have gone before it.
 COMMANDS = {
     "first address of the block": (["add", "{path}", "ipv4"], []),
@@ -24,7 +26,7 @@ COMMANDS = {
         [["add", "{path}", "ipv6"], ["{path}", "ip", "add", "10.65.0.192"]],
     ),
 }
-STILL_CLAIMED = "The address is still claimed: repeat the command."
+STILL_CLAIMED = "The address may still be claimed: repeat the command."
 
 
 @pytest.fixture(params=COMMANDS)
@@ -97,3 +99,21 @@ def take_back(command: list[str], answer: Result, host: Calicoctl) -> None:
         assert host("container", command[1], "ip", "remove", answer.stdout.split()[1]).status == 0
     else:
         assert host("container", command[1], "ip", "add", command[4]).status == 0
+
+
+def test_a_removal_that_etcd_broke_off_says_so(host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
+    before = (stored.endpoints(etcd), stored.allocated(etcd), netns.state())
+    assert host("container", "add", netns.path, "ipv4").status == 0
+    complaints = []
+    for number in itertools.count(1):
+        complete = netns.state()
+        with steps(without_etcd_from(number)):
+            answer = host("container", "remove", netns.path)
+        if answer.status == 0:
+            break
+        if netns.state() != complete:
+            complaints.append(answer.stderr)
+    assert (stored.endpoints(etcd), stored.allocated(etcd), netns.state()) == before
+    cause = f"Error accessing etcd at http://{etcd.endpoint} (injected).  Is etcd running?"
+    remark = "The interface is removed, but perhaps not all in etcd: repeat the command."
+    assert complaints == [f"{cause}  {remark}\n"]

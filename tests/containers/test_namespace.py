@@ -498,7 +498,8 @@ def test_removing_where_a_handle_cannot_be_read(host: Calicoctl, etcd: EtcdServe
     etcd.put(key, "{")
     etcd.put(f"/calico/ipam/v2/handle/{other}", json.dumps({"id": other, "block": {"10.65.0.0/26": 1}}))
     answer = host("container", "remove", added.path)
-    complaint = f"Cannot read {key}: it is not JSON.  Addresses may still be claimed by handle {handle}.\n"
+    remains = f"Addresses may still be claimed by handle {handle}; the interface is removed."
+    complaint = f"Cannot read {key}: it is not JSON.  {remains}\n"
     assert answer == refused(complaint)
     assert (stored.endpoints(etcd), stored.allocated(etcd), added.addresses()) == ({}, {}, [])
     assert [key for key in etcd.keys("/calico/ipam/v2/handle") if not key.endswith("/")] == [key]

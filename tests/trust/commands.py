@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tests.conftest import Calicoctl, Result
+from tests.containers.namespaces import NetworkNamespace, why_no_namespaces
 
 V1 = "/calico/v1"
 PROFILES = f"{V1}/policy/profile"
@@ -89,20 +92,33 @@ SEVERAL = "\n---\n".join(
 UPDATE = '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
 
 
+# What the rows of `container` work on: there during the tests, with nothing in it but what such a row wants.
+NAMESPACE = NetworkNamespace(f"calicoctl-trust-{os.getpid()}")
+CONTAINER = NAMESPACE.path
+
+
 class Row(NamedTuple):
-    """A command line, what must be in etcd before it and on its standard input, and the program it is of."""
+    """A command line, what must be in etcd before it and on its standard input, and the program it is of.
+
+    One of `container` may need command lines that are given first.
+    """
 
     line: str
     before: Mapping[str, str] = {}
     stdin: str = ""
     program: str = "calicoctl"
+    given: tuple[str, ...] = ()
 
     @property
     def arguments(self) -> list[str]:
         return self.line.split()
 
+    @property
+    def of_container(self) -> bool:
+        return self.line.startswith("container ")
+
     def __str__(self) -> str:
-        return f"{self.program} {self.line}"
+        return f"{self.program} {self.line}".replace(CONTAINER, "CONTAINER")
 
 
 USED = {**READY, **PROFILE, **ENDPOINTS}
@@ -111,6 +127,14 @@ POLICY = {
         {"selector": "all()", "order": 1, "inbound_rules": [{"action": "allow"}], "outbound_rules": []}
     )
 }
+
+NETWORK = {
+    **_stored("OTHER", "OTHER", ""),
+    **PROFILE,
+    f"{V1}/ipam/v4/pool/10.65.0.0-24": json.dumps({"cidr": POOL}),
+    f"{V1}/ipam/v6/pool/fd80:65::-64": json.dumps({"cidr": "fd80:65::/64"}),
+}
+ADDED = (f"container add {CONTAINER} 10.65.0.7", f"container {CONTAINER} profile set OTHER")
 
 WRITING = [
     Row("profile add P"),
@@ -169,9 +193,30 @@ READING = [
     Row("check", USED, program="calicoq"),
 ]
 
+# Where there can be no namespaces, the other rows are all there are.
+if why_no_namespaces() is None:
+    WRITING += [
+        Row(f"container add {CONTAINER} ipv4", NETWORK),
+        Row(f"container add {CONTAINER} fd80:65::9 --interface=eth2", NETWORK),
+        Row(f"container remove {CONTAINER}", NETWORK, given=ADDED),
+        Row(f"container {CONTAINER} ip add 10.65.0.9", NETWORK, given=ADDED),
+        Row(f"container {CONTAINER} ip add ipv6", NETWORK, given=ADDED),
+        Row(f"container {CONTAINER} ip remove 10.65.0.7", NETWORK, given=ADDED),
+        Row(f"container {CONTAINER} profile append P", NETWORK, given=ADDED),
+        Row(f"container {CONTAINER} profile remove OTHER", NETWORK, given=ADDED),
+        Row(f"container {CONTAINER} profile set P", NETWORK, given=ADDED),
+    ]
+    READING += [Row(f"container {CONTAINER} endpoint show", NETWORK, given=ADDED)]
+
 ALL = READING + WRITING
 
 
 def run_row(row: Row, calicoctl: Calicoctl, env: Mapping[str, str | None] | None = None) -> Result:
-    """Run a row in this process, with `calicoctl`'s environment."""
-    return Calicoctl(calicoctl.environ, row.program)(*row.arguments, stdin=row.stdin, env=env)
+    """Run a row in this process, with `calicoctl`'s environment; a container's hardware address is hidden."""
+    result = Calicoctl(calicoctl.environ, row.program)(*row.arguments, stdin=row.stdin, env=env)
+    return result._replace(stdout=hide_hardware_address(result.stdout)) if row.of_container else result
+
+
+def hide_hardware_address(text: str) -> str:
+    """Let the hardware address that the kernel chose, another one each time, be always the same."""
+    return re.sub(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", "ee:ee:ee:ee:ee:ee", text)

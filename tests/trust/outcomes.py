@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from tests.commands.resources import PROFILES, bar
 from tests.conftest import Calicoctl, Result
+from tests.containers import stored
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy
-from tests.trust.commands import Row, run_row
+from tests.trust.commands import NAMESPACE, Row, run_row
 
 Keys = dict[str, "str | None"]
+# What a namespace has, as if it were the value of a key.
+KERNEL = "the namespace's interfaces, addresses and routes"
+
+# How a command that finds nothing left to do may say so.
+DONE_ALREADY = (
+    "Profile P not found.", "Tag P is not on profile P", "Rule not found.", "Rule position out-of-range.",
+    "Profile P is already in endpoint profile list", "Profile OTHER is not in endpoint profile list.",
+    "range conflicts with pool", "is not a configured pool.", "Failed to release address", "already exists",
+    "does not exist", "has already been configured with Calico Networking.", "Failed find Calico data",
+    "IP address is already assigned in pool", "IP address is not assigned to container.",
+)  # fmt: skip
 
 
 class Outcome(NamedTuple):
-    """The result, the keys before and after, how often etcd changed, and the requests in order."""
+    """The result, the state before and after, how often etcd changed, and the requests in order."""
 
     result: Result
     before: Keys
@@ -44,11 +57,39 @@ def fill(etcd: EtcdServer, keys: Mapping[str, str]) -> None:
         etcd.put(key, value)
 
 
+def prepare(row: Row, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    """Let etcd, and the namespace for a row of `container`, be as the row wants it."""
+    fill(etcd, row.before)
+    if row.of_container:
+        NAMESPACE.clear()
+        for line in row.given:
+            assert calicoctl(*line.split(), env=etcd.environ({})).status == 0, line
+
+
+def is_repetition(complaint: str) -> bool:
+    """Whether a command says that there is nothing left to do."""
+    return any(text in " ".join(complaint.split()) for text in DONE_ALREADY)
+
+
+def says_what_remains(complaint: str) -> bool:
+    """Whether a command that failed says what is not undone, or done all the same."""
+    return any(text in complaint for text in ("Not undone: ", "repeat the command", "is removed", "all the same"))
+
+
+def state_of(row: Row, etcd: EtcdServer) -> Keys:
+    """Every key with its value; for a row of `container`, in a form that can be compared, and with the namespace."""
+    if not row.of_container:
+        return etcd.keys()
+    values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in stored.state(etcd).items()}
+    # The next hop of IPv6 is made from the hardware address, another one each time.
+    return {**values, KERNEL: re.sub("fe80::[0-9a-f:]+", "fe80::1", json.dumps(NAMESPACE.state()))}
+
+
 def undisturbed(row: Row, etcd: EtcdServer, calicoctl: Calicoctl) -> Outcome:
     """Run a row with a proxy that only counts."""
-    fill(etcd, row.before)
-    before, index = etcd.keys(), etcd.index()
+    prepare(row, etcd, calicoctl)
+    before, index = state_of(row, etcd), etcd.index()
     with Proxy(etcd) as proxy:
         result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})
         requests = list(proxy.requests)
-    return Outcome(result, before, etcd.keys(), etcd.index() - index, requests)
+    return Outcome(result, before, state_of(row, etcd), etcd.index() - index, requests)

@@ -26,6 +26,7 @@ from tests.trust.commands import (
     ASSIGNED,
     DOCUMENT,
     ENDPOINT,
+    NAMESPACE,
     POLICY,
     PROFILES,
     READING,
@@ -35,14 +36,18 @@ from tests.trust.commands import (
     run_row,
 )
 from tests.trust.judge import check_result, check_stored
-from tests.trust.outcomes import fill
+from tests.trust.outcomes import fill, prepare, says_what_remains
+
+pytestmark = pytest.mark.once
 
 HASTY = {"CALICOCTL_READ_TIMEOUT": "0.2"}
 SECONDS = 20.0  # for one case, on a busy machine
 STATE = {**USED, **POLICY, **ASSIGNED}
 
+PLAIN = [row for row in ALL if not row.of_container]
+
 CASES = {"argv": (1500, 40_000), "rules": (700, 20_000), "yaml": (500, 15_000), "selectors": (400, 10_000),
-         "stored": (700, 30_000)}  # fmt: skip
+         "stored": (700, 30_000), "container": (40, 2_000)}  # fmt: skip
 
 
 @pytest.fixture
@@ -279,7 +284,7 @@ def test_random_selectors(calicoctl: Calicoctl, etcd: EtcdServer, dice: random.R
 def wrong_values() -> list[tuple[Row, str, str]]:
     """Every row with every key that it has, and a value there with one field of each wrong type."""
     found = []
-    for row in ALL:
+    for row in PLAIN:
         for key, text in row.before.items():
             try:
                 value = json.loads(text)
@@ -308,11 +313,47 @@ def test_every_wrong_value_stored(
         check_result(result, (row, key, text))
 
 
+def test_wrong_values_of_a_container(
+    calicoctl: Calicoctl, etcd: EtcdServer, dice: random.Random, cases: Iterator[int]
+) -> None:
+    """What a command cannot read keeps it from changing the host, or it says what it has changed."""
+    rows = [row for row in ALL if row.of_container]
+    for _ in cases if rows else ():
+        row = dice.choice(rows)
+        prepare(row, etcd, calicoctl)
+        before = NAMESPACE.state()
+        stored = [(key, text) for key, text in etcd.keys().items() if text and ("/ipam/" in key or "/host/" in key)]
+        key, text = dice.choice(stored)
+        etcd.delete(key)
+        wrong = dice.choice(["", "{", "[" * 10_000, None, "{}", *[wrong_field(json.loads(text), dice)] * 5])
+        if wrong is None:
+            etcd.mkdir(key)
+        else:
+            etcd.put(key, wrong)
+        began = time.monotonic()
+        result = run_row(row, calicoctl)
+        assert time.monotonic() - began < SECONDS, (row, key, wrong)
+        check_result(result, (row, key, wrong))
+        assert result.status == 0 or NAMESPACE.state() == before or says_what_remains(result.stderr), (row, key, wrong)
+
+
+def wrong_field(value: Any, dice: random.Random) -> str:
+    """The JSON of an object in which one field of it, or of what is in it, is of a wrong type."""
+    fields = [(container, key) for container, key in places_of(value) if isinstance(container, dict)]
+    container, key = dice.choice(fields)
+    if isinstance(container[key], list) and container[key] and dice.random() < 0.5:
+        container[key][dice.randrange(len(container[key]))] = dice.choice(WRONG)
+    else:
+        container[key] = dice.choice(WRONG)
+    return json.dumps(value)
+
+
 # What a terminal obeys, a C1 control character, DEL and an override of the direction of writing among it.
 OBEYED = "a\x1b[2J\x7f\x9b2J\u202e\U000e0001"
 FORMS = [
     Row(f"{line} -o {form}", row.before, program=row.program)
-    for row in READING
+    for row in PLAIN
+    if row in READING
     for line in [row.line.partition(" -o ")[0]]
     for form in ("json", "yaml", "wide")
     if row.program == "calicoq" or line == "get profile"
@@ -334,7 +375,7 @@ def test_nothing_stored_reaches_a_terminal_raw(row: Row, calicoctl: Calicoctl, e
                 check_result(run_row(row, calicoctl), (row, key, changed))
 
 
-@pytest.mark.parametrize("row", ALL, ids=str)
+@pytest.mark.parametrize("row", PLAIN, ids=str)
 def test_no_json_at_all_stored(row: Row, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     for key in row.before:
         for text in (
@@ -352,7 +393,7 @@ def test_no_json_at_all_stored(row: Row, calicoctl: Calicoctl, etcd: EtcdServer)
             check_result(run_row(row, calicoctl), (key, text[:50]))
 
 
-@pytest.mark.parametrize("row", ALL, ids=str)
+@pytest.mark.parametrize("row", PLAIN, ids=str)
 def test_directories_and_values_in_each_other_s_place(row: Row, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     for key in row.before:
         fill(etcd, {other: text for other, text in row.before.items() if other != key})
