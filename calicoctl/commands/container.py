@@ -200,8 +200,8 @@ def _clear(
     try:
         unreadable = _forget(found, owned, ipam, environment)
     except CommandError as error:
-        message = f"{error.message.rstrip()}  The interface is removed, but perhaps not all in etcd: repeat the command."
-        raise CommandError(message, error.status) from None
+        remark = "The interface is removed, but perhaps not all in etcd: repeat the command."
+        raise CommandError(f"{error.message.rstrip()}  {remark}", error.status) from None
     if unreadable:
         raise CommandError("\n".join(unreadable))
 
