@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import pty
 import random
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -268,6 +274,33 @@ def test_surroundings_make_no_difference(name: str, etcd: EtcdServer, calicoctl:
         )
         assert result._replace(stdout=hide_hardware_address(result.stdout)) == outcome.result, row
         assert state_of(row, etcd) == outcome.after, row
+
+
+def test_a_terminal_of_20_columns(etcd: EtcdServer, calicoctl: Calicoctl, torture: bool) -> None:
+    for row in ALL if torture else ALL[::6]:
+        outcome = undisturbed(row, etcd, calicoctl)
+        prepare(row, etcd, calicoctl)
+        terminal, end = pty.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 5, 20, 0, 0))
+        process = subprocess.Popen(
+            Calicoctl({}, row.program).command(*row.arguments),
+            env=dict(calicoctl.environ), stdin=subprocess.PIPE, stdout=end, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        os.close(end)
+        with ThreadPoolExecutor(1) as reader:
+            shown = reader.submit(read_terminal, terminal)
+            stderr = process.communicate(row.stdin.encode(), PROCESS_SECONDS)[1]
+        stdout = shown.result().decode().replace("\r\n", "\n")
+        assert Result(process.returncode, hide_hardware_address(stdout), stderr.decode()) == outcome.result, row
+
+
+def read_terminal(terminal: int) -> bytes:
+    """All that is written to a terminal until its last writer has gone."""
+    pieces = []
+    with os.fdopen(terminal, "rb", buffering=0) as stream, contextlib.suppress(OSError):  # EIO: nobody writes any more
+        while piece := stream.read(65536):
+            pieces.append(piece)
+    return b"".join(pieces)
 
 
 def test_text_that_the_locale_cannot_say(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
