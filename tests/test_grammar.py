@@ -345,6 +345,7 @@ def test_plain_docopt(name: str) -> None:
     assert outcomes["error"] + outcomes["help"] >= 0.1 * count
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("patterns_fixed_once")
 def test_thousands_of_argument_lists() -> None:
     outcomes: Counter[str] = Counter()

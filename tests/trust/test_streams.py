@@ -398,6 +398,7 @@ def names_of(row: Row) -> list[int]:
     return [place for place, word in enumerate(row.arguments) if word in names]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("weapon", WEAPONS)
 def test_a_name_touches_no_other_key(weapon: str, etcd: EtcdServer, calicoctl: Calicoctl, most: list[Row]) -> None:
     for row in most:
