@@ -172,7 +172,7 @@ class Client:
                 raise self._error(str(refusal)) from None
             except _ReplyLost as failure:
                 lost = failure
-        raise self._error("every reply was lost", "It is not known whether the change was made.")
+        raise self._error(f"every reply was lost: {lost}", "It is not known whether the change was made.")
 
     def delete(self, key: str, index: int) -> None:
         """Remove a key last modified at ``index``, or gone already. Raises Conflict if it was changed since."""
@@ -194,7 +194,7 @@ class Client:
                     return
                 if now["modifiedIndex"] != index:
                     raise Conflict from None
-        raise self._error("every reply was lost", "The key is still there.")
+        raise self._error(f"every reply was lost: {lost}", "The key is still there.")
 
     def prune(self, directory: str) -> None:
         """Remove a directory if nothing is in it; any other outcome is fine too."""
@@ -223,7 +223,7 @@ class Client:
                 now = self._state_after(lost, key)
                 if now is None or created_index(now) > since:  # another one, made since
                     return True
-        raise self._error("every reply was lost", "The directory is still there.")
+        raise self._error(f"every reply was lost: {lost}", "The directory is still there.")
 
     def _write(self, action: str, key: str, value: str, condition: dict[str, str], since: int) -> int:
         from calicoctl.datastore.form import excess, form_of
@@ -248,7 +248,7 @@ class Client:
                 lost = failure
                 if index := self._applied_at(lost, action, key, value, since):
                     return index
-        raise self._error("every reply was lost", "Nothing was changed as far as etcd can tell.")
+        raise self._error(f"every reply was lost: {lost}", "Nothing was changed as far as etcd can tell.")
 
     def _index_of_own(self, key: str, value: str, since: int) -> int:
         """Return the index of the write that was just answered; ``since`` if it cannot be told."""
@@ -431,9 +431,9 @@ def _answer_of(
     status = response.status
     if not isinstance(answer, dict):
         if status == 404:
-            raise _NotEtcd("it has no v2 API; start etcd with --enable-v2")
+            raise unclear("it has no v2 API; start etcd with --enable-v2")
         if 300 <= status < 500:
-            raise _NotEtcd(f"it answered {status} {_quoted(response.reason)}{_first_line(response, body)}")
+            raise unclear(f"it answered {status} {_quoted(response.reason)}{_first_line(response, body)}")
         raise unclear(f"its answer of status {status} is not the JSON that etcd sends")
     asked = unquote(key)
     if status in (200, 201):
@@ -448,7 +448,8 @@ def _answer_of(
         if answer["errorCode"] == _KEY_NOT_FOUND and not _leads_to(answer.get("cause"), asked):
             raise unclear(f"its answer is about another key: {cause}")
         raise _Refused(answer["errorCode"], cause)
-    raise _NotEtcd(f"it answered {status} {_quoted(response.reason)}")
+    # Who asks for credentials has done nothing; what else stands between may have handed the request on.
+    raise (_NotEtcd if status == 401 else unclear)(f"it answered {status} {_quoted(response.reason)}")
 
 
 def _fault(answer: dict[str, Any], key: str, fields: Mapping[str, str] | str, actions: tuple[str, ...]) -> str:

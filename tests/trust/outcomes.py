@@ -18,6 +18,9 @@ Keys = dict[str, "str | None"]
 # What a namespace has, as if it were the value of a key.
 KERNEL = "the namespace's interfaces, addresses and routes"
 
+# Requests without a condition, which are sent once more if the reply is lost: they set what every writer would set.
+UNCONDITIONAL = re.compile(r"^PUT .*(/IpInIpEnabled|/calico/ipam/v2/host/h1/ipv[46]/block/)")
+
 # How a command that finds nothing left to do may say so.
 DONE_ALREADY = (
     "Profile P not found.", "Tag P is not on profile P", "Rule not found.", "Rule position out-of-range.",

@@ -16,13 +16,22 @@ from tests.conftest import Calicoctl
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw
 from tests.trust.commands import READING, WRITING, Row, run_row
-from tests.trust.outcomes import KERNEL, is_repetition, prepare, says_what_remains, state_of, undisturbed
+from tests.trust.outcomes import (
+    KERNEL,
+    UNCONDITIONAL,
+    is_repetition,
+    prepare,
+    says_what_remains,
+    state_of,
+    undisturbed,
+)
 
 pytestmark = pytest.mark.once
 
 NODE = '{"key": "/calico", "modifiedIndex": 1, "createdIndex": 1, "dir": true, "nodes": %s}'
 FAILURE_STATUS = {"diff": 2, "verdict": 2, "check": 2}
 PIECE = b"x" * (1 << 20)
+EMPTY = b"Content-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 def gzipped(status: str, text: str) -> Behaviour:
@@ -61,9 +70,9 @@ ANSWERS: dict[str, Behaviour] = {
     "429": answer("429 Too Many Requests", "\x1b]0;pwned\x07 slow\rdown"),
     "500": answer("500 Internal Server Error", "oops"),
     "503": answer("503 Service Unavailable", "<html>", "text/html"),
-    "301": answer_raw(b"HTTP/1.1 301 Moved\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n"),
-    "307": answer_raw(b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"),
-    "a reason with escapes": answer_raw(b"HTTP/1.1 418 \x1b[2J\x07\xff\r\nContent-Length: 0\r\n\r\n"),
+    "301": answer_raw(b"HTTP/1.1 301 Moved\r\nLocation: http://192.0.2.1/\r\n" + EMPTY),
+    "307": answer_raw(b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\n" + EMPTY),
+    "a reason with escapes": answer_raw(b"HTTP/1.1 418 \x1b[2J\x07\xff\r\n" + EMPTY),
     "a message with escapes": answer(
         "400 Bad Request", json.dumps({"errorCode": 999, "message": "a\n\x1b[2J", "cause": "x" * 10**6})
     ),
@@ -71,7 +80,9 @@ ANSWERS: dict[str, Behaviour] = {
     "gzip that is none": answer_raw(
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{nothing}"
     ),
-    "no UTF-8": answer_raw(b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{"node": "\xff\xfe"}'),
+    "no UTF-8": answer_raw(
+        b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\nConnection: close\r\n\r\n{"node": "\xff\xfe"}'
+    ),
     "nested": answer("200 OK", '{"node":' * 100_000, "application/json"),
     "a huge number": answer("200 OK", '{"node": ' + "9" * 10_000 + "}", "application/json"),
     "nodes are text": node('"text"'),
@@ -106,6 +117,8 @@ ANSWERS: dict[str, Behaviour] = {
 }
 
 
+# Commands that do or say something else when they are carried out twice.
+NOT_REPEATABLE = ("profile P rule remove inbound --at=1", "profile P tag remove P", "pool remove 10.65.0.0/24 --wait=0")
 SECOND = ["captive portal", "truncated", "500", "503", "nodes are text", "gzip that is none", "a node of another key",
           "another action"]  # fmt: skip
 
@@ -163,6 +176,39 @@ def test_bad_answers_while_the_host_is_changed(
             repeated = run_row(row, calicoctl)
             assert repeated.status == 0 or is_repetition(repeated.stderr), (case, repeated)
             assert state_of(row, etcd) == outcome.after, (case, repeated)
+
+
+# etcd's own word that it has refused a write, which who hands the write on has no cause to say.
+REFUSAL = "a message with escapes"
+
+
+@pytest.mark.parametrize("name", [name for name in ANSWERS if name != REFUSAL])
+def test_a_bad_answer_to_a_write_that_was_carried_out(
+    name: str, etcd: EtcdServer, calicoctl: Calicoctl, torture: bool
+) -> None:
+    """As where the reply is lost, whether the other endpoint can tell or the same one, when it is asked again."""
+    for row in WRITING if torture else [row for row in WRITING if row.line in NOT_REPEATABLE]:
+        outcome = undisturbed(row, etcd, calicoctl)
+        for number in outcome.writes():
+            for others in ([], [etcd.endpoint]):
+                prepare(row, etcd, calicoctl)
+                index = etcd.index()
+                with Proxy(etcd) as proxy:
+                    proxy.at(number, after_carrying_out(ANSWERS[name]))
+                    endpoints = ",".join(f"http://{address}" for address in (proxy.authority, *others))
+                    result = run_row(row, calicoctl, {"ETCD_ENDPOINTS": endpoints})
+                case = (row, number, others)
+                assert (result, state_of(row, etcd)) == (outcome.result, outcome.after), case
+                again = UNCONDITIONAL.search(outcome.requests[number - 1]) is not None
+                assert etcd.index() - index == outcome.changes + again, case
+
+
+def after_carrying_out(behaviour: Behaviour) -> Behaviour:
+    def carry_out(request: Request) -> bytes | None:
+        request.forward()
+        return behaviour(request)
+
+    return carry_out
 
 
 def test_a_server_that_answers_every_request_as_if_it_were_to_read(etcd: EtcdServer, calicoctl: Calicoctl) -> None:

@@ -13,7 +13,7 @@ from tests.containers.namespaces import why_no_namespaces
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, drop_reply, drop_request
 from tests.trust.commands import ALL, READING, WRITING, Row, run_row
-from tests.trust.outcomes import prepare, state_of, undisturbed
+from tests.trust.outcomes import UNCONDITIONAL, prepare, state_of, undisturbed
 
 pytestmark = pytest.mark.once
 
@@ -21,8 +21,6 @@ pytestmark = pytest.mark.once
 HASTY = {"CALICOCTL_READ_TIMEOUT": "0.5"}
 # What needs no etcd, and what is silent where anything fails.
 ELSEWHERE = {"version", "validate", "completion"}
-# Set without a condition, to the one value that every writer would set, so also once more.
-UNCONDITIONAL = re.compile(r"^PUT .*(/IpInIpEnabled|/calico/ipam/v2/host/h1/ipv[46]/block/)")
 # Takes an empty directory away, which means nothing, so it is not tried again.
 COURTESY = re.compile(r"^DELETE .*/workload/[^/]+/[^/]+(/endpoint)?$")
 
