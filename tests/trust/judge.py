@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from calicoctl.model.endpoint import EndpointName
 from calicoctl.model.felix_objects import (
@@ -13,9 +14,12 @@ from calicoctl.model.felix_objects import (
     tags_problems,
 )
 from calicoctl.model.ipam import Block
-from tests.conftest import Result
+from tests.conftest import Calicoctl, Result
+from tests.containers import stored
 from tests.etcd_server import EtcdServer
-from tests.trust.commands import PROFILES, V1
+from tests.trust.commands import NAMESPACE, PROFILES, V1, Row, run_row
+from tests.trust.outcomes import KERNEL, Keys, Outcome, is_repetition, state_of
+from tests.trust.traffic import allowed
 
 ASSIGNMENTS = "/calico/ipam/v2/assignment"
 _PARTS = {"rules": profile_rules_problems, "tags": tags_problems, "labels": profile_labels_problems}
@@ -48,3 +52,54 @@ def check_stored(etcd: EtcdServer, case: object) -> None:
     for value in etcd.keys(ASSIGNMENTS).values():
         if value is not None:
             Block.from_json(value)
+
+
+def check_state(state: Keys, outcome: Outcome) -> None:
+    """Each key is old or new, or it is a pool that gives no addresses, or rules that deny everything. A new profile has
+    its rules last. No packet passes that passes neither before nor after.
+
+    With `container`, addresses are claimed first, and Felix denies all traffic of an interface without an endpoint.
+    """
+    keys = {*state, *outcome.before, *outcome.after}
+    for key in (key for key in keys if KERNEL not in state or key.startswith(f"{V1}/")):
+        value = state.get(key)
+        if not key.endswith("/") and value not in (outcome.before.get(key), outcome.after.get(key)):
+            assert gives_nothing(json.loads(value or "null")), (key, value)
+        if key.endswith("/rules") and value is not None and key not in outcome.before:
+            profile = key.removesuffix("rules")
+            assert _below(profile, state) == _below(profile, outcome.after)
+    assert allowed(state) <= allowed(outcome.before) | allowed(outcome.after)
+
+
+def gives_nothing(stored: dict[str, Any]) -> bool:
+    """Whether a value is a pool or a block that gives no addresses, or rules that let no packet pass."""
+    first = [stored.get(f"{way}_rules", [])[:1] for way in ("inbound", "outbound")]
+    return stored.get("disabled") is True or stored.get("affinity") == "" or first == [[{"action": "deny"}]] * 2
+
+
+def _below(directory: str, state: Keys) -> Keys:
+    return {key: value for key, value in state.items() if key.startswith(directory)}
+
+
+def check_claims(row: Row, etcd: EtcdServer) -> None:
+    """An address that an endpoint of a container has, or its interface, is claimed: nobody else is given it."""
+    if row.of_container:
+        nets = [net for value in stored.endpoints(etcd).values() for net in value["ipv4_nets"] + value["ipv6_nets"]]
+        nets += [address.split()[1] for address in NAMESPACE.addresses()]
+        assert {net.partition("/")[0] for net in nets} <= set(stored.allocated(etcd)), row
+
+
+def check_repeated(row: Row, state: Keys, outcome: Outcome, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    """A command that has left a state, given again, completes it or says that there is nothing left to do."""
+    if row.line.endswith(" ip add ipv6") and state == outcome.after:
+        return  # given again, it adds one address more
+    repeated = run_row(row, calicoctl)
+    assert repeated.status == 0 or is_repetition(repeated.stderr), (row, repeated)
+    assert _without_handles(state_of(row, etcd)) == _without_handles(outcome.after), (row, repeated)
+
+
+def _without_handles(state: Keys) -> Keys:
+    """A handle may count an address too many, which makes no difference and ends with the next command on its workload:
+    the block alone tells what is assigned.
+    """
+    return {key: value for key, value in state.items() if not key.startswith("/calico/ipam/v2/handle/")}

@@ -19,6 +19,7 @@ from calicoctl.cli import COMMANDS
 from calicoctl.commands import pool as pool_command
 from calicoctl.query.cli import USAGE as QUERY_USAGE
 from tests.conftest import Calicoctl, Result
+from tests.containers.namespaces import why_no_namespaces
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, answer
 from tests.trust.commands import (
@@ -318,7 +319,9 @@ def test_wrong_values_of_a_container(
 ) -> None:
     """What a command cannot read keeps it from changing the host, or it says what it has changed."""
     rows = [row for row in ALL if row.of_container]
-    for _ in cases if rows else ():
+    if not rows:
+        pytest.skip(f"no network namespaces: {why_no_namespaces()}")
+    for _ in cases:
         row = dice.choice(rows)
         prepare(row, etcd, calicoctl)
         before = NAMESPACE.state()

@@ -5,19 +5,18 @@ tests/containers.
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 from concurrent.futures import Future
-from typing import Any
 
 import pytest
 
 from tests.conftest import PROCESS_SECONDS, Calicoctl
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, Request
-from tests.trust.commands import LABELLED, PROFILES, TAGGED, V1, WRITING, Row, run_row
-from tests.trust.outcomes import KERNEL, Keys, Outcome, is_repetition, prepare, state_of, undisturbed
+from tests.trust.commands import LABELLED, PROFILES, TAGGED, WRITING, Row
+from tests.trust.judge import check_claims, check_repeated, check_state
+from tests.trust.outcomes import KERNEL, Keys, Outcome, prepare, state_of, undisturbed
 from tests.trust.traffic import allowed
 
 
@@ -52,33 +51,6 @@ def kill_at(
     return process.returncode, said[1].decode()
 
 
-def check_state(state: Keys, outcome: Outcome) -> None:
-    """Each key is old or new, or it is a pool that gives no addresses, or rules that deny everything. A new profile has
-    its rules last. No packet passes that passes neither before nor after.
-
-    With `container`, addresses are claimed first, and Felix denies all traffic of an interface without an endpoint.
-    """
-    keys = {*state, *outcome.before, *outcome.after}
-    for key in (key for key in keys if KERNEL not in state or key.startswith(f"{V1}/")):
-        value = state.get(key)
-        if not key.endswith("/") and value not in (outcome.before.get(key), outcome.after.get(key)):
-            assert gives_nothing(json.loads(value or "null")), (key, value)
-        if key.endswith("/rules") and value is not None and key not in outcome.before:
-            profile = key.removesuffix("rules")
-            assert _below(profile, state) == _below(profile, outcome.after)
-    assert allowed(state) <= allowed(outcome.before) | allowed(outcome.after)
-
-
-def gives_nothing(stored: dict[str, Any]) -> bool:
-    """Whether a value is a pool or a block that gives no addresses, or rules that let no packet pass."""
-    first = [stored.get(f"{way}_rules", [])[:1] for way in ("inbound", "outbound")]
-    return stored.get("disabled") is True or stored.get("affinity") == "" or first == [[{"action": "deny"}]] * 2
-
-
-def _below(directory: str, state: Keys) -> Keys:
-    return {key: value for key, value in state.items() if key.startswith(directory)}
-
-
 def test_the_judge_sees_what_only_a_mixture_allows(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     """New tags with the old rules, new rules with the old labels: each key is old or new."""
     retagged, labelled = ([row for row in WRITING if row.before == before][0] for before in (TAGGED, LABELLED))
@@ -105,6 +77,7 @@ def check_kill(
     status, complaint = kill_at(row, number, carry_out, etcd, calicoctl, by)
     state = state_of(row, etcd)
     check_state(state, outcome)
+    check_claims(row, etcd)
     if by == signal.SIGKILL:
         assert (status, complaint) == (-9, "")
     else:
@@ -116,22 +89,11 @@ def check_kill(
             assert state[KERNEL] in (outcome.before[KERNEL], outcome.after[KERNEL])
     if not carry_out and number <= outcome.writes()[0]:
         assert _in_etcd(state) == _in_etcd(outcome.before)
-    if row.line.endswith(" ip add ipv6") and state == outcome.after:
-        return  # given again, it adds one address more
-    repeated = run_row(row, calicoctl)
-    assert repeated.status == 0 or is_repetition(repeated.stderr), repeated
-    assert _without_handles(state_of(row, etcd)) == _without_handles(outcome.after), (number, repeated)
+    check_repeated(row, state, outcome, etcd, calicoctl)
 
 
 def _in_etcd(state: Keys) -> Keys:
     return {key: value for key, value in state.items() if key != KERNEL}
-
-
-def _without_handles(state: Keys) -> Keys:
-    """A handle may count an address too many, which makes no difference and ends with the next command on its workload:
-    the block alone tells what is assigned.
-    """
-    return {key: value for key, value in state.items() if not key.startswith("/calico/ipam/v2/handle/")}
 
 
 @pytest.mark.parametrize("row", WRITING, ids=str)

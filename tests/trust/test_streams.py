@@ -39,7 +39,7 @@ from tests.trust.commands import (
     hide_hardware_address,
     run_row,
 )
-from tests.trust.judge import check_result
+from tests.trust.judge import check_claims, check_repeated, check_result, check_state
 from tests.trust.outcomes import KERNEL, fill, prepare, state_of, undisturbed
 
 LONGEST_SECONDS = 0.4
@@ -87,8 +87,14 @@ def test_signals_at_any_moment(
         if process.returncode == 128 + by:
             assert stderr in (*outcome.interruptions(row), ""), row
             assert stdout == "" or outcome.result.stdout.startswith(stdout), row
+            state = state_of(row, etcd)
+            check_state(state, outcome)
+            check_claims(row, etcd)
+            assert stderr or state in (outcome.before, outcome.after), row
             if row.of_container:
-                assert state_of(row, etcd)[KERNEL] in (outcome.before[KERNEL], outcome.after[KERNEL]), row
+                assert state[KERNEL] in (outcome.before[KERNEL], outcome.after[KERNEL]), row
+            if row in WRITING:
+                check_repeated(row, state, outcome, etcd, calicoctl)
         elif is_of_pythons_start(process.returncode, by, stdout, stderr):
             assert state_of(row, etcd) == outcome.before, row
         else:
