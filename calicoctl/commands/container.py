@@ -11,7 +11,7 @@ from calicoctl.commands.container_ip import ip_add, ip_remove
 from calicoctl.datastore.endpoints import Endpoints, Filter
 from calicoctl.datastore.errors import Conflict
 from calicoctl.datastore.ipam import Ipam
-from calicoctl.errors import CommandError, MalformedObject
+from calicoctl.errors import CommandError, MalformedObject, status_of
 from calicoctl.host.hostname import hostname
 from calicoctl.host.iproute import NetworkError
 from calicoctl.host.network import Veth, delete_pair, exists, leads_into
@@ -196,12 +196,12 @@ def _clear(
         owned[handle] = addresses
         for address in addresses:
             ipam.take_over(address, handle)
-    _disconnect(sorted(interfaces), _namespace_if_any(workload))
     try:
+        _disconnect(sorted(interfaces), _namespace_if_any(workload))
         unreadable = _forget(found, owned, ipam, environment)
-    except CommandError as error:
-        remark = "The interface is removed, but perhaps not all in etcd: repeat the command."
-        raise CommandError(f"{error.message.rstrip()}  {remark}", error.status) from None
+    except KeyboardInterrupt as interruption:
+        remark = "Perhaps not all of it is removed: repeat the command."
+        raise CommandError(f"Aborted command.  {remark}", status_of(interruption)) from None
     if unreadable:
         raise CommandError("\n".join(unreadable))
 
@@ -210,15 +210,19 @@ def _forget(
     found: list[EndpointNode], owned: dict[str, Sequence[Address]], ipam: Ipam, environment: Environment
 ) -> list[str]:
     """Remove endpoints from etcd, and release the addresses by handle; return what to say of unreadable handles."""
-    for node in found:
-        Endpoints(environment.client()).remove(node.name)
     unreadable = []
-    for handle in sorted(owned):
-        try:
-            ipam.release_all(handle, known=owned[handle])
-        except MalformedObject as error:
-            remains = f"Addresses may still be claimed by handle {handle}; the interface is removed."
-            unreadable.append(f"{error.message}  {remains}")
+    try:
+        for node in found:
+            Endpoints(environment.client()).remove(node.name)
+        for handle in sorted(owned):
+            try:
+                ipam.release_all(handle, known=owned[handle])
+            except MalformedObject as error:
+                remains = f"Addresses may still be claimed by handle {handle}; the interface is removed."
+                unreadable.append(f"{error.message}  {remains}")
+    except CommandError as error:
+        remark = "The interface is removed, but perhaps not all in etcd: repeat the command."
+        raise CommandError(f"{error.message.rstrip()}  {remark}", error.status) from None
     return unreadable
 
 

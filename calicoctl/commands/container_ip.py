@@ -6,7 +6,7 @@ from calicoctl.commands.address_choice import AddressChoice, parse_address
 from calicoctl.datastore.endpoints import Endpoints, EndpointVanished, Filter
 from calicoctl.datastore.errors import MalformedHandle
 from calicoctl.datastore.ipam import Ipam
-from calicoctl.errors import CommandError, MalformedObject
+from calicoctl.errors import CommandError, MalformedObject, status_of
 from calicoctl.host.hostname import hostname
 from calicoctl.host.iproute import NetworkError
 from calicoctl.host.network import Veth
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from calicoctl.model.address import Address
     from calicoctl.model.endpoint import Endpoint
 
+_STILL_CLAIMED = "The address may still be claimed: repeat the command."
 _UNKNOWN_TO_REMOVE = "Container is unknown to Calico."
 
 
@@ -122,8 +123,9 @@ class _Container:
         except MalformedHandle as error:
             raise CommandError(f"{error.message}  IP {address} was removed and released all the same.") from None
         except CommandError as error:  # no way back from here: it is no longer in use
-            message = f"{error.message.rstrip()}  The address may still be claimed: repeat the command."
-            raise CommandError(message, error.status) from None
+            raise CommandError(f"{error.message.rstrip()}  {_STILL_CLAIMED}", error.status) from None
+        except KeyboardInterrupt as interruption:
+            raise CommandError(f"Aborted command.  {_STILL_CLAIMED}", status_of(interruption)) from None
 
     def _add_to_kernel(self, address: Address, others: list[Address]) -> None:
         if self._veth.interface_with(address) is None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SECONDS = 60
+_FIRST_FREE_FILE = 3
 _SYSTEM_FOLDERS = ("/usr/sbin", "/sbin")  # not on every PATH
 _CLONE_NEWNET = 0x40000000  # sched.h
 _NS_GET_NSTYPE = 0xB703  # ioctl_ns(2)
@@ -35,10 +36,15 @@ class Namespace:
 
         Raises NamespaceNotFound, and NetworkError for what is no network namespace or is that of the host itself.
         """
+        import fcntl
+
         try:
-            self.file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO has no writer
+            opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO has no writer
         except (OSError, ValueError) as error:
             raise NamespaceNotFound(f"There is no network namespace at {path} ({_reason(error)}).") from None
+        # The places of the standard streams, where one is closed, are taken by those of `ip`.
+        self.file = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FILE)
+        os.close(opened)
         if not self._is_network_namespace():
             raise NetworkError(f"{path} is not a network namespace.")
         here, there = os.stat("/proc/self/ns/net"), os.fstat(self.file)
@@ -75,33 +81,63 @@ def ip(*arguments: str | Namespace, namespace: Namespace | None = None) -> list[
     import subprocess
 
     words = [word if isinstance(word, str) else f"/proc/self/fd/{word.file}" for word in arguments]
+    files = [word.file for word in arguments if isinstance(word, Namespace)]
     command = f"'ip {' '.join(words)}'"
     try:
-        done = subprocess.run(
-            [_program(), "-json", *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env={"LC_ALL": "C"},
-            timeout=_SECONDS,
-            pass_fds=[word.file for word in arguments if isinstance(word, Namespace)],
-            preexec_fn=namespace.enter if namespace else None,
-        )
+        status, output, complaint = _run([_program(), "-json", *words], files, namespace)
     except subprocess.TimeoutExpired:
         raise NetworkError(f"{command} did not end within {_SECONDS} s.") from None
-    except (OSError, subprocess.SubprocessError) as error:
+    except subprocess.SubprocessError:
+        raise NetworkError(f"Cannot enter the network namespace for {command}: CAP_SYS_ADMIN is needed.") from None
+    except OSError as error:
         raise NetworkError(f"Cannot run {command}: {_reason(error)}.") from None
-    if done.returncode != 0:
-        lines = done.stderr.decode("utf-8", "replace").split("\n")
-        reason = "; ".join(filter(None, map(str.strip, lines))) or f"exit status {done.returncode}"
+    if status != 0:
+        lines = complaint.decode("utf-8", "replace").split("\n")
+        reason = "; ".join(filter(None, map(str.strip, lines))) or f"exit status {status}"
         raise NetworkError(f"{command} failed: {reason.removesuffix('.')}.")
-    return _objects(done.stdout)
+    return _objects(output)
+
+
+def _run(command: list[str], files: list[int], namespace: Namespace | None) -> tuple[int, bytes, bytes]:
+    """Run a program; return its exit status and what it wrote. However this ends, the program has ended before.
+
+    Until it has begun, signals wait: else one that comes meanwhile would leave it behind, to act when all is undone.
+    """
+    import signal
+    import subprocess
+
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    process = None
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"LC_ALL": "C"},
+            pass_fds=files,
+            preexec_fn=namespace.enter if namespace else None,
+        )
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        output, complaint = process.communicate(timeout=_SECONDS)
+        return process.returncode, output, complaint
+    except BaseException:
+        if process is not None:
+            process.kill()
+            process.wait()
+        raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _objects(output: bytes) -> list[dict[str, Any]]:
     try:
         objects = json.loads(output) if output.strip() else []
-    except ValueError:
-        raise NetworkError("iproute2 is too old: 'ip -json' does not print JSON.") from None
+    except (ValueError, RecursionError):
+        objects = None
+    if not isinstance(objects, list):
+        raise NetworkError("iproute2 is too old: 'ip -json' does not print JSON.")
     return [each for each in objects if isinstance(each, dict) and each]
 
 

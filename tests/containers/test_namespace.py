@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from calicoctl.host import iproute
 from tests.conftest import Calicoctl, Result
 from tests.containers import stored
 from tests.containers.namespaces import NetworkNamespace, ip, namespaces, on_host
@@ -518,3 +522,48 @@ def test_taking_an_address_away_where_the_handle_cannot_be_read(
     assert answer == refused(f"{complaint}  IP 10.65.0.9 was removed and released all the same.\n")
     assert (set(stored.allocated(etcd)), added.addresses()) == ({"10.65.0.192"}, ["eth1 10.65.0.192/32"])
     assert host("container", added.path, "ip", "remove", "10.65.0.9") == refused(f"{complaint}\n")
+
+
+def test_a_signal_while_ip_begins_leaves_no_process_behind(
+    netns: NetworkNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    namespace = iproute.Namespace(netns.path)
+    enter = namespace.enter
+
+    def interrupt_and_enter_late() -> None:
+        os.kill(os.getppid(), signal.SIGINT)
+        time.sleep(0.3)  # the child's own time, in which its parent hears of the signal
+        enter()
+
+    monkeypatch.setattr(namespace, "enter", interrupt_and_enter_late)
+    children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+    before = children.read_text()
+    with pytest.raises(KeyboardInterrupt):
+        iproute.ip("addr", "add", "10.9.9.9/32", "dev", "lo", namespace=namespace)
+    assert children.read_text() == before
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+
+
+@pytest.mark.parametrize("streams", ["<&- >&-", "<&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_do_not_stand_in_the_way(
+    streams: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
+    before = (stored.endpoints(etcd), stored.allocated(etcd), netns.state())
+    for arguments in (["add", netns.path, "10.65.0.9"], ["remove", netns.path]):
+        command = host.command("container", *arguments)
+        subprocess.run(["/bin/sh", "-c", f'exec "$@" {streams}', "sh", *command], env=dict(host.environ), check=False)
+        assert set(stored.allocated(etcd)) == ({"10.65.0.9"} if arguments[0] == "add" else set())
+    assert (stored.endpoints(etcd), stored.allocated(etcd), netns.state()) == before
+
+
+@pytest.mark.parametrize("printed", ["5", "null", "{}", "[" * 100_000])
+def test_an_ip_that_prints_what_no_ip_prints(
+    printed: str, host: Calicoctl, netns: NetworkNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "printed").write_text(printed)
+    (tmp_path / "ip").write_text(f"#!/bin/sh\ncat {tmp_path}/printed\n")
+    (tmp_path / "ip").chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        answer = host("container", "add", netns.path, "10.65.0.9")
+    assert answer == Result(1, "", "iproute2 is too old: 'ip -json' does not print JSON.\n")

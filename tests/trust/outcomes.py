@@ -14,6 +14,8 @@ from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy
 from tests.trust.commands import NAMESPACE, Row, run_row
 
+NOT_REMOVED = "Perhaps not all of it is removed: repeat the command."
+STILL_CLAIMED = "The address may still be claimed: repeat the command."
 Keys = dict[str, "str | None"]
 # What a namespace has, as if it were the value of a key.
 KERNEL = "the namespace's interfaces, addresses and routes"
@@ -50,7 +52,8 @@ class Outcome(NamedTuple):
         names = [found[1] for found in writes if found]
         barred = sorted({name for name in names if names.count(name) == 2})
         bars = [bar(name, row.arguments[0]).replace(" stands ", " may stand ") for name in barred]
-        return ["Aborted command.\n", *(f"Aborted command.  {text}\n" for text in bars)]
+        unfinished = [NOT_REMOVED, STILL_CLAIMED] if row.of_container and " remove " in row.line else []
+        return ["Aborted command.\n", *(f"Aborted command.  {text}\n" for text in [*bars, *unfinished])]
 
 
 def fill(etcd: EtcdServer, keys: Mapping[str, str]) -> None:
