@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from calicoctl.model.endpoint import EndpointName
@@ -89,11 +90,18 @@ def check_claims(row: Row, etcd: EtcdServer) -> None:
         assert {net.partition("/")[0] for net in nets} <= set(stored.allocated(etcd)), row
 
 
-def check_repeated(row: Row, state: Keys, outcome: Outcome, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def check_repeated(
+    row: Row,
+    state: Keys,
+    outcome: Outcome,
+    etcd: EtcdServer,
+    calicoctl: Calicoctl,
+    env: Mapping[str, str | None] | None = None,
+) -> None:
     """A command that has left a state, given again, completes it or says that there is nothing left to do."""
     if row.line.endswith(" ip add ipv6") and state == outcome.after:
         return  # given again, it adds one address more
-    repeated = run_row(row, calicoctl)
+    repeated = run_row(row, calicoctl, env)
     assert repeated.status == 0 or is_repetition(repeated.stderr), (row, repeated)
     assert _without_handles(state_of(row, etcd)) == _without_handles(outcome.after), (row, repeated)
 

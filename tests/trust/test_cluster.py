@@ -11,7 +11,8 @@ from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdCluster, EtcdMember
 from tests.proxy import Proxy, Request
 from tests.trust.commands import ALL, CONTAINER, READING, WRITING, Row, run_row
-from tests.trust.outcomes import UNCONDITIONAL, Outcome, is_repetition, prepare, state_of, undisturbed
+from tests.trust.judge import check_repeated
+from tests.trust.outcomes import UNCONDITIONAL, Outcome, prepare, state_of, undisturbed
 
 pytestmark = pytest.mark.once
 
@@ -177,9 +178,8 @@ def test_the_quorum_is_lost_at_the_write(cluster: EtcdCluster, calicoctl: Calico
         assert "It is not known whether the change was made" in result.stderr, row
         cluster.restore()
         if row.of_container:  # these can be given again whatever happened
-            repeated = run_row(row, calicoctl, endpoints(cluster.members))
-            assert repeated.status == 0 or is_repetition(repeated.stderr), (row, result, repeated)
-            assert state_of(row, cluster.leader()) == outcome.after, row
+            leader = cluster.leader()
+            check_repeated(row, state_of(row, leader), outcome, leader, calicoctl, endpoints(cluster.members))
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["the answer alone", "the write too"])
