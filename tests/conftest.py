@@ -146,6 +146,26 @@ def calicoctl(etcd: EtcdServer) -> Calicoctl:
     return Calicoctl(etcd.environ({**inherited, "LANG": "C.UTF-8"}))
 
 
+@pytest.fixture(scope="session")
+def namespace() -> Iterator[None]:
+    """The namespace that the rows of `container` work on; nothing where there can be none."""
+    from tests.command_lines import NAMESPACE
+    from tests.containers.namespaces import why_no_namespaces
+
+    if why_no_namespaces() is not None:
+        yield
+        return
+    NAMESPACE.make()
+    yield
+    NAMESPACE.delete()
+
+
+@pytest.fixture
+def on_host(calicoctl: Calicoctl, namespace: None) -> None:
+    """calicoctl on the host `h1`, which has no Docker: it can run every row of tests/command_lines.py."""
+    calicoctl.environ = {**calicoctl.environ, "HOSTNAME": "h1", "DOCKER_HOST": "unix:///none"}
+
+
 @pytest.fixture
 def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
     """A proxy that `calicoctl` goes through."""

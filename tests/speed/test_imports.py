@@ -13,9 +13,10 @@ import pytest
 
 from calicoctl import cli, grammar
 from calicoctl.query import cli as query
+from tests.command_lines import EVERY_ROW, Row, costly_of, most_modules
 from tests.conftest import PROCESS_SECONDS, Calicoctl
 from tests.etcd_server import EtcdServer
-from tests.speed.command_lines import FOR_ETCD, LINES, MODULES_OF_OTHERS, WITH_DOCKER, WITHOUT_ETCD, Line
+from tests.trust.outcomes import prepare
 
 # A process as the console script starts it, which leaves a list of what it has loaded.
 PROCESS = """\
@@ -32,42 +33,41 @@ os._exit = report_and_leave
 from calicoctl import start
 getattr(start, program)()
 """
-def loaded(calicoctl: Calicoctl, line: Line, report: Path) -> set[str]:
+
+
+def loaded(row: Row, calicoctl: Calicoctl, report: Path) -> set[str]:
+    """The modules that a process of a row loads, but for those that no program imports by itself."""
     subprocess.run(
-        [sys.executable, "-c", PROCESS, line.program, str(report), *line.line.split()],
-        env={**calicoctl.environ, "DOCKER_HOST": "unix:///none", "PYTHONPATH": str(Path(__file__).parents[2])},
-        input=line.stdin.encode(),
+        [sys.executable, "-c", PROCESS, row.program, str(report), *row.arguments],
+        env={**calicoctl.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        input=row.stdin.encode(),
         capture_output=True,
         timeout=PROCESS_SECONDS,
     )
-    return set(report.read_text().split("\n"))
-
-
-@pytest.mark.parametrize("line", LINES, ids=str)
-def test_modules(calicoctl: Calicoctl, etcd: EtcdServer, line: Line, tmp_path: Path) -> None:
-    for key, value in line.state.items():
-        etcd.put(key, value)
-    modules = loaded(calicoctl, line, tmp_path / "report")
-    assert {name for name in modules if _package(name) == "calicoctl"} == line.ours
-    others = {name for name in modules if _package(name) not in sys.stdlib_module_names | {"calicoctl"}}
-    others = {name for name in others if "cython" not in name}  # it makes up modules of its own
-    packages = set(map(_package, others))
-    if line.others is None:  # the rest is the Docker SDK's affair
-        assert packages <= WITH_DOCKER
-        return
-    assert packages == line.others
-    assert others <= MODULES_OF_OTHERS
-    standard = {name for name in modules if _package(name) in sys.stdlib_module_names and not _is_inner(name)}
-    assert standard <= (FOR_ETCD if "etcd" in line.others else WITHOUT_ETCD) | line.standard
-
-
-def _package(module: str) -> str:
-    return module.partition(".")[0]
+    return {name for name in report.read_text().split("\n") if not _is_inner(name)}
 
 
 def _is_inner(module: str) -> bool:
-    """Tell whether a module of the standard library is one that no program imports by itself."""
-    return any(part.startswith("_") for part in module.split(".")) or module.startswith("encodings.")
+    parts = module.split(".")
+    return parts[0] == "encodings" or any(part.startswith("_") or "cython" in part for part in parts)
+
+
+@pytest.mark.parametrize("row", EVERY_ROW, ids=str)
+def test_modules(row: Row, etcd: EtcdServer, calicoctl: Calicoctl, on_host: None, tmp_path: Path) -> None:
+    prepare(row, etcd, calicoctl)
+    modules = loaded(row, calicoctl, tmp_path / "report")
+    costly = sorted(modules & costly_of(row))
+    assert not costly, (
+        f"`{row}` loads {', '.join(costly)}, and can do without: import it inside the function that needs it. If this "
+        "command always needs it, name it in `loads` of its row in tests/command_lines.py."
+    )
+    group, most = most_modules(row)
+    assert len(modules) <= most, (
+        f"`{row}` loads {len(modules)} modules; {most} are the most for {group}. See which are new (`python -X "
+        "importtime -c 'from calicoctl.start import calicoctl as run; run()' ...`) and import what few commands need "
+        f"inside the function that needs it. If all are needed, raise MOST_MODULES in tests/command_lines.py. Loaded: "
+        f"{' '.join(sorted(modules))}"
+    )
 
 
 def _beginnings(usage: str) -> set[tuple[str, ...]]:
@@ -100,7 +100,7 @@ def _choices(part: Any) -> list[str]:
 
 @pytest.mark.parametrize("program", ["calicoctl", "calicoq"])
 def test_every_command_is_in_the_table(program: str) -> None:
-    of_program = [line.line for line in LINES if line.program == program]
+    of_program = [row.line for row in EVERY_ROW if row.program == program]
     lines = [line.split() for line in of_program if not line.endswith(("--help", "--nonsense"))]
     usages = [query.USAGE]
     if program == "calicoctl":

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from tests.command_lines import EVERY_ROW, Row
 from tests.conftest import Calicoctl
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy
-from tests.speed.command_lines import LINES, Line
+from tests.trust.outcomes import prepare, run_row
 
 
-@pytest.mark.parametrize("line", LINES, ids=str)
-def test_requests(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, line: Line) -> None:
-    for key, value in line.state.items():
-        etcd.put(key, value)
-    # No Docker: what a profile's name means there is no matter of etcd.
-    environ = {**calicoctl.environ, "DOCKER_HOST": "unix:///none"}
-    Calicoctl(environ, line.program)(*line.line.split(), stdin=line.stdin)
-    assert [request.split(" ")[0] for request in proxy.requests] == line.requests.split()
+@pytest.mark.parametrize("row", EVERY_ROW, ids=str)
+def test_requests(row: Row, etcd: EtcdServer, calicoctl: Calicoctl, on_host: None) -> None:
+    prepare(row, etcd, calicoctl)
+    with Proxy(etcd) as proxy:
+        run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})
+        assert [request.split(" ")[0] for request in proxy.requests] == row.requests.split()

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import Calicoctl
-from tests.containers.namespaces import why_no_namespaces
-from tests.trust.commands import ALL, NAMESPACE, Row
-
-
-@pytest.fixture(scope="session", autouse=True)
-def namespace() -> Iterator[None]:
-    """What the rows of `container` work on."""
-    if why_no_namespaces() is not None:
-        yield
-        return
-    NAMESPACE.make()
-    yield
-    NAMESPACE.delete()
+from tests.command_lines import ALL, Row
 
 
 @pytest.fixture(autouse=True)
-def on_host(calicoctl: Calicoctl) -> None:
-    """Let calicoctl run on the host `h1`, where no Docker is."""
-    calicoctl.environ = {**calicoctl.environ, "HOSTNAME": "h1", "DOCKER_HOST": "unix:///none"}
+def everywhere(on_host: None) -> None:
+    """Every test here may run any row of the table."""
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from calicoctl.model.felix_objects import (
     tags_problems,
 )
 from calicoctl.model.ipam import Block
+from tests.command_lines import NAMESPACE, PROFILES, V1, Row
 from tests.conftest import Calicoctl, Result
 from tests.containers import stored
 from tests.etcd_server import EtcdServer
-from tests.trust.commands import NAMESPACE, PROFILES, V1, Row, run_row
-from tests.trust.outcomes import KERNEL, Keys, Outcome, is_repetition, state_of
+from tests.trust.outcomes import KERNEL, Keys, Outcome, is_repetition, run_row, state_of
 from tests.trust.traffic import allowed
 
 ASSIGNMENTS = "/calico/ipam/v2/assignment"

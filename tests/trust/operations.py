@@ -17,8 +17,8 @@ from calicoctl.datastore.settings import Settings
 from calicoctl.errors import CommandError
 from calicoctl.model.network import Network
 from calicoctl.model.pool import Pool
+from tests.command_lines import ENDPOINT, NEW_RULES, PROFILES
 from tests.conftest import Calicoctl, Result
-from tests.trust.commands import ENDPOINT, NEW_RULES, PROFILES
 
 Json = Any
 Env = Mapping[str, "str | None"]

@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tests.command_lines import NAMESPACE, Row
 from tests.commands.resources import PROFILES, bar
 from tests.conftest import Calicoctl, Result
 from tests.containers import stored
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy
-from tests.trust.commands import NAMESPACE, Row, run_row
 
 NOT_REMOVED = "Perhaps not all of it is removed: repeat the command."
 STILL_CLAIMED = "The address may still be claimed: repeat the command."
@@ -54,6 +54,17 @@ class Outcome(NamedTuple):
         bars = [bar(name, row.arguments[0]).replace(" stands ", " may stand ") for name in barred]
         unfinished = [NOT_REMOVED, STILL_CLAIMED] if row.of_container and " remove " in row.line else []
         return ["Aborted command.\n", *(f"Aborted command.  {text}\n" for text in [*bars, *unfinished])]
+
+
+def run_row(row: Row, calicoctl: Calicoctl, env: Mapping[str, str | None] | None = None) -> Result:
+    """Run a row in this process, with `calicoctl`'s environment; a container's hardware address is hidden."""
+    result = Calicoctl(calicoctl.environ, row.program)(*row.arguments, stdin=row.stdin, env=env)
+    return result._replace(stdout=hide_hardware_address(result.stdout)) if row.of_container else result
+
+
+def hide_hardware_address(text: str) -> str:
+    """Replace the hardware address, which the kernel chooses anew each time, by a fixed one."""
+    return re.sub(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", "ee:ee:ee:ee:ee:ee", text)
 
 
 def fill(etcd: EtcdServer, keys: Mapping[str, str]) -> None:

@@ -13,20 +13,13 @@ from urllib.parse import unquote
 import pytest
 
 from calicoctl.datastore import replies
+from tests.command_lines import READING, WRITING, Row
 from tests.conftest import Calicoctl
 from tests.containers.namespaces import why_no_namespaces
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw
-from tests.trust.commands import READING, WRITING, Row, run_row
 from tests.trust.judge import check_claims, check_repeated
-from tests.trust.outcomes import (
-    KERNEL,
-    UNCONDITIONAL,
-    prepare,
-    says_what_remains,
-    state_of,
-    undisturbed,
-)
+from tests.trust.outcomes import KERNEL, UNCONDITIONAL, prepare, run_row, says_what_remains, state_of, undisturbed
 
 pytestmark = pytest.mark.once
 

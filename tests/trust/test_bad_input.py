@@ -18,11 +18,7 @@ import pytest
 from calicoctl.cli import COMMANDS
 from calicoctl.commands import pool as pool_command
 from calicoctl.query.cli import USAGE as QUERY_USAGE
-from tests.conftest import Calicoctl, Result
-from tests.containers.namespaces import why_no_namespaces
-from tests.etcd_server import EtcdServer
-from tests.proxy import Proxy, answer
-from tests.trust.commands import (
+from tests.command_lines import (
     ALL,
     ASSIGNED,
     DOCUMENT,
@@ -34,10 +30,13 @@ from tests.trust.commands import (
     UPDATE,
     USED,
     Row,
-    run_row,
 )
+from tests.conftest import Calicoctl, Result
+from tests.containers.namespaces import why_no_namespaces
+from tests.etcd_server import EtcdServer
+from tests.proxy import Proxy, answer
 from tests.trust.judge import check_result, check_stored
-from tests.trust.outcomes import fill, prepare, says_what_remains
+from tests.trust.outcomes import fill, prepare, run_row, says_what_remains
 
 pytestmark = pytest.mark.once
 
@@ -354,7 +353,7 @@ def wrong_field(value: Any, dice: random.Random) -> str:
 # What a terminal obeys, a C1 control character, DEL and an override of the direction of writing among it.
 OBEYED = "a\x1b[2J\x7f\x9b2J\u202e\U000e0001"
 FORMS = [
-    Row(f"{line} -o {form}", row.before, program=row.program)
+    Row(f"{line} -o {form}", before=row.before, program=row.program)
     for row in PLAIN
     if row in READING
     for line in [row.line.partition(" -o ")[0]]

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from tests.command_lines import ALL, CONTAINER, READING, WRITING, Row
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdCluster, EtcdMember
 from tests.proxy import Proxy, Request
-from tests.trust.commands import ALL, CONTAINER, READING, WRITING, Row, run_row
 from tests.trust.judge import check_repeated
-from tests.trust.outcomes import UNCONDITIONAL, Outcome, prepare, state_of, undisturbed
+from tests.trust.outcomes import UNCONDITIONAL, Outcome, prepare, run_row, state_of, undisturbed
 
 pytestmark = pytest.mark.once
 

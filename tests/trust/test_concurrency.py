@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.command_lines import ENDPOINTS, NEW_RULES, PROFILES
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, Request, drop_reply, drop_request
-from tests.trust.commands import ENDPOINTS, NEW_RULES, PROFILES
 from tests.trust.history import Event, History
 from tests.trust.operations import (
     DEFAULTS,

@@ -11,10 +11,10 @@ from concurrent.futures import Future
 
 import pytest
 
+from tests.command_lines import LABELLED, PROFILES, TAGGED, WRITING, Row
 from tests.conftest import PROCESS_SECONDS, Calicoctl
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, Request
-from tests.trust.commands import LABELLED, PROFILES, TAGGED, WRITING, Row
 from tests.trust.judge import check_claims, check_repeated, check_state
 from tests.trust.outcomes import KERNEL, Keys, Outcome, prepare, state_of, undisturbed
 from tests.trust.traffic import allowed

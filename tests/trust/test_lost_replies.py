@@ -8,12 +8,12 @@ import pytest
 
 from calicoctl.cli import COMMANDS
 from calicoctl.query.cli import COMMANDS as QUERIES
+from tests.command_lines import ALL, READING, WRITING, Row
 from tests.conftest import Calicoctl
 from tests.containers.namespaces import why_no_namespaces
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, drop_reply, drop_request
-from tests.trust.commands import ALL, READING, WRITING, Row, run_row
-from tests.trust.outcomes import UNCONDITIONAL, prepare, state_of, undisturbed
+from tests.trust.outcomes import UNCONDITIONAL, prepare, run_row, state_of, undisturbed
 
 pytestmark = pytest.mark.once
 

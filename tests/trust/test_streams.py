@@ -22,25 +22,12 @@ from pathlib import Path
 import pytest
 
 from calicoctl.host.lock import LOCK_FILE
+from tests.command_lines import ALL, CONTAINER, NAMESPACE, POOL, POOLS, PROFILES, READING, USED, WRITING, Row
 from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, answer, never_answer
-from tests.trust.commands import (
-    ALL,
-    CONTAINER,
-    NAMESPACE,
-    POOL,
-    POOLS,
-    PROFILES,
-    READING,
-    USED,
-    WRITING,
-    Row,
-    hide_hardware_address,
-    run_row,
-)
 from tests.trust.judge import check_claims, check_repeated, check_result, check_state
-from tests.trust.outcomes import KERNEL, fill, prepare, state_of, undisturbed
+from tests.trust.outcomes import KERNEL, fill, hide_hardware_address, prepare, run_row, state_of, undisturbed
 
 LONGEST_SECONDS = 0.4
 TOGETHER_SECONDS = 0.25  # longer than signals may lie apart that are one

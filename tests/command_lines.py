@@ -1,0 +1,369 @@
+"""The table of command lines that the tests of reliability and of speed are driven by: a new command is a new row.
+
+A row says what must be in etcd before it and how many requests it makes. What each command may load is said below it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from calicoctl import cli
+from tests.containers.namespaces import NetworkNamespace, why_no_namespaces
+
+V1 = "/calico/v1"
+PROFILES = f"{V1}/policy/profile"
+ENDPOINT = f"{V1}/host/h1/workload/o/w/endpoint/e1"
+POOL = "10.65.0.0/24"
+BLOCK = "/calico/ipam/v2/assignment/ipv4/block/10.65.0.0-26"
+NEW_RULES = '{"inbound_rules": [{"action": "allow", "src_tag": "P"}], "outbound_rules": [{"action": "allow"}]}'
+
+READY = {f"{V1}/Ready": "true"}
+PROFILE = {f"{PROFILES}/P/tags": '["P"]', f"{PROFILES}/P/labels": "{}", f"{PROFILES}/P/rules": NEW_RULES}
+ENDPOINTS = {
+    ENDPOINT: json.dumps(
+        {"state": "active", "name": "cali1", "mac": "EE:EE:EE:EE:EE:EE", "profile_ids": ["OTHER"],
+         "ipv4_nets": ["10.65.0.1/32"], "ipv6_nets": []}
+    )
+}  # fmt: skip
+POOLS = {f"{V1}/ipam/v4/pool/10.65.0.0-24": json.dumps({"cidr": POOL})}
+ASSIGNED = {
+    **POOLS,
+    "/calico/ipam/v2/host/h1/ipv4/block/10.65.0.0-26": "",
+    "/calico/ipam/v2/handle/one": json.dumps({"id": "one", "block": {"10.65.0.0/26": 1}}),
+    BLOCK: json.dumps(
+        {"cidr": "10.65.0.0/26", "affinity": "host:h1", "strict_affinity": False,
+         "allocations": [None, 0] + [None] * 62, "unallocated": [0, *range(2, 64)],
+         "attributes": [{"handle_id": "one", "secondary": {}}]}
+    ),
+}  # fmt: skip
+TWO_BLOCKS = {
+    **ASSIGNED,
+    "/calico/ipam/v2/host/h2/ipv4/block/10.65.0.64-26": "",
+    BLOCK.replace("10.65.0.0", "10.65.0.64"): json.dumps(
+        {"cidr": "10.65.0.64/26", "affinity": "host:h2", "strict_affinity": False, "allocations": [None] * 64,
+         "unallocated": list(range(64)), "attributes": []}
+    ),
+}  # fmt: skip
+DOCUMENT = json.dumps(
+    {
+        "apiVersion": "projectcalico.org/v3",
+        "kind": "Profile",
+        "metadata": {"name": "P"},
+        "spec": {
+            "ingress": [{"action": "Deny", "source": {"nets": ["10.0.20.0/24"]}}],
+            "egress": [{"action": "Allow"}],
+            "labelsToApply": {"stage": "development"},
+        },
+    }
+)
+
+
+def _document(name: str, stage: str, ingress: list[Any], **metadata: Any) -> dict[str, Any]:
+    spec = {"ingress": ingress, "egress": [{"action": "Allow"}], "labelsToApply": {"stage": stage} if stage else {}}
+    return {
+        "apiVersion": "projectcalico.org/v3", "kind": "Profile", "metadata": {"name": name, **metadata}, "spec": spec
+    }  # fmt: skip
+
+
+def _stored(name: str, tag: str, stage: str, *inbound: dict[str, str]) -> dict[str, str]:
+    return {
+        f"{PROFILES}/{name}/tags": json.dumps([tag]),
+        f"{PROFILES}/{name}/labels": json.dumps({"stage": stage} if stage else {}),
+        f"{PROFILES}/{name}/rules": json.dumps({"inbound_rules": inbound, "outbound_rules": [{"action": "allow"}]}),
+    }
+
+
+# Old rules with the new tag, and new rules with the old label, open what neither the old profile does nor the new.
+TAGGED = _stored("P", "A", "", {"action": "allow", "src_tag": "B"})
+RETAGGED = json.dumps(_document("P", "", [{"action": "Allow", "source": {"tag": "C"}}], tags=["B"]))
+LABELLED = {
+    **_stored("P", "P", "test", {"action": "allow", "src_tag": "C"}, {"action": "deny"}),
+    **_stored("Q", "Q", "development", {"action": "allow", "src_selector": "stage == 'production'"}),
+}
+SEVERAL = "\n---\n".join(
+    json.dumps(document)
+    for document in (
+        _document("P", "development", [{"action": "Allow", "source": {"selector": "stage == 'test'"}}]),
+        _document("NEW", "new", [{"action": "Allow", "source": {"selector": "stage == 'new'"}}]),
+        _document("Q", "production", [{"action": "Deny", "source": {"tag": "Q"}}, {"action": "Allow"}], tags=["B"]),
+    )
+)
+UPDATE = '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
+SAME_DOCUMENT = json.dumps(_document("P", "", [{"action": "Allow", "source": {"tag": "P"}}]))
+OTHER_RULES = json.dumps(_document("P", "", [{"action": "Deny"}]))
+
+
+# The rows of `container` change this namespace. It exists during the tests that use it.
+NAMESPACE = NetworkNamespace(f"calicoctl-trust-{os.getpid()}")
+CONTAINER = NAMESPACE.path
+
+
+class Row(NamedTuple):
+    """A command line, the methods of its requests to etcd in order, the keys before it and its standard input.
+
+    `program` is calicoctl or calicoq. A row of `container` may need command lines that are `given` first. `loads` names
+    the costly modules that it needs beyond those of its kind (see `costly_of`).
+    """
+
+    line: str
+    requests: str = ""
+    before: Mapping[str, str] = {}
+    stdin: str = ""
+    program: str = "calicoctl"
+    given: tuple[str, ...] = ()
+    loads: frozenset[str] = frozenset()
+
+    @property
+    def arguments(self) -> list[str]:
+        return self.line.split()
+
+    @property
+    def of_container(self) -> bool:
+        """Whether the row works on the namespace."""
+        return self.line.startswith("container ") and CONTAINER in self.line
+
+    def __str__(self) -> str:
+        return f"{self.program} {self.line}".replace(CONTAINER, "CONTAINER").strip()
+
+
+# Modules that take long to load. No command loads one that it does not need.
+_JSON = frozenset({"json"})
+_ADDRESSES = frozenset({"select", "socket"})
+_QUOTING = frozenset({"ipaddress", "urllib.parse"})
+_FOR_ETCD = _JSON | _ADDRESSES | _QUOTING | frozenset(
+    "base64 contextlib datetime email etcd hashlib http.client logging ssl threading urllib3".split()
+)
+_FOR_INTERFACES = frozenset({"platform", "shutil", "subprocess", "textwrap", "uuid"})
+_FOR_DOCKER = frozenset(
+    """
+    ast calendar concurrent csv dataclasses decimal dis docker fractions glob http.cookiejar http.server
+    importlib.metadata inspect mimetypes pathlib pickle platform random requests shutil subprocess tarfile tempfile
+    tokenize traceback uuid zipfile
+    """.split()
+)
+_COSTLY = _FOR_ETCD | _FOR_INTERFACES | _FOR_DOCKER | frozenset(
+    "OpenSSL argparse asyncio difflib dns gettext netaddr prettytable statistics wcwidth yaml".split()
+)  # fmt: skip
+_PARAGRAPHS = frozenset({"textwrap"})
+_COMPARISON = frozenset({"difflib", "yaml"})
+_YAML = frozenset({"yaml"})
+
+
+USED = {**READY, **PROFILE, **ENDPOINTS}
+TWO_PROFILES = {**USED, f"{PROFILES}/Q/tags": '["Q"]'}
+POLICY = {
+    f"{V1}/policy/tier/default/policy/pol": json.dumps(
+        {"selector": "all()", "order": 1, "inbound_rules": [{"action": "allow"}], "outbound_rules": []}
+    )
+}
+
+NETWORK = {
+    **_stored("OTHER", "OTHER", ""),
+    **PROFILE,
+    f"{V1}/ipam/v4/pool/10.65.0.0-24": json.dumps({"cidr": POOL}),
+    f"{V1}/ipam/v6/pool/fd80:65::-64": json.dumps({"cidr": "fd80:65::/64"}),
+}
+ADDED = (f"container add {CONTAINER} 10.65.0.7", f"container {CONTAINER} profile set OTHER")
+
+WRITING = [
+    Row("profile add P", "GET PUT PUT PUT"),
+    Row("profile remove P", "GET GET DELETE", PROFILE),
+    Row("profile remove P --no-check", "GET DELETE", PROFILE),
+    Row("profile P tag add T", "GET PUT", PROFILE),
+    Row("profile P tag add T", "GET PUT GET", {f"{PROFILES}/P/rules": NEW_RULES}),
+    Row("profile P tag remove P", "GET PUT", PROFILE),
+    Row("profile P rule add inbound allow tcp to ports 80", "GET PUT", PROFILE),
+    Row("profile P rule add outbound --at=1 deny icmp type 8", "GET PUT", PROFILE),
+    Row("profile P rule remove inbound --at=1", "GET PUT", PROFILE),
+    Row("profile P rule remove outbound allow", "GET PUT", PROFILE),
+    Row("profile P rule update", "GET PUT", PROFILE, UPDATE),
+    Row("endpoint e1 profile append P", "GET GET PUT", USED, loads=_PARAGRAPHS),
+    Row("endpoint e1 profile remove OTHER", "GET PUT", USED, loads=_PARAGRAPHS),
+    Row("endpoint e1 profile set P", "GET GET PUT", USED, loads=_PARAGRAPHS),
+    Row("endpoint e1 profile set", "GET PUT", USED, loads=_PARAGRAPHS),
+    Row(f"pool add {POOL}", "GET PUT GET"),
+    Row(f"pool add {POOL} 10.66.0.0/24", "GET PUT PUT GET"),
+    Row(f"pool add {POOL} --ipip --nat-outgoing", "GET GET PUT PUT GET"),
+    Row("pool range add 10.65.0.0 10.65.2.255 --nat-outgoing", "GET PUT PUT GET"),
+    Row(f"pool remove {POOL} --wait=0", "GET PUT GET GET DELETE", POOLS),
+    Row(f"pool remove {POOL} --wait=0", "GET PUT GET PUT GET DELETE DELETE", ASSIGNED),
+    Row(f"pool remove {POOL} --wait=0", "GET PUT GET PUT DELETE GET DELETE DELETE DELETE", TWO_BLOCKS),
+    Row("ipam release 10.65.0.1", "GET PUT GET DELETE", ASSIGNED),
+    Row("create -f -", "GET PUT PUT PUT", {}, DOCUMENT),
+    Row("apply -f -", "GET PUT PUT PUT", {}, DOCUMENT),
+    Row("apply -f -", "GET PUT PUT PUT", PROFILE, DOCUMENT),
+    Row("replace -f -", "GET PUT PUT PUT", PROFILE, DOCUMENT),
+    Row("replace -f -", "GET PUT PUT PUT", TAGGED, RETAGGED),
+    Row("apply -f -", "GET PUT PUT PUT", TAGGED, RETAGGED),
+    Row("apply -f -", "GET PUT PUT PUT PUT PUT PUT PUT PUT PUT PUT", LABELLED, SEVERAL, loads=_YAML),
+    Row("delete profile P", "GET DELETE", PROFILE),
+    Row("delete -f -", "GET DELETE", PROFILE, DOCUMENT),
+]
+
+READING = [
+    Row("profile show", "GET", USED),
+    Row("profile show --detailed", "GET GET", USED),
+    Row("profile P tag show", "GET", PROFILE),
+    Row("profile P rule show", "GET", PROFILE),
+    Row("profile P rule json", "GET", PROFILE),
+    Row("endpoint show", "GET", USED),
+    Row("endpoint show --detailed", "GET", USED),
+    Row("endpoint e1 profile show", "GET", USED),
+    Row("pool show", "GET", POOLS),
+    Row("ipam info 10.65.0.1", "GET", ASSIGNED),
+    Row("get profile", "GET", PROFILE),
+    Row("get profile P -o yaml --export", "GET", PROFILE, loads=_YAML),
+    Row("diff -f -", "GET", PROFILE, DOCUMENT, loads=_COMPARISON),
+    Row("endpoint e1", "GET", USED, program="calicoq"),
+    Row("host h1", "GET", USED, program="calicoq"),
+    Row("policy pol", "GET", {**USED, **POLICY}, program="calicoq"),
+    Row("eval all()", "GET", USED, program="calicoq"),
+    Row("verdict e1 10.0.0.1 tcp 80", "GET", USED, program="calicoq"),
+    Row("check", "GET", USED, program="calicoq"),
+]
+
+# Where there can be no namespaces, the other rows are all there are.
+if why_no_namespaces() is None:
+    WRITING += [
+        *(
+            Row(f"container {words}", requests, NETWORK, given=given, loads=_FOR_INTERFACES)
+            for words, requests, given in (
+                (f"add {CONTAINER} ipv4", "GET " * 7 + "PUT PUT GET PUT GET PUT GET GET GET PUT", ()),
+                (f"add {CONTAINER} fd80:65::9 --interface=eth2",
+                 "GET " * 6 + "PUT PUT GET GET PUT GET PUT GET GET GET PUT", ()),
+                (f"remove {CONTAINER}", "GET " * 6 + "DELETE DELETE DELETE GET GET PUT GET DELETE", ADDED),
+                (f"{CONTAINER} ip add 10.65.0.9", "GET " * 7 + "PUT GET PUT PUT", ADDED),
+                (f"{CONTAINER} ip add ipv6", "GET " * 8 + "PUT PUT GET PUT GET PUT PUT", ADDED),
+                (f"{CONTAINER} ip remove 10.65.0.7", "GET " * 4 + "PUT GET PUT GET DELETE", ADDED),
+            )
+        ),
+        *(
+            Row(f"container {CONTAINER} profile {words}", requests, NETWORK, given=ADDED, loads=_PARAGRAPHS)
+            for words, requests in (
+                ("append P", "GET GET GET PUT"), ("remove OTHER", "GET GET PUT"), ("set P", "GET GET GET PUT"),
+            )
+        ),
+    ]  # fmt: skip
+    READING += [Row(f"container {CONTAINER} endpoint show", "GET GET", NETWORK, given=ADDED)]
+
+# Rows whose costs alone are checked: they need no etcd, change nothing, or say nothing about reliability that is new.
+WITHOUT_ETCD = [
+    Row(""),
+    Row("--help"),
+    Row("nonsense", loads=frozenset({"difflib"})),
+    Row("version"),
+    *(Row(f"{name} --help") for name in cli.COMMANDS),
+    *(Row(f"{name} --nonsense") for name in cli.COMMANDS),
+    Row("validate -f -", stdin=DOCUMENT, loads=_JSON | _ADDRESSES | _QUOTING),
+    Row("validate --schema=profile", loads=_JSON | _QUOTING),
+    *(Row(f"completion {shell}") for shell in ("bash", "zsh", "fish")),
+    Row("completion candidates -- calicoctl pro"),
+    Row("completion candidates -- calicoctl profile P rule sh"),
+    Row("completion candidates -- calicoctl endpoint show --de"),
+    Row("completion candidates -- calicoctl pool add x"),
+    Row("completion candidates -- calicoctl container add x"),
+    Row("completion candidates -- calicoctl get pro"),
+    Row("completion candidates -- calicoctl profile P rule add inbound --at=1"),
+    Row("completion candidates -- calicoq ver"),
+    Row("", program="calicoq"),
+    Row("--help", program="calicoq"),
+    Row("endpoint --nonsense", program="calicoq"),
+    Row("version", program="calicoq", loads=_JSON),
+]
+FURTHER = [
+    Row("completion candidates -- calicoctl profile P", "GET", USED),
+    Row("completion candidates -- calicoctl profile P tag remove P", "GET", USED),
+    Row("completion candidates -- calicoctl profile P tag add P", "GET", USED),
+    Row("completion candidates -- calicoctl endpoint e", "GET", USED),
+    Row("completion candidates -- calicoctl pool remove 1", "GET", POOLS),
+    Row("profile add P", "GET", PROFILE),
+    Row("profile P tag add P", "GET", PROFILE),
+    Row("profile P rule add outbound allow", "GET", PROFILE),
+    Row("profile P rule update", "GET", PROFILE, NEW_RULES),
+    Row("endpoint show --detailed --host=h1", "GET", USED),
+    Row("endpoint e1 profile append P Q", "GET GET PUT", TWO_PROFILES, loads=_PARAGRAPHS),
+    # Containers, as far as they come without Docker
+    *(
+        Row(f"container {words}", "GET", loads=_FOR_DOCKER | _PARAGRAPHS)
+        for words in (
+            "W endpoint show", "W ip add 10.65.0.1", "W profile append P", "W profile remove P", "W profile set P",
+            "add W 10.65.0.1",
+        )
+    ),
+    Row("container W ip remove 10.65.0.1", loads=_FOR_DOCKER | _PARAGRAPHS | _FOR_ETCD - {"etcd"}),
+    Row("container remove W", "GET GET", loads=_FOR_DOCKER | _PARAGRAPHS),
+    Row("pool show --ipv4", "GET", POOLS),
+    Row(f"pool add {POOL}", "GET PUT", POOLS),
+    Row(
+        f"pool remove {POOL} 10.66.0.0/24 --wait=0", "GET PUT GET GET DELETE PUT GET GET DELETE",
+        before={**POOLS, f"{V1}/ipam/v4/pool/10.66.0.0-24": '{"cidr": "10.66.0.0/24"}'},
+    ),
+    Row("get profile P", "GET", PROFILE),
+    Row("get profile P -o json", "GET", PROFILE),
+    Row("get -f -", "GET", PROFILE, DOCUMENT),
+    Row("apply -f -", "GET", PROFILE, SAME_DOCUMENT),
+    Row("apply -f -", "GET PUT", PROFILE, OTHER_RULES),
+    Row("delete profile P Q", "GET DELETE DELETE", TWO_PROFILES),
+    Row("endpoint e1 -o json", "GET", USED, program="calicoq"),
+    Row("endpoint e1 -o yaml", "GET", USED, program="calicoq", loads=_YAML),
+    Row("policy none", "GET", USED, program="calicoq"),
+]
+
+# What the tests of reliability disturb, and all rows.
+ALL = READING + WRITING
+EVERY_ROW = [*WITHOUT_ETCD, *ALL, *FURTHER]
+
+
+def costly_of(row: Row) -> frozenset[str]:
+    """The costly modules that a row must not load."""
+    return _COSTLY - (_FOR_ETCD if row.requests else frozenset()) - row.loads
+
+
+def most_modules(row: Row) -> tuple[str, int]:
+    """The key of MOST_MODULES that a row belongs to, and the most modules that it may load."""
+    group = _group(row)
+    assert group in MOST_MODULES, f"Say in MOST_MODULES of tests/command_lines.py how many modules {group} may load."
+    return group, MOST_MODULES[group] + (_OF_YAML if "yaml" in row.loads else 0)
+
+
+def _group(row: Row) -> str:
+    command = f"{row.program} {row.line.partition(' ')[0]}"
+    if row.line in ("", "nonsense") or row.line.endswith(("--help", "--nonsense")):
+        return row.program
+    if command == "calicoctl completion" and row.requests:
+        return "calicoctl completion of names"
+    return f"{command} with Docker" if "docker" in row.loads else command
+
+
+# The most modules that a command may load, whatever the versions of Python and of the libraries; PyYAML comes on top.
+MOST_MODULES = {
+    "calicoctl": 30,
+    "calicoctl version": 33,
+    "calicoctl completion": 38,
+    "calicoctl completion of names": 134,
+    "calicoctl validate": 80,
+    "calicoctl profile": 140,
+    "calicoctl endpoint": 132,
+    "calicoctl container": 160,
+    "calicoctl container with Docker": 340,
+    "calicoctl pool": 135,
+    "calicoctl ipam": 134,
+    "calicoctl get": 150,
+    "calicoctl create": 153,
+    "calicoctl apply": 153,
+    "calicoctl replace": 153,
+    "calicoctl delete": 142,
+    "calicoctl diff": 153,
+    "calicoq": 30,
+    "calicoq version": 37,
+    "calicoq endpoint": 140,
+    "calicoq host": 140,
+    "calicoq policy": 138,
+    "calicoq eval": 132,
+    "calicoq verdict": 146,
+    "calicoq check": 148,
+}
+_OF_YAML = 20
