@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 WITH_ETCD := $(BIN)/python -m tests.etcd_server
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: help demo shell test lint torture test-all bench clean
+.PHONY: help demo shell test quick lint torture test-all bench clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -18,16 +19,19 @@ shell: $(VENV)/with-etcd ## a shell with calicoctl and a private etcd, both gone
 	@PATH="$(BIN):$$PATH" $(WITH_ETCD) sh -c '"$${SHELL:-sh}" -i; exit 0'
 
 test: lint ## the linters and all tests; ARGS="-k rule" are arguments for pytest
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+quick: $(VENV)/with-tests ## in under a minute, the tests that start no process but etcd; ARGS as for test
+	$(PYTEST) --quick $(ARGS)
 
 lint: $(VENV)/with-tests ## the linters alone
 	$(BIN)/ruff check .
 	$(BIN)/mypy calicoctl tests
 
 torture: $(VENV)/with-tests ## the tests of reliability at length; SEED=1 repeats a run, ARGS="-k killed" runs a part
-	$(BIN)/python -m pytest tests/trust --torture $(if $(SEED),--seed=$(SEED)) --durations=10 $(ARGS)
+	$(PYTEST) tests/trust --torture $(if $(SEED),--seed=$(SEED)) --durations=10 $(ARGS)
 
-test-all: $(VENV)/with-tests ## all tests on every Python present, and with the oldest libraries; ARGS as for test
+test-all: $(VENV)/with-tests ## what can differ, on every Python present and with the oldest libraries; ARGS as for test
 	$(BIN)/tox $(if $(ARGS),-- $(ARGS))
 
 bench: $(VENV)/with-etcd ## how fast it is, and whether within the bounds; ARGS="--sections help,small" measures a part
@@ -45,7 +49,7 @@ $(VENV)/with-etcd: $(VENV)/made setup.py pyproject.toml
 
 $(VENV)/with-tests: $(VENV)/with-etcd
 	@echo "Installing the test tools into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint,tox]'
 	@touch $@
 
 $(VENV)/made:

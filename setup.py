@@ -42,10 +42,9 @@ setup(
     extras_require={
         "docker": DOCKER,
         "etcd": ETCD,
-        "test": [
-            *DOCKER, *ETCD, "hypothesis", "jsonschema", "mypy", "pytest", "ruff", "tox", "types-jsonschema",
-            "types-PyYAML",
-        ],
+        "test": [*DOCKER, *ETCD, "hypothesis", "jsonschema", "pytest", "pytest-xdist"],
+        "lint": ["mypy", "ruff", "types-jsonschema", "types-PyYAML"],
+        "tox": ["tox"],
     },
     entry_points={
         "console_scripts": [

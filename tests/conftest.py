@@ -11,13 +11,15 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
 
+from tests import sampling
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy
+from tests.sampling import Sampling
 
 # A process that was started in the background by a shell, or by nohup, ignores signals, and so would all that the
 # tests start.
@@ -25,6 +27,7 @@ for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, default)
 
+TESTS = Path(__file__).parent
 CONFORMANCE_DIR = "CALICO_CONFORMANCE_DIR"
 PROCESS_SECONDS = 60.0
 
@@ -90,39 +93,109 @@ def _written(stream: io.TextIOWrapper) -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--torture", action="store_true", help="also the long tests, and more cases of the others")
+    parser.addoption("--torture", action="store_true", help="also the long tests, and every case of the others")
     parser.addoption("--seed", type=int, help="what random cases are made from: 1, or with --torture any number")
+    parser.addoption("--quarters", default="0", help="which of the four quarters of all cases to take, such as 1,3")
+    parser.addoption("--quick", action="store_true", help="only tests with few cases that start no process but etcd")
+    parser.addoption("--rooms", action="store_true", help="show how many seconds the tests of each room took")
+    parser.addoption("--shuffle", action="store_true", help="run the tests in an order made from the seed")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    sampling.parse_quarters(config.option.quarters)
     if config.option.seed is None:  # a change is judged by the same cases each time
         config.option.seed = random.randrange(10**9) if config.option.torture else 1
+    if config.option.torture:
+        config.option.hypothesis_seed = str(config.option.seed)
     # How long an example takes says more about the machine than about calicoctl.
     settings.register_profile("unhurried", settings(), deadline=None, derandomize=not config.option.torture)
     settings.load_profile("unhurried")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are processors, as tests wait now and then; each has an etcd of its own."""
+    return min(len(os.sched_getaffinity(0)) + 1, 8)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"random cases: --seed={config.getoption('--seed')}"
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if config.getoption("--quick") and collection_path in (TESTS / "containers", TESTS / "speed", TESTS / "trust"):
+        return True
+    return None
+
+
+LONG_TESTS = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(trylast=True)  # after hypothesis has marked its tests
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--torture"):
-        long = [item for item in items if item.get_closest_marker("torture")]
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+        config.stash[LONG_TESTS] = _deselect("torture", config, items)
+    if config.getoption("--quick"):
+        _deselect("once", config, items)
+        _deselect("hypothesis", config, items)
+    if config.getoption("--shuffle"):
+        random.Random(config.getoption("--seed")).shuffle(items)
+
+
+def _deselect(marker: str, config: pytest.Config, items: list[pytest.Item]) -> int:
+    """Take away all tests with a marker; return their number."""
+    marked = [item for item in items if item.get_closest_marker(marker)]
+    config.hook.pytest_deselected(items=marked)
+    items[:] = [item for item in items if not item.get_closest_marker(marker)]
+    return len(marked)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["long_tests"] = session.config.stash.get(LONG_TESTS, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker of xdist ends; all have collected the same tests."""
+    node.config.stash[LONG_TESTS] = getattr(node, "workeroutput", {}).get("long_tests", 0)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    reports = [each for of_kind in terminalreporter.stats.values() for each in of_kind if hasattr(each, "when")]
+    lines = sampling.seconds_of_rooms(reports) if config.getoption("--rooms") else []
+    torture = config.getoption("--torture")
+    lines += sampling.summary(reports, config.stash.get(LONG_TESTS, 0), config.getoption("--seed"), torture)
+    for line in lines:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_processes(pytestconfig: pytest.Config) -> None:
+    """With --quick, skip each test when it is about to start a process other than etcd."""
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "subprocess.Popen" and not str(arguments[0]).endswith("/etcd"):
+            pytest.skip("starts a process, which --quick leaves to `make test`")
+
+    if pytestconfig.getoption("--quick"):
+        sys.addaudithook(hook)
+
+
+@pytest.fixture(name="sampling")
+def choice_of_cases(request: pytest.FixtureRequest) -> Iterator[Sampling]:
+    """Chooses the cases of a test that are met now."""
+    config = request.config
+    chosen = Sampling(config.getoption("--torture"), sampling.parse_quarters(config.getoption("--quarters")))
+    yield chosen
+    request.node.user_properties += [("cases", chosen.taken), ("left", chosen.left)]
 
 
 @pytest.fixture
 def dice(request: pytest.FixtureRequest) -> random.Random:
     """What a test's random cases are made from: of the seed and the test's name alone."""
     return random.Random(f"{request.config.getoption('--seed')} {request.node.name}")
-
-
-@pytest.fixture(scope="session")
-def torture(pytestconfig: pytest.Config) -> bool:
-    """Whether there is time for many cases."""
-    return bool(pytestconfig.getoption("--torture"))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ thousands with a docopt that fixes each pattern once, keeps a copy, and is plain
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import pickle
@@ -23,51 +24,10 @@ import docopt
 import pytest
 
 from calicoctl import cli, grammar
+from calicoctl.query import cli as query
 from calicoctl.usage import profile, version
 
-# The grammars of the commands to come, as test inputs: their usage lines and what docopt reads of their options.
-ENDPOINT = """
-Usage:
-  calicoctl endpoint show [--host=<HOSTNAME>] [--orchestrator=<ORCHESTRATOR_ID>]
-    [--workload=<WORKLOAD_ID>] [--endpoint=<ENDPOINT_ID>] [--detailed]
-  calicoctl endpoint <ENDPOINT_ID> profile (append|remove|set) [--host=<HOSTNAME>]
-    [--orchestrator=<ORCHESTRATOR_ID>] [--workload=<WORKLOAD_ID>]  [<PROFILES>...]
-  calicoctl endpoint <ENDPOINT_ID> profile show [--host=<HOSTNAME>]
-    [--orchestrator=<ORCHESTRATOR_ID>] [--workload=<WORKLOAD_ID>]
-
-Options:
- --detailed                         Show more
- --host=<HOSTNAME>                  Of a host
- --orchestrator=<ORCHESTRATOR_ID>   Of an orchestrator
- --workload=<WORKLOAD_ID>           Of a workload
- --endpoint=<ENDPOINT_ID>           One endpoint
-"""
-CONTAINER = """
-Usage:
-  calicoctl container add <CONTAINER> <IP> [--interface=<INTERFACE>]
-  calicoctl container remove <CONTAINER>
-  calicoctl container <CONTAINER> ip (add|remove) <IP> [--interface=<INTERFACE>]
-  calicoctl container <CONTAINER> endpoint show
-  calicoctl container <CONTAINER> profile (append|remove|set) [<PROFILES>...]
-
-Options:
-  --interface=<INTERFACE>  A name
-                           [default: eth1]
-"""
-POOL = """
-Usage:
-  calicoctl pool add <CIDRS>... [--ipip] [--nat-outgoing]
-  calicoctl pool remove <CIDRS>...
-  calicoctl pool range add <START_IP> <END_IP> [--ipip] [--nat-outgoing]
-  calicoctl pool show [--ipv4 | --ipv6]
-
-Options:
-  --ipv4          One version
-  --ipv6          The other
-  --nat-outgoing  NAT
-  --ipip          A tunnel
-"""
-IPAM = "\n  \nUsage:\n  calicoctl ipam release <IP>\n  calicoctl ipam info <IP>\n \n"
+# What no command of ours has: options in groups, and short ones.
 NODE = """
 Usage:
   calicoctl node [--ip=<IP>] [--ip6=<IP6>] [--node-image=<DOCKER_IMAGE_NAME>]
@@ -110,13 +70,10 @@ class Grammar(NamedTuple):
 
 
 GRAMMARS = {
+    **{name: Grammar(importlib.import_module(f"calicoctl.usage.{name}").USAGE, 300, 30) for name in cli.COMMANDS},
     "profile": Grammar(profile.USAGE, 2000, 60),
-    "version": Grammar(version.USAGE, 100, 50),
-    "top level": Grammar(cli.USAGE, 300, 100, options_first=True),
-    "endpoint": Grammar(ENDPOINT, 700, 100),
-    "container": Grammar(CONTAINER, 400, 50),
-    "pool": Grammar(POOL, 400, 50),
-    "ipam": Grammar(IPAM, 100, 50),
+    "calicoctl": Grammar(cli.USAGE, 300, 100, options_first=True),
+    "calicoq": Grammar(query.USAGE, 300, 50),
     "node": Grammar(NODE, 600, 50),
     "short options": Grammar(SHORT_OPTIONS, 300, 50),
 }
@@ -341,7 +298,7 @@ def test_fixed_patterns_of_random_grammars() -> None:
 def test_plain_docopt(name: str) -> None:
     usage, _, count, options_first = GRAMMARS[name]
     outcomes = compare(usage, argument_lists(usage, count, Random(f"plain {name}")), options_first)
-    assert outcomes["arguments"] >= 0.4 * count
+    assert outcomes["arguments"] >= 0.3 * count
     assert outcomes["error"] + outcomes["help"] >= 0.1 * count
 
 
@@ -351,7 +308,7 @@ def test_thousands_of_argument_lists() -> None:
     outcomes: Counter[str] = Counter()
     for name, (usage, count, _, options_first) in GRAMMARS.items():
         of_this = compare(usage, argument_lists(usage, count, Random(name)), options_first)
-        assert of_this["arguments"] >= 0.4 * count, name
+        assert of_this["arguments"] >= 0.3 * count, name
         outcomes += of_this
     assert outcomes.total() >= 4000
     assert outcomes["arguments"] >= 2000

@@ -162,6 +162,7 @@ class DrippingServer:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.go_on.set()
         self._thread.join(PROCESS_SECONDS)
         self._listener.close()
 

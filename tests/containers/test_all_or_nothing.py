@@ -13,7 +13,7 @@ from tests.containers.effects import Step, failing_at, steps, unanswered_at, wit
 from tests.containers.namespaces import NetworkNamespace
 from tests.etcd_server import EtcdServer
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.machine, pytest.mark.once]
 
 # A command with {path} for the container, and those that must have gone before it.
 COMMANDS = {

@@ -14,7 +14,7 @@ from tests.containers import stored
 from tests.containers.namespaces import NetworkNamespace, NoNamespaces, namespaces
 from tests.etcd_server import EtcdServer
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.machine, pytest.mark.once]
 
 COUNT = 50
 HOSTS = ("h1", "h2")

@@ -18,6 +18,8 @@ from tests.containers.docker_daemon import DockerDaemon
 from tests.containers.namespaces import ip
 from tests.etcd_server import EtcdServer
 
+pytestmark = pytest.mark.machine
+
 NO_DAEMON = "Unable to run docker commands. Is the docker daemon running?\n"
 
 

@@ -19,6 +19,8 @@ from tests.containers import stored
 from tests.containers.namespaces import NetworkNamespace, ip, namespaces, on_host
 from tests.etcd_server import EtcdServer
 
+pytestmark = pytest.mark.machine
+
 ROUTES = ["169.254.1.1 eth1", "default 169.254.1.1 eth1"]
 BLOCK = "10.65.0.192/26"  # where `h1` begins in the pool of the tests
 

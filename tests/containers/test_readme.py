@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Calicoctl
 from tests.containers.namespaces import NetworkNamespace
 from tests.etcd_server import EtcdServer
 from tests.transcript import World, check
+
+pytestmark = pytest.mark.machine
 
 README = Path(__file__).parents[2] / "README.md"
 

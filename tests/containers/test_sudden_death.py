@@ -12,7 +12,7 @@ from tests.containers.effects import killed_before
 from tests.containers.namespaces import NetworkNamespace
 from tests.etcd_server import EtcdServer
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.machine, pytest.mark.once]
 
 
 @pytest.fixture

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import run
-from benchmarks.measure import Contestant, measure
+from benchmarks.measure import Contestant
 from benchmarks.report import Report
 from tests.etcd_server import EtcdServer
 
 KEY = "/calico/v1/policy/profile/profile-0001/tags"
-WRITING = [line for line in run.small_lines() if line.change]
 
 
 @pytest.fixture
@@ -22,8 +21,8 @@ def bench(etcd: EtcdServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return run.Bench(1, tmp_path)
 
 
-@pytest.mark.parametrize("line", WRITING, ids=lambda line: line.title)
-def test_both_contestants_write_in_each_run(bench: run.Bench, etcd: EtcdServer, line: run.Line) -> None:
+def test_both_contestants_write_in_each_run(bench: run.Bench, etcd: EtcdServer) -> None:
+    line = next(line for line in run.small_lines() if line.change)
     before = etcd.index()
     bench.race([line])
     runs = 2 * 2  # two contestants, to warm up and counted
@@ -36,24 +35,6 @@ def test_a_contestant_that_changes_nothing_is_not_measured(bench: run.Bench) -> 
     idle = Contestant("idle", run.PASS.command)
     with pytest.raises(RuntimeError, match=rf"^idle leaves as {KEY} what it should not: \[\]$"):
         bench.measure([bench.changing(idle, KEY, "[]", ["WEB"].__eq__)])
-
-
-def test_a_contestant_that_fails_is_not_measured() -> None:
-    with pytest.raises(RuntimeError, match="^calicoctl failed: no etcd$"):
-        measure([Contestant("calicoctl", ["sh", "-c", "printf 'no etcd' >&2; exit 1"])], 1, {})
-
-
-def test_standard_error_is_a_terminal_where_asked_for() -> None:
-    contestant = Contestant("look", ["test", "-t", "2"])
-    measure([contestant._replace(terminal=True)], 1, {"PATH": "/bin:/usr/bin"})
-    with pytest.raises(RuntimeError):
-        measure([contestant], 1, {"PATH": "/bin:/usr/bin"})
-
-
-def test_the_memory_of_the_benchmark_is_not_counted() -> None:
-    ballast = b"x" * 64_000_000
-    figures = measure([run.PASS], 1, {})[run.PASS.name]
-    assert len(ballast) / 1e6 > 2 * figures.peak_mb
 
 
 def test_a_broken_bound_is_named_at_the_end_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,13 +54,6 @@ def test_a_broken_bound_is_named_at_the_end_and_fails(capsys: pytest.CaptureFixt
         "| rule json | 9.00 | |\n"
         "\nAbove its bound: Small commands: profile show: 0.601, at most 0.6\n"
     )
-
-
-def test_within_all_bounds(capsys: pytest.CaptureFixture[str]) -> None:
-    report = Report()
-    report.bounded("profile show", 0.59, 0.6)
-    assert report.conclude() == 0
-    assert capsys.readouterr().out == "\nEvery figure is within its bound.\n"
 
 
 def test_growth(bench: run.Bench) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import random
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.command_lines import ALL, Row
+from tests.sampling import Sampling
 
 
 @pytest.fixture(autouse=True)
@@ -15,10 +16,13 @@ def everywhere(on_host: None) -> None:
 
 
 @pytest.fixture
-def most(torture: bool, dice: random.Random) -> list[Row]:
-    """Every row where there is time; else one alone of `container`, which take the longest."""
-    of_container = [row for row in ALL if row.of_container]
-    if torture or not of_container:
-        return ALL
-    chosen = dice.choice(of_container)
-    return [row for row in ALL if row is chosen or not row.of_container]
+def most(sampling: Sampling) -> Callable[[int], Iterator[Row]]:
+    """The rows for a case by its number: a quarter of them, and one of `container`, as these take the longest."""
+
+    def rows(number: int) -> Iterator[Row]:
+        of_container = [row for row in ALL if row.of_container]
+        yield from sampling.quarter([row for row in ALL if not row.of_container], number)
+        start = number % max(len(of_container), 1)
+        yield from sampling.some(of_container, of_container[start : start + 1])
+
+    return rows

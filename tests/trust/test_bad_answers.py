@@ -13,15 +13,16 @@ from urllib.parse import unquote
 import pytest
 
 from calicoctl.datastore import replies
-from tests.command_lines import READING, WRITING, Row
+from tests.command_lines import ALL, READING, WRITING, Row
 from tests.conftest import Calicoctl
 from tests.containers.namespaces import why_no_namespaces
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw
+from tests.sampling import Sampling
 from tests.trust.judge import check_claims, check_repeated
 from tests.trust.outcomes import KERNEL, UNCONDITIONAL, prepare, run_row, says_what_remains, state_of, undisturbed
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.libraries, pytest.mark.once]
 
 NODE = '{"key": "/calico", "modifiedIndex": 1, "createdIndex": 1, "dir": true, "nodes": %s}'
 FAILURE_STATUS = {"diff": 2, "verdict": 2, "check": 2}
@@ -118,47 +119,49 @@ SECOND = ["captive portal", "truncated", "500", "503", "nodes are text", "gzip t
           "another action"]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.product
+@pytest.mark.parametrize("row", ALL, ids=str)
 def test_every_command_complains_in_one_line(
-    name: str, etcd: EtcdServer, calicoctl: Calicoctl, most: list[Row]
+    row: Row, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling
 ) -> None:
-    for row in most:
-        prepare(row, etcd, calicoctl)
-        before = state_of(row, etcd)
+    prepare(row, etcd, calicoctl)
+    before = state_of(row, etcd)
+    for name in sampling.quarter(ANSWERS, ALL.index(row)):
         with Proxy(etcd) as proxy:
             proxy.since(1, ANSWERS[name])
             result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})
-        assert (result.status, result.stdout) == (FAILURE_STATUS.get(row.arguments[0], 1), ""), row
+        assert (result.status, result.stdout) == (FAILURE_STATUS.get(row.arguments[0], 1), ""), name
         check_complaint(result.stderr, f"Error accessing etcd at http://{proxy.authority} (", row)
-        assert state_of(row, etcd) == before, row
+        assert state_of(row, etcd) == before, name
 
 
-@pytest.mark.parametrize("name", SECOND)
-def test_the_second_answer_is_bad(name: str, etcd: EtcdServer, calicoctl: Calicoctl, most: list[Row]) -> None:
-    for row in most:
-        outcome = undisturbed(row, etcd, calicoctl)
-        if len(outcome.requests) < 2:
-            continue
+@pytest.mark.product
+@pytest.mark.parametrize("row", ALL, ids=str)
+def test_the_second_answer_is_bad(row: Row, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
+    if len(row.requests.split()) < 2:
+        return
+    for name in sampling.quarter(SECOND, ALL.index(row)):
         prepare(row, etcd, calicoctl)
         with Proxy(etcd) as proxy:
             proxy.since(2, ANSWERS[name])
             result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})
-        assert result.status == FAILURE_STATUS.get(row.arguments[0], 1), row
+        assert result.status == FAILURE_STATUS.get(row.arguments[0], 1), name
         check_complaint(result.stderr, f"Error accessing etcd at http://{proxy.authority} (", row)
 
 
 @pytest.mark.parametrize("onwards", [False, True], ids=["one answer", "all from one on"])
 @pytest.mark.parametrize("name", SECOND)
 def test_bad_answers_while_the_host_is_changed(
-    name: str, onwards: bool, etcd: EtcdServer, calicoctl: Calicoctl, torture: bool, dice: random.Random
+    name: str, onwards: bool, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling, dice: random.Random
 ) -> None:
     """Nothing of a command remains on the host, or the message says what does; given again, the command does it."""
     rows = [row for row in WRITING if row.of_container]
     if not rows:
         pytest.skip(f"no network namespaces: {why_no_namespaces()}")
-    for row in rows if torture else [dice.choice(rows)]:
+    cell = SECOND.index(name) + onwards
+    for row in sampling.some(rows, [dice.choice(rows)]):
         outcome = undisturbed(row, etcd, calicoctl)
-        for number in range(1, len(outcome.requests) + 1, 1 if torture else 3):
+        for number in sampling.quarter(range(1, len(outcome.requests) + 1), cell):
             prepare(row, etcd, calicoctl)
             with Proxy(etcd) as proxy:
                 (proxy.since if onwards else proxy.at)(number, ANSWERS[name])
@@ -179,12 +182,14 @@ def test_bad_answers_while_the_host_is_changed(
 REFUSAL = "a message with escapes"
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("name", [name for name in ANSWERS if name != REFUSAL])
 def test_a_bad_answer_to_a_write_that_was_carried_out(
-    name: str, etcd: EtcdServer, calicoctl: Calicoctl, torture: bool
+    name: str, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling
 ) -> None:
     """As where the reply is lost, whether the other endpoint can tell or the same one, when it is asked again."""
-    for row in WRITING if torture else [row for row in WRITING if row.line in NOT_REPEATABLE]:
+    rows = sampling.some(WRITING, [row for row in WRITING if row.line in NOT_REPEATABLE])
+    for row in sampling.quarter(rows, list(ANSWERS).index(name)):
         outcome = undisturbed(row, etcd, calicoctl)
         for number in outcome.writes():
             for others in ([], [etcd.endpoint]):
@@ -294,9 +299,9 @@ def endless(head: bytes, piece: bytes) -> tuple[Behaviour, list[int]]:
 
 
 @pytest.fixture
-def small_limit(monkeypatch: pytest.MonkeyPatch, torture: bool) -> Iterator[int]:
+def small_limit(monkeypatch: pytest.MonkeyPatch, sampling: Sampling) -> Iterator[int]:
     """The limit of an answer, lowered where there is no time to send a gigabyte."""
-    if not torture:
+    if not sampling.complete:
         monkeypatch.setattr(replies, "MAX_BYTES", 50 << 20)
     yield replies.MAX_BYTES
 

@@ -35,6 +35,7 @@ from tests.conftest import Calicoctl, Result
 from tests.containers.namespaces import why_no_namespaces
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, answer
+from tests.sampling import Sampling
 from tests.trust.judge import check_result, check_stored
 from tests.trust.outcomes import fill, prepare, run_row, says_what_remains
 
@@ -51,10 +52,10 @@ CASES = {"argv": (1500, 40_000), "rules": (700, 20_000), "yaml": (500, 15_000), 
 
 
 @pytest.fixture
-def cases(request: pytest.FixtureRequest, torture: bool) -> Iterator[int]:
+def cases(request: pytest.FixtureRequest, sampling: Sampling) -> Iterator[int]:
     """The numbers of the cases: of the kind that the test's name ends with."""
     kind = request.node.name.rpartition("_")[2]
-    return iter(range(CASES[kind][torture]))
+    return iter(range(sampling.number(*reversed(CASES[kind]))))
 
 
 TEXTS = ["", " ", "-", "--", "---", ".", "..", "%2e", "a/b", "a?b", "a#b", "_x", "-x", "P", "T", "e1", "h1", "é",
@@ -377,20 +378,14 @@ def test_nothing_stored_reaches_a_terminal_raw(row: Row, calicoctl: Calicoctl, e
                 check_result(run_row(row, calicoctl), (row, key, changed))
 
 
+NO_JSON = ["", "{", "[" * 10_000, '{"a":' * 10_000, "\x1b[2J", "9" * 10_000, "NaN", "x" * 10**6, f'["{"x" * 10**6}"]']
+
+
+@pytest.mark.product
 @pytest.mark.parametrize("row", PLAIN, ids=str)
-def test_no_json_at_all_stored(row: Row, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
-    for key in row.before:
-        for text in (
-            "",
-            "{",
-            "[" * 10_000,
-            '{"a":' * 10_000,
-            "\x1b[2J",
-            "9" * 10_000,
-            "NaN",
-            "x" * 10**6,
-            f'["{"x" * 10**6}"]',
-        ):
+def test_no_json_at_all_stored(row: Row, calicoctl: Calicoctl, etcd: EtcdServer, sampling: Sampling) -> None:
+    for number, key in enumerate(row.before, PLAIN.index(row)):
+        for text in sampling.quarter(NO_JSON, number):
             fill(etcd, {**row.before, key: text})
             check_result(run_row(row, calicoctl), (key, text[:50]))
 
@@ -451,16 +446,18 @@ def test_bombs(name: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
         index = etcd.index()
 
 
-@pytest.mark.parametrize("word", ["x" * 100_000, "(" * 100_000, "9" * 100_000, "a," * 50_000, "\x1b" * 100_000])
-def test_100_kilobytes_in_argv(word: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+@pytest.mark.product
+@pytest.mark.parametrize("number", range(5))
+def test_100_kilobytes_in_argv(number: int, calicoctl: Calicoctl, etcd: EtcdServer, sampling: Sampling) -> None:
+    word = ["x" * 100_000, "(" * 100_000, "9" * 100_000, "a," * 50_000, "\x1b" * 100_000][number]
     fill(etcd, STATE)
     index = etcd.index()
-    for row in ALL:
-        for place in range(len(row.arguments)):
-            argv = [*row.arguments[:place], word, *row.arguments[place + 1 :]]
-            result = run_case(calicoctl, etcd, argv, row.stdin, row.program)
-            assert len(result.stderr) < 10_000, argv[:3]
-            assert len(result.stdout) < 10**6, argv[:3]
+    places = [(row, place) for row in ALL for place in range(len(row.arguments))]
+    for row, place in sampling.quarter(places, number):
+        argv = [*row.arguments[:place], word, *row.arguments[place + 1 :]]
+        result = run_case(calicoctl, etcd, argv, row.stdin, row.program)
+        assert len(result.stderr) < 10_000, argv[:3]
+        assert len(result.stdout) < 10**6, argv[:3]
     assert etcd.index() == index
 
 

@@ -15,6 +15,7 @@ from tests.command_lines import ENDPOINTS, NEW_RULES, PROFILES
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, Request, drop_reply, drop_request
+from tests.sampling import Sampling
 from tests.trust.history import Event, History
 from tests.trust.operations import (
     DEFAULTS,
@@ -143,12 +144,12 @@ def unreliable(chance: random.Random) -> Callable[[Request], bytes | None]:
     ids=lambda value: value if isinstance(value, str) else "lost requests and replies" if value else "no faults",
 )
 def test_a_hundred_writers(
-    mix: str, faults: bool, etcd: EtcdServer, calicoctl: Calicoctl, dice: random.Random, torture: bool
+    mix: str, faults: bool, etcd: EtcdServer, calicoctl: Calicoctl, dice: random.Random, sampling: Sampling
 ) -> None:
     initial = initial_state()
     for key, value in initial.items():
         etcd.put(key, value or "")
-    plans = [[dice.choice(MIXES[mix])(dice) for _ in range(10 if torture else 2)] for _ in range(WRITERS)]
+    plans = [[dice.choice(MIXES[mix])(dice) for _ in range(sampling.number(10, 2))] for _ in range(WRITERS)]
     with History(etcd) as history, Proxy(etcd) as proxy:
         if faults:
             proxy.since(1, unreliable(random.Random(dice.random())))

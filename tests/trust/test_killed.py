@@ -15,9 +15,12 @@ from tests.command_lines import LABELLED, PROFILES, TAGGED, WRITING, Row
 from tests.conftest import PROCESS_SECONDS, Calicoctl
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, Request
+from tests.sampling import Sampling
 from tests.trust.judge import check_claims, check_repeated, check_state
 from tests.trust.outcomes import KERNEL, Keys, Outcome, prepare, state_of, undisturbed
 from tests.trust.traffic import allowed
+
+pytestmark = pytest.mark.machine
 
 
 def kill_at(
@@ -112,8 +115,8 @@ def test_killed_before_each_request(row: Row, etcd: EtcdServer, calicoctl: Calic
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_interrupted_at_a_write(by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl, torture: bool) -> None:
-    for row in WRITING if torture else WRITING[:1]:
+def test_interrupted_at_a_write(by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
+    for row in sampling.some(WRITING, WRITING[:1]):
         outcome = undisturbed(row, etcd, calicoctl)
         for number in outcome.writes():
             for carry_out in (False, True):

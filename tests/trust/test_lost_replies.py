@@ -15,7 +15,7 @@ from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, drop_reply, drop_request
 from tests.trust.outcomes import UNCONDITIONAL, prepare, run_row, state_of, undisturbed
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.libraries, pytest.mark.once]
 
 # Shortens the wait in vain for the event of a write that has not happened.
 HASTY = {"CALICOCTL_READ_TIMEOUT": "0.5"}

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from tests.command_lines import ALL, CONTAINER, NAMESPACE, POOL, POOLS, PROFILES
 from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, answer, never_answer
+from tests.sampling import Sampling
 from tests.trust.judge import check_claims, check_repeated, check_result, check_state
 from tests.trust.outcomes import KERNEL, fill, hide_hardware_address, prepare, run_row, state_of, undisturbed
 
@@ -57,10 +58,10 @@ def start(row: Row, calicoctl: Calicoctl) -> subprocess.Popen[str]:
 @pytest.mark.parametrize("rows", [WRITING, READING], ids=["writing", "reading"])
 @pytest.mark.parametrize("by", SIGNALS)
 def test_signals_at_any_moment(
-    by: signal.Signals, rows: list[Row], etcd: EtcdServer, calicoctl: Calicoctl, dice: random.Random, torture: bool
+    by: signal.Signals, rows: list[Row], etcd: EtcdServer, calicoctl: Calicoctl, dice: random.Random, sampling: Sampling
 ) -> None:
     ends = set()
-    for _ in range(200 if torture else 6):
+    for _ in range(sampling.number(200, 6)):
         row = dice.choice(rows)
         outcome = undisturbed(row, etcd, calicoctl)
         prepare(row, etcd, calicoctl)
@@ -87,7 +88,8 @@ def test_signals_at_any_moment(
         else:
             assert Result(process.returncode, stdout, stderr) == outcome.result, row
             assert state_of(row, etcd) == outcome.after, row
-    assert not torture or 128 + by in ends  # a few signals may all come before the first line or after the last
+    # A few signals may all come before the first line or after the last.
+    assert not sampling.complete or 128 + by in ends
 
 
 def is_of_pythons_start(status: int, by: signal.Signals, stdout: str, stderr: str) -> bool:
@@ -259,9 +261,9 @@ SURROUNDINGS: dict[str, dict[str, str | None]] = {
 
 
 @pytest.mark.parametrize("name", SURROUNDINGS)
-def test_surroundings_make_no_difference(name: str, etcd: EtcdServer, calicoctl: Calicoctl, torture: bool) -> None:
-    rows = ALL if torture else [row for row in ALL if row.line in ("profile show --detailed", "apply -f -", "check")]
-    for row in rows:
+def test_surroundings_make_no_difference(name: str, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
+    few = [row for row in ALL if row.line in ("profile show --detailed", "apply -f -", "check")]
+    for row in sampling.some(ALL, few):
         outcome = undisturbed(row, etcd, calicoctl)
         prepare(row, etcd, calicoctl)
         result = Calicoctl(calicoctl.environ, row.program).process(
@@ -271,8 +273,8 @@ def test_surroundings_make_no_difference(name: str, etcd: EtcdServer, calicoctl:
         assert state_of(row, etcd) == outcome.after, row
 
 
-def test_a_terminal_of_20_columns(etcd: EtcdServer, calicoctl: Calicoctl, torture: bool) -> None:
-    for row in ALL if torture else ALL[::6]:
+def test_a_terminal_of_20_columns(etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
+    for row in sampling.some(ALL, ALL[::6]):
         outcome = undisturbed(row, etcd, calicoctl)
         prepare(row, etcd, calicoctl)
         terminal, end = pty.openpty()
@@ -304,7 +306,7 @@ def test_text_that_the_locale_cannot_say(etcd: EtcdServer, calicoctl: Calicoctl)
     assert result == Result(0, "\\xe9\n\\u65e5\\u672c\n", "")
 
 
-def test_nothing_is_written_to_files(etcd: EtcdServer, calicoctl: Calicoctl, torture: bool) -> None:
+def test_nothing_is_written_to_files(etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
     """As it must be on a file system that can only be read; byte-code aside, which Python leaves out there."""
     hook = (
         "import os, sys\n"
@@ -315,7 +317,7 @@ def test_nothing_is_written_to_files(etcd: EtcdServer, calicoctl: Calicoctl, tor
         "        os.write(2, f'{event}: {arguments[0]}\\n'.encode())\n"
         "sys.addaudithook(hook)\n"
     )
-    for row in ALL if torture else ALL[::6]:
+    for row in sampling.some(ALL, ALL[::6]):
         outcome = undisturbed(row, etcd, calicoctl)
         prepare(row, etcd, calicoctl)
         python, _, start, *arguments = Calicoctl({}, row.program).command(*row.arguments)
@@ -334,8 +336,8 @@ CAN_MOUNT = os.geteuid() == 0 and shutil.which("unshare") and not subprocess.run
 
 
 @pytest.mark.skipif(not CAN_MOUNT, reason="no mount of one's own here")
-def test_a_file_system_that_can_only_be_read(etcd: EtcdServer, calicoctl: Calicoctl, torture: bool) -> None:
-    for row in ALL if torture else ALL[::6]:
+def test_a_file_system_that_can_only_be_read(etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
+    for row in sampling.some(ALL, ALL[::6]):
         outcome = undisturbed(row, etcd, calicoctl)
         prepare(row, etcd, calicoctl)
         command = Calicoctl({}, row.program).command(*row.arguments)
@@ -398,10 +400,13 @@ def is_of(name: str) -> Callable[[str], bool]:
     return lambda key: f"/{name}/" in f"{key}/" or (key == KERNEL and name == NAMESPACE.workload)
 
 
+@pytest.mark.product
 @pytest.mark.once
 @pytest.mark.parametrize("weapon", WEAPONS)
-def test_a_name_touches_no_other_key(weapon: str, etcd: EtcdServer, calicoctl: Calicoctl, most: list[Row]) -> None:
-    for row in most:
+def test_a_name_touches_no_other_key(
+    weapon: str, etcd: EtcdServer, calicoctl: Calicoctl, most: Callable[[int], Iterator[Row]]
+) -> None:
+    for row in most(WEAPONS.index(weapon)):
         outcome = undisturbed(row, etcd, calicoctl)
         may_change = {key for key in {*outcome.before, *outcome.after}
                       if outcome.before.get(key) != outcome.after.get(key)}  # fmt: skip

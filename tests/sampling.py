@@ -1,0 +1,93 @@
+"""Which of many cases a run takes, how many it leaves to `make torture`, and what it says of that at its end."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import pytest
+
+QUARTERS = 4
+T = TypeVar("T")
+
+
+class Sampling:
+    """Chooses the cases of one test: all of them with --torture, else a fixed part, the same in every run.
+
+    `taken` and `left` count the cases that were chosen and those that were not.
+    """
+
+    def __init__(self, complete: bool, quarters: frozenset[int]) -> None:
+        self.complete = complete
+        self.taken = self.left = 0
+        self._quarters = quarters
+
+    def quarter(self, cases: Iterable[T], number: int) -> Iterator[T]:
+        """Choose a quarter of the cases, another one for each of four numbers in a row: a Latin square.
+
+        Runs with other --quarters choose the rest, so that together they meet every case with every number.
+        """
+        for place, case in enumerate(cases):
+            if self._counts(self.complete or (place + number) % QUARTERS in self._quarters):
+                yield case
+
+    def some(self, cases: Sequence[T], few: Sequence[T]) -> Sequence[T]:
+        """All cases with --torture, else the few."""
+        self.number(len(cases), len(few))
+        return cases if self.complete else few
+
+    def number(self, most: int, few: int) -> int:
+        """The number of cases: the most with --torture, else the few."""
+        chosen = most if self.complete else few
+        self.taken += chosen
+        self.left += most - chosen
+        return chosen
+
+    def _counts(self, chosen: bool) -> bool:
+        self.taken += chosen
+        self.left += not chosen
+        return chosen
+
+
+def parse_quarters(text: str) -> frozenset[int]:
+    """Read a list such as `0,2`. Raises pytest.UsageError."""
+    try:
+        quarters = frozenset(map(int, text.split(",")))
+    except ValueError:
+        quarters = frozenset({-1})
+    if not quarters <= set(range(QUARTERS)):
+        raise pytest.UsageError(f"--quarters={text}: name numbers from 0 to {QUARTERS - 1}, such as 0,2.")
+    return quarters
+
+
+def seconds_of_rooms(reports: Iterable[pytest.TestReport]) -> list[str]:
+    """The seconds that the tests of each room took, added up over all processes, the longest first."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for report in reports:
+        parts = report.nodeid.partition("::")[0].split("/")
+        seconds[f"{'/'.join(parts[:2])}{'/' * (len(parts) > 2)}"] += report.duration
+    return [f"{total:7.1f} s  {room}" for room, total in sorted(seconds.items(), key=lambda item: -item[1])]
+
+
+def summary(reports: Iterable[pytest.TestReport], long_tests: int, seed: int, complete: bool) -> list[str]:
+    """The lines at the end of a run: the table of --torture, else what was left to it; none where that is nothing."""
+    cases: Counter[str] = Counter()
+    failures: Counter[str] = Counter()
+    left = 0
+    for report in reports:
+        test = report.nodeid.partition("[")[0]
+        failures[test] += report.failed
+        if report.when == "teardown":  # the last of a test, with all that it has noted
+            noted: dict[str, Any] = dict(report.user_properties)
+            cases[test] += noted.get("cases", 1)
+            left += noted.get("left", 0)
+    if complete:
+        width = max(map(len, cases), default=0)
+        table = [f"{test:{width}}  {cases[test]:>7,}  {failures[test]:>8,}" for test in sorted(cases)]
+        total = f"{'all':{width}}  {cases.total():>7,}  {failures.total():>8,}"
+        return [f"{'test':{width}}    cases  failures", *table, total, f"Repeat this run: make torture SEED={seed}"]
+    if left:
+        sampled = cases.total() + left
+        return [f"Left to `make torture`: {long_tests} long tests, and {left:,} of {sampled:,} cases of the others."]
+    return []
