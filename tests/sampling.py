@@ -21,6 +21,7 @@ class Sampling:
     def __init__(self, complete: bool, quarters: frozenset[int]) -> None:
         self.complete = complete
         self.taken = self.left = 0
+        self.first_quarter = min(quarters)
         self._quarters = quarters
 
     def quarter(self, cases: Iterable[T], number: int) -> Iterator[T]:

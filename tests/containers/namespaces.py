@@ -40,16 +40,11 @@ class NetworkNamespace:
 
     def links(self) -> list[str]:
         """The names of all interfaces."""
-        return sorted(link["ifname"] for link in self.ip("link", "show"))
+        return _links(self.ip("link", "show"))
 
     def addresses(self) -> list[str]:
         """All addresses as `interface address/length`, but for link-local ones, which the kernel gives."""
-        return sorted(
-            f"{link['ifname']} {info['local']}/{info['prefixlen']}"
-            for link in self.ip("addr", "show")
-            for info in link.get("addr_info", ())
-            if info["scope"] != "link"
-        )
+        return _addresses(self.ip("addr", "show"))
 
     def routes(self, version: int) -> list[str]:
         """All routes that calicoctl can have made: destination, next hop, interface and metric."""
@@ -66,7 +61,8 @@ class NetworkNamespace:
 
     def state(self) -> tuple[list[str], ...]:
         """All that a command must have restored when it has failed."""
-        return self.links(), self.addresses(), self.routes(4), self.routes(6)
+        shown = self.ip("addr", "show")
+        return _links(shown), _addresses(shown), self.routes(4), self.routes(6)
 
     def make(self) -> None:
         """Let it be there. Raises NoNamespaces."""
@@ -100,6 +96,19 @@ class NetworkNamespace:
         self.ip("link", "add", "eth0", "type", "veth", "peer", "name", "switch")
         self.ip("link", "set", "switch", "up")
         self.ip("link", "set", "eth0", "up")
+
+
+def _links(shown: Any) -> list[str]:
+    return sorted(link["ifname"] for link in shown)
+
+
+def _addresses(shown: Any) -> list[str]:
+    return sorted(
+        f"{link['ifname']} {info['local']}/{info['prefixlen']}"
+        for link in shown
+        for info in link.get("addr_info", ())
+        if info["scope"] != "link"
+    )
 
 
 def ip(*arguments: str) -> Any:

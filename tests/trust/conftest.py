@@ -22,7 +22,7 @@ def most(sampling: Sampling) -> Callable[[int], Iterator[Row]]:
     def rows(number: int) -> Iterator[Row]:
         of_container = [row for row in ALL if row.of_container]
         yield from sampling.quarter([row for row in ALL if not row.of_container], number)
-        start = number % max(len(of_container), 1)
+        start = (number + sampling.first_quarter) % max(len(of_container), 1)
         yield from sampling.some(of_container, of_container[start : start + 1])
 
     return rows
