@@ -11,7 +11,7 @@ import sys
 from calicoctl import grammar
 from calicoctl.environment import Environment
 from calicoctl.errors import CommandError, status_of
-from calicoctl.output import visible
+from calicoctl.usage.table import COMMANDS, OVERVIEW, usage_of
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -20,36 +20,6 @@ if TYPE_CHECKING:
 
     Dispatch = Callable[[Sequence[str], Environment], int]
     Program = Callable[[Sequence[str], Mapping[str, str], TextIO | None, TextIO, TextIO], int]
-
-USAGE = """calicoctl
-
-Override the host:port of the ETCD server by setting the environment variable
-ETCD_AUTHORITY [default: 127.0.0.1:2379]
-
-Usage: calicoctl <command> [<args>...]
-
-    container         Configure containers and their addresses
-    profile           Configure endpoint profiles
-    endpoint          Configure the endpoints assigned to existing containers
-    pool              Configure ip-pools
-    ipam              Configure IP address management
-    create            Create resources from files
-    apply             Create or change resources from files
-    replace           Replace resources from files
-    delete            Delete resources
-    get               Show resources
-    validate          Check files of resources, without etcd
-    diff              Show what applying files would change
-    completion        Let a shell complete command lines
-    version           Display the version of calicoctl
-
-See 'calicoctl <command> --help' to read about a specific subcommand.
-"""
-COMMANDS = (
-    "container", "profile", "endpoint", "pool", "ipam",
-    "create", "apply", "replace", "delete", "get", "validate", "diff", "completion", "version",
-)  # fmt: skip
-_DESTRUCTIVE = ("delete", "replace")  # not offered for a word that is only remotely like them
 
 
 def run(argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> int:
@@ -99,26 +69,24 @@ def _status_or_help(dispatch: Dispatch, argv: Sequence[str], environment: Enviro
 
 
 def _dispatch(argv: Sequence[str], environment: Environment) -> int:
-    name = grammar.parse(USAGE, argv, options_first=True)["<command>"] if argv else None
+    if argv[:1] == ["--version"]:
+        argv = ["version", *argv[1:]]
+    name = grammar.parse(OVERVIEW, argv, options_first=True)["<command>"] if argv else None
     if name is None:
-        raise grammar.HelpRequested(USAGE.strip("\n"))
+        raise grammar.HelpRequested(OVERVIEW.strip("\n"))
     if name not in COMMANDS:
         raise CommandError(_unknown_command(name))
-    usage = importlib.import_module(f"calicoctl.usage.{name}")
-    environment.failure_status = getattr(usage, "FAILURE_STATUS", 1)
-    arguments = grammar.parse(usage.USAGE, argv)
-    status: int = importlib.import_module(f"calicoctl.commands.{name}").run(arguments, environment)
+    command = COMMANDS[name]
+    environment.failure_status = command.failure_status
+    arguments = grammar.parse(usage_of(command), argv)
+    status: int = importlib.import_module(f"calicoctl.commands.{command.module}").run(arguments, environment)
     return status
 
 
 def _unknown_command(name: str) -> str:
-    from difflib import get_close_matches
+    from calicoctl.suggestion import unknown_command
 
-    word = name.lower()
-    harmless = [command for command in COMMANDS if command not in _DESTRUCTIVE]
-    nearest = get_close_matches(word, (*COMMANDS, "help"), n=1) or get_close_matches(word, harmless, n=1, cutoff=0.01)
-    hint = f" Did you mean '{'--help' if nearest[0] == 'help' else nearest[0]}'?" if nearest else ""
-    return f"Unknown command: '{visible(name)}'.{hint}\nSee 'calicoctl --help' for the commands."
+    return unknown_command("calicoctl", name, COMMANDS)
 
 
 def _bug_report(error: Exception, variables: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from calicoctl import cli
+from calicoctl.usage.table import COMMANDS
 from tests.containers.namespaces import NetworkNamespace, why_no_namespaces
 
 V1 = "/calico/v1"
@@ -255,8 +255,11 @@ WITHOUT_ETCD = [
     Row("--help"),
     Row("nonsense", loads=frozenset({"difflib"})),
     Row("version"),
-    *(Row(f"{name} --help") for name in cli.COMMANDS),
-    *(Row(f"{name} --nonsense") for name in cli.COMMANDS),
+    Row("--version"),
+    Row("help"),
+    Row("help profile"),
+    *(Row(f"{name} --help") for name in COMMANDS),
+    *(Row(f"{name} --nonsense") for name in COMMANDS),
     Row("validate -f -", stdin=DOCUMENT, loads=_JSON | _ADDRESSES | _QUOTING),
     Row("validate --schema=profile", loads=_JSON | _QUOTING),
     *(Row(f"completion {shell}") for shell in ("bash", "zsh", "fish")),
@@ -270,6 +273,7 @@ WITHOUT_ETCD = [
     Row("completion candidates -- calicoq ver"),
     Row("", program="calicoq"),
     Row("--help", program="calicoq"),
+    Row("help check", program="calicoq"),
     Row("endpoint --nonsense", program="calicoq"),
     Row("version", program="calicoq", loads=_JSON),
 ]
@@ -331,7 +335,7 @@ def most_modules(row: Row) -> tuple[str, int]:
 
 def _group(row: Row) -> str:
     command = f"{row.program} {row.line.partition(' ')[0]}"
-    if row.line in ("", "nonsense") or row.line.endswith(("--help", "--nonsense")):
+    if row.line in ("", "nonsense", "--version") or row.line.endswith(("--help", "--nonsense")):
         return row.program
     if command == "calicoctl completion" and row.requests:
         return "calicoctl completion of names"
@@ -342,6 +346,7 @@ def _group(row: Row) -> str:
 MOST_MODULES = {
     "calicoctl": 30,
     "calicoctl version": 33,
+    "calicoctl help": 35,
     "calicoctl completion": 38,
     "calicoctl completion of names": 134,
     "calicoctl validate": 80,
@@ -359,6 +364,7 @@ MOST_MODULES = {
     "calicoctl diff": 153,
     "calicoq": 30,
     "calicoq version": 37,
+    "calicoq help": 33,
     "calicoq endpoint": 140,
     "calicoq host": 140,
     "calicoq policy": 138,

@@ -16,21 +16,23 @@ IMPORTS = {
     "output": "",
     "progress": "",
     "grammar": "",
+    "expected": "grammar",
     "usage": "",
+    "suggestion": "output",
     "model": "",
     "undo": "errors",
     "datastore": "errors model output progress",  # of output what composes and cleans messages; it never prints them
     "environment": "errors output datastore.client datastore.settings",
     "host": "errors model output datastore.settings",  # which masks the password that DOCKER_HOST may have
     "resources": "errors model output datastore environment",
-    "completion": "grammar usage datastore host.hostname cli query.cli",
-    "commands": "errors model output undo datastore environment grammar host resources completion",
-    "cli": "errors output environment grammar usage commands",
-    "query": "errors model output datastore environment grammar cli",
+    "completion": "expected usage datastore host.hostname query.cli",
+    "commands": "errors model output undo datastore environment grammar host resources completion suggestion usage",
+    "cli": "errors environment grammar suggestion usage commands",
+    "query": "errors model output datastore environment grammar suggestion usage cli",
     "start": "cli query.cli",
     "__main__": "start",
 }
-UPWARDS = {("completion", "cli"), ("completion", "query")}
+UPWARDS = {("completion", "query")}
 
 # Where packages of others are imported; python-etcd is loaded by its name beside urllib3.
 PACKAGES = {

@@ -8,7 +8,6 @@ thousands with a docopt that fixes each pattern once, keeps a copy, and is plain
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import os
 import pickle
@@ -23,9 +22,10 @@ from typing import Any, NamedTuple
 import docopt
 import pytest
 
-from calicoctl import cli, grammar
+from calicoctl import grammar
 from calicoctl.query import cli as query
 from calicoctl.usage import profile, version
+from calicoctl.usage.table import COMMANDS, OVERVIEW, usage_of
 
 # What no command of ours has: options in groups, and short ones.
 NODE = """
@@ -70,9 +70,9 @@ class Grammar(NamedTuple):
 
 
 GRAMMARS = {
-    **{name: Grammar(importlib.import_module(f"calicoctl.usage.{name}").USAGE, 300, 30) for name in cli.COMMANDS},
+    **{name: Grammar(usage_of(command), 300, 30) for name, command in COMMANDS.items()},
     "profile": Grammar(profile.USAGE, 2000, 60),
-    "calicoctl": Grammar(cli.USAGE, 300, 100, options_first=True),
+    "calicoctl": Grammar(OVERVIEW, 300, 100, options_first=True),
     "calicoq": Grammar(query.USAGE, 300, 50),
     "node": Grammar(NODE, 600, 50),
     "short options": Grammar(SHORT_OPTIONS, 300, 50),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 
-from calicoctl import cli
-from calicoctl.completion.expected import Expected
-from calicoctl.completion.names import WORDS, finder
+from calicoctl.completion.names import finder, words_of
+from calicoctl.expected import Expected
+from calicoctl.usage.table import COMMANDS, usage_of
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def candidates(words: Sequence[str], variables: Mapping[str, str]) -> list[str]:
     if "--" in before:  # no usage but that of this very question has it
         return []
     if program == "calicoctl" and not before:
-        return _beginning(begun, [*cli.COMMANDS, "--help"] if begun.startswith("-") else cli.COMMANDS)
+        return _beginning(begun, ["--help", "--version"] if begun.startswith("-") else COMMANDS)
     usage = _usage(program, before)
     if usage is None:
         return []
@@ -62,13 +61,12 @@ def candidates(words: Sequence[str], variables: Mapping[str, str]) -> list[str]:
 
 def _usage(program: str, words: Sequence[str]) -> str | None:
     if program == "calicoq":
-        module = "calicoctl.query.cli"
-    elif program == "calicoctl" and words[0] in cli.COMMANDS:
-        module = f"calicoctl.usage.{words[0]}"
-    else:
-        return None
-    usage: str = importlib.import_module(module).USAGE
-    return usage
+        from calicoctl.query.cli import USAGE
+
+        return USAGE
+    if program == "calicoctl" and words[0] in COMMANDS:
+        return usage_of(COMMANDS[words[0]])
+    return None
 
 
 def _beginning(begun: str, offered: Iterable[str]) -> list[str]:
@@ -78,9 +76,9 @@ def _beginning(begun: str, offered: Iterable[str]) -> list[str]:
 def _values(arguments: Sequence[str], expected: Expected, variables: Mapping[str, str], seconds: float) -> list[str]:
     if "<FILENAME>" in arguments:
         return [FILES]
-    words = [word for argument in arguments for word in WORDS.get(argument, ())]
+    constant = [word for argument in arguments for word in words_of(argument)]
     finders = [find for argument in arguments if (find := finder(argument, expected.given, variables))]
-    return words + (_in_time(finders, variables, seconds) if finders else [])
+    return constant + (_in_time(finders, variables, seconds) if finders else [])
 
 
 def _in_time(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
+from calicoctl.usage.table import COMMANDS
+
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from calicoctl.completion.expected import Given
     from calicoctl.datastore.client import Client
+    from calicoctl.expected import Given
 
     Variables = Mapping[str, str]
     Find = Callable[[Given, Variables, Client], Iterable[str]]
@@ -21,6 +23,17 @@ WORDS: dict[str, tuple[str, ...]] = {
     "<format>": ("ps", "json", "yaml"),
     "<protocol>": ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite"),
 }
+
+
+def words_of(argument: str) -> tuple[str, ...]:
+    """Return the words that an argument is always one of, by what the usage text calls it."""
+    if argument == "<COMMAND>":
+        return tuple(COMMANDS)
+    if argument == "<command>":
+        from calicoctl.query.cli import COMMANDS as OF_CALICOQ
+
+        return tuple(OF_CALICOQ)
+    return WORDS.get(argument, ())
 
 
 def finder(argument: str, given: Given, variables: Variables) -> Callable[[Client], Iterable[str]] | None:

@@ -16,4 +16,3 @@ Options:
                             and of all directories below it.
 
 """
-FAILURE_STATUS = 2  # 1 is an answer

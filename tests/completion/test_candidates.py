@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from calicoctl import cli
 from calicoctl.completion.names import WORDS
 from calicoctl.query.packet import PROTOCOLS
+from calicoctl.usage.table import COMMANDS
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, Request, never_answer
@@ -25,8 +25,10 @@ def offered(calicoctl: Calicoctl, *words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("calicoctl ", list(cli.COMMANDS)),
-        ("calicoctl -", ["--help"]),
+        ("calicoctl ", list(COMMANDS)),
+        ("calicoctl -", ["--help", "--version"]),
+        ("calicoctl help pr", ["profile"]),
+        ("calicoq help ch", ["check"]),
         ("calicoctl pro", ["profile"]),
         ("/usr/bin/calicoctl pro", ["profile"]),
         ("calicoctl nonsense ", []),

@@ -80,7 +80,7 @@ def test_the_tables_of_fields_are_those_of_the_schema() -> None:
 
 
 def test_every_command_is_mentioned() -> None:
-    from calicoctl.cli import COMMANDS
+    from calicoctl.usage.table import COMMANDS
 
     for command in {"create", "apply", "replace", "delete", "get", "diff", "validate"}:
         assert command in COMMANDS

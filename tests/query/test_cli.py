@@ -17,6 +17,21 @@ def test_help(calicoq: Calicoq, arguments: tuple[str, ...]) -> None:
     assert calicoq(*arguments, env={"ETCD_AUTHORITY": "nonsense"}) == (0, USAGE.strip("\n") + "\n", "")
 
 
+def test_the_command_help(calicoq: Calicoq) -> None:
+    assert calicoq("help", env=UNREACHABLE) == calicoq("--help")
+    help_of_check = calicoq("help", "check", env=UNREACHABLE)
+    assert (help_of_check.status, help_of_check.stderr) == (0, "")
+    assert help_of_check.stdout.startswith("""\
+Usage:
+  calicoq check [--output=<format>] [--debug]
+
+  check      All in the datastore that Felix drops""")
+    assert "--output=<format>" in help_of_check.stdout
+    assert "verdict <from>" not in help_of_check.stdout
+    said = "Unknown command: 'chek'. Did you mean 'check'?\nSee 'calicoq --help' for the commands.\n"
+    assert calicoq("help", "chek") == (1, "", said)
+
+
 def test_every_command_is_described() -> None:
     for command in COMMANDS:
         assert f"\n  {command} " in USAGE

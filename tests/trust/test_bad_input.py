@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import json
 import os
 import random
@@ -15,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from calicoctl.cli import COMMANDS
 from calicoctl.commands import pool as pool_command
 from calicoctl.query.cli import USAGE as QUERY_USAGE
+from calicoctl.usage.table import COMMANDS, usage_of
 from tests.command_lines import (
     ALL,
     ASSIGNED,
@@ -69,7 +68,7 @@ TEXTS = ["", " ", "-", "--", "---", ".", "..", "%2e", "a/b", "a?b", "a#b", "_x",
 
 def usage_lines() -> list[tuple[str, list[str]]]:
     """The program and the words of every usage line of every command."""
-    texts = [("calicoctl", importlib.import_module(f"calicoctl.usage.{name}").USAGE) for name in COMMANDS]
+    texts = [("calicoctl", usage_of(command)) for command in COMMANDS.values()]
     lines = []
     for program, text in [*texts, ("calicoq", QUERY_USAGE)]:
         usage = text.partition("Usage:\n")[2].partition("\n\n")[0]

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from calicoctl.cli import COMMANDS
 from calicoctl.query.cli import COMMANDS as QUERIES
+from calicoctl.usage.table import COMMANDS
 from tests.command_lines import ALL, READING, WRITING, Row
 from tests.conftest import Calicoctl
 from tests.containers.namespaces import why_no_namespaces
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.libraries, pytest.mark.once]
 # Shortens the wait in vain for the event of a write that has not happened.
 HASTY = {"CALICOCTL_READ_TIMEOUT": "0.5"}
 # What needs no etcd, and what is silent where anything fails.
-ELSEWHERE = {"version", "validate", "completion"}
+ELSEWHERE = {"version", "help", "validate", "completion"}
 # Takes an empty directory away, which means nothing, so it is not tried again.
 COURTESY = re.compile(r"^DELETE .*/workload/[^/]+/[^/]+(/endpoint)?$")
 

@@ -1,0 +1,35 @@
+"""What the operator may have meant by a word that is not known: names that are nearly the same."""
+
+from __future__ import annotations
+
+from calicoctl.output import visible
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_FEWEST_LETTERS = 3  # of the beginning of a name: fewer begin too many
+
+
+def near(word: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """Return the known words that a word may have been meant for, nearest first; none that is only remotely alike.
+
+    A word is near that differs in case alone, that has a few letters changed, or that begins with ``word``.
+    """
+    from difflib import get_close_matches
+
+    by_lower: dict[str, list[str]] = {}
+    for name in known:
+        by_lower.setdefault(name.lower(), []).append(name)
+    lower = word.lower()
+    begun = sorted(name for name in by_lower if name.startswith(lower)) if len(lower) >= _FEWEST_LETTERS else []
+    alike = get_close_matches(lower, by_lower, n=most, cutoff=0.65)
+    found = [name for match in dict.fromkeys([*alike, *begun]) for name in by_lower[match]]
+    return found[:most]
+
+
+def unknown_command(program: str, name: str, commands: Iterable[str]) -> str:
+    """Return the message for a command that a program does not have."""
+    meant = near(name, commands)
+    hint = f" Did you mean '{meant[0]}'?" if meant else ""
+    return f"Unknown command: '{visible(name)}'.{hint}\nSee '{program} --help' for the commands."

@@ -1,0 +1,73 @@
+"""The table of calicoctl's commands: dispatch, the overview, ``help`` and completion are made from it.
+
+The table of calicoq's commands is in ``calicoctl.query.cli``.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Command:
+    """A row of a table of commands.
+
+    ``summary`` is what the help says of the command: one line for calicoctl, a paragraph for calicoq. ``usage`` are
+    the usage lines of a command of calicoq; those of calicoctl have a usage text of their own. ``failure_status`` is
+    the exit status of a failure: 1, or 2 for a command that uses 1 as a result.
+    """
+
+    def __init__(self, name: str, summary: str, failure_status: int = 1, usage: Sequence[str] = ()) -> None:
+        self.name = name
+        self.summary = summary
+        self.failure_status = failure_status
+        self.usage = usage
+        self.module = name.replace("-", "_")  # in ``commands/`` or ``query/``, and in ``usage/``
+
+
+def by_name(*commands: Command) -> dict[str, Command]:
+    """Return commands by their names, in the order in which help shows them."""
+    return {command.name: command for command in commands}
+
+
+# Legacy's commands in its words and order, then those that it does not have.
+COMMANDS = by_name(
+    Command("container", "Configure containers and their addresses"),
+    Command("profile", "Configure endpoint profiles"),
+    Command("endpoint", "Configure the endpoints assigned to existing containers"),
+    Command("pool", "Configure ip-pools"),
+    Command("ipam", "Configure IP address management"),
+    Command("version", "Display the version of calicoctl"),
+    Command("create", "Create resources from files"),
+    Command("apply", "Create or change resources from files"),
+    Command("replace", "Replace resources from files"),
+    Command("delete", "Delete resources"),
+    Command("get", "Show resources"),
+    Command("validate", "Check files of resources, without etcd"),
+    Command("diff", "Show what applying files would change", failure_status=2),
+    Command("completion", "Let a shell complete command lines"),
+    Command("help", "Show this text, or the help of a command"),
+)
+
+
+def usage_of(command: Command) -> str:
+    """Return the usage text of a command of calicoctl, which is its help."""
+    text: str = importlib.import_module(f"calicoctl.usage.{command.module}").USAGE
+    return text
+
+
+OVERVIEW = f"""\
+Override the host:port of the ETCD server by setting the environment variable:
+ETCD_ENDPOINTS [example: http://1.2.3.4:2379,http://1.2.3.5:2379]
+or, if ETCD_ENDPOINTS is left unset:
+ETCD_AUTHORITY [default: 127.0.0.1:2379]
+
+Usage: calicoctl <command> [<args>...]
+
+{chr(10).join(f"    {command.name:<18}{command.summary}" for command in COMMANDS.values())}
+
+See 'calicoctl <command> --help' to read about a specific subcommand.
+"""
