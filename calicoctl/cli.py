@@ -57,6 +57,8 @@ def run_program(dispatch: Dispatch, argv: Sequence[str], environment: Environmen
             return status_of(error.__cause__)
         environment.fail(_bug_report(error, environment.variables))
         return environment.failure_status
+    finally:
+        environment.close()
     return status
 
 

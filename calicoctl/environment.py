@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
 
-    from calicoctl.datastore.client import Client
+    from calicoctl.etcd.client import Client
 
 MOST_INPUT = 64 * 2**20  # bytes; more than etcd could hold of it
 
@@ -37,11 +37,12 @@ class Environment:
         Raises CommandError if the variables are not usable.
         """
         if self._client is None:
-            from calicoctl.datastore.client import Client
-            from calicoctl.datastore.settings import Settings
+            from calicoctl.etcd.client import Client
+            from calicoctl.etcd.settings import Settings
 
             terminal = self.stderr if self.stderr.isatty() else None
-            self._client = Client(Settings.from_environment(self.variables), terminal)
+            trace = self.complain if self.variables.get("CALICOCTL_DEBUG") else None
+            self._client = Client(Settings.from_environment(self.variables), terminal, trace)
         return self._client
 
     def say(self, text: str) -> None:
@@ -65,6 +66,11 @@ class Environment:
         with _WriteErrors():
             self.stdout.flush()
         self._print_remarks()
+
+    def close(self) -> None:
+        """Close what the command has opened."""
+        if self._client is not None:
+            self._client.close()
 
     def fail(self, text: str) -> None:
         """Print why the command ends in failure, after what else the operator should know: that may be the cause."""

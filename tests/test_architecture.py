@@ -21,12 +21,14 @@ IMPORTS = {
     "suggestion": "output",
     "model": "",
     "undo": "errors",
-    "datastore": "errors model output progress",  # of output what composes and cleans messages; it never prints them
-    "environment": "errors output datastore.client datastore.settings",
-    "host": "errors model output datastore.settings",  # which masks the password that DOCKER_HOST may have
-    "resources": "errors model output datastore environment",
-    "completion": "expected usage datastore host.hostname query.cli",
-    "commands": "errors model output undo datastore environment grammar host resources completion suggestion usage",
+    "etcd": "errors output progress",  # of output what composes and cleans messages; it never prints them
+    "datastore": "errors model output etcd",
+    "environment": "errors output etcd",
+    "host": "errors model output etcd.settings",  # which masks the password that DOCKER_HOST may have
+    "resources": "errors model output etcd datastore environment",
+    "completion": "expected usage etcd datastore host.hostname query.cli",
+    "commands": "errors model output undo etcd datastore environment grammar host resources "
+    "completion suggestion usage",
     "cli": "errors environment grammar suggestion usage commands",
     "query": "errors model output datastore environment grammar suggestion usage cli",
     "start": "cli query.cli",
@@ -41,7 +43,7 @@ PACKAGES = {
     "netaddr": {"model.felix_objects", "model.network"},
     "prettytable": {"output"},
     "requests": {"host.docker"},
-    "urllib3": {"datastore.libraries"},
+    "urllib3": {"etcd.https"},
     "yaml": {"model.documents", "query.formats", "resources.text"},
 }
 

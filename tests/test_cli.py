@@ -570,4 +570,6 @@ def test_the_rest_of_a_defect(calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPa
 
 def test_debugging_does_not_change_the_errors_of_users(calicoctl: Calicoctl) -> None:
     result = calicoctl("profile", "P", "tag", "show", env={"CALICOCTL_DEBUG": "1"})
-    assert result == Result(1, "", "Profile P not found.\n")
+    request, complaint = result.stderr.splitlines()
+    assert (result.status, result.stdout, complaint) == (1, "", "Profile P not found.")
+    assert request.startswith("etcd: GET /calico/v1/policy/profile/P at http://")

@@ -9,9 +9,9 @@ from calicoctl.commands import endpoint as endpoint_command
 from calicoctl.commands.address_choice import AddressChoice
 from calicoctl.commands.container_ip import ip_add, ip_remove
 from calicoctl.datastore.endpoints import Endpoints, Filter
-from calicoctl.datastore.errors import Conflict
 from calicoctl.datastore.ipam import Ipam
 from calicoctl.errors import CommandError, MalformedObject, status_of
+from calicoctl.etcd.errors import Conflict
 from calicoctl.host.hostname import hostname
 from calicoctl.host.iproute import NetworkError
 from calicoctl.host.network import Veth, delete_pair, exists, leads_into

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import time
 
-from calicoctl.datastore.errors import Conflict
 from calicoctl.datastore.pools import PoolNode, Pools
 from calicoctl.errors import CommandError
+from calicoctl.etcd.errors import Conflict
 from calicoctl.model.network import BLOCK_PREFIX_LENGTHS, Network, overlap
 from calicoctl.model.pool import Pool, is_large_enough, networks_of_range
 from calicoctl.output import complaint, table
@@ -16,9 +16,9 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from calicoctl.datastore.client import Client
     from calicoctl.datastore.pools import UnreadablePool
     from calicoctl.environment import Environment
+    from calicoctl.etcd.client import Client
     from calicoctl.grammar import Arguments
     from calicoctl.model.address import Address
 

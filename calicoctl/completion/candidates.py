@@ -13,7 +13,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from calicoctl.datastore.client import Client
+    from calicoctl.etcd.client import Client
 
 # Instead of words: the shell itself is to offer files.
 FILES = ":files"
@@ -86,8 +86,8 @@ def _in_time(
 ) -> list[str]:
     import threading
 
-    from calicoctl.datastore.client import Client
-    from calicoctl.datastore.settings import Settings
+    from calicoctl.etcd.client import Client
+    from calicoctl.etcd.settings import Settings
 
     found: list[str] = []
 

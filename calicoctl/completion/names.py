@@ -10,7 +10,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from calicoctl.datastore.client import Client
+    from calicoctl.etcd.client import Client
     from calicoctl.expected import Given
 
     Variables = Mapping[str, str]

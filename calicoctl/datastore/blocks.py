@@ -5,11 +5,9 @@ A block names the one host that it is affine to; a key of that host, the affinit
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from calicoctl.datastore import keys
-from calicoctl.datastore.errors import Conflict
 from calicoctl.errors import MalformedObject
+from calicoctl.etcd.errors import Conflict
 from calicoctl.model.ipam import Block, MalformedBlock
 from calicoctl.model.network import contains
 
@@ -17,7 +15,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from calicoctl.datastore.client import Client, RawNode
+    from calicoctl.etcd.client import Client, RawNode
     from calicoctl.model.network import Network
 
 
@@ -129,8 +127,10 @@ class Blocks:
             block.clear_affinity()
             return True
 
-        with suppress(BlockVanished):
+        try:
             self._edit(network, changed, first(node, lambda: self._node(network)))
+        except BlockVanished:
+            pass
         return owners
 
     def discard(self, network: Network, host: str) -> None:
@@ -170,8 +170,10 @@ class Blocks:
         That must have been before the block was read: others on that host may remove the block and make it anew.
         """
         if node is not None:
-            with suppress(Conflict):  # written anew: somebody on that host has just claimed the block
+            try:
                 self._client.delete(keys.quoted(node["key"]), node["modifiedIndex"])
+            except Conflict:  # written anew: somebody on that host has just claimed the block
+                pass
 
     def _affinity(self, host: str, network: Network) -> RawNode | None:
         return self._client.get(keys.affinity(host, network), quorum=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from calicoctl.datastore.errors import Conflict, DatastoreError
+from calicoctl.etcd.errors import Conflict, DatastoreError
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from calicoctl.datastore.client import Client, RawNode
+    from calicoctl.etcd.client import Client, RawNode
 
 REMOVED = ""  # in place of a value to write: remove the key; no object of the data model is empty text
 _STUCK = 20  # conflicts in a row without any change of the key: something other than a writer is in the way

@@ -10,7 +10,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from calicoctl.datastore.client import Client, RawNode
+    from calicoctl.etcd.client import Client, RawNode
 
 
 class Filter:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from calicoctl.datastore import keys
 from calicoctl.datastore.blocks import Blocks, BlockVanished
 from calicoctl.errors import MalformedObject
@@ -15,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from calicoctl.datastore.client import Client
     from calicoctl.datastore.handles import Handles
+    from calicoctl.etcd.client import Client
     from calicoctl.model.address import Address
     from calicoctl.model.ipam import Block
     from calicoctl.model.network import Network
@@ -293,8 +291,10 @@ class Ipam:
             self._blocks.discard(network, self._host)
 
     def _edit_if_there(self, network: Network, change: Callable[[Block], bool]) -> None:
-        with suppress(BlockVanished):  # nothing of it is claimed then
+        try:
             self._blocks.edit(network, change)
+        except BlockVanished:  # nothing of it is claimed then
+            pass
 
 
 class _Choice:

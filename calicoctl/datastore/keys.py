@@ -6,8 +6,6 @@ and cleans ``..`` out of a path, any of which would let one name address another
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from calicoctl.model.network import Network
@@ -17,7 +15,7 @@ READY = f"{ROOT}/Ready"
 PROFILES = f"{ROOT}/policy/profile"
 TIERS = f"{ROOT}/policy/tier"
 HOSTS = f"{ROOT}/host"
-LONGEST = 4000  # characters of a quoted key; etcd hangs up where the first line of a request has more than 4,096
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")  # stand for themselves
 
 
 def profile(name: str) -> str:
@@ -51,6 +49,10 @@ def segment(name: str) -> str:
     """
     if name in ("", ".", "..") or "/" in name:
         raise ValueError(f"{name!r} cannot be a segment of an etcd key")
+    if _PLAIN.issuperset(name):
+        return name
+    from urllib.parse import quote  # takes longer to load than most commands need for all else
+
     return quote(name, safe="", errors="surrogatepass")
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
-    from calicoctl.datastore.client import Client
+    from calicoctl.etcd.client import Client
     from calicoctl.model.rules import Rules
 
     FindNetwork = Callable[[str], tuple[str, str] | None]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from calicoctl.datastore import keys
-from calicoctl.datastore.errors import Conflict
 from calicoctl.errors import MalformedObject
+from calicoctl.etcd.errors import Conflict
 from calicoctl.model.network import Network, overlap
 from calicoctl.model.pool import MalformedPool, Pool
 
@@ -14,7 +12,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from calicoctl.datastore.client import Client, RawNode
+    from calicoctl.etcd.client import Client, RawNode
 
 
 class PoolNode:
@@ -138,8 +136,10 @@ class Pools:
             return
         node = self._client.get(found.key, quorum=True)
         if node is not None and node.get("value") == found.pool.as_disabled().to_json():
-            with suppress(Conflict):
+            try:
                 self._client.swap(found.key, found.node["value"], node["modifiedIndex"])
+            except Conflict:
+                pass
 
     def delete(self, found: PoolNode) -> None:
         """Remove a pool. Raises Conflict if it was changed since it was read."""
@@ -154,7 +154,7 @@ class Pools:
 
 def _older_overlapping(pool: PoolNode, found: Sequence[PoolNode]) -> Network | None:
     """Return the network of a pool that overlaps another and was made before it; None if there is none."""
-    from calicoctl.datastore.client import created_index
+    from calicoctl.etcd.client import created_index
 
     network = pool.pool.network
     for other in found:

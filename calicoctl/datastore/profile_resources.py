@@ -5,14 +5,15 @@ and ``rules``, each written by compare-and-swap on the version that was read.
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.errors import Conflict, DatastoreError
+from calicoctl.etcd.errors import Conflict, DatastoreError
+from calicoctl.etcd.wire import LONGEST_KEY
 from calicoctl.model.stored_profile import PARTS, StoredProfile
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from calicoctl.datastore.client import Client, RawNode
+    from calicoctl.etcd.client import Client, RawNode
 
 
 class ProfileRecord:
@@ -73,7 +74,7 @@ class ProfileResources:
 
     def find(self, names: Iterable[str]) -> dict[str, ProfileRecord]:
         """Return what there is under the names, by name. One request, if any key can hold one of them."""
-        wanted = [name for name in names if len(keys.profile(keys.escaped(name))) <= keys.LONGEST]
+        wanted = [name for name in names if len(keys.profile(keys.escaped(name))) <= LONGEST_KEY]
         if not wanted:
             return {}
         if len(wanted) == 1:

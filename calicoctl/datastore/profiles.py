@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from calicoctl.datastore import keys
-from calicoctl.datastore.errors import Conflict, DatastoreError
 from calicoctl.errors import CommandError, MalformedObject
+from calicoctl.etcd.errors import Conflict, DatastoreError
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from calicoctl.datastore.client import Client, RawNode
+    from calicoctl.etcd.client import Client, RawNode
     from calicoctl.model.rules import Rules
 
 _WHOLE = {"tags", "labels", "rules"}  # what an addition makes
@@ -123,9 +121,11 @@ class Profiles:
             before = self._client.index
             made = []
             for part in missing:
-                with suppress(Conflict):  # another creation of the same profile, or its removal after a lost request
+                try:
                     self._client.create(keys.profile_part(name, part), values[part])
                     made.append(part)
+                except Conflict:  # another creation of the same profile, or its removal after a lost request
+                    pass
             written += [part for part in made if part not in written]
             if made == missing and self._client.index == before + len(made):
                 break  # nobody else wrote anything: so nobody removed the profile between two of our writes

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TypeVar
 
-    from calicoctl.datastore.client import Client, RawNode
+    from calicoctl.etcd.client import Client, RawNode
 
     Decoded = TypeVar("Decoded")
 

@@ -174,7 +174,7 @@ def _no_docker(reason: str) -> DockerUnavailable:
 def _masked(text: str) -> str:
     if "@" not in text and "%40" not in text:
         return text
-    from calicoctl.datastore.settings import masked
+    from calicoctl.etcd.settings import masked
 
     return masked(text)
 

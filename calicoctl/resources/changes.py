@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from calicoctl.datastore.errors import DatastoreError
 from calicoctl.datastore.profile_resources import PartlyWritten
 from calicoctl.errors import CommandError, status_of
+from calicoctl.etcd.errors import DatastoreError
 from calicoctl.resources.manifest import Item, Manifest
 from calicoctl.resources.report import Report, failed_sentence
 

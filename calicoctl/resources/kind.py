@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, Protocol
 
-    from calicoctl.datastore.client import Client
+    from calicoctl.etcd.client import Client
     from calicoctl.model.resource_fields import Problems
 
     class Resource(Protocol):

@@ -7,7 +7,7 @@ from calicoctl.resources.profile import ProfileKind
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from calicoctl.datastore.client import Client
+    from calicoctl.etcd.client import Client
     from calicoctl.resources.kind import Kind
 
 KINDS: tuple[type[Kind], ...] = (ProfileKind,)

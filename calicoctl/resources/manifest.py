@@ -11,8 +11,8 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from typing import Any
 
-    from calicoctl.datastore.client import Client
     from calicoctl.environment import Environment
+    from calicoctl.etcd.client import Client
     from calicoctl.model.documents import Mapping
     from calicoctl.resources.kind import Kind, Resource
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from calicoctl.datastore.client import Client
+    from calicoctl.etcd.client import Client
     from calicoctl.model.profile_plan import Plan
     from calicoctl.model.resource_fields import Problems
 
@@ -26,7 +26,7 @@ def _too_large(plan: Plan, record: ProfileRecord | None) -> Iterator[str]:
     """Say which values etcd would not take: found out midway, that would be a partial success."""
     if not plan.changes:
         return
-    from calicoctl.datastore.form import excess_of
+    from calicoctl.etcd.form import excess_of
 
     for part, value in plan.changes.items():
         if excess := excess_of(value):

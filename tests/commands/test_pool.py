@@ -12,9 +12,9 @@ import pytest
 
 from calicoctl.commands import pool as pool_command
 from calicoctl.datastore.blocks import Blocks
-from calicoctl.datastore.client import Client
-from calicoctl.datastore.errors import DatastoreError
 from calicoctl.datastore.pools import PoolNode, Pools
+from calicoctl.etcd.client import Client
+from calicoctl.etcd.errors import DatastoreError
 from calicoctl.model.address import Address
 from calicoctl.model.network import Network
 from tests.conftest import Calicoctl, Result

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.form import LONGEST_CONDITION, MAX_FORM_BYTES
+from calicoctl.etcd.form import LONGEST_CONDITION, MAX_FORM_BYTES
 from tests.commands.resources import DEV_APPS, DEV_APPS_KEYS, NOTHING_WRITTEN, PROFILES, done, failed, profile, stdin_of
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calicoctl.datastore.form import MAX_FORM_BYTES
+from calicoctl.etcd.form import MAX_FORM_BYTES
 from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdError, EtcdServer
 from tests.model.strategies import ANY_TEXT, json_values, odd_fields

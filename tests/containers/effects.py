@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from calicoctl.datastore import client as etcd_client
+from calicoctl.etcd import client as etcd_client
+from calicoctl.etcd import wire
 from calicoctl.host import iproute, network, routes
 from calicoctl.host.iproute import NetworkError
 from tests.conftest import Calicoctl
@@ -94,7 +95,7 @@ def without_etcd_from(number: int) -> Step:
 def _failure(kind: str, lost: bool = False) -> Exception:
     if kind == "ip":
         return NetworkError("'ip' failed: RTNETLINK answers: injected.")
-    return etcd_client._ReplyLost("injected") if lost else etcd_client._Unreachable("injected")
+    return wire.ReplyLost("injected") if lost else wire.Unreachable("injected")
 
 
 def killed_before(number: int, calicoctl: Calicoctl, *arguments: str) -> bool:

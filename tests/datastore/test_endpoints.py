@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from calicoctl.datastore.client import Client
 from calicoctl.datastore.endpoints import Endpoints, EndpointVanished, Filter
-from calicoctl.datastore.errors import DatastoreError
-from calicoctl.datastore.settings import Settings
 from calicoctl.errors import MalformedObject
+from calicoctl.etcd.client import Client
+from calicoctl.etcd.errors import DatastoreError
+from calicoctl.etcd.settings import Settings
 from calicoctl.model.endpoint import Endpoint, EndpointName
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, Request, answer

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from calicoctl.datastore.blocks import Blocks
-from calicoctl.datastore.client import Client
 from calicoctl.datastore.ipam import AddressTaken, ForeignBlock, Ipam
-from calicoctl.datastore.settings import Settings
 from calicoctl.errors import MalformedObject
+from calicoctl.etcd.client import Client
+from calicoctl.etcd.settings import Settings
 from calicoctl.model.address import Address
 from calicoctl.model.network import Network
 from calicoctl.model.pool import Pool

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.client import Client
-from calicoctl.datastore.settings import Settings
+from calicoctl.etcd.client import Client
+from calicoctl.etcd.settings import Settings
 from tests.etcd_server import EtcdServer
 
 # Whatever can be stored, control characters and all; surrogates are no text.

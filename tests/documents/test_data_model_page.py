@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import pytest
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.client import Client
 from calicoctl.datastore.snapshot import Snapshot
+from calicoctl.etcd.client import Client
 from calicoctl.model.network import Network
 from calicoctl.model.stored_profile import PARTS
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from calicoctl import cli
-from calicoctl.datastore.client import Client
 from calicoctl.environment import Environment
+from calicoctl.etcd.client import Client
 from calicoctl.query.cli import _dispatch
 from tests.conftest import Result
 

@@ -104,8 +104,10 @@ def test_debug_tells_what_was_read(store: Store, calicoq: Calicoq) -> None:
     store.workload("h/k8s/w/e")
     read = "Read /calico/v1: 1 endpoints, 0 policies, 0 tiers with metadata, 0 profiles.\n"
     for option in ("-d", "--debug"):
-        assert calicoq("endpoint", "x", option).stderr == read
-        assert calicoq("check", option).stderr == read
+        for command in (("endpoint", "x"), ("check",)):
+            request, told = calicoq(*command, option).stderr.splitlines(keepends=True)
+            assert request.startswith("etcd: GET /calico/v1?recursive=true at http://")
+            assert told == read
 
 
 @pytest.mark.parametrize(("command", "status"), [(("endpoint", ""), 1), (("check",), 2)])
@@ -123,7 +125,7 @@ def test_a_defect_is_told_in_one_line(
 
 
 def test_one_read(store: Store, calicoq: Calicoq, monkeypatch: pytest.MonkeyPatch) -> None:
-    from calicoctl.datastore.client import Client
+    from calicoctl.etcd.client import Client
 
     reads = []
     get = Client.get

@@ -118,34 +118,14 @@ def test_every_command_is_in_the_table(program: str) -> None:
     assert not missing
 
 
-def test_a_release_of_the_libraries_that_does_not_get_along_with_stand_ins(tmp_path: Path) -> None:
-    # An `etcd` that asks a stand-in at once for what it does not have
-    (tmp_path / "etcd.py").write_text("import uuid, random, urllib3\nassert random.__spec__ is not None\n")
-    code = "from calicoctl.datastore.libraries import etcd, urllib3; import random; print(etcd.random is random)"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"},
-        capture_output=True, text=True, timeout=PROCESS_SECONDS,
-    )  # fmt: skip
-    assert (done.stdout, done.stderr) == ("True\n", "")
-
-
-def test_what_stands_for_a_module_turns_into_it_when_asked() -> None:
+def test_https_does_without_dnspython_and_leaves_no_stand_in() -> None:
     code = """\
 import sys
-from calicoctl.datastore.libraries import etcd
-assert not {"uuid", "importlib.metadata", "random"} & set(sys.modules)
-from urllib3.util import retry
-assert len(etcd.lock.uuid.uuid4().hex) == 32
-assert not hasattr(retry, "random") or 0 <= retry.random.random() < 1  # urllib3 1.26 pauses by no chance
-try:
-    from urllib3.http2 import version
-except ImportError:  # of urllib3 before 2.3
-    pass
-else:
-    assert version("urllib3").count(".") == 2
-import uuid
-assert etcd.lock.uuid.uuid4 is uuid.uuid4
+from calicoctl.etcd import https
+assert "urllib3" in sys.modules and "etcd" in sys.modules
+assert not {name for name in sys.modules if name.split(".")[0] == "dns"}
+import dns.resolver
+assert dns.resolver.Resolver
 """
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from calicoctl.datastore.client import Client
 from calicoctl.datastore.ipam import Ipam
-from calicoctl.datastore.settings import Settings
 from calicoctl.errors import CommandError
+from calicoctl.etcd.client import Client
+from calicoctl.etcd.settings import Settings
 from calicoctl.model.network import Network
 from calicoctl.model.pool import Pool
 from tests.command_lines import ENDPOINT, NEW_RULES, PROFILES

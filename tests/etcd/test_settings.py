@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from calicoctl.datastore.settings import Settings, masked
 from calicoctl.errors import CommandError
+from calicoctl.etcd.settings import Settings, masked
 
 
 def refusal(variables: dict[str, str]) -> str:
@@ -251,7 +252,11 @@ def test_masked(text: str, shown: str) -> None:
     [
         {"ETCD_AUTHORITY": "user:secret@h:1"},
         {"ETCD_AUTHORITY": "http://user:secret@h:1"},
-        {"ETCD_ENDPOINTS": "http://user:secret@h:1"},
+        {"ETCD_ENDPOINTS": "http://user:secret@h:x"},
+        {"ETCD_ENDPOINTS": "http://user@h:1"},
+        {"ETCD_ENDPOINTS": "http://user:secret@h:1,http://user:secret2@h:2"},
+        {"ETCD_ENDPOINTS": "http://user:sec/ret@h:1"},
+        {"ETCD_ENDPOINTS": "http://user:secret@h:1,http://h"},
         {"ETCD_ENDPOINTS": "user:secret@h:1"},
         {"ETCD_ENDPOINTS": "http://a:1,https://user:secret@h:1"},
         {"ETCD_ENDPOINTS": "http://user:sec,secret@h:1"},
@@ -286,3 +291,34 @@ def test_messages_do_not_show_a_key_in_the_place_of_an_address() -> None:
         text = refusal({name: "-----BEGIN PRIVATE KEY-----\nsecret\n"})
         assert "(several lines)" in text.replace("\n", " ")
         assert "secret" not in text
+
+
+# Users of etcd
+
+
+@pytest.mark.parametrize(
+    ("variables", "sent"),
+    [
+        ({}, None),
+        ({"ETCD_ENDPOINTS": "https://root:secret@h:1"}, "root:secret"),
+        ({"ETCD_ENDPOINTS": "https://root:s%40%2C%2f%25:@h:1, https://i:2"}, "root:s@,/%:"),
+        ({"ETCD_ENDPOINTS": "http://root:@h:1,http://root:@i:2"}, "root:"),
+        ({"ETCD_ENDPOINTS": "http://h:1", "ETCD_USERNAME": "root", "ETCD_PASSWORD": "s@:/ä"}, "root:s@:/ä"),
+        ({"ETCD_USERNAME": "root"}, "root:"),
+        ({"ETCD_ENDPOINTS": "http://a:b@h:1", "ETCD_USERNAME": "root", "ETCD_PASSWORD": "secret"}, "a:b"),
+    ],
+)
+def test_a_user_and_a_password(variables: dict[str, str], sent: str | None) -> None:
+    settings = Settings.from_environment(variables)
+    assert all("@" not in endpoint for endpoint in settings.endpoints)
+    headers = {} if sent is None else {"Authorization": f"Basic {base64.b64encode(sent.encode()).decode()}"}
+    assert settings.authorization() == headers
+
+
+def test_a_password_without_a_user() -> None:
+    text = refusal({"ETCD_PASSWORD": "secret"})
+    assert text == "ETCD_PASSWORD is set, but ETCD_USERNAME is not. Set both or none.\n"
+
+
+def test_a_user_with_a_colon() -> None:
+    assert refusal({"ETCD_USERNAME": "a:b"}) == "Invalid ETCD_USERNAME. The name of a user has no colon.\n"

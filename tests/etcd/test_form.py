@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calicoctl.datastore.form import form_of
-from tests.datastore.test_client import client_of
+from calicoctl.etcd.form import form_of
+from tests.etcd.test_client import client_of
 from tests.etcd_server import EtcdServer
 
 ASCII = "".join(map(chr, range(128)))

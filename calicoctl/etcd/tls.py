@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from calicoctl.datastore.errors import DatastoreError
+from calicoctl.etcd.errors import DatastoreError
 from calicoctl.output import visible
 
 _CA, _CERTIFICATE, _KEY = "ETCD_CA_CERT_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _HOST_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
-# A password may hold whatever separates the parts of an address, so all up to the last sign counts; %40 is the sign
-# quoted.
+# Somebody may have put a password there as it is, so all up to the last sign counts; %40 is the sign quoted.
 _CREDENTIALS = re.compile(r"^((?:https?|tcp|ssh|unix|npipe)://)?.*(@|%(25)*40)", re.DOTALL)
 _LONGEST_PATH_SHOWN = 300
 
@@ -25,6 +24,7 @@ class Settings:
     ``endpoints`` are base URLs (``http://[::1]:2379``) in the order to try them; ``ca_file`` is None for the
     system's certificate authorities; ``certificate`` is None or the paths of a client certificate and its key; the
     timeouts are seconds: ``connect_timeout`` for one connection, ``read_timeout`` without a byte of an answer.
+    ``username`` is etcd's user whose password to send; empty for none.
     """
 
     def __init__(
@@ -34,22 +34,27 @@ class Settings:
         certificate: tuple[str, str] | None = None,
         connect_timeout: float = 5.0,
         read_timeout: float = 60.0,
+        username: str = "",
+        password: str = "",
     ) -> None:
         self.endpoints = endpoints
         self.ca_file = ca_file
         self.certificate = certificate
         self.connect_timeout = connect_timeout
         self.read_timeout = read_timeout
+        self.username = username
+        self._password = password
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Settings:
         """Read the settings from environment variables.
 
-        ETCD_ENDPOINTS, else ETCD_AUTHORITY and ETCD_SCHEME; for https ETCD_CA_CERT_FILE, ETCD_CERT_FILE and
-        ETCD_KEY_FILE; CALICOCTL_CONNECT_TIMEOUT and CALICOCTL_READ_TIMEOUT. Raises CommandError with legacy's
-        message for values that cannot be used.
+        ETCD_ENDPOINTS, else ETCD_AUTHORITY and ETCD_SCHEME; ETCD_USERNAME and ETCD_PASSWORD; for https
+        ETCD_CA_CERT_FILE, ETCD_CERT_FILE and ETCD_KEY_FILE; CALICOCTL_CONNECT_TIMEOUT and CALICOCTL_READ_TIMEOUT.
+        Raises CommandError with legacy's message for values that cannot be used.
         """
-        scheme, endpoints = _endpoints(variables)
+        scheme, endpoints, user = _endpoints(variables)
+        username, password = user or _user(variables)
         ca_file, certificate = _tls_files(variables) if scheme == "https" else (None, None)
         return cls(
             endpoints,
@@ -57,7 +62,23 @@ class Settings:
             certificate,
             _seconds(variables, "CALICOCTL_CONNECT_TIMEOUT", 5.0),
             _seconds(variables, "CALICOCTL_READ_TIMEOUT", 60.0),
+            username,
+            password,
         )
+
+    def authorization(self) -> dict[str, str]:
+        """Return the header that tells etcd who asks, nothing where there is no user."""
+        if not self.username:
+            return {}
+        from binascii import b2a_base64
+
+        secret = b2a_base64(f"{self.username}:{self._password}".encode("utf-8", "surrogateescape"), newline=False)
+        return {"Authorization": f"Basic {secret.decode()}"}
+
+
+def https_as_asked(certificate: tuple[str, str] | None) -> str:
+    """Say how a server was asked for https, for one that did not answer."""
+    return "https, and the certificate of ETCD_CERT_FILE" if certificate else "https, and that without ETCD_CERT_FILE"
 
 
 def masked(text: str) -> str:
@@ -77,12 +98,13 @@ def _path_shown(value: str) -> str:
     return value
 
 
-def _endpoints(variables: Mapping[str, str]) -> tuple[str, list[str]]:
-    listed = _without_credentials(variables.get("ETCD_ENDPOINTS", ""))  # none that has them can be used
+def _endpoints(variables: Mapping[str, str]) -> tuple[str, list[str], tuple[str, str] | None]:
+    """Return the scheme, the base URLs and the user with the password that stand in ETCD_ENDPOINTS, if any do."""
+    listed = variables.get("ETCD_ENDPOINTS", "")
     if not listed:
         scheme = variables.get("ETCD_SCHEME", "http") or "http"
         _check_scheme(scheme, "ETCD_SCHEME")
-        return scheme, [_base_url(scheme, variables.get("ETCD_AUTHORITY", "127.0.0.1:2379"), "ETCD_AUTHORITY")]
+        return scheme, [_base_url(scheme, variables.get("ETCD_AUTHORITY", "127.0.0.1:2379"), "ETCD_AUTHORITY")], None
     entries = [entry.strip() for entry in listed.split(",")]
     if not all("://" in entry for entry in entries):
         raise _invalid(
@@ -95,7 +117,42 @@ def _endpoints(variables: Mapping[str, str]) -> tuple[str, list[str]]:
         raise _invalid(f"Inconsistent protocols in ETCD_ENDPOINTS.  Value provided is '{masked(listed)}'")
     scheme = parsed[0][0]
     _check_scheme(scheme, "ETCD_ENDPOINTS")
-    return scheme, [_base_url(scheme, address, "ETCD_ENDPOINTS") for _, address in parsed]
+    split = [address.rpartition("@") for _, address in parsed]
+    users = {credentials for credentials, at, _ in split if at}
+    if len(users) > 1:
+        raise _invalid(
+            "Inconsistent credentials in ETCD_ENDPOINTS: one pair counts for all endpoints. Value provided is "
+            f"'{masked(listed)}'"
+        )
+    user = _user_in(users.pop(), listed) if users else None
+    return scheme, [_base_url(scheme, address, "ETCD_ENDPOINTS", listed) for _, _, address in split], user
+
+
+def _user_in(credentials: str, listed: str) -> tuple[str, str]:
+    """Read ``user:password`` as a URL has it, in which %NN stands for a character."""
+    from urllib.parse import unquote
+
+    name, colon, password = credentials.partition(":")
+    if not (name and colon) or set(credentials) & set("/?#@"):
+        raise _invalid(
+            "Invalid ETCD_ENDPOINTS. Credentials must take the form 'http[s]://USER:PASSWORD@ADDRESS:PORT', with %40 "
+            f"for '@', %2F for '/' and %2C for ','. Value provided is '{masked(listed)}'"
+        )
+    return _checked_user(unquote(name), unquote(password), "ETCD_ENDPOINTS")
+
+
+def _user(variables: Mapping[str, str]) -> tuple[str, str]:
+    """Return the user and the password of the variables for them; empty texts for none."""
+    name, password = variables.get("ETCD_USERNAME", ""), variables.get("ETCD_PASSWORD", "")
+    if password and not name:
+        raise _invalid("ETCD_PASSWORD is set, but ETCD_USERNAME is not. Set both or none.")
+    return _checked_user(name, password, "ETCD_USERNAME")
+
+
+def _checked_user(name: str, password: str, variable: str) -> tuple[str, str]:
+    if ":" in name:
+        raise _invalid(f"Invalid {variable}. The name of a user has no colon.")
+    return name, password
 
 
 def _check_scheme(scheme: str, variable: str) -> None:
@@ -105,13 +162,15 @@ def _check_scheme(scheme: str, variable: str) -> None:
         )
 
 
-def _base_url(scheme: str, authority: str, variable: str) -> str:
+def _base_url(scheme: str, authority: str, variable: str, listed: str = "") -> str:
+    """Return the URL of an address in a variable, of which ``listed`` is all where it has several."""
     host, _, port = authority.rpartition(":")
     host = host[1:-1] if host.startswith("[") and host.endswith("]") and ":" in host else host
     port_is_valid = re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535
     if not (port_is_valid and _is_host(host)):
         raise _invalid(
-            f"Invalid {variable}. Address must take the form <address>:<port>. Value provided is '{masked(authority)}'"
+            f"Invalid {variable}. Address must take the form <address>:<port>. Value provided is "
+            f"'{masked(authority if '@' not in listed else listed)}'"
         )
     return f"{scheme}://[{host}]:{int(port)}" if ":" in host else f"{scheme}://{host}:{int(port)}"
 

@@ -1,0 +1,287 @@
+"""HTTP/1.1 straight over a socket: the libraries for it take longer to load than a small command takes to run.
+
+The reader takes what etcd, or a proxy before it, sends, and little else (RFC 9112 without its concessions to old
+software): lines end with CR LF, a header has a name and a colon and is not continued, no chunk has another length than
+it says. It is not for TLS, proxies, cookies or redirects.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from calicoctl.etcd.wire import (
+    Body,
+    Dropped,
+    HungUp,
+    Meter,
+    ReplyLost,
+    Response,
+    Unreachable,
+    Unusable,
+    check_not_compressed,
+    number_of,
+)
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_LONGEST_LINE = 1 << 16
+_MOST_HEADERS = 100
+_PIECE = 1 << 18
+_MOST_IDLE_SECONDS = 10.0  # on the way there may be who forgets a connection without a word
+_NO_HTTP = "it does not speak HTTP"
+_BEGINNING = b"HTTP/1."
+_BODILESS = (101, 204, 304)
+_OF_A_NAME = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
+_HEXADECIMAL = frozenset(b"0123456789abcdefABCDEF")
+
+
+class HttpWire:
+    """The way to an endpoint that speaks http; implements ``calicoctl.etcd.wire.Wire``.
+
+    A connection is kept for the next request if the server agrees.
+    """
+
+    def __init__(self, endpoint: str, connect_seconds: float, received: Callable[[int], None]) -> None:
+        """``endpoint`` is a base URL (``http://[::1]:2379``); ``received`` is told the number of bytes that come."""
+        self._authority = endpoint.partition("://")[2]
+        host, _, port = self._authority.rpartition(":")
+        self._host, self._port = host.strip("[]"), int(port)
+        self._connect_seconds = connect_seconds
+        self._received = received
+        self._kept: socket.socket | None = None
+        self._kept_since = 0.0
+
+    def exchange(
+        self, method: str, target: str, form: str | None, headers: Mapping[str, str], seconds: float
+    ) -> Response:
+        """Send a request and read its answer, as ``Wire`` says."""
+        request = self._request(method, target, form, headers)
+        connection = self._take_kept() or self._connect()
+        try:
+            connection.settimeout(seconds)
+            response, may_be_kept = _ask(connection, request, Meter(seconds, self._received))
+        except TimeoutError:
+            connection.close()
+            raise ReplyLost(f"no answer within {seconds:g} s") from None
+        except BaseException:
+            connection.close()
+            raise
+        if may_be_kept:
+            self._kept, self._kept_since = connection, time.monotonic()
+        else:
+            connection.close()
+        return response
+
+    def close(self) -> None:
+        """Close the connection if one is kept."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+    def _request(self, method: str, target: str, form: str | None, headers: Mapping[str, str]) -> bytes:
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {self._authority}", "Accept-Encoding: identity"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if form is not None:
+            lines += ["Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(form)}"]
+        return "\r\n".join([*lines, "", form or ""]).encode("ascii")
+
+    def _take_kept(self) -> socket.socket | None:
+        """Return the connection of the request before if nobody has closed it, nor said anything unasked."""
+        connection, self._kept = self._kept, None
+        if connection is None:
+            return None
+        if time.monotonic() - self._kept_since < _MOST_IDLE_SECONDS:
+            connection.setblocking(False)
+            try:
+                connection.recv(1)
+            except BlockingIOError:
+                return connection
+            except OSError:
+                pass
+        connection.close()
+        return None
+
+    def _connect(self) -> socket.socket:
+        """Connect to the first address of the host that takes it. Raises Unreachable."""
+        causes: list[str] = []
+        try:
+            # As bytes: a text would be encoded by a codec that takes long to load
+            found = socket.getaddrinfo(self._host.encode("ascii"), self._port, 0, socket.SOCK_STREAM)
+        except OSError as error:
+            raise Unreachable(error.strerror or str(error)) from None
+        for family, kind, protocol, _, address in found:
+            connection = None
+            try:
+                connection = socket.socket(family, kind, protocol)
+                connection.settimeout(self._connect_seconds)
+                connection.connect(address)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return connection
+            except TimeoutError as error:
+                causes.append(error.strerror or f"no connection within {self._connect_seconds:g} s")
+            except OSError as error:
+                causes.append(error.strerror or str(error))
+            except BaseException:
+                if connection is not None:
+                    connection.close()
+                raise
+            if connection is not None:
+                connection.close()
+        raise Unreachable(", ".join(dict.fromkeys(causes)))
+
+
+def _ask(connection: socket.socket, request: bytes, meter: Meter) -> tuple[Response, bool]:
+    """Send a request and return its answer, and whether the connection may be used for another one."""
+    try:
+        _send(connection, request)
+    except TimeoutError:
+        raise
+    except OSError:
+        pass  # whoever hung up may have said why
+    stream = Stream(connection.recv, meter)
+    try:
+        return read_response(stream)
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise (Dropped if meter.count else HungUp)(error.strerror or str(error)) from None
+
+
+def _send(connection: socket.socket, request: bytes) -> None:
+    rest = memoryview(request)
+    while rest:  # not sendall: its timeout is for all of a large value
+        rest = rest[connection.send(rest[:_PIECE]) :]
+
+
+class Stream:
+    """The bytes of an answer as they come from a connection."""
+
+    def __init__(self, receive: Callable[[int], bytes], meter: Meter) -> None:
+        """``receive`` returns some bytes, at most so many, and none at the end."""
+        self._receive = receive
+        self._meter = meter
+        self._bytes = b""
+        self._taken = 0  # so many of them
+
+    def line(self, beginning: bytes = b"") -> bytes:
+        """Return the next line, which must begin so, without its end. Raises ReplyLost."""
+        while (end := self._bytes.find(b"\n", self._taken)) < 0:
+            begun = self._bytes[self._taken :]
+            if len(begun) > _LONGEST_LINE or begun[: len(beginning)] != beginning[: len(begun)]:
+                raise ReplyLost(_NO_HTTP)
+            if not (piece := self._more(_LONGEST_LINE)):
+                if not self._meter.count:
+                    raise HungUp("Remote end closed connection without response")
+                raise Dropped("its answer ends before its body")
+            self._bytes, self._taken = begun + piece, 0
+        line, self._taken = self._bytes[self._taken : end], end + 1
+        if len(line) > _LONGEST_LINE or not line.startswith(beginning) or not line.endswith(b"\r"):
+            raise ReplyLost(_NO_HTTP)
+        return line[:-1]
+
+    def some(self, most: int) -> bytes:
+        """Return at least one byte and at most so many; none at the end."""
+        if self.is_used_up:
+            return self._more(min(most, _PIECE))
+        piece = self._bytes[self._taken : self._taken + most]
+        self._taken += len(piece)
+        return piece
+
+    @property
+    def is_used_up(self) -> bool:
+        """Tell whether all bytes that have come were taken."""
+        return self._taken == len(self._bytes)
+
+    def _more(self, most: int) -> bytes:
+        piece = self._receive(most)
+        self._meter.add(len(piece))
+        return piece
+
+
+def read_response(stream: Stream) -> tuple[Response, bool]:
+    """Read an answer, and tell whether the connection may be used for another one.
+
+    Raises ReplyLost, Unusable, and what the stream's ``receive`` raises.
+    """
+    version, status, reason = _status(stream.line(_BEGINNING))
+    headers = _headers(stream)
+    while 100 <= status < 200 and status != 101:  # an interim answer
+        version, status, reason = _status(stream.line(_BEGINNING))
+        headers = _headers(stream)
+    check_not_compressed(headers)
+    body = Body()
+    if status in _BODILESS:
+        is_whole = status != 101
+    elif "transfer-encoding" in headers:
+        if headers["transfer-encoding"].lower() != "chunked":
+            raise Unusable("the encoding of its answer is unknown")
+        is_whole = _read_chunks(stream, body)
+    else:
+        length = number_of(headers.get("content-length", ""))
+        is_whole = _read_to_the_end(stream, body) if length is None else _read_exactly(stream, body, length)
+    stays = version == b"HTTP/1.1" and "close" not in headers.get("connection", "").lower()
+    return Response(status, reason, headers, body.whole()), is_whole and stays and stream.is_used_up
+
+
+def _status(line: bytes) -> tuple[bytes, int, str]:
+    version, _, rest = line.partition(b" ")
+    code, _, reason = rest.partition(b" ")
+    if version not in (b"HTTP/1.1", b"HTTP/1.0") or len(code) != 3 or not code.isdigit() or code < b"100":
+        raise ReplyLost(_NO_HTTP)
+    return version, int(code), reason.decode("latin-1").strip()
+
+
+def _headers(stream: Stream) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for _ in range(_MOST_HEADERS + 1):
+        line = stream.line()
+        if not line:
+            return headers
+        name, colon, value = line.decode("latin-1").partition(":")
+        name, value = name.lower(), value.strip(" \t")
+        if not (name and colon and _OF_A_NAME.issuperset(name)) or "\r" in value or "\0" in value:
+            raise ReplyLost(_NO_HTTP)
+        if name in ("content-length", "transfer-encoding") and headers.get(name, value) != value:
+            raise Unusable("its answer has two lengths")
+        headers.setdefault(name, value)
+    raise Unusable(f"its answer has more than {_MOST_HEADERS} headers")
+
+
+def _read_exactly(stream: Stream, body: Body, length: int) -> bool:
+    """Read so many bytes; False if not all of them are worth it. Raises Dropped if there are less."""
+    missing = length
+    while missing:
+        piece = stream.some(missing)
+        if not piece:
+            raise Dropped(f"its answer ends after {length - missing:,} of {length:,} bytes")
+        missing -= len(piece)
+        if not body.add(piece):
+            return False
+    return True
+
+
+def _read_chunks(stream: Stream, body: Body) -> bool:
+    while True:
+        digits = stream.line().partition(b";")[0].strip(b" \t")
+        if not 0 < len(digits) <= 16 or not _HEXADECIMAL.issuperset(digits):
+            raise Unusable("its answer has a chunk without a length")
+        length = int(digits, 16)
+        if not length:
+            break
+        if not _read_exactly(stream, body, length):
+            return False
+        if stream.line():
+            raise Unusable("its answer has a chunk of another length than it says")
+    _headers(stream)  # those that come after the body
+    return True
+
+
+def _read_to_the_end(stream: Stream, body: Body) -> bool:
+    """Read until the server closes the connection, which cannot be used again."""
+    while piece := stream.some(_PIECE):
+        if not body.add(piece):
+            break
+    return False
