@@ -219,9 +219,13 @@ def read_response(stream: Stream) -> tuple[Response, bool]:
         if headers["transfer-encoding"].lower() != "chunked":
             raise Unusable("the encoding of its answer is unknown")
         is_whole = _read_chunks(stream, body)
+    elif "content-length" in headers:
+        length = number_of(headers["content-length"])
+        if length is None:
+            raise Unusable("the length of its answer is no number")
+        is_whole = _read_exactly(stream, body, length)
     else:
-        length = number_of(headers.get("content-length", ""))
-        is_whole = _read_to_the_end(stream, body) if length is None else _read_exactly(stream, body, length)
+        is_whole = _read_to_the_end(stream, body)
     stays = version == b"HTTP/1.1" and "close" not in headers.get("connection", "").lower()
     return Response(status, reason, headers, body.whole()), is_whole and stays and stream.is_used_up
 

@@ -348,16 +348,10 @@ def test_children_are_below_their_directory(key: str, good: bool) -> None:
     assert is_node({"key": "", "dir": True, "nodes": [tree], "modifiedIndex": 1}) is good
 
 
-@pytest.mark.parametrize(
-    ("header", "number"),
-    [
-        *(("X-Etcd-Index", number) for number in ("9" * 5000, "9" * 21, "-1", "", "\xb2", "1_0")),
-        *(("Content-Length", number) for number in ("9" * 5000, "-1", "", "\xb2")),
-    ],
-)
-def test_a_header_that_is_no_number_of_etcd_s(calicoctl: Calicoctl, proxy: Proxy, header: str, number: str) -> None:
+@pytest.mark.parametrize("number", ["9" * 5000, "9" * 21, "-1", "", "\xb2", "1_0"])
+def test_an_index_that_is_no_number_of_etcd_s(calicoctl: Calicoctl, proxy: Proxy, number: str) -> None:
     body = '{"action": "get", "node": {"key": "/calico/v1/policy/profile", "dir": true, "modifiedIndex": 1}}'
-    head = f"HTTP/1.1 200 OK\r\n{header}: {number}\r\nConnection: close\r\n\r\n"
+    head = f"HTTP/1.1 200 OK\r\nX-Etcd-Index: {number}\r\nConnection: close\r\n\r\n"
     proxy.since(1, answer_raw((head + body).encode("latin-1")))
     result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": proxy.authority})
     assert result == Result(0, EMPTY_TABLE, "")
