@@ -37,7 +37,7 @@ def run_program(dispatch: Dispatch, argv: Sequence[str], environment: Environmen
         status = _status_or_help(dispatch, argv, environment)
         environment.finish()
     except grammar.UsageError as usage:
-        environment.fail(str(usage))
+        environment.fail(_explained(usage))
         return environment.failure_status
     except CommandError as error:
         environment.fail(error.message)
@@ -89,6 +89,12 @@ def _unknown_command(name: str) -> str:
     from calicoctl.suggestion import unknown_command
 
     return unknown_command("calicoctl", name, COMMANDS)
+
+
+def _explained(error: grammar.UsageError) -> str:
+    from calicoctl.usage_error import explained
+
+    return explained(error)
 
 
 def _bug_report(error: Exception, variables: Mapping[str, str]) -> str:

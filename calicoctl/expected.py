@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 
 from calicoctl.grammar import Option, patterns
 
@@ -16,30 +17,40 @@ class Given:
     """The words before the one to complete, sorted by docopt's conventions.
 
     ``positional`` are keywords and arguments, ``options`` the values of options by their long names (None for flags);
-    ``awaiting`` is the option, if any, whose value is the word to complete.
+    ``awaiting`` is the option, if any, whose value is the word to complete. ``unknown`` are the words that begin with
+    a dash and are no option, ``repeated`` the names of options that are given more than once.
     """
 
     def __init__(self, options: Sequence[Any], words: Sequence[str]) -> None:
         self.positional: list[str] = []
         self.options: dict[str, str | None] = {}
         self.awaiting: str | None = None
-        left = list(words)
+        self.unknown: list[str] = []
+        self.repeated: list[str] = []
+        left = deque(words)
         while left:
-            word = left.pop(0)
+            word = left.popleft()
+            if word == "--":
+                self.positional += [word, *left]
+                return
             if not word.startswith("-") or word == "-":
                 self.positional.append(word)
                 continue
             is_long = word.startswith("--")
             name, equals, value = word.partition("=") if is_long else (word[:2], word[2:], word[2:])
             option = _option(options, name)
+            if option is None:
+                self.unknown.append(word)
+            elif option.name in self.options:
+                self.repeated.append(option.name)
             if option is None or not option.argcount:
                 self.options[option.name if option else name] = None
                 if value and not is_long:  # the next of several flags: -rs
-                    left.insert(0, f"-{value}")
+                    left.appendleft(f"-{value}")
             elif equals:
                 self.options[option.name] = value
             elif left:
-                self.options[option.name] = left.pop(0)
+                self.options[option.name] = left.popleft()
             else:
                 self.awaiting = option.name
 
@@ -68,7 +79,7 @@ class Expected:
         if self.given.awaiting:
             self.arguments = [self.values.get(self.given.awaiting, "")]
             return
-        self._as_keyword = self._words_that_are_keywords()
+        self._as_keyword = words_that_are_keywords(self._lines, self.given.positional)
         for line in self._lines:
             names = [leaf.name for leaf in self._next(line, self.given.options) or ()]
             self.arguments += [name for name in names if name.startswith("<")]
@@ -89,35 +100,36 @@ class Expected:
         ]
         return list(dict.fromkeys(found))
 
-    def _words_that_are_keywords(self) -> list[bool]:
-        """Tell of each word whether it is a keyword in some line: then no line takes it for an argument.
-
-        docopt would.
-        """
-        words = self.given.positional
-        found: list[bool] = []
-        for place, word in enumerate(words):
-            walk = _Walk(words[:place], found, ())
-            for line in self._lines:
-                walk.ends(line, {0})
-            found.append(any(leaf.name == word for leaf in walk.leaves))
-        return found
-
     def _next(self, line: Any, options: Collection[str]) -> list[Any] | None:
         """Return the keywords and arguments to come next in a line with these options; None if it cannot be meant."""
-        if not set(options) <= _options_of(line):
+        if not set(options) <= options_of(line):
             return None
         words = self.given.positional
-        walk = _Walk(words, self._as_keyword, options)
+        walk = Walk(words, self._as_keyword, options)
         ends = walk.ends(line, {0})
         return walk.leaves if walk.leaves or len(words) in ends else None
 
 
-def _options_of(pattern: Any) -> set[str]:
+def words_that_are_keywords(lines: Sequence[Any], words: Sequence[str]) -> list[bool]:
+    """Tell of each word whether it is a keyword in some line: then no line takes it for an argument.
+
+    docopt would.
+    """
+    found: list[bool] = []
+    for place, word in enumerate(words):
+        walk = Walk(words[:place], found, ())
+        for line in lines:
+            walk.ends(line, {0})
+        found.append(any(leaf.name == word for leaf in walk.leaves))
+    return found
+
+
+def options_of(pattern: Any) -> set[str]:
+    """Return the names of the options in a pattern."""
     return {option.name for option in pattern.flat(Option)}
 
 
-class _Walk:
+class Walk:
     """Walks patterns along words and options; ``leaves`` are those reached when there were no more words."""
 
     def __init__(self, words: Sequence[str], as_keyword: Sequence[bool], options: Collection[str]) -> None:
@@ -148,7 +160,7 @@ class _Walk:
 
     def _given_of(self, pattern: Any) -> set[str]:
         """Return the given options that are in a pattern: it has to be the one that takes them."""
-        return self._options & _options_of(pattern) if self._options else set()
+        return self._options & options_of(pattern) if self._options else set()
 
     def _behind_leaf(self, leaf: Any, starts: set[int]) -> set[int]:
         if isinstance(leaf, Option):  # may stand anywhere

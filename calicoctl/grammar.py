@@ -33,7 +33,18 @@ class HelpRequested(Exception):
 
 
 class UsageError(Exception):
-    """The arguments do not fit the grammar; the message is what to show: the reason if docopt has one, the usage."""
+    """The arguments do not fit the grammar.
+
+    The message is what docopt would show: ``reason``, a line that is empty where docopt has none, and the section
+    ``Usage:`` of the text ``usage``. ``argv`` are the arguments.
+    """
+
+    def __init__(self, usage: str, argv: Sequence[str], message: str = "") -> None:
+        section = docopt.printable_usage(usage)
+        super().__init__(message or section)
+        self.usage = usage
+        self.argv = argv
+        self.reason = message.removesuffix(section).strip()
 
 
 def parse(usage: str, argv: Sequence[str], options_first: bool = False) -> Arguments:
@@ -52,14 +63,30 @@ def parse(usage: str, argv: Sequence[str], options_first: bool = False) -> Argum
     try:
         given = docopt.parse_argv(docopt.TokenStream(list(argv), docopt.DocoptExit), list(options), options_first)
     except docopt.DocoptExit as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(usage, argv, str(error)) from None
     if any(option.name in ("-h", "--help") and option.value for option in given):
         raise HelpRequested(usage.strip("\n"))
     _fix(pattern)
     matched, left, collected = pattern.match(given)
     if not matched or left:
-        raise UsageError(usage_section)
+        raise UsageError(usage, argv)
     return {leaf.name: leaf.value for leaf in pattern.flat() + collected}
+
+
+def usage_lines(usage: str) -> list[str]:
+    """Return the section ``Usage:`` of a usage text: its heading, then each usage line with those that continue it.
+
+    The program's name begins a usage line. A section that begins on the line of its heading has no heading of its own.
+    """
+    section: str = docopt.printable_usage(usage)
+    program = section.split()[1]
+    lines: list[str] = []
+    for line in section.split("\n"):
+        if not lines or line.split()[:1] == [program]:
+            lines.append(line)
+        else:
+            lines[-1] += f"\n{line}"
+    return lines
 
 
 def patterns(usage: str) -> tuple[list[Any], list[Any]]:

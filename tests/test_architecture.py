@@ -19,6 +19,7 @@ IMPORTS = {
     "expected": "grammar",
     "usage": "",
     "suggestion": "output",
+    "usage_error": "expected grammar suggestion",
     "model": "",
     "undo": "errors",
     "etcd": "errors output progress",  # of output what composes and cleans messages; it never prints them
@@ -29,7 +30,7 @@ IMPORTS = {
     "completion": "expected usage etcd datastore host.hostname query.cli",
     "commands": "errors model output undo etcd datastore environment grammar host resources "
     "completion suggestion usage",
-    "cli": "errors environment grammar suggestion usage commands",
+    "cli": "errors environment grammar suggestion usage usage_error commands",
     "query": "errors model output datastore environment grammar suggestion usage cli",
     "start": "cli query.cli",
     "__main__": "start",

@@ -46,6 +46,13 @@ BROKEN = {
 }
 
 
+def usage_of_profile(words: str) -> str:
+    """What a usage error shows: the usage lines that begin with these words, and how to see the others."""
+    _, *entries = re.split(r"^(?=  calicoctl)", PROFILE_USAGE, flags=re.MULTILINE)
+    shown = [entry for entry in entries if entry.startswith(f"  calicoctl profile {words}")]
+    return f"Usage:\n{''.join(shown)}See 'calicoctl profile --help' for the rest.\n"
+
+
 def started(calicoctl: Calicoctl, *arguments: str, **streams: int) -> subprocess.Popen[str]:
     """Start a process of its own; standard streams that are not given are pipes."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -215,30 +222,46 @@ def test_nothing_is_offered_for_a_word_unlike_every_command(calicoctl: Calicoctl
     "arguments", [("--bogus", "profile"), ("-x", "profile", "show"), ("--at=1", "profile")]
 )
 def test_options_before_the_command(calicoctl: Calicoctl, arguments: tuple[str, ...]) -> None:
-    assert calicoctl(*arguments) == Result(1, "", USAGE_LINE)
+    option = next(word for word in arguments if word.startswith("-"))
+    assert calicoctl(*arguments) == Result(1, "", f"unknown option '{option}'\n{USAGE_LINE}")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "reason"),
+    ("arguments", "lines", "problem"),
     [
-        ((), ""),
-        (("bogus",), ""),
-        (("show", "x"), ""),
-        (("add",), ""),
-        (("add", "a", "b"), ""),
-        (("add", "-web"), ""),
-        (("add", "--", "-web"), ""),
-        (("P", "rule", "add", "inbound"), ""),
-        (("P", "rule", "add", "inbound", "allow", "tcp", "to", "tag", "T", "ports", "80"), ""),
-        (("P", "rule", "add", "inbound", "allow", "icmp", "type", "-1"), ""),
-        (("P", "rule", "remove", "inbound", "--at=1", "deny"), ""),
-        (("show", "--no-check"), ""),
-        (("P", "rule", "add", "inbound", "deny", "--at"), "--at requires argument\n"),
-        (("show", "--detailed=yes"), "--detailed must not have an argument\n"),
+        ((), "*", "expected 'show', 'add', 'remove' or <PROFILE> after 'profile'"),
+        (("bogus",), "<PROFILE>", "expected 'tag' or 'rule' after 'bogus'"),
+        (("show", "x"), "show", "unexpected 'x' after 'show'"),
+        (("add",), "add", "expected <PROFILE> after 'add'"),
+        (("add", "a", "b"), "add", "unexpected 'b' after 'a'"),
+        (("add", "-web"), "add", "unknown option '-web'"),
+        (("add", "--", "-web"), "add", "unexpected '-web' after '--'"),
+        (("P", "rule", "add", "inbound"), "<PROFILE> rule add", "expected 'allow' or 'deny' after 'inbound'"),
+        (
+            ("P", "rule", "add", "inbound", "allow", "tcp", "to", "tag", "T", "ports", "80"),
+            "<PROFILE> rule add",
+            "'ports' must stand before 'tag'",
+        ),
+        (
+            ("P", "rule", "add", "inbound", "allow", "icmp", "type", "-1"),
+            "<PROFILE> rule add",
+            "unknown option '-1'",
+        ),
+        (
+            ("P", "rule", "remove", "inbound", "--at=1", "deny"),
+            "<PROFILE> rule remove",
+            "'deny' cannot be given with --at",
+        ),
+        (("show", "--no-check"), "show", "--no-check cannot be given with 'profile show'"),
+        (("P", "rule", "add", "inbound", "deny", "--at"), "<PROFILE> rule add", "--at requires argument"),
+        (("show", "--detailed=yes"), "show", "--detailed must not have an argument"),
     ],
 )
-def test_usage_errors(calicoctl: Calicoctl, proxy: Proxy, arguments: tuple[str, ...], reason: str) -> None:
-    assert calicoctl("profile", *arguments) == Result(1, "", reason + PROFILE_USAGE)
+def test_usage_errors(
+    calicoctl: Calicoctl, proxy: Proxy, arguments: tuple[str, ...], lines: str, problem: str
+) -> None:
+    shown = PROFILE_USAGE if lines == "*" else usage_of_profile(lines)
+    assert calicoctl("profile", *arguments) == Result(1, "", f"{problem}\n{shown}")
     assert proxy.requests == []
 
 
@@ -256,7 +279,9 @@ def test_a_process_of_its_own(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
         0, "Successfully updated rules on profile P\n", ""
     )
     assert etcd.get(RULES) == EMPTY
-    assert calicoctl.process("profile", "bogus") == Result(1, "", PROFILE_USAGE)
+    assert calicoctl.process("profile", "bogus") == Result(
+        1, "", f"expected 'tag' or 'rule' after 'bogus'\n{usage_of_profile('<PROFILE>')}"
+    )
     assert calicoctl.process() == Result(0, HELP, "")
 
 

@@ -204,14 +204,25 @@ def test_show_without_any_endpoints(calicoctl: Calicoctl, proxy: Proxy) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [(), ("show", "--host"), ("show", "--host=a", "--host=b"), ("show", "e"), ("--detailed",), ("e", "profile"),
-     ("e", "profile", "append", "P", "--endpoint=e"), ("e", "profile", "show", "--detailed")],
-)  # fmt: skip
-def test_usage_errors(calicoctl: Calicoctl, proxy: Proxy, arguments: tuple[str, ...]) -> None:
+    ("arguments", "problem"),
+    [
+        ((), "expected 'show' or <ENDPOINT_ID> after 'endpoint'"),
+        (("show", "--host"), "--host requires argument"),
+        (("show", "--host=a", "--host=b"), "--host is given more than once"),
+        (("show", "e"), "unexpected 'e' after 'show'"),
+        (("--detailed",), "expected 'show' after 'endpoint'"),
+        (("e", "profile"), "expected 'append', 'remove', 'set' or 'show' after 'profile'"),
+        (
+            ("e", "profile", "append", "P", "--endpoint=e"),
+            "--endpoint cannot be given with 'endpoint e profile append P'",
+        ),
+        (("e", "profile", "show", "--detailed"), "--detailed cannot be given with 'endpoint e profile show'"),
+    ],
+)
+def test_usage_errors(calicoctl: Calicoctl, proxy: Proxy, arguments: tuple[str, ...], problem: str) -> None:
     result = calicoctl("endpoint", *arguments)
     assert (result.status, result.stdout) == (1, "")
-    assert "Usage:\n  calicoctl endpoint show [--host=<HOSTNAME>]" in result.stderr
+    assert result.stderr.startswith(f"{problem}\nUsage:\n  calicoctl endpoint ")
     assert proxy.requests == []
 
 

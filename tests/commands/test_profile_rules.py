@@ -323,7 +323,9 @@ def test_remove_of_what_would_not_be_added(calicoctl: Calicoctl, etcd: EtcdServe
 def test_remove_takes_a_rule_or_a_position(calicoctl: Calicoctl, proxy: Proxy) -> None:
     result = rule(calicoctl, "remove inbound --at=1 deny")
     assert (result.status, result.stdout) == (1, "")
-    assert result.stderr.startswith("Usage:\n  calicoctl profile show [--detailed]\n")
+    assert result.stderr.startswith(
+        "'deny' cannot be given with --at\nUsage:\n  calicoctl profile <PROFILE> rule remove (inbound|outbound) (--at="
+    )
     assert proxy.requests == []
 
 

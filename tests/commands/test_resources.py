@@ -709,7 +709,7 @@ def test_diff_shows_that_what_cannot_be_read_is_replaced(
 
 
 def test_diff_fails_with_2(calicoctl: Calicoctl) -> None:
-    usage = "Usage:\n  calicoctl diff --filename=<FILENAME> [--recursive]\n"
+    usage = "--filename is missing after 'diff'\nUsage:\n  calicoctl diff --filename=<FILENAME> [--recursive]\n"
     assert calicoctl("diff") == Result(2, "", usage)
     assert calicoctl("diff", "-f", "-", stdin=stdin_of(profile("a b"))).status == 2
     assert calicoctl("diff", "-f", "/nonexistent") == Result(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from calicoctl import __version__
@@ -9,6 +11,7 @@ from calicoctl.query.cli import COMMANDS, USAGE
 from tests.query.conftest import Calicoq, Store
 
 USAGE_SECTION = "Usage:\n" + USAGE.partition("Usage:\n")[2].partition("\n\n")[0] + "\n"
+OF_COMMANDS = "'endpoint', 'host', 'policy', 'eval', 'verdict', 'check', 'version'"
 UNREACHABLE = {"ETCD_AUTHORITY": "127.0.0.1:1"}
 
 
@@ -43,26 +46,31 @@ def test_version(calicoq: Calicoq, argument: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status"),
+    ("arguments", "status", "problem"),
     [
-        ((), 1),
-        (("nosuch",), 1),
-        (("endpoint",), 1),
-        (("endpoint", "a", "b"), 1),
-        (("endpoint", "a", "--nosuch"), 1),
-        (("endpoint", "a", "-r", "-r"), 1),
-        (("eval", "all()", "-s"), 1),
-        (("verdict",), 2),
-        (("verdict", "a"), 2),
-        (("verdict", "a", "b", "tcp", "1", "2"), 2),
-        (("-o", "json", "check", "x"), 2),
-        (("check", "--nosuch"), 2),
+        ((), 1, f"expected {OF_COMMANDS}, 'help' or --version"),
+        (("nosuch",), 1, f"unexpected 'nosuch'; expected {OF_COMMANDS} or 'help'"),
+        (("endpont", "a"), 1, "unexpected 'endpont'; did you mean 'endpoint'?"),
+        (("endpoint",), 1, "expected <substring> after 'endpoint'"),
+        (("endpoint", "a", "b"), 1, "unexpected 'b' after 'a'"),
+        (("endpoint", "a", "--nosuch"), 1, "unknown option '--nosuch'"),
+        (("endpoint", "a", "-r", "-r"), 1, "--hide-rule-matches is given more than once"),
+        (("eval", "all()", "-s"), 1, "--hide-selectors cannot be given with 'eval all()'"),
+        (("verdict",), 2, "expected <from> after 'verdict'"),
+        (("verdict", "a"), 2, "expected <to> after 'a'"),
+        (("verdict", "a", "b", "tcp", "1", "2"), 2, "unexpected '2' after '1'"),
+        (("-o", "json", "check", "x"), 2, "unexpected 'x' after 'check'"),
+        (("check", "--ouput=json"), 2, "unknown option '--ouput=json'; did you mean '--output'?"),
     ],
 )
-def test_usage_errors(calicoq: Calicoq, arguments: tuple[str, ...], status: int) -> None:
-    result = calicoq(*arguments)
-    assert (result.status, result.stdout) == (status, "")
-    assert result.stderr.endswith(USAGE_SECTION)
+def test_usage_errors(calicoq: Calicoq, arguments: tuple[str, ...], status: int, problem: str) -> None:
+    named = [word for word in arguments if word in COMMANDS]
+    shown = USAGE_SECTION
+    if named:
+        line = re.search(rf"^  calicoq {named[0]}.*\n", USAGE_SECTION, re.MULTILINE)
+        assert line is not None
+        shown = f"Usage:\n{line[0]}See 'calicoq --help' for the rest.\n"
+    assert calicoq(*arguments) == (status, "", f"{problem}\n{shown}")
 
 
 def test_an_ambiguous_prefix(calicoq: Calicoq) -> None:

@@ -1,0 +1,281 @@
+"""What is wrong with arguments that do not fit the grammar, in one line above the usage lines in question."""
+
+from __future__ import annotations
+
+import re
+
+from calicoctl.expected import Given, Walk, options_of, words_that_are_keywords
+from calicoctl.grammar import Option, patterns, usage_lines
+from calicoctl.suggestion import near
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from typing import Any
+
+    from calicoctl.grammar import UsageError
+
+_MOST_WORDS = 50  # looked at: the time grows with the square of their number, and no usage line has more
+# What a word looks like that lacks its keyword
+_FORMS = (
+    ("cidr", re.compile(r"[0-9a-fA-F:.]*[.:][0-9a-fA-F:.]*(/[0-9]*)?|[0-9.]+/[0-9]+")),
+    ("ports", re.compile(r"[0-9]+([:,-][0-9]+)*")),
+    ("tag", re.compile(r"[A-Za-z0-9_.-]+")),
+)
+
+
+def explained(error: UsageError) -> str:
+    """Return the message for a usage error: what is wrong, and the usage lines that the arguments come closest to."""
+    reading = _Reading(error.usage, error.argv)
+    return f"{error.reason or reading.problem()}\n{reading.usage()}"
+
+
+class _Reading:
+    """The arguments as read by the usage lines that take the most of their words."""
+
+    def __init__(self, usage: str, argv: Sequence[str]) -> None:
+        self._usage = usage
+        self._options, self._all_lines = patterns(usage)
+        self._given = Given(self._options, argv)
+        self._words = self._given.positional[:_MOST_WORDS]
+        as_keywords = words_that_are_keywords(self._all_lines, self._words)
+        as_arguments = [False] * len(self._words)
+        # docopt takes any word for an argument; operators mean the keyword, unless that reading ends earlier.
+        self._as_keyword = max(as_keywords, as_arguments, key=self._taken)
+        self._count = self._taken(self._as_keyword)
+        lines = [line for line in self._all_lines if self._walk(line, self._count)]
+        self._lines = [line for line in lines if set(self._given.options) <= options_of(line)] or lines
+
+    def usage(self) -> str:
+        """Return the usage lines in question, and how to see the others."""
+        heading, *entries = usage_lines(self._usage)
+        if len(entries) != len(self._all_lines) or len(self._lines) in (0, len(entries)):
+            return "\n".join([heading, *entries])
+        shown = [entry for entry, line in zip(entries, self._all_lines, strict=True) if line in self._lines]
+        program, command = entries[0].split()[:2]
+        of_one_command = all(entry.split()[1] == command for entry in entries)
+        name = f"{program} {command}" if of_one_command else program
+        return "\n".join([heading, *shown, f"See '{name} --help' for the rest."])
+
+    def problem(self) -> str:
+        """Return what is wrong, without a full stop."""
+        return (
+            self._unknown_option()
+            or self._unexpected_word()
+            or self._option_of_other_lines()
+            or self._word_beside_option()
+            or self._missing_word()
+            or self._missing_option()
+            or self._missing_alternative()
+            or "these arguments fit none of the usage lines"
+        )
+
+    def _unknown_option(self) -> str:
+        for word in self._given.unknown:
+            known = [*(option.long for option in self._options if option.long), "--help"]
+            meant = near(word.partition("=")[0], known) if word.startswith("--") else []
+            return f"unknown option '{word}'{_did_you_mean(meant)}"
+        for name in self._given.repeated:
+            return f"{name} is given more than once"
+        return ""
+
+    def _unexpected_word(self) -> str:
+        if self._count == len(self._words):
+            return ""
+        word, before = self._words[self._count], self._words[: self._count]
+        keywords = self._next_keywords(self._count)
+        return (
+            self._misplaced(word, keywords)
+            or self._without_another_before(word)
+            or self._without_keyword(word, keywords)
+            or f"unexpected '{word}'{_after(before)}{self._hint(word, keywords)}"
+        )
+
+    def _misplaced(self, word: str, keywords: Sequence[str]) -> str:
+        """Say so where the word is a keyword that belongs before another one, or where one that follows does."""
+        for place in reversed(range(self._count)):
+            earlier = self._words[place]
+            if self._as_one(word, earlier) and word in self._next_keywords(place):
+                return f"'{word}' must stand before '{earlier}'"
+        for later in self._words[self._count + 1 :]:
+            if later in keywords and self._as_one(later, word):
+                return f"'{later}' must stand before '{word}'"
+        return ""
+
+    def _without_another_before(self, word: str) -> str:
+        """Say which keywords the word is lacking before it, if it is a keyword that others must precede."""
+        if not any(leaf.name == word for line in self._lines for leaf in line.flat()):
+            return ""
+        words, as_keyword = self._words[: self._count + 1], self._as_keyword[: self._count] + [True]
+        for place in reversed(range(self._count + 1)):
+            lacking = [
+                keyword
+                for keyword in self._next_keywords(place)
+                if self._fits(
+                    [*words[:place], keyword, *words[place:]], [*as_keyword[:place], True, *as_keyword[place:]]
+                )
+            ]
+            if lacking:
+                before = "it" if place == self._count else f"'{words[place]}'"
+                return f"'{word}' needs {_listed(lacking)} before {before}"
+        return ""
+
+    def _fits(self, words: Sequence[str], as_keyword: Sequence[bool]) -> bool:
+        for line in self._lines:
+            walk = Walk(words, as_keyword, ())
+            if len(words) in walk.ends(line, {0}) or walk.leaves:
+                return True
+        return False
+
+    def _as_one(self, first: str, second: str) -> bool:
+        return first != second and any(_stands_before(line, first, second) for line in self._lines)
+
+    def _without_keyword(self, word: str, keywords: Sequence[str]) -> str:
+        """Say which keyword is lacking between the keyword before the word and a value of this form."""
+        before = self._words[self._count - 1] if self._count else ""
+        if before not in ("from", "to") or near(word, keywords):
+            return ""
+        for keyword, form in _FORMS:
+            if keyword in keywords and form.fullmatch(word):
+                return f"{before} {word}: did you mean {before} {keyword}?"
+        return ""
+
+    def _hint(self, word: str, keywords: Sequence[str]) -> str:
+        meant = near(word, keywords) or self._keyword_taken_for_argument()
+        if meant:
+            return _did_you_mean(meant)
+        expected = self._next(self._count)
+        return f"; expected {_listed(expected)}" if expected else ""
+
+    def _keyword_taken_for_argument(self) -> list[str]:
+        """Return the keyword that an earlier word is nearly the same as, where that could have stood there."""
+        for place, word in enumerate(self._words[: self._count]):
+            keywords = self._next_keywords(place, self._all_lines)
+            if word not in keywords and (meant := near(word, keywords)):
+                return meant
+        return []
+
+    def _option_of_other_lines(self) -> str:
+        for name in self._given.options:
+            if not any(name in options_of(line) for line in self._lines):
+                return f"{name} cannot be given{' with ' + _quoted(self._words) if self._words else ' here'}"
+        names = list(self._given.options)
+        if not any(set(names) <= options_of(line) for line in self._lines):
+            return f"{names[0]} and {names[1]} cannot be given together"
+        return ""
+
+    def _word_beside_option(self) -> str:
+        names = list(self._given.options)
+        for name in names:
+            taken = self._taken(self._as_keyword, [name])
+            if taken < self._count:
+                return f"'{self._words[taken]}' cannot be given with {name}"
+        if self._taken(self._as_keyword, names) < self._count:
+            return f"{' and '.join(names)} cannot be given together"
+        return ""
+
+    def _missing_word(self) -> str:
+        if len(self._given.positional) > len(self._words):
+            return ""
+        walks = [walk for line in self._lines if (walk := self._walk(line, self._count, self._given.options))]
+        if any(walk.complete for walk in walks):
+            return ""
+        names = list(dict.fromkeys(name for walk in walks for name in walk.names))
+        meant = self._keyword_taken_for_argument()
+        return f"expected {_listed(names)}{_after(self._words)}{_did_you_mean(meant)}" if names else ""
+
+    def _missing_option(self) -> str:
+        missing = {
+            option.name: None
+            for line in self._lines
+            for option in _required(line)
+            if option.name not in self._given.options
+        }
+        return f"{_listed(missing)} is missing{_after(self._words)}" if missing else ""
+
+    def _missing_alternative(self) -> str:
+        """Say what is lacking where either a word or an option is needed."""
+        options = [option.name for line in self._lines for option in _alternatives(line)]
+        names = [*self._next(self._count), *(name for name in options if name not in self._given.options)]
+        if len(self._given.positional) > len(self._words) or not names:
+            return ""
+        return f"expected {_listed(dict.fromkeys(names))}{_after(self._words)}"
+
+    def _taken(self, as_keyword: Sequence[bool], options: Collection[str] = ()) -> int:
+        """Return how many words the usage lines take at most; with ``options``, those that take these beside them."""
+        taken = 0
+        for line in self._all_lines:
+            if set(options) <= options_of(line):
+                while taken < len(self._words) and self._walk(line, taken + 1, options, as_keyword):
+                    taken += 1
+        return taken
+
+    def _walk(
+        self, line: Any, count: int, options: Collection[str] = (), as_keyword: Sequence[bool] | None = None
+    ) -> _Walked | None:
+        """Return what a usage line makes of the first ``count`` words; None if it does not take them."""
+        walk = Walk(self._words[:count], self._as_keyword if as_keyword is None else as_keyword, options)
+        complete = count in walk.ends(line, {0})
+        return _Walked(complete, [leaf.name for leaf in walk.leaves]) if complete or walk.leaves else None
+
+    def _next(self, count: int, lines: Sequence[Any] | None = None) -> list[str]:
+        """Return the names of the keywords and arguments that can follow the first ``count`` words."""
+        walks = [self._walk(line, count) for line in lines or self._lines]
+        return list(dict.fromkeys(name for walk in walks if walk for name in walk.names))
+
+    def _next_keywords(self, count: int, lines: Sequence[Any] | None = None) -> list[str]:
+        return [name for name in self._next(count, lines) if not name.startswith("<")]
+
+
+class _Walked:
+    """Words that a usage line takes: whether it needs no more, and the names of what can follow."""
+
+    def __init__(self, complete: bool, names: list[str]) -> None:
+        self.complete = complete
+        self.names = names
+
+
+def _stands_before(pattern: Any, first: str, second: str) -> bool:
+    """Tell whether one keyword stands before another in a part of a pattern that takes both."""
+    children = getattr(pattern, "children", [])
+    if any(_stands_before(child, first, second) for child in children):
+        return True
+    if type(pattern).__name__ == "Either":
+        return False
+    names = [{leaf.name for leaf in child.flat()} for child in children]
+    return any(first in earlier and second in later for at, earlier in enumerate(names) for later in names[at + 1 :])
+
+
+def _required(pattern: Any) -> Iterable[Any]:
+    """Yield the options that a pattern cannot do without."""
+    if isinstance(pattern, Option):
+        yield pattern
+    elif type(pattern).__name__ == "Required":
+        for child in pattern.children:
+            yield from _required(child)
+
+
+def _alternatives(pattern: Any) -> Iterable[Any]:
+    """Yield the options that a pattern needs, also if it can do with something else instead."""
+    if isinstance(pattern, Option):
+        yield pattern
+    elif type(pattern).__name__ in ("Required", "Either"):
+        for child in pattern.children:
+            yield from _alternatives(child)
+
+
+def _after(words: Sequence[str]) -> str:
+    return f" after '{words[-1]}'" if words else ""
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return f"'{' '.join(words)}'"
+
+
+def _did_you_mean(meant: Sequence[str]) -> str:
+    return f"; did you mean '{meant[0]}'?" if meant else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    *others, last = [name if name.startswith(("<", "-")) else f"'{name}'" for name in names]
+    return f"{', '.join(others)} or {last}" if others else last
