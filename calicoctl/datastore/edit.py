@@ -8,11 +8,12 @@ from calicoctl.etcd.errors import Conflict, DatastoreError
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from calicoctl.etcd.client import Client, RawNode
 
 REMOVED = ""  # in place of a value to write: remove the key; no object of the data model is empty text
+MOST_SECONDS = 30.0  # in which others are faster each time
 _STUCK = 20  # conflicts in a row without any change of the key: something other than a writer is in the way
 
 
@@ -26,11 +27,11 @@ def edit(
     """Replace the value of a key by what ``change`` makes of it.
 
     ``read`` returns the key's node or None where there is none; ``change`` turns it into the value to write, REMOVED
-    to remove the key, or None to write nothing. Both are called again as long as others are faster. ``made`` is told
-    the index at which a key was made that was not there. Raises DatastoreError, and whatever the three raise.
+    to remove the key, or None to write nothing. Both are called again if others are faster, for 30 seconds. ``made`` is
+    told the index at which a key was made that was not there. Raises DatastoreError, and whatever the three raise.
     """
-    indexes: list[int | None] = []
-    while not is_stuck(indexes):
+    overtaken = Overtaken(key)
+    while True:
         node = read()
         value = change(node)
         if value is None:
@@ -47,9 +48,7 @@ def edit(
                 client.swap(key, value, node["modifiedIndex"])
             return
         except Conflict:
-            indexes.append(node["modifiedIndex"] if node else None)
-            pause(len(indexes))
-    raise refusal(key)
+            overtaken.wait(node["modifiedIndex"] if node else None)
 
 
 def first(node: RawNode | None, read: Callable[[], RawNode | None]) -> Callable[[], RawNode | None]:
@@ -58,18 +57,30 @@ def first(node: RawNode | None, read: Callable[[], RawNode | None]) -> Callable[
     return lambda: known.pop() if known else read()
 
 
-def is_stuck(seen: Sequence[object]) -> bool:
-    """Tell whether something else than a writer is in the way, by what was read before each try so far."""
-    return len(seen) >= _STUCK and len(set(seen[-_STUCK:])) == 1
+class Overtaken:
+    """Decides how often a change that others overtake is tried again, and waits in between."""
 
+    def __init__(self, of: str) -> None:
+        """``of`` is the key, or what else is to be changed."""
+        self._of = of
+        self._began = time.monotonic()
+        self._seen: list[object] = []
 
-def refusal(of: str) -> DatastoreError:
-    """Return the error that ends a change that is stuck; ``of`` is the key, or what else was to be changed."""
-    return DatastoreError(f"etcd refuses every change of {of} though nobody else changes it.")
+    def wait(self, seen: object) -> None:
+        """Wait up to 10 ms for each conflict so far, at most 1 s, so that many writers do not meet again and again.
 
+        ``seen`` tells the state that was read before the latest try from others. Raises DatastoreError after 30
+        seconds, or if something else than a writer is in the way.
+        """
+        self._seen.append(seen)
+        tries = len(self._seen)
+        if tries >= _STUCK and len(set(self._seen[-_STUCK:])) == 1:
+            raise DatastoreError(f"etcd refuses every change of {self._of} though nobody else changes it.")
+        if time.monotonic() - self._began > MOST_SECONDS:
+            raise DatastoreError(
+                f"Others have changed {self._of} before each of {tries} tries within {MOST_SECONDS:g} s: this command "
+                "has given up. Run it again when they are done."
+            )
+        import random
 
-def pause(conflicts: int) -> None:
-    """Wait up to 10 ms for each conflict so far, at most 200 ms, so that many writers do not meet again and again."""
-    import random
-
-    time.sleep(random.uniform(0, 0.01 * min(conflicts, 20)))
+        time.sleep(random.uniform(0, 0.01 * min(tries, 100)))

@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from calicoctl.datastore.edit import Overtaken
     from calicoctl.etcd.client import Client, RawNode
     from calicoctl.model.rules import Rules
 
@@ -116,7 +117,7 @@ class Profiles:
         values = {"tags": tags_to_json([name]), "labels": "{}", "rules": Rules.of_new_profile(name).to_json()}
         written: list[str] = []
         present = self._parts(name, quorum=True) or {}
-        seen: list[object] = []
+        overtaken: Overtaken | None = None
         while missing := [part for part in values if part not in present]:
             before = self._client.index
             made = []
@@ -129,12 +130,10 @@ class Profiles:
             written += [part for part in made if part not in written]
             if made == missing and self._client.index == before + len(made):
                 break  # nobody else wrote anything: so nobody removed the profile between two of our writes
-            from calicoctl.datastore.edit import is_stuck, pause, refusal
+            from calicoctl.datastore import edit  # rarely needed
 
-            seen.append(tuple(sorted((part, node["modifiedIndex"]) for part, node in present.items())))
-            if is_stuck(seen):
-                raise refusal(keys.profile(name))
-            pause(len(seen))
+            overtaken = overtaken or edit.Overtaken(keys.profile(name))
+            overtaken.wait(tuple(sorted((part, node["modifiedIndex"]) for part, node in present.items())))
             present = self._parts(name, quorum=True) or {}
         return "rules" in written, written
 

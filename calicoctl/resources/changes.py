@@ -10,6 +10,7 @@ from calicoctl.resources.report import Report, failed_sentence
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from calicoctl.datastore.edit import Overtaken
     from calicoctl.environment import Environment
     from calicoctl.resources.kind import Plan, Record
 
@@ -117,19 +118,18 @@ class Change:
 
     def _write_until_done(self) -> None:
         """Write by compare-and-swap, again on what others have written meanwhile unless that is a conflict."""
-        places: list[tuple[str, int | None]] = []
+        overtaken: Overtaken | None = None
         while self.plan is not None and self.plan.changes:
             try:
                 self.item.kind.write(self.item.resource, self.plan, self.record)
                 break
             except PartlyWritten as stopped:
                 self._after(stopped)
-                places.append(stopped.place)
-            from calicoctl.datastore.edit import is_stuck, pause, refusal
+                place = stopped.place
+            from calicoctl.datastore import edit  # rarely needed
 
-            if is_stuck(places):
-                raise refusal(str(self.item))
-            pause(len(places))
+            overtaken = overtaken or edit.Overtaken(str(self.item))
+            overtaken.wait(place)
             self._read_again()
             if self.problems:
                 raise Failure("\n".join(self.problems))

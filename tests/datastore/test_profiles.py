@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -674,6 +675,31 @@ def test_a_server_that_refuses_every_change_does_not_keep_us_for_ever(
     complaint = f"etcd refuses every change of {TAGS} though nobody else changes it.\n"
     assert calicoctl("profile", "P", "tag", "add", "T") == Result(1, "", complaint)
     assert len(proxy.requests) == 40
+
+
+@pytest.mark.parametrize("command", ["profile P tag add T", "apply -f -"])
+def test_a_rival_that_is_always_faster_does_not_keep_us_for_ever(
+    calicoctl: Calicoctl, profile: EtcdServer, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def write_before(request: Request) -> bytes | None:
+        if request.method == "PUT":
+            for key in (TAGS, RULES):
+                profile.put(key, profile.get(key) or "")
+        return request.forward()
+
+    monkeypatch.setattr("calicoctl.datastore.edit.MOST_SECONDS", 0.3)
+    proxy.since(1, write_before)
+    document = {"apiVersion": "projectcalico.org/v3", "kind": "Profile", "metadata": {"name": "P"},
+                "spec": {"ingress": [{"action": "Deny"}], "egress": []}}  # fmt: skip
+    result = calicoctl(*command.split(), stdin=json.dumps(document))
+    assert (result.status, result.stdout) == (1, "")
+    what = re.escape(TAGS if command.startswith("profile") else "Profile(P)")
+    assert re.search(
+        rf"Others have changed {what} before each of [0-9]+ tries within 0\.3 s: this command has given up\. "
+        r"Run it again when they are done\.\n",
+        result.stderr,
+    )
+    assert len(proxy.requests) < 100
 
 
 REFUSAL = '{"errorCode": 105, "message": "Key already exists", "cause": "/x", "index": 9}'

@@ -29,6 +29,9 @@ class _MemoryClient:
         assert (key, recursive) == ("/calico/v1", True)
         return self.node
 
+    def close(self) -> None:
+        pass
+
 
 def calicoq_on(state: Mapping[str, Any], *arguments: str) -> Result:
     """Run calicoq where the datastore holds a state: whole keys with texts, or with what is to be their JSON."""
