@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _FEWEST_LETTERS = 3  # of the beginning of a name: fewer begin too many
+_LEAST_LIKENESS = 0.7  # as difflib measures it: one letter of four may differ, or two of seven
 
 
 def near(word: str, known: Iterable[str], most: int = 1) -> list[str]:
-    """Return the known words that a word may have been meant for, nearest first; none that is only remotely alike.
+    """Return the known words that a word may have been meant for, in their order; none that is only remotely alike.
 
-    A word is near that differs in case alone, that has a few letters changed, or that begins with ``word``.
+    A word is near that has a few letters changed, or that begins with ``word``; one that differs in case alone is the
+    only one.
     """
     from difflib import get_close_matches
 
@@ -22,8 +24,10 @@ def near(word: str, known: Iterable[str], most: int = 1) -> list[str]:
     for name in known:
         by_lower.setdefault(name.lower(), []).append(name)
     lower = word.lower()
+    if lower in by_lower:
+        return by_lower[lower][:most]
     begun = sorted(name for name in by_lower if name.startswith(lower)) if len(lower) >= _FEWEST_LETTERS else []
-    alike = get_close_matches(lower, by_lower, n=most, cutoff=0.65)
+    alike = sorted(get_close_matches(lower, by_lower, n=most, cutoff=_LEAST_LIKENESS))
     found = [name for match in dict.fromkeys([*alike, *begun]) for name in by_lower[match]]
     return found[:most]
 

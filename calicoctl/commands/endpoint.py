@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from calicoctl.grammar import Arguments
     from calicoctl.model.endpoint import Endpoint
 
+    CheckEmpty = Callable[[Filter, Environment], None]
+
 _HEADINGS = ("Hostname", "Orchestrator ID", "Number of Workloads", "Number of Endpoints")
 _DETAILED_HEADINGS = (
     "Hostname", "Orchestrator ID", "Workload ID", "Endpoint ID", "Addresses", "MAC", "Profiles", "State",
@@ -27,6 +29,7 @@ _FAILURES = {
     "set": "Failed to set profiles for endpoint.",
 }
 _SHOWN_MATCHES = 10
+_FILTERED = ("Host", "Orchestrator", "Workload", "Endpoint")
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
@@ -38,7 +41,8 @@ def run(arguments: Arguments, environment: Environment) -> int:
         arguments["<ENDPOINT_ID>"] or arguments["--endpoint"] or "",
     )
     if not arguments["profile"]:
-        return (show_detailed if arguments["--detailed"] else _show)(wanted, environment)
+        show = show_detailed if arguments["--detailed"] else _show
+        return show(wanted, environment, _check_names_are_known)
     endpoint = arguments["<ENDPOINT_ID>"]
     verb = next(verb for verb in _FAILURES if arguments[verb])
     if not endpoint:  # to the filter it would mean any endpoint
@@ -51,19 +55,30 @@ def run(arguments: Arguments, environment: Environment) -> int:
 # Showing
 
 
-def _show(wanted: Filter, environment: Environment) -> int:
+def _show(wanted: Filter, environment: Environment, check_empty: CheckEmpty) -> int:
     workloads: dict[tuple[str, str], list[str]] = {}
     complaints: list[str] = []
     for host, orchestrator, workload, *_ in _readable_rows(wanted, complaints, environment):
         workloads.setdefault((str(host), str(orchestrator)), []).append(str(workload))
     rows = [(*place, len(set(names)), len(names)) for place, names in sorted(workloads.items())]
+    if not rows and not complaints:
+        check_empty(wanted, environment)
     return _say_table(_HEADINGS, rows, complaints, environment)
 
 
-def show_detailed(wanted: Filter, environment: Environment) -> int:
-    """Print a row for each endpoint that the filter means; return 1 if one of them could not be read."""
+def _no_check(wanted: Filter, environment: Environment) -> None:
+    """Accept an empty answer."""
+
+
+def show_detailed(wanted: Filter, environment: Environment, check_empty: CheckEmpty = _no_check) -> int:
+    """Print a row for each endpoint that the filter means; return 1 if one of them could not be read.
+
+    ``check_empty`` is called where there is none, and raises CommandError if that is no answer.
+    """
     complaints: list[str] = []
     rows = sorted(_readable_rows(wanted, complaints, environment), key=_names)
+    if not rows and not complaints:
+        check_empty(wanted, environment)
     return _say_table(_DETAILED_HEADINGS, rows, complaints, environment)
 
 
@@ -74,6 +89,22 @@ def _readable_rows(wanted: Filter, complaints: list[str], environment: Environme
             yield _detailed_row(found.decode())
         except MalformedEndpoint as error:
             complaints.append(MalformedObject(found.key, error).message)
+
+
+def _check_names_are_known(wanted: Filter, environment: Environment) -> None:
+    """Raise CommandError if the filter has a name that is in no key of etcd."""
+    if not any(wanted.names):
+        return
+    from calicoctl.suggestion import near
+
+    complaints = []
+    known_names = Endpoints(environment.client()).known_names()
+    for kind, name, known in zip(_FILTERED, wanted.names, known_names, strict=True):
+        if name and name not in known and not name.startswith("_"):  # etcd hides these
+            meant = " or ".join(near(name, sorted(known), most=3))
+            complaints.append(f"{kind} {name} is unknown to Calico.{f' Did you mean {meant}?' if meant else ''}")
+    if complaints:
+        raise CommandError("\n".join(complaints))
 
 
 def _names(row: tuple[object, ...]) -> tuple[object, ...]:

@@ -44,7 +44,7 @@ def _show_all(kind: Kind, form: Format, export: bool, environment: Environment) 
 
 def _show(kind: Kind, names: list[str], form: Format, export: bool, environment: Environment) -> int:
     found = kind.find(names)
-    missing = [f"resource does not exist: {kind.name}({visible(name)}) with error: <nil>"
+    missing = [f"resource does not exist: {kind.name}({visible(name)})"
                for name in names if name not in found]  # fmt: skip
     complaints: list[str] = []
     readable = _readable(kind, [found[name] for name in names if name in found], form, complaints)

@@ -55,7 +55,7 @@ def invalid_matches(arguments: Arguments) -> Iterator[str]:
         yield "\n".join(["Invalid SRCPORTS or DSTPORTS specified.", *bad_ports, _PORTS_FORM])
     versions = {network.version for network in networks.values() if network is not None}
     versions |= {4} if arguments["icmp"] else {6} if arguments["icmpv6"] else set()
-    if unreadable or len(versions) > 1:
+    if len(versions) > 1:
         yield "Invalid or unmatching IP versions for SRCCIDR/DSTCIDR."
 
 

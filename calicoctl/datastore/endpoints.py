@@ -76,6 +76,21 @@ class Endpoints:
         tree = self._client.get(place, recursive=True, quorum=latest) if place else None
         return (found for found in _endpoint_nodes(tree) if wanted.matches(found.name))
 
+    def known_names(self) -> tuple[set[str], set[str], set[str], set[str]]:
+        """Read the names that are in etcd, in one request: of hosts, orchestrators, workloads and their endpoints.
+
+        A host that has no endpoint is among them. Names with a leading underscore are not: etcd hides them.
+        """
+        tree = self._client.get(keys.HOSTS, recursive=True)
+        known: tuple[set[str], set[str], set[str], set[str]] = (set(), set(), set(), set())
+        nodes = [tree] if tree else []
+        while nodes:
+            node = nodes.pop()
+            nodes.extend(node.get("nodes", ()))
+            for names, name in zip(known, keys.names_below_hosts(node["key"]), strict=False):
+                names.add(name)
+        return known
+
     def edit(self, found: EndpointNode, change: Callable[[Endpoint], Endpoint]) -> None:
         """Replace an endpoint by what ``change`` makes of it, by compare-and-swap.
 

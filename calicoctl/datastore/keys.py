@@ -89,6 +89,14 @@ def endpoint_names(key: str) -> tuple[str, str | None, str | None, str] | None:
     return None
 
 
+def names_below_hosts(key: str) -> list[str]:
+    """Tell the names in a key (not quoted) below a host: host, orchestrator, workload, endpoint, as far as it goes."""
+    segments = key.split("/")
+    if segments[5:6] not in ([], ["workload"]) or segments[8:9] not in ([], ["endpoint"]):
+        return segments[4:5]
+    return [*segments[4:5], *segments[6:8], *segments[9:10]]
+
+
 # Pools and address management (docs/data-model.md, section 5)
 
 POOLS = f"{ROOT}/ipam"

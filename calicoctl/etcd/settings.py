@@ -104,7 +104,7 @@ def _endpoints(variables: Mapping[str, str]) -> tuple[str, list[str], tuple[str,
     if not listed:
         scheme = variables.get("ETCD_SCHEME", "http") or "http"
         _check_scheme(scheme, "ETCD_SCHEME")
-        return scheme, [_base_url(scheme, variables.get("ETCD_AUTHORITY", "127.0.0.1:2379"), "ETCD_AUTHORITY")], None
+        return scheme, [_base_url(scheme, variables.get("ETCD_AUTHORITY") or "127.0.0.1:2379", "ETCD_AUTHORITY")], None
     entries = [entry.strip() for entry in listed.split(",")]
     if not all("://" in entry for entry in entries):
         raise _invalid(

@@ -50,7 +50,7 @@ class Change:
         elif self.verb == CREATE and existing is not None and not self._begun(existing):
             self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
         elif (self.verb == REPLACE and existing is None) or (self.verb == DELETE and self.record is None):
-            self._skip_or_fail("does not exist, skipped", f"resource does not exist: {self.item} with error: <nil>")
+            self._skip_or_fail("does not exist, skipped", f"resource does not exist: {self.item}")
         else:
             self._require_version()
             if self.verb == DELETE:

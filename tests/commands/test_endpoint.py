@@ -11,6 +11,7 @@ from urllib.parse import quote
 import prettytable
 import pytest
 
+from calicoctl.suggestion import near
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy
@@ -103,11 +104,54 @@ def test_every_combination_of_the_filters(
         tuple(name if is_given else None for name, is_given in zip(names, given, strict=True)) for names in candidates
     }:
         found = [stored for stored in WORLD if is_meant(stored.names, wanted)]
-        expected = table(DETAILED_HEADINGS, detailed_rows(found)) if detailed else table(HEADINGS, rows(found))
+        shown = table(DETAILED_HEADINGS, detailed_rows(found)) if detailed else table(HEADINGS, rows(found))
+        unknown = [] if found else unknown_names(wanted)
+        expected = Result(1, "", "".join(unknown)) if unknown else Result(0, shown, "")
+        further = [] if found or not any(wanted) else [GET_HOSTS]
         options = [f"{option}={name}" for option, name in zip(OPTIONS, wanted, strict=True) if name is not None]
         proxy.reset()
-        assert calicoctl("endpoint", "show", *options, *["--detailed"] * detailed) == Result(0, expected, "")
-        assert proxy.requests == [f"GET {narrowest_path(wanted)}"]
+        assert calicoctl("endpoint", "show", *options, *["--detailed"] * detailed) == expected
+        assert proxy.requests == [f"GET {narrowest_path(wanted)}", *further]
+
+
+def unknown_names(wanted: tuple[str | None, ...]) -> list[str]:
+    """What is said of the names that no key has, beginning with an underscore or not."""
+    shown = [stored.names for stored in WORLD]
+    said = []
+    for position, name in enumerate(wanted):
+        kind = ("Host", "Orchestrator", "Workload", "Endpoint")[position]
+        listed = [names[: position + 1] for names in shown]
+        known = sorted({names[-1] for names in listed if not any(part.startswith("_") for part in names)})
+        if name is not None and name not in known and not name.startswith("_"):
+            meant = " or ".join(near(name, known, most=3))
+            said.append(f"{kind} {name} is unknown to Calico.{f' Did you mean {meant}?' if meant else ''}\n")
+    return said
+
+
+def test_names_that_are_not_there(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+    put(etcd, "node1/docker/w1/e1", **FIELDS[0][0])
+    etcd.put(f"{HOSTS}/node2/bird_ip", "10.0.0.2")
+    etcd.put(f"{HOSTS}/node3/workload/k8s/w2/other", "x")
+    for option in ([], ["--detailed"]):
+        for filters, said in {
+            "--host=nope": "Host nope is unknown to Calico.\n",
+            "--host=nod": "Host nod is unknown to Calico. Did you mean node1 or node2 or node3?\n",
+            "--host=NODE1": "Host NODE1 is unknown to Calico. Did you mean node1?\n",
+            "--host=a/b": "Host a/b is unknown to Calico.\n",
+            "--orchestrator=doker": "Orchestrator doker is unknown to Calico. Did you mean docker?\n",
+            "--workload=nope": "Workload nope is unknown to Calico.\n",
+            "--endpoint=nope": "Endpoint nope is unknown to Calico.\n",
+            "--host=node1 --endpoint=nope --workload=w2": "Endpoint nope is unknown to Calico.\n",
+            "--host=nope --workload=no": "Host nope is unknown to Calico.\nWorkload no is unknown to Calico.\n",
+        }.items():
+            assert calicoctl("endpoint", "show", *filters.split(), *option) == Result(1, "", said), filters
+    for filters in ("--host=node2", "--host=node1 --workload=w2", "--orchestrator=k8s", "--host=_node"):
+        proxy.reset()
+        assert calicoctl("endpoint", "show", *filters.split()) == Result(0, table(HEADINGS, []), "")
+        assert proxy.requests[1:] == [GET_HOSTS]
+    proxy.reset()
+    assert calicoctl("endpoint", "show", "--host=node1").status == 0
+    assert len(proxy.requests) == 1
 
 
 def is_meant(names: tuple[str, ...], wanted: tuple[str | None, ...]) -> bool:
@@ -147,7 +191,8 @@ def test_the_paths_that_are_read(calicoctl: Calicoctl, proxy: Proxy) -> None:
         calicoctl("endpoint", "show", *filters[:count])
     calicoctl("endpoint", "show", *filters[1:])
     calicoctl("endpoint", "show", "--host=h", "--workload=w", "--endpoint=e")
-    assert proxy.requests == [
+    # The second request of each looks whether there are such names
+    assert [proxy.requests[0], *proxy.requests[1::2]] == [
         "GET /v2/keys/calico/v1/host",
         "GET /v2/keys/calico/v1/host/h/workload",
         "GET /v2/keys/calico/v1/host/h/workload/o",
@@ -175,7 +220,9 @@ def test_a_filter_never_addresses_other_keys(
     names = ["h", "o", "w", "e"]
     names[position] = value
     for options in ([f"{OPTIONS[position]}={value}"], [f"{o}={n}" for o, n in zip(OPTIONS, names, strict=True)]):
-        assert calicoctl("endpoint", "show", *options) == Result(0, table(HEADINGS, []), "")
+        result = calicoctl("endpoint", "show", *options)
+        assert (result.status, result.stdout) == (1, "")
+        assert result.stderr.startswith(f"{OPTIONS[position][2:].capitalize()} {value} is unknown to Calico.")
     for request in proxy.requests:
         path = request.removeprefix("GET /v2/keys/")
         # No segment that etcd would clean or cut away, and none more than what was asked for has
@@ -284,6 +331,7 @@ def test_all_that_cannot_be_read_are_named_in_order(calicoctl: Calicoctl, etcd: 
     complaints += "".join(f"Cannot read {key_of('h1', 'o', 'w', letter)}: it is not JSON.\n" for letter in "abcdefghi")
     assert calicoctl("endpoint", "show", "--detailed") == Result(1, table(DETAILED_HEADINGS, []), complaints)
     expected = Result(0, table(DETAILED_HEADINGS, []), "")
+    etcd.put(f"{HOSTS}/h3/bird_ip", "10.0.0.3")
     assert calicoctl("endpoint", "show", "--detailed", "--host=h3") == expected
 
 

@@ -165,12 +165,12 @@ def test_several_by_name_or_file_are_a_list(calicoctl: Calicoctl) -> None:
 
 
 def test_what_does_not_exist(calicoctl: Calicoctl) -> None:
-    message = "Failed to get resources: resource does not exist: Profile({}) with error: <nil>"
+    message = "Failed to get resources: resource does not exist: Profile({})"
     assert calicoctl("get", "profile", "nope") == failed(message.format("nope"))
     assert calicoctl("get", "profile", "nope", "-o", "yaml") == failed(message.format("nope"))
     calicoctl("create", "-f", "-", stdin=stdin_of(profile("a")))
     assert calicoctl("get", "profile", "nope", "a", "no", "-o", "name") == Result(
-        1, "a\n", f"{message.format('nope')}\nresource does not exist: Profile(no) with error: <nil>\n"
+        1, "a\n", f"{message.format('nope')}\nresource does not exist: Profile(no)\n"
     )
 
 

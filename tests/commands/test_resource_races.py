@@ -265,10 +265,10 @@ def test_what_others_delete_meanwhile(etcd: EtcdServer, calicoctl: Calicoctl, pr
     expected = {
         "apply": done("applied", 1, "Profile(dev-apps): created"),
         "replace": failed(
-            "Failed to replace 'Profile' resource: resource does not exist: Profile(dev-apps) with error: <nil>"
+            "Failed to replace 'Profile' resource: resource does not exist: Profile(dev-apps)"
         ),
         "delete": failed(
-            "Failed to delete 'Profile' resource: resource does not exist: Profile(dev-apps) with error: <nil>"
+            "Failed to delete 'Profile' resource: resource does not exist: Profile(dev-apps)"
         ),
     }
     for verb, result in expected.items():
@@ -396,7 +396,7 @@ def test_delete_without_a_version_reads_once(etcd: EtcdServer, calicoctl: Calico
     result = calicoctl("delete", "profile", "a", "b", "c")
     assert result == failed(
         "Partial success: deleted the first 2 out of 3 'Profile' resources:\n"
-        "Hit error: resource does not exist: Profile(c) with error: <nil>",
+        "Hit error: resource does not exist: Profile(c)",
         "Profile(a): deleted\nProfile(b): deleted\n",
     )
     assert [request.split(" ")[0] for request in proxy.requests] == ["GET", "DELETE", "DELETE", "DELETE"]

@@ -210,7 +210,7 @@ def test_control_characters_in_names_do_not_reach_the_terminal(etcd: EtcdServer,
     changed = stdin_of(profile("a\x1b\nb", labelsToApply={"a": "b"}))
     assert calicoctl("diff", "-f", "-", stdin=changed).stdout.splitlines()[0] == f"--- {shown} as it is stored"
     assert calicoctl("delete", "profile", "a\x1b\nb") == done("deleted", 1, f"{shown}: deleted")
-    missing = f"resource does not exist: {shown} with error: <nil>"
+    missing = f"resource does not exist: {shown}"
     assert calicoctl("delete", "-f", "-", stdin=stdin) == failed(f"Failed to delete 'Profile' resource: {missing}")
     assert calicoctl("get", "profile", "a\x1b\nb") == failed(f"Failed to get resources: {missing}")
 
@@ -484,7 +484,7 @@ def test_a_value_in_place_of_a_profile(etcd: EtcdServer, calicoctl: Calicoctl, n
     for output in ("ps", "yaml"):
         assert calicoctl("get", "profile", name, "-o", output) == failed(complaint)
     problem = f"{key} is a value where the profile's directory should be; 'calicoctl delete' removes it"
-    does_not_exist = f"resource does not exist: Profile({name}) with error: <nil>"
+    does_not_exist = f"resource does not exist: Profile({name})"
     for documents in ([profile(name)], [profile("a"), profile(name)]):
         stdin = stdin_of(*documents)
         for verb, options in (("apply", ()), ("apply", ("--dry-run",)), ("create", ()), ("create", ("--skip-exists",))):
@@ -500,7 +500,7 @@ def test_a_value_in_place_of_a_profile(etcd: EtcdServer, calicoctl: Calicoctl, n
 
 def test_replace_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     assert calicoctl("replace", "-f", "-", stdin=DEV_APPS) == failed(
-        "Failed to replace 'Profile' resource: resource does not exist: Profile(dev-apps) with error: <nil>"
+        "Failed to replace 'Profile' resource: resource does not exist: Profile(dev-apps)"
     )
     assert etcd.keys() == {}
 
@@ -544,7 +544,7 @@ def test_delete_by_file_refuses_a_misspelt_version(etcd: EtcdServer, calicoctl: 
 
 def test_delete_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("profile", "add", "a")
-    message = "resource does not exist: Profile(nope) with error: <nil>"
+    message = "resource does not exist: Profile(nope)"
     assert calicoctl("delete", "profile", "nope") == failed(f"Failed to delete 'Profile' resource: {message}")
     assert calicoctl("delete", "profile", "a", "nope") == failed(f"Failed to delete any 'Profile' resources: {message}")
     assert calicoctl("delete", "profile", "nope", "a", "--skip-not-exists") == done(

@@ -32,6 +32,8 @@ def filled(text: str) -> str:
     ("variables", "endpoints"),
     [
         ({}, ["http://127.0.0.1:2379"]),
+        ({"ETCD_AUTHORITY": ""}, ["http://127.0.0.1:2379"]),
+        ({"ETCD_AUTHORITY": "", "ETCD_SCHEME": "https"}, ["https://127.0.0.1:2379"]),
         ({"ETCD_AUTHORITY": "etcd.example.com:4001"}, ["http://etcd.example.com:4001"]),
         ({"ETCD_AUTHORITY": "h:1", "ETCD_SCHEME": ""}, ["http://h:1"]),
         ({"ETCD_AUTHORITY": "h:1", "ETCD_SCHEME": "https"}, ["https://h:1"]),
@@ -57,7 +59,6 @@ def test_endpoints(variables: dict[str, str], endpoints: list[str]) -> None:
 
 
 BAD_AUTHORITIES = [
-    "",
     "h",
     "h:",
     ":1",
