@@ -144,7 +144,7 @@ class _Reading:
         meant = near(word, keywords) or self._keyword_taken_for_argument()
         if meant:
             return _did_you_mean(meant)
-        expected = self._next(self._count)
+        expected = self._next(self._count) or self._missing_options()
         return f"; expected {_listed(expected)}" if expected else ""
 
     def _keyword_taken_for_argument(self) -> list[str]:
@@ -185,13 +185,12 @@ class _Reading:
         return f"expected {_listed(names)}{_after(self._words)}{_did_you_mean(meant)}" if names else ""
 
     def _missing_option(self) -> str:
-        missing = {
-            option.name: None
-            for line in self._lines
-            for option in _required(line)
-            if option.name not in self._given.options
-        }
+        missing = self._missing_options()
         return f"{_listed(missing)} is missing{_after(self._words)}" if missing else ""
+
+    def _missing_options(self) -> list[str]:
+        required = dict.fromkeys(option.name for line in self._lines for option in _required(line))
+        return [name for name in required if name not in self._given.options]
 
     def _missing_alternative(self) -> str:
         """Say what is lacking where either a word or an option is needed."""

@@ -54,6 +54,8 @@ RULE = "profile P rule add inbound"
         ("endpoint e show", "'show' needs 'profile' before it"),
         ("get", "expected <KIND> or --filename after 'get'"),
         ("apply", "--filename is missing after 'apply'"),
+        ("apply x.yaml", "unexpected 'x.yaml' after 'apply'; expected --filename"),
+        ("apply -f x y", "unexpected 'y' after 'apply'"),
         ("validate", "--filename or --schema is missing after 'validate'"),
         # Options
         ("profile show --detailled", "unknown option '--detailled'; did you mean '--detailed'?"),
