@@ -5,12 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from benchmarks import dataset
-
-if TYPE_CHECKING:
-    from benchmarks.run import Bench
+from benchmarks.bench import Bench
 
 RUNS = 9
 REST = "the rest"
@@ -19,26 +16,12 @@ WORTH_A_LINE = 1.0  # ms
 # Titles, the modules with all below them, and why they are loaded. The first that fits a module has it.
 GROUPS: list[tuple[str, str, str]] = [
     ("calicoctl itself", "calicoctl", "small files, from byte-code"),
-    ("urllib3.util.url", "urllib3.util.url", "its regular expressions are compiled at import"),
-    ("the rest of urllib3", "urllib3", "python-etcd sends its requests with it"),
-    ("ssl, hashlib", "ssl _ssl hashlib _hashlib _blake2 hmac",
-     "urllib3 and http.client load them for http, too. They could do without, but then the same process could never "
-     "speak https"),
-    ("http.client with email, datetime", "http email quopri base64 binascii struct _struct datetime _datetime",
-     "parses the heads of the answers"),
     ("enum, re, functools, signal, docopt",
      "enum re _sre copyreg types operator _operator functools _functools collections _collections itertools keyword "
      "reprlib signal docopt warnings importlib",
      "the grammar: docopt compares by regular expressions. signal makes enums of its numbers"),
-    ("typing, contextlib", "typing _typing contextlib", "urllib3's annotations and protocols are made at import"),
     ("socket, selectors", "socket _socket selectors select array errno math", "the connection"),
-    ("ipaddress, urllib.parse", "ipaddress urllib", "urllib.parse loads ipaddress since Python 3.11.4"),
-    ("logging, threading", "logging threading weakref _weakrefset string _string atexit",
-     "python-etcd and urllib3 make their loggers at import"),
     ("json", "json _json", "the values"),
-    ("encodings.idna, stringprep", "encodings stringprep unicodedata",
-     "Python's own name resolution and urllib3 encode the host's name with it, even an address"),
-    ("python-etcd", "etcd", "the datastore"),
 ]  # fmt: skip
 
 

@@ -6,13 +6,11 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks import dataset
+from benchmarks.bench import Bench
 from benchmarks.measure import Contestant
-
-if TYPE_CHECKING:
-    from benchmarks.run import Bench
 
 RULES = 10_000
 BOUND = 5

@@ -9,117 +9,26 @@ It empties that etcd and fills it: give it one of its own (`make bench` does).
 from __future__ import annotations
 
 import argparse
-import functools
 import importlib.metadata
 import json
-import operator
 import os
 import platform
-import shlex
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from benchmarks import dataset, imports, many_rules
-from benchmarks.measure import Contestant, Figures, measure
-from benchmarks.report import Report
+from benchmarks.bench import HERE, PASS, Bench, Change, Line
 
-HERE = Path(__file__).parent
-NAIVE = str(HERE / "naive.py")
-PASS = Contestant("python -c pass", [sys.executable, "-c", "pass"])
 MANY = 100_000  # endpoints: fewer runs
 LINEAR = 2.0  # for ten times as much: sorting and caches have their part; a square law would give 10
+SMALL = 0.25  # of the naive script's time
+START = 3.0  # times that of a Python that does nothing
+TAB = 3.2  # the same, for a name from etcd
 NOISE = 0.2  # of the start-up
-
-
-class Change(NamedTuple):
-    """What a command line changes: a key, its value before each run, and the content of its JSON after."""
-
-    key: str
-    before: str
-    after: Any
-
-
-class Line(NamedTuple):
-    """A command line for both contestants: its title in the table, its words, and the bound of its ratio."""
-
-    title: str
-    words: Sequence[str]
-    bound: float | None = None
-    stdin: str = os.devnull
-    change: Change | None = None
-
-
-class Bench:
-    """What the measurements share: the etcd, the number of runs and the help texts that the naive script parses."""
-
-    def __init__(self, runs: int, folder: Path) -> None:
-        self.runs = runs
-        self.long_runs = max(1, runs // 4)
-        self.folder = folder
-        self.report = Report()
-        self.etcd = os.environ["ETCD_AUTHORITY"]
-        self.environ = {**os.environ, "PYTHONPATH": str(HERE.parent), "PYTHONDONTWRITEBYTECODE": ""}
-        for command in ("profile", "endpoint"):
-            with open(folder / f"{command}.txt", "wb") as output:
-                help_text = self.ours(command, "--help").command
-                subprocess.run(help_text, stdout=output, env=self.environ, check=True)
-
-    def ours(self, *arguments: str, stdin: str = os.devnull) -> Contestant:
-        """calicoctl, with the lines of its console script."""
-        start = "import sys; from calicoctl.start import calicoctl; sys.exit(calicoctl())"
-        return Contestant(shlex.join(["calicoctl", *arguments]), [sys.executable, "-c", start, *arguments], stdin)
-
-    def calicoq(self, *arguments: str) -> Contestant:
-        """calicoq, with the lines of its console script."""
-        start = "import sys; from calicoctl.start import calicoq; sys.exit(calicoq())"
-        return Contestant(shlex.join(["calicoq", *arguments]), [sys.executable, "-c", start, *arguments])
-
-    def naive(self, *arguments: str, stdin: str = os.devnull) -> Contestant:
-        """The naive script for the same command line."""
-        help_text = str(self.folder / f"{arguments[0]}.txt")
-        return Contestant(shlex.join(["naive", *arguments]), [sys.executable, NAIVE, help_text, *arguments], stdin)
-
-    def changing(self, contestant: Contestant, key: str, before: str, done: Callable[[Any], bool]) -> Contestant:
-        """Let a contestant find `before` at the key in each run, and fail unless `done` of the JSON it leaves there."""
-
-        def restore() -> None:
-            dataset.put_all(self.etcd, [(key, before)])
-
-        def check() -> None:
-            after = dataset.get(self.etcd, key)
-            if not done(json.loads(after)):
-                raise RuntimeError(f"{contestant.name} leaves as {key} what it should not: {after[:1000]}")
-
-        return contestant._replace(before=restore, after=check)
-
-    def measure(self, contestants: Iterable[Contestant], runs: int = 0) -> dict[str, Figures]:
-        """The figures by the contestants' names."""
-        return measure(contestants, runs or self.runs, self.environ)
-
-    def race(self, lines: Sequence[Line], runs: int = 0) -> list[tuple[Figures, Figures]]:
-        """The figures of the naive script and of calicoctl for each of the command lines, all by turns."""
-        pairs = []
-        for line in lines:
-            naive, ours = self.naive(*line.words, stdin=line.stdin), self.ours(*line.words, stdin=line.stdin)
-            if line.change:
-                key, before, after = line.change
-                done = functools.partial(operator.eq, after)
-                naive, ours = (self.changing(contestant, key, before, done) for contestant in (naive, ours))
-            pairs.append((naive, ours))
-        figures = self.measure((contestant for pair in pairs for contestant in pair), runs)
-        return [(figures[naive.name], figures[ours.name]) for naive, ours in pairs]
-
-    def beside(self, reference: str, figures: Mapping[str, Figures], bounds: Mapping[str, float]) -> None:
-        """Print all figures, memory too, with their ratios to one of them."""
-        self.report.columns("command", "median ms", "MB", f"ratio to `{reference}`", "at most")
-        for name, figure in figures.items():
-            ratio = self.report.bounded(name, figure.median / figures[reference].median, bounds.get(name))
-            self.report.row(name, figure.ms, f"{figure.peak_mb:.0f}", *ratio)
 
 
 def no_datastore(bench: Bench) -> None:
@@ -128,7 +37,7 @@ def no_datastore(bench: Bench) -> None:
     figures = bench.measure([PASS, *lines])
     bench.report.heading("Without etcd")
     bench.report.columns("command", "median ms", f"ratio to `{PASS.name}`", "at most")
-    bounds = {"calicoctl --help": 2.5, "calicoctl version": 2.5}
+    bounds = {"calicoctl --help": 2.0, "calicoctl version": 2.0}
     for name, figure in figures.items():
         ratio = bench.report.bounded(name, figure.median / figures[PASS.name].median, bounds.get(name))
         bench.report.row(name, figure.ms, *ratio)
@@ -141,11 +50,14 @@ def small(bench: Bench) -> None:
     dataset.put_all(bench.etcd, dataset.endpoints(0, 100))
     report = bench.report
     report.heading("Small commands")
-    report.columns("command", "naive ms", "calicoctl ms", "ratio", "at most")
+    report.columns(
+        "command", "naive ms", "calicoctl ms", "ratio", "at most", f"ratio to `{PASS.name}`", "at most"
+    )
     for line in small_lines():
-        ((naive, ours),) = bench.race([line])
+        ((naive, ours),) = bench.race([line], others=[PASS])
         ratio = report.bounded(line.title, ours.median / naive.median, line.bound)
-        report.row(line.title, naive.ms, ours.ms, *ratio)
+        start = report.bounded(line.title, ours.median / bench.of_others[PASS.name].median, line.bound and START)
+        report.row(line.title, naive.ms, ours.ms, *ratio, *start)
 
 
 def small_lines() -> list[Line]:
@@ -161,23 +73,23 @@ def small_lines() -> list[Line]:
     )
     one = one_endpoint()
     return [
-        Line("profile show", ["profile", "show"], 0.6),
-        Line("profile P rule show", ["profile", profile, "rule", "show"], 0.6),
+        Line("profile show", ["profile", "show"], SMALL),
+        Line("profile P rule show", ["profile", profile, "rule", "show"], SMALL),
         Line(
             "profile P rule update", ["profile", profile, "rule", "update"], stdin=str(update),
             change=Change(rules, stored[rules], json.loads(update.read_text(encoding="utf-8"))),
         ),
         Line(
             "profile P rule add",
-            f"profile {profile} rule add inbound allow tcp from cidr 10.0.0.0/8 to ports 80,443".split(), 0.6,
+            f"profile {profile} rule add inbound allow tcp from cidr 10.0.0.0/8 to ports 80,443".split(), SMALL,
             change=Change(rules, stored[rules], added),
         ),
         Line(
-            "profile P tag add", ["profile", profile, "tag", "add", "WEB"], 0.6,
+            "profile P tag add", ["profile", profile, "tag", "add", "WEB"], SMALL,
             change=Change(tags, stored[tags], [*json.loads(stored[tags]), "WEB"]),
         ),
-        Line("endpoint show of one endpoint", ["endpoint", "show", *one], 0.6),
-        Line("endpoint show --detailed of one endpoint", ["endpoint", "show", "--detailed", *one], 0.6),
+        Line("endpoint show of one endpoint", ["endpoint", "show", *one], SMALL),
+        Line("endpoint show --detailed of one endpoint", ["endpoint", "show", "--detailed", *one], SMALL),
     ]  # fmt: skip
 
 
@@ -259,7 +171,7 @@ def endpoints(bench: Bench, counts: list[int]) -> None:
         for title in growth:
             words = title.split()
             lines = [Line(title, words, bounds.get((count, title))),
-                     Line(f"{title} of one endpoint", [*words, *one_endpoint()], 0.6)]  # fmt: skip
+                     Line(f"{title} of one endpoint", [*words, *one_endpoint()], SMALL)]  # fmt: skip
             figures = bench.race(lines, runs)
             # By turns with it, the same command for one endpoint: its time is the start-up.
             growth[title].append(Growth(count, *(ours.median for _, ours in figures)))
@@ -301,14 +213,15 @@ def completion(bench: Bench) -> None:
         "a profile, from etcd": ["calicoctl", "profile", "profile-00"],
         "a tag, from etcd": ["calicoctl", "profile", "profile-0001", "tag", "remove", "profile-"],
     }
-    figures = bench.measure(
-        bench.ours("completion", "candidates", "--", *words)._replace(name=name) for name, words in lines.items()
-    )
+    figures = bench.measure([
+        PASS,
+        *(bench.ours("completion", "candidates", "--", *words)._replace(name=name) for name, words in lines.items()),
+    ])  # fmt: skip
     bench.report.heading("Completion")
-    bench.report.columns("what is completed", "median ms", "at most")
+    bench.report.columns("what is completed", "median ms", f"ratio to `{PASS.name}`", "at most")
     for name, figure in figures.items():
-        bound = None if name.endswith("from etcd") else 100
-        bench.report.row(name, *bench.report.bounded(name, 1000 * figure.median, bound, ".0f"))
+        ratio = figure.median / figures[PASS.name].median
+        bench.report.row(name, figure.ms, *bench.report.bounded(name, ratio, None if name == PASS.name else TAB))
 
 
 def profiles_of_endpoints(bench: Bench) -> None:

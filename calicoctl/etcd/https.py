@@ -36,19 +36,35 @@ if TYPE_CHECKING:
     from calicoctl.etcd.settings import Settings
 
 
-def _python_etcd() -> Any:
-    """Import python-etcd without dnspython, which it needs for SRV records only.
+# Modules that the libraries load and hardly ever use: about a quarter of the time of a small command over https
+_LATER = ("dns", "dns.resolver", "uuid", "importlib.metadata", "traceback", "calendar", "random", "mimetypes")
 
-    Its name stands for an empty module meanwhile, as for pyOpenSSL, which would take the place of Python's own ssl.
-    """
-    absent = {"dns": ModuleType("dns"), "dns.resolver": ModuleType("dns.resolver"), "urllib3.contrib.pyopenssl": None}
-    absent = {name: module for name, module in absent.items() if name not in sys.modules}
-    sys.modules.update(absent)  # type: ignore[arg-type]
+
+class _Later(ModuleType):
+    """Stands for a module until something is asked of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # of the import machinery: it asks every module
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def _python_etcd() -> Any:
+    """Import python-etcd and urllib3 with stand-ins, and with Python's own ssl where pyOpenSSL is installed."""
+    absent: dict[str, Any] = {name: _Later(name) for name in _LATER if name not in sys.modules}
+    if metadata := absent.get("importlib.metadata"):  # urllib3 takes the function at once
+        metadata.version = lambda package: metadata.__getattr__("version")(package)
+    if "urllib3.contrib.pyopenssl" not in sys.modules:
+        absent["urllib3.contrib.pyopenssl"] = None
+    sys.modules.update(absent)
     try:
         return importlib.import_module("etcd")
     finally:
-        for name in absent:
-            del sys.modules[name]
+        for name, stand_in in absent.items():
+            if sys.modules.get(name, stand_in) is stand_in:
+                sys.modules.pop(name, None)
 
 
 etcd: Any = _python_etcd()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import run
+from benchmarks.bench import PASS, Bench
 from benchmarks.measure import Contestant
 from benchmarks.report import Report
 from tests.etcd_server import EtcdServer
@@ -16,12 +17,12 @@ KEY = "/calico/v1/policy/profile/profile-0001/tags"
 
 
 @pytest.fixture
-def bench(etcd: EtcdServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> run.Bench:
+def bench(etcd: EtcdServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setenv("ETCD_AUTHORITY", etcd.endpoint)
-    return run.Bench(1, tmp_path)
+    return Bench(1, tmp_path)
 
 
-def test_both_contestants_write_in_each_run(bench: run.Bench, etcd: EtcdServer) -> None:
+def test_both_contestants_write_in_each_run(bench: Bench, etcd: EtcdServer) -> None:
     line = next(line for line in run.small_lines() if line.change)
     before = etcd.index()
     bench.race([line])
@@ -31,8 +32,8 @@ def test_both_contestants_write_in_each_run(bench: run.Bench, etcd: EtcdServer) 
     assert json.loads(etcd.get(line.change.key) or "") == line.change.after
 
 
-def test_a_contestant_that_changes_nothing_is_not_measured(bench: run.Bench) -> None:
-    idle = Contestant("idle", run.PASS.command)
+def test_a_contestant_that_changes_nothing_is_not_measured(bench: Bench) -> None:
+    idle = Contestant("idle", PASS.command)
     with pytest.raises(RuntimeError, match=rf"^idle leaves as {KEY} what it should not: \[\]$"):
         bench.measure([bench.changing(idle, KEY, "[]", ["WEB"].__eq__)])
 
@@ -56,7 +57,7 @@ def test_a_broken_bound_is_named_at_the_end_and_fails(capsys: pytest.CaptureFixt
     )
 
 
-def test_growth(bench: run.Bench) -> None:
+def test_growth(bench: Bench) -> None:
     linear = [run.Growth(1_000, 0.11, 0.1), run.Growth(10_000, 0.3, 0.1), run.Growth(100_000, 2.3, 0.1)]
     assert [growth.each for growth in linear] == ["within the noise", "20.0", "22.0"]
     run.linear(bench, "endpoint show", linear)

@@ -118,14 +118,26 @@ def test_every_command_is_in_the_table(program: str) -> None:
     assert not missing
 
 
-def test_https_does_without_dnspython_and_leaves_no_stand_in() -> None:
+def test_https_loads_what_it_hardly_uses_when_it_is_asked_for() -> None:
     code = """\
 import sys
 from calicoctl.etcd import https
 assert "urllib3" in sys.modules and "etcd" in sys.modules
 assert not {name for name in sys.modules if name.split(".")[0] == "dns"}
+assert not {"uuid", "importlib.metadata", "calendar"} & set(sys.modules)
 import dns.resolver
 assert dns.resolver.Resolver
+from urllib3.util import retry
+assert len(https.etcd.lock.uuid.uuid4().hex) == 32
+assert not hasattr(retry, "random") or 0 <= retry.random.random() < 1  # urllib3 1.26 pauses by no chance
+try:
+    from urllib3.http2 import version
+except ImportError:  # of urllib3 before 2.3
+    pass
+else:
+    assert version("urllib3").count(".") == 2
+import uuid
+assert https.etcd.lock.uuid.uuid4 is uuid.uuid4
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
