@@ -30,7 +30,7 @@ def calicoctl() -> None:
 
 def calicoq() -> None:
     """Run as the process ``calicoq`` and exit."""
-    _run("calicoctl.query.cli")
+    _run("calicoctl.calicoq.cli")
 
 
 def _run(program: str) -> None:

@@ -39,7 +39,7 @@ class Result(NamedTuple):
     stderr: str
 
 
-PROGRAMS = {"calicoctl": "calicoctl.cli", "calicoq": "calicoctl.query.cli"}
+PROGRAMS = {"calicoctl": "calicoctl.cli", "calicoq": "calicoctl.calicoq.cli"}
 
 
 class Calicoctl:

@@ -27,25 +27,26 @@ IMPORTS = {
     "environment": "errors output etcd",
     "host": "errors model output etcd.settings",  # which masks the password that DOCKER_HOST may have
     "resources": "errors model output etcd datastore environment",
-    "completion": "expected usage etcd datastore host.hostname query.cli",
+    "completion": "expected usage etcd datastore host.hostname calicoq.cli",
     "commands": "errors model output undo etcd datastore environment grammar host resources "
     "completion suggestion usage",
     "cli": "errors environment grammar suggestion usage usage_error commands",
-    "query": "errors model output datastore environment grammar suggestion usage cli",
-    "start": "cli query.cli",
+    "felix": "model datastore",
+    "calicoq": "errors model output datastore environment felix grammar suggestion usage cli",
+    "start": "cli calicoq.cli",
     "__main__": "start",
 }
-UPWARDS = {("completion", "query")}
+UPWARDS = {("completion", "calicoq")}
 
 # Where packages of others are imported; python-etcd is loaded by its name beside urllib3.
 PACKAGES = {
     "docker": {"host.docker"},
     "docopt": {"grammar"},
-    "netaddr": {"model.felix_objects", "model.network"},
+    "netaddr": {"felix.objects", "model.network"},
     "prettytable": {"output"},
     "requests": {"host.docker"},
     "urllib3": {"etcd.https"},
-    "yaml": {"model.documents", "query.formats", "resources.text"},
+    "yaml": {"model.documents", "calicoq.formats", "resources.text"},
 }
 
 # What the model may import besides: nothing that reads, writes or waits. Of socket it takes the forms of addresses.

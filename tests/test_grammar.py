@@ -23,7 +23,7 @@ import docopt
 import pytest
 
 from calicoctl import grammar
-from calicoctl.query import cli as query
+from calicoctl.calicoq import cli as calicoq_cli
 from calicoctl.usage import profile, version
 from calicoctl.usage.table import COMMANDS, OVERVIEW, usage_of
 
@@ -73,7 +73,7 @@ GRAMMARS = {
     **{name: Grammar(usage_of(command), 300, 30) for name, command in COMMANDS.items()},
     "profile": Grammar(profile.USAGE, 2000, 60),
     "calicoctl": Grammar(OVERVIEW, 300, 100, options_first=True),
-    "calicoq": Grammar(query.USAGE, 300, 50),
+    "calicoq": Grammar(calicoq_cli.USAGE, 300, 50),
     "node": Grammar(NODE, 600, 50),
     "short options": Grammar(SHORT_OPTIONS, 300, 50),
 }

@@ -61,7 +61,7 @@ def candidates(words: Sequence[str], variables: Mapping[str, str]) -> list[str]:
 
 def _usage(program: str, words: Sequence[str]) -> str | None:
     if program == "calicoq":
-        from calicoctl.query.cli import USAGE
+        from calicoctl.calicoq.cli import USAGE
 
         return USAGE
     if program == "calicoctl" and words[0] in COMMANDS:

@@ -30,7 +30,7 @@ def words_of(argument: str) -> tuple[str, ...]:
     if argument == "<COMMAND>":
         return tuple(COMMANDS)
     if argument == "<command>":
-        from calicoctl.query.cli import COMMANDS as OF_CALICOQ
+        from calicoctl.calicoq.cli import COMMANDS as OF_CALICOQ
 
         return tuple(OF_CALICOQ)
     return WORDS.get(argument, ())

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from calicoctl.model.endpoint import Endpoint
+
     Labels = Mapping[str, str]
 
 
@@ -37,6 +39,11 @@ def checked_labels(value: Any) -> Labels:
         if not isinstance(text, str):
             raise MalformedLabels(f"label {json.dumps(name)} is not a string")
     return value
+
+
+def labels_of(endpoint: Endpoint) -> Labels:
+    """Return an endpoint's own labels. Raises MalformedLabels."""
+    return checked_labels(endpoint.fields.get("labels"))
 
 
 def inherited(own: Labels, parents: Sequence[Labels]) -> Labels:

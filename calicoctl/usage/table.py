@@ -1,6 +1,6 @@
 """The table of calicoctl's commands: dispatch, the overview, ``help`` and completion are made from it.
 
-The table of calicoq's commands is in ``calicoctl.query.cli``.
+The table of calicoq's commands is in ``calicoctl.calicoq.cli``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Command:
         self.summary = summary
         self.failure_status = failure_status
         self.usage = usage
-        self.module = name.replace("-", "_")  # in ``commands/`` or ``query/``, and in ``usage/``
+        self.module = name.replace("-", "_")  # in ``commands/`` or ``calicoq/``, and in ``usage/``
 
 
 def by_name(*commands: Command) -> dict[str, Command]:

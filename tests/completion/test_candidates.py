@@ -7,7 +7,7 @@ import time
 import pytest
 
 from calicoctl.completion.names import WORDS
-from calicoctl.query.packet import PROTOCOLS
+from calicoctl.felix.packet import PROTOCOLS
 from calicoctl.usage.table import COMMANDS
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer

@@ -1,7 +1,7 @@
 """All that this project decides otherwise than the tables of the original programs, each with its reason.
 
 Where a table is not followed, a test of this room says so by one of these names, and fails if the difference is gone.
-What concerns calicoq is in ``as_decided`` of tests/query/test_conformance.py.
+What concerns calicoq is in ``as_decided`` of tests/calicoq/test_conformance.py.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.calicoq.conftest import Calicoq
 from tests.conftest import Calicoctl
 from tests.etcd_server import EtcdServer
-from tests.query.conftest import Calicoq
 from tests.transcript import Program, World, check
 
 HERE = Path(__file__).parent

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from calicoctl import grammar
-from calicoctl.query import cli as query
+from calicoctl.calicoq import cli as calicoq_cli
 from calicoctl.usage.table import COMMANDS, usage_of
 from tests.command_lines import EVERY_ROW, Row, costly_of, most_modules
 from tests.conftest import PROCESS_SECONDS, Calicoctl
@@ -102,7 +102,7 @@ def _choices(part: Any) -> list[str]:
 def test_every_command_is_in_the_table(program: str) -> None:
     of_program = [row.line for row in EVERY_ROW if row.program == program]
     lines = [line.split() for line in of_program if not line.endswith(("--help", "--nonsense"))]
-    usages = [query.USAGE]
+    usages = [calicoq_cli.USAGE]
     if program == "calicoctl":
         usages = list(map(usage_of, COMMANDS.values()))
     beginnings = set().union(*map(_beginnings, usages))

@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from calicoctl.model.endpoint import EndpointName
-from calicoctl.model.felix_objects import (
+from calicoctl.felix.objects import (
     endpoint_problems,
     pool_problems,
     profile_labels_problems,
     profile_rules_problems,
     tags_problems,
 )
+from calicoctl.model.endpoint import EndpointName
 from calicoctl.model.ipam import Block
 from tests.command_lines import NAMESPACE, PROFILES, V1, Row
 from tests.conftest import Calicoctl, Result

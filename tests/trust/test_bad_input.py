@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from calicoctl.calicoq.cli import USAGE as QUERY_USAGE
 from calicoctl.commands import pool as pool_command
-from calicoctl.query.cli import USAGE as QUERY_USAGE
 from calicoctl.usage.table import COMMANDS, usage_of
 from tests.command_lines import (
     ALL,

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from calicoctl.query.cli import COMMANDS as QUERIES
+from calicoctl.calicoq.cli import COMMANDS as QUERIES
 from calicoctl.usage.table import COMMANDS
 from tests.command_lines import ALL, READING, WRITING, Row
 from tests.conftest import Calicoctl

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 from itertools import permutations
 
+from tests.calicoq.memory import calicoq_on
 from tests.command_lines import PROFILES, V1
-from tests.query.memory import calicoq_on
 
 # By the profiles of an endpoint. One that lets a packet go on to the next profile must not open what that one allows.
 PARTIES = {

@@ -1,0 +1,138 @@
+"""The program calicoq: its grammar, and from argv to one of its commands."""
+
+from __future__ import annotations
+
+import importlib
+
+from calicoctl import cli, grammar
+from calicoctl.environment import Environment
+from calicoctl.errors import CommandError
+from calicoctl.output import visible
+from calicoctl.usage.table import Command, by_name
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TextIO
+
+_LISTING = "[--hide-selectors] [--hide-rule-matches] [--output=<format>] [--debug]"
+COMMANDS = by_name(
+    Command(
+        "endpoint",
+        """The policies and profiles of each endpoint whose full name has
+<substring> in it, and the rules, of whichever policies and
+profiles, that name it as a source or destination. A full name is
+<host>/<orchestrator>/<workload>/<endpoint>, that of a host
+endpoint <host>/<endpoint>.""",
+        usage=[f"endpoint <substring> {_LISTING}"],
+    ),
+    Command("host", "The same for the endpoints of one host.", usage=[f"host <hostname> {_LISTING}"]),
+    Command(
+        "policy",
+        "The endpoints that a policy applies to, and those its rules name.",
+        usage=[f"policy <policy-name> {_LISTING}"],
+    ),
+    Command("eval", "The endpoints that a selector matches.", usage=["eval <selector> [--output=<format>] [--debug]"]),
+    Command(
+        "verdict",
+        """Whether a packet would pass from one endpoint or IP address to
+another, and which rule decides. <protocol> is tcp, udp, icmp,
+icmpv6, sctp, udplite or a number; <port> is the destination port,
+for ICMP the type or type/code.""",
+        failure_status=2,
+        usage=["verdict <from> <to> [<protocol> [<port>]] [--source-port=<port>] [--output=<format>] [--debug]"],
+    ),
+    Command(
+        "check",
+        """All in the datastore that Felix drops, rejects or reads otherwise
+than its author thinks.""",
+        failure_status=2,
+        usage=["check [--output=<format>] [--debug]"],
+    ),
+    Command("version", "The version of calicoq.", usage=["(version | --version)"]),
+    Command("help", "This text, or what it says of one command.", usage=["help [<command>]"]),
+)
+
+
+def _usage_lines(*commands: Command) -> str:
+    return "\n".join(f"  calicoq {line}" for command in commands for line in command.usage)
+
+
+def _summaries(*commands: Command) -> str:
+    indented = "\n" + " " * 13
+    return "\n".join(f"  {command.name:<10} {command.summary}".replace("\n", indented) for command in commands)
+
+
+USAGE = f"""
+Show which Calico profiles and policies apply to which endpoints, and why.
+
+Usage:
+{_usage_lines(*COMMANDS.values())}
+
+Commands:
+{_summaries(*COMMANDS.values())}
+
+Options:
+  -r --hide-rule-matches     Don't show the list of profiles and policies whose
+                             rule selectors match the endpoint as an allowed or
+                             disallowed source/destination.
+  -s --hide-selectors        Don't show the detailed selector expressions involved
+                             (that cause each displayed profile or policy to match
+                             the endpoint).
+  -o <format> --output=<format>
+                             json or yaml, for programs. [default: ps]
+  --source-port=<port>       The port that the packet comes from.
+  -d --debug                 Say on standard error what was read, and where an
+                             internal error comes from.
+  --version                  As the command version.
+  -h --help                  This text.
+
+Exit status:
+  0 done; 1 failed, or some objects could not be read and were left out.
+  verdict: 0 allowed, 1 denied, 2 failed.
+  check: 0 no errors found, 1 errors found, 2 failed.
+
+etcd is found as by calicoctl: ETCD_AUTHORITY [default: 127.0.0.1:2379] and so on.
+"""
+
+
+def run(argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> int:
+    """Run one command line of calicoq and return its exit status, as ``calicoctl.cli.run`` does for calicoctl."""
+    return cli.run_program(_dispatch, argv, Environment(variables, stdin, stdout, stderr))
+
+
+def console_main() -> None:
+    """Run as the process ``calicoq`` and exit."""
+    cli.console_main(run)
+
+
+def _dispatch(argv: Sequence[str], environment: Environment) -> int:
+    meant = next((COMMANDS[word] for word in argv if word in COMMANDS), None)
+    environment.failure_status = meant.failure_status if meant else 1
+    arguments = grammar.parse(USAGE, argv)
+    if arguments["help"]:
+        raise grammar.HelpRequested(_help(arguments["<command>"]))
+    from calicoctl.calicoq.formats import JSON, TEXT, YAML
+
+    output = arguments["--output"]
+    if output not in (TEXT, JSON, YAML):
+        raise CommandError(
+            f'Output Format: "{visible(output)}" is not valid. Output Format must be one of json, yaml, or ps.'
+        )
+    if arguments["--debug"]:
+        environment.variables = {**environment.variables, "CALICOCTL_DEBUG": "1"}
+    name = next((name for name in COMMANDS if arguments[name]), "version")
+    command = importlib.import_module(f"calicoctl.calicoq.{COMMANDS[name].module}")
+    status: int = command.run(arguments, environment)
+    return status
+
+
+def _help(name: str | None) -> str:
+    if name is None:
+        return USAGE.strip("\n")
+    if name not in COMMANDS:
+        from calicoctl.suggestion import unknown_command
+
+        raise CommandError(unknown_command("calicoq", name, COMMANDS))
+    options = USAGE.partition("\nOptions:\n")[2].rstrip("\n")
+    return f"Usage:\n{_usage_lines(COMMANDS[name])}\n\n{_summaries(COMMANDS[name])}\n\nOptions:\n{options}"

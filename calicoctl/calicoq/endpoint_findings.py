@@ -1,0 +1,80 @@
+"""What ``calicoq check`` has to say about endpoints that Felix takes."""
+
+from __future__ import annotations
+
+from calicoctl.calicoq.remedies import for_missing_profile
+from calicoctl.calicoq.rule_findings import ERROR, WARNING, Finding
+from calicoctl.felix.view import networks_of
+from calicoctl.model.labels import labels_of
+from calicoctl.model.wording import shown
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from calicoctl.felix.view import Felix
+    from calicoctl.model.endpoint import Endpoint
+    from calicoctl.model.network import Network
+
+
+def endpoint_findings(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Finding]:
+    """Yield what there is to say about an endpoint that is stored under ``key``."""
+    text = felix.spelled_out.get(str(endpoint.name))
+    if text is not None:
+        reason = f"profile_ids: {shown(text)} is not a list: Felix takes each character for a profile"
+        yield Finding(ERROR, key, reason, "Make it a list of profiles.")
+    else:
+        yield from _missing_profiles(key, endpoint, felix)
+    yield from _inherited_labels(key, endpoint, felix)
+    if endpoint.name.workload is not None:
+        yield from _interface(key, endpoint, felix)
+        yield from _nets(key, endpoint)
+
+
+def versions_of(endpoint: Endpoint, addresses: Sequence[Network]) -> set[int]:
+    """Return the IP versions that an endpoint's rules are for: those of its addresses.
+
+    Of a host endpoint that is known by its interface only, the addresses are not: it may have both.
+    """
+    if endpoint.name.workload is None and not addresses:
+        return {4, 6}
+    return {network.version for network in addresses}
+
+
+def _missing_profiles(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Finding]:
+    for profile in dict.fromkeys(endpoint.profile_ids):
+        if profile not in felix.profiles and not felix.has_refused_rules(profile):  # those are a finding of their own
+            problem = felix.profile_problem(profile).removeprefix("it ")
+            reason = f"profile {profile} {problem}: Felix drops all traffic that comes to it"
+            yield Finding(ERROR, key, reason, for_missing_profile(profile, key))
+
+
+def _inherited_labels(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Finding]:
+    if len(endpoint.profile_ids) < 2:
+        return
+    profiles_with: dict[str, list[str]] = {}
+    for profile in dict.fromkeys(endpoint.profile_ids):
+        for label in felix.labels.get(profile, {}):
+            profiles_with.setdefault(label, []).append(profile)
+    own = labels_of(endpoint)
+    for label, profiles in profiles_with.items():
+        values = {felix.labels[profile][label] for profile in profiles}
+        if len(values) > 1 and label not in own:
+            reason = (
+                f"profiles {' and '.join(profiles)} give it different values of the label {label}: Felix takes that of "
+                "the last one in its list, Felix 2.2 and later that of the first"
+            )
+            yield Finding(WARNING, key, reason, "Give the endpoint a label of its own, or one of the profiles only.")
+
+
+def _interface(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Finding]:
+    reason = felix.interface_problem(endpoint)
+    if reason:
+        yield Finding(ERROR, key, reason, "Rename the interface, or set InterfacePrefix.")
+
+
+def _nets(key: str, endpoint: Endpoint) -> Iterator[Finding]:
+    for network in networks_of(endpoint):
+        if network.prefix_length != network.width:
+            reason = f"{network} is more than one address: Felix takes the address before the slash only"
+            yield Finding(WARNING, key, reason, f"Give each address as a network of its own, /{network.width}.")

@@ -1,0 +1,38 @@
+"""calicoq eval: the endpoints that a selector matches."""
+
+from __future__ import annotations
+
+from calicoctl.calicoq.formats import TEXT, name_members, say_endpoints
+from calicoctl.calicoq.state import finish, full_title, read_state
+from calicoctl.errors import CommandError
+from calicoctl.felix.evaluation import Identities
+from calicoctl.model.selector import SelectorError, parse
+from calicoctl.output import visible
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from calicoctl.environment import Environment
+    from calicoctl.grammar import Arguments
+
+
+def run(arguments: Arguments, environment: Environment) -> int:
+    """List them, host endpoints first, by full name. Raises CommandError for what is no selector."""
+    text: str = arguments["<selector>"]
+    try:
+        selector = parse(text)
+    except SelectorError as error:
+        from calicoctl.model.wording import go_quoted
+
+        raise CommandError(f"Invalid selector: {go_quoted(text)}. {error}.") from None
+    state = read_state(environment)
+    identities = Identities(state.read_profile_labels(), {})
+    endpoints = [
+        endpoint for endpoint in state.endpoints() if selector.matches(identities.of_endpoint(endpoint).labels)
+    ]
+    endpoints.sort(key=full_title)
+    heading = f"Endpoints matching selector {text}"
+    if arguments["--output"] == TEXT:
+        environment.say("\n".join([f"{visible(heading)}:", *(f"  {visible(full_title(each))}" for each in endpoints)]))
+    else:
+        say_endpoints(heading, map(name_members, endpoints), arguments["--output"], environment)
+    return finish(state, environment)

@@ -1,0 +1,197 @@
+"""What in the datastore Felix 1.4.9 drops, rejects or reads otherwise than its author thinks (docs/data-model.md)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from calicoctl.calicoq.endpoint_findings import endpoint_findings, versions_of
+from calicoctl.calicoq.remedies import CORRECT, for_profile_part, profile_removal
+from calicoctl.calicoq.rule_findings import ERROR, NOTE, WARNING, Finding, Owner, rule_findings
+from calicoctl.datastore import keys
+from calicoctl.felix.evaluation import Evaluation
+from calicoctl.felix.objects import pool_problems
+from calicoctl.felix.view import Felix, judged, networks_of
+from calicoctl.model.endpoint import Endpoint
+from calicoctl.model.network import Network
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from calicoctl.datastore.snapshot import Snapshot
+    from calicoctl.model.policy import Policy
+
+_POLICY_MEMBERS = ("selector", "order", "untracked", "id", "annotations")
+_CONSEQUENCES = {
+    "rules": "Felix drops all traffic of its endpoints",
+    "tags": "the profile has no tag for Felix",
+    "labels": "its endpoints inherit no label from it",
+}
+
+
+def findings(snapshot: Snapshot) -> list[Finding]:
+    """Return all findings: errors first, then warnings and notes, those of one severity by key."""
+    return sorted(_Check(snapshot).all(), key=lambda finding: finding.position)
+
+
+class _Check:
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._felix = Felix(snapshot)
+        self._keys = {str(name): stored.key for name, stored in snapshot.endpoints}
+        self._policy_keys = {(tier, name): stored.key for tier, name, stored in snapshot.policies}
+        self._policies = {(policy.tier, policy.name): Owner(policy.matches) for policy in self._felix.policies}
+        self._profiles = {name: Owner.of_rules(rules) for name, rules in self._felix.profiles.items()}
+        self._named_profiles: set[str] = set()
+        self._unselected: list[Endpoint] = []
+        self._evaluate()
+
+    def _evaluate(self) -> None:
+        """Find out which endpoints each policy and profile is for, and which tags and selectors match any."""
+        evaluation = Evaluation(self._felix.policies, self._felix.tiers, self._felix.identities)
+        evaluation.add_rule_matches({name: owner.matches for name, owner in self._profiles.items()})
+        matched: set[int] = set()
+        for endpoint in self._felix.endpoints.values():
+            addresses = networks_of(endpoint)
+            versions = versions_of(endpoint, addresses)
+            who = evaluation.identity(endpoint)
+            policies = evaluation.policies_of(who)
+            for policy in policies:
+                self._policies[policy.tier, policy.name].add_user(versions, endpoint)
+            for profile in endpoint.profile_ids:
+                self._named_profiles.add(profile)
+                if profile in self._profiles:
+                    self._profiles[profile].add_user(versions, endpoint)
+            if not endpoint.profile_ids and not any(self._counts(policy) for policy in policies):
+                self._unselected.append(endpoint)
+            if addresses:  # without one it is in no set of addresses that Felix makes of a tag or selector
+                matched.update(id(use.match) for use in evaluation.rules_naming(who))
+        for owner in (*self._policies.values(), *self._profiles.values()):
+            owner.unmatched = [match for match in owner.matches if id(match) not in matched]
+        for name, owner in self._profiles.items():
+            if not owner.users:  # a new profile lets in who has its own tag: nobody yet
+                own = self._felix.tags[name]
+                owner.unmatched = [each for each in owner.unmatched if each.selector or each.text not in own]
+
+    def _counts(self, policy: Policy) -> bool:
+        """Tell whether a policy keeps the packets of its endpoints from their profiles."""
+        return not policy.untracked and not self._felix.tiers[policy.tier].is_skipped
+
+    def all(self) -> Iterator[Finding]:
+        yield from self._ready()
+        yield from self._refused_profiles()
+        yield from self._refused_others()
+        yield from self._endpoints()
+        yield from self._policy_findings()
+        yield from self._profile_findings()
+        yield from self._hosts_and_pools()
+
+    def _ready(self) -> Iterator[Finding]:
+        if found := self._snapshot.not_ready():
+            remedy = f"Write true to {keys.READY} once the data is complete."
+            if found == "is a directory":
+                remedy = f"Remove the directory. {remedy}"
+            yield Finding(ERROR, keys.READY, f'it {found}, not "true": Felix waits and applies nothing', remedy)
+
+    def _refused_profiles(self) -> Iterator[Finding]:
+        for name, parts in self._snapshot.profiles.items():
+            for part, stored in parts.items():
+                reason = self._felix.refused.get(stored.key)
+                if reason:
+                    remedy = for_profile_part(name, part, stored)
+                    yield Finding(ERROR, stored.key, f"{reason}; {_CONSEQUENCES[part]}", remedy)
+
+    def _refused_others(self) -> Iterator[Finding]:
+        for _, stored in self._snapshot.endpoints:
+            if reason := self._felix.refused.get(stored.key):
+                yield Finding(ERROR, stored.key, f"{reason}; Felix treats the endpoint as deleted", CORRECT)
+        for _, _, stored in self._snapshot.policies:
+            if reason := self._felix.refused.get(stored.key):
+                yield Finding(ERROR, stored.key, f"{reason}; Felix ignores the policy", CORRECT)
+        for name, stored in self._snapshot.tiers.items():
+            if reason := self._felix.refused.get(stored.key):
+                effect = "packets skip the tier" if self._felix.tiers[name].is_skipped else "Felix ignores it"
+                yield Finding(ERROR, stored.key, f"{reason}; {effect}", CORRECT)
+
+    def _endpoints(self) -> Iterator[Finding]:
+        for name, endpoint in self._felix.endpoints.items():
+            yield from endpoint_findings(self._keys[name], endpoint, self._felix)
+        for endpoint in self._unselected:
+            reason = "it has no profile and no policy selects it: Felix drops all its traffic"
+            yield Finding(WARNING, self._keys[str(endpoint.name)], reason, "Give it a profile.")
+
+    def _policy_findings(self) -> Iterator[Finding]:
+        for policy in self._felix.policies:
+            owner = self._policies[policy.tier, policy.name]
+            key = self._policy_keys[policy.tier, policy.name]
+            if self._felix.tiers[policy.tier].is_skipped:
+                reason = f"tier {policy.tier} has no valid metadata: packets skip its policies"
+                remedy = f'Write {{"order": ...}} to the key metadata of tier {policy.tier}.'
+                yield Finding(ERROR, key, reason, remedy)
+            if not owner.users:
+                reason = f'selector "{policy.selector_text}" selects no endpoint'
+                yield Finding(WARNING, key, reason, "Correct the selector, or remove the policy.")
+            if policy.untracked and any(user.name.workload is not None for user in owner.users):
+                reason = "it is untracked, which has no effect on the workload endpoints that it selects"
+                yield Finding(WARNING, key, reason, "Select host endpoints only.")
+            yield from _unknown_members(key, policy)
+            yield from rule_findings(key, policy.rules, owner, is_profile=False)
+
+    def _profile_findings(self) -> Iterator[Finding]:
+        named = self._named_profiles | self._profiles_named_by_refused()
+        for name, parts in self._snapshot.profiles.items():
+            key = keys.parent(next(iter(parts.values())).key)
+            if name in self._felix.profiles:
+                rules = self._felix.profiles[name]
+                owner = self._profiles[name]
+                for member in rules.extra:
+                    if member != "id":
+                        yield Finding(WARNING, f"{key}/rules", f"Felix ignores the member {member}", "Remove it.")
+                yield from rule_findings(f"{key}/rules", rules, owner, is_profile=True)
+            if name not in named:
+                remedy = f"If nobody needs it: {profile_removal(name, key)}."
+                yield Finding(NOTE, key, "no endpoint uses this profile", remedy)
+
+    def _profiles_named_by_refused(self) -> set[str]:
+        """Return the profiles of endpoints that Felix refuses, all profiles if those of one cannot be read.
+
+        'calicoctl profile remove' goes by these endpoints too.
+        """
+        named: set[str] = set()
+        for name, stored in self._snapshot.endpoints:
+            if stored.key in self._felix.refused:
+                try:
+                    named.update(stored.read(partial(Endpoint.from_json, name)).profile_ids)
+                except ValueError:
+                    return set(self._snapshot.profiles)
+        return named
+
+    def _hosts_and_pools(self) -> Iterator[Finding]:
+        for stored in self._snapshot.bird_ips.values():
+            if not _is_ipv4(stored.value):
+                ends = ", which ends the Felix process" if stored.value == "" else ""
+                yield Finding(ERROR, stored.key, f'"{stored.value}" is not an IPv4 address{ends}', CORRECT)
+        for pool, stored in self._snapshot.pools:
+            _, reason = judged(stored, partial(pool_problems, pool))
+            if reason:
+                yield Finding(ERROR, stored.key, f"{reason}; Felix ignores the pool", CORRECT)
+
+
+def _unknown_members(key: str, policy: Policy) -> Iterator[Finding]:
+    for member in policy.rules.extra:
+        if member in _POLICY_MEMBERS:
+            continue
+        if member == "types":
+            reason = "Felix 1.4 ignores types: the policy is for both directions, and ends the tier in both"
+            yield Finding(WARNING, key, reason, "Select with two policies, or update Felix.")
+        elif member == "doNotTrack":
+            yield Finding(WARNING, key, "Felix ignores doNotTrack", 'In etcd its name is "untracked".')
+        else:
+            yield Finding(WARNING, key, f"Felix 1.4 ignores the member {member}", "Remove it, or update Felix.")
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        return "/" not in text and text.count(".") == 3 and Network.parse(text).version == 4
+    except ValueError:
+        return False

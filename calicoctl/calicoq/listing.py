@@ -1,0 +1,125 @@
+"""The listing of ``calicoq endpoint`` and ``calicoq host``: a block for each endpoint, in text or as a document."""
+
+from __future__ import annotations
+
+from calicoctl.calicoq.formats import TEXT, Shared, name_members, say_endpoints
+from calicoctl.calicoq.state import finish, read_state, title
+from calicoctl.felix.evaluation import Evaluation
+from calicoctl.model.policy import DEFAULT_TIER, order_text
+from calicoctl.model.wording import go_quoted
+from calicoctl.output import visible
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from calicoctl.calicoq.formats import Document
+    from calicoctl.environment import Environment
+    from calicoctl.felix.evaluation import RuleUse
+    from calicoctl.grammar import Arguments
+    from calicoctl.model.endpoint import Endpoint
+    from calicoctl.model.policy import Policy, Tier
+
+HEADING = "Policies that match each endpoint"
+
+
+class Listing:
+    """What to show of each endpoint: with ``rules`` also the rules that name it, with ``selectors`` every selector."""
+
+    def __init__(self, evaluation: Evaluation, tiers: Mapping[str, Tier], rules: bool, selectors: bool) -> None:
+        self._evaluation = evaluation
+        self._tiers = tiers
+        self._rules = rules
+        self._selectors = selectors
+        self._policy_lines: dict[Policy, str] = {}
+        self._policy_documents: dict[Policy, Document] = {}
+        self._rule_documents: dict[RuleUse, Document] = {}
+
+    def block(self, endpoint: Endpoint) -> str:
+        """Return an endpoint's block of text, without a newline at its end."""
+        who = self._evaluation.identity(endpoint)
+        lines = [visible(title(endpoint)), "  Policies:"]
+        lines += [self._policy_line(policy) for policy in self._evaluation.policies_of(who)]
+        profiles = endpoint.profile_ids
+        if profiles:
+            lines.append("  Profiles:")
+            lines += [f"    Profile {visible(profile)}" for profile in profiles]
+        if self._rules:
+            # Lines do not name the tier: rules of two policies of one name may be one line.
+            matches = dict.fromkeys(map(self._rule_line, self._evaluation.rules_naming(who)))
+            lines += ["  Rule matches:", *matches] if matches else []
+        return "\n".join(lines)
+
+    def document(self, endpoint: Endpoint) -> Document:
+        """Return the same as a document, which tells tiers apart and holds the numbers of rules as numbers."""
+        who = self._evaluation.identity(endpoint)
+        document = name_members(endpoint)
+        document["policies"] = [self._policy_members(policy) for policy in self._evaluation.policies_of(who)]
+        document["profiles"] = [{"name": profile} for profile in endpoint.profile_ids]
+        if self._rules:
+            document["rule_matches"] = list(map(self._rule_members, self._evaluation.rules_naming(who)))
+        return document
+
+    def _policy_line(self, policy: Policy) -> str:
+        line = self._policy_lines.get(policy)
+        if line is None:
+            line = self._policy_lines[policy] = "\n".join(f"    {visible(text)}" for text in self._policy_texts(policy))
+        return line
+
+    def _policy_texts(self, policy: Policy) -> Iterator[str]:
+        tier = self._tiers[policy.tier]
+        if tier.is_skipped:
+            yield f'WARNING: tier "{tier.name}" metadata missing; packets will skip tier'
+        prefix = "" if tier.name == DEFAULT_TIER else f'Tier "{tier.name}" (order {_tier_order(tier)}) '
+        selector = f'; selector "{policy.selector_text}"' if self._selectors else ""
+        untracked = " [untracked]" if policy.untracked else ""
+        yield f"{prefix}Policy {go_quoted(policy.name)} (order {order_text(policy.order)}{selector}){untracked}"
+
+    def _policy_members(self, policy: Policy) -> Document:
+        members = self._policy_documents.get(policy)
+        if members is None:
+            members = self._policy_documents[policy] = Shared(
+                {
+                    "name": policy.name,
+                    "order": order_text(policy.order),
+                    **({"selector": policy.selector_text} if self._selectors else {}),
+                    "tier_name": policy.tier,
+                    "tier_order": _tier_order(self._tiers[policy.tier]),
+                    "untracked": policy.untracked,
+                }
+            )
+        return members
+
+    def _rule_line(self, use: RuleUse) -> str:
+        return f"    {visible(f'{use.line}; {use.match.what}' if self._selectors else use.line)}"
+
+    def _rule_members(self, use: RuleUse) -> Document:
+        members = self._rule_documents.get(use)
+        if members is None:
+            policy = use.policy
+            owner = {"policy_name": policy.name, "tier_name": policy.tier} if policy else {"profile_name": use.profile}
+            members = self._rule_documents[use] = Shared({**owner, **use.members(self._selectors)})
+        return members
+
+
+def _tier_order(tier: Tier) -> str:
+    return "missing" if tier.is_skipped else order_text(tier.order)
+
+
+def show(wanted: Callable[[Endpoint], bool], arguments: Arguments, environment: Environment) -> int:
+    """List the endpoints that are ``wanted`` as the arguments ask, and return the exit status."""
+    state = read_state(environment)
+    endpoints, tiers = state.endpoints(), state.tiers()
+    evaluation = Evaluation(state.policies(), tiers, state.identities())
+    rules = not arguments["--hide-rule-matches"]
+    if rules:
+        evaluation.add_rule_matches(state.profile_matches())
+    listing = Listing(evaluation, tiers, rules, not arguments["--hide-selectors"])
+    shown = filter(wanted, endpoints)
+    if arguments["--output"] == TEXT:
+        environment.say(f"{HEADING}:")
+        for endpoint in shown:
+            environment.say(f"\n{listing.block(endpoint)}")
+    else:
+        say_endpoints(HEADING, map(listing.document, shown), arguments["--output"], environment)
+    return finish(state, environment)

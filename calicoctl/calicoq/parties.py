@@ -1,0 +1,145 @@
+"""Who sends and who receives the packet that ``calicoq verdict`` asks about."""
+
+from __future__ import annotations
+
+from calicoctl.calicoq.state import full_title
+from calicoctl.errors import CommandError
+from calicoctl.felix.view import address_of, networks_of
+from calicoctl.model.network import Network
+from calicoctl.model.stored_json import decode
+from calicoctl.output import visible
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from calicoctl.datastore.snapshot import Snapshot
+    from calicoctl.felix.view import Felix
+    from calicoctl.model.address import Address
+    from calicoctl.model.endpoint import Endpoint, EndpointName
+
+_SHOWN = 10
+
+
+class Party:
+    """One end of the packet: ``title`` for the answer, ``addresses`` by IP version.
+
+    ``endpoint`` is None for an address that no endpoint has, and for an endpoint that Felix refuses: ``refusal`` says
+    why, and is None otherwise.
+    """
+
+    def __init__(
+        self, title: str, addresses: dict[int, Address], endpoint: Endpoint | None, refusal: str | None = None
+    ) -> None:
+        self.title = title
+        self.addresses = addresses
+        self.endpoint = endpoint
+        self.refusal = refusal
+
+
+def find(text: str, felix: Felix, snapshot: Snapshot) -> Party:
+    """Find who is meant by an IP address, a full name of an endpoint, or a part of one that no other endpoint has.
+
+    Raises CommandError if nobody or more than one is meant, or the endpoint has no address.
+    """
+    address = _address(text)
+    if address is not None:
+        return _at(address, felix, snapshot)
+    name, key = _named(text, snapshot)
+    endpoint = felix.endpoints.get(str(name))
+    if endpoint is None:
+        return _refused(name, felix.refused[key])
+    addresses: dict[int, Address] = {}
+    for network in networks_of(endpoint):
+        addresses.setdefault(network.version, address_of(network))
+    if not addresses and name.workload is None:
+        host = _address(felix.host_address(name.host) or "")
+        addresses = {host.version: host} if host else {}
+    if not addresses:
+        raise CommandError(f"{full_title(endpoint)} has no IP address: nothing reaches it, and nothing can be asked.")
+    return Party(full_title(endpoint), addresses, endpoint)
+
+
+def are_host_and_workload(one: Party, other: Party, felix: Felix) -> bool:
+    """Tell whether one is a workload endpoint and the other its own host, as an endpoint or by its address."""
+    for workload, host in ((one, other), (other, one)):
+        name = workload.endpoint.name if workload.endpoint else None
+        if name is None or name.workload is None:
+            continue
+        if host.endpoint is not None:
+            if host.endpoint.name.workload is None and host.endpoint.name.host == name.host:
+                return True
+        elif _address(felix.host_address(name.host) or "") in host.addresses.values():
+            return True
+    return False
+
+
+def _address(text: str) -> Address | None:
+    """Read an address in every form in which Felix takes one."""
+    if "/" in text or (":" not in text and text.count(".") != 3):
+        return None
+    try:
+        return address_of(Network.parse(text))
+    except ValueError:
+        return None
+
+
+def _at(address: Address, felix: Felix, snapshot: Snapshot) -> Party:
+    endpoints = felix.at(address) or _of_host_at(address, felix)
+    if len(endpoints) > 1:
+        raise CommandError(f"{address} is the address of several endpoints; name one of them:\n" + _listed(endpoints))
+    if endpoints:
+        return Party(full_title(endpoints[0]), {address.version: address}, endpoints[0])
+    for endpoint in felix.endpoints.values():
+        if any(_address(item["ext_ip"]) == address for item in endpoint.fields.get(f"ipv{address.version}_nat") or ()):
+            raise CommandError(
+                f"{address} is an external address (NAT) of {full_title(endpoint)}; give its own, or its name."
+            )
+    for name, stored in snapshot.endpoints:
+        if stored.key in felix.refused and _may_have(address, stored.value):
+            return _refused(name, felix.refused[stored.key])
+    return Party(f"{address} (no endpoint)", {address.version: address}, None)
+
+
+def _of_host_at(address: Address, felix: Felix) -> list[Endpoint]:
+    """Return the host endpoints without addresses of their own, on the host that has an address."""
+    return [
+        endpoint
+        for endpoint in felix.endpoints.values()
+        if endpoint.name.workload is None
+        and not networks_of(endpoint)
+        and _address(felix.host_address(endpoint.name.host) or "") == address
+    ]
+
+
+def _refused(name: EndpointName, reason: str) -> Party:
+    kind = "Host" if name.workload is None else "Workload"
+    return Party(f"{kind} endpoint {name}", {}, None, reason)
+
+
+def _may_have(address: Address, value: str) -> bool:
+    """Tell whether an endpoint that Felix refuses has an address, as far as its value can be read."""
+    try:
+        fields = decode(value)
+    except ValueError:
+        return False
+    lists = [value for value in fields.values() if isinstance(value, list)] if isinstance(fields, dict) else []
+    texts = [text for listed in lists for text in listed if isinstance(text, str)]
+    return any(_address(text.partition("/")[0]) == address for text in texts)
+
+
+def _named(text: str, snapshot: Snapshot) -> tuple[EndpointName, str]:
+    named = [(name, stored.key) for name, stored in snapshot.endpoints if text in str(name)]
+    exactly = [found for found in named if str(found[0]) == text]
+    if len(exactly or named) == 1:
+        return (exactly or named)[0]
+    if not named:
+        raise CommandError(f'"{visible(text)}" is neither an IP address nor in the full name of an endpoint.')
+    names = sorted(str(name) for name, _ in named)
+    more = f"\n  and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    listed = "".join(f"\n  {visible(name)}" for name in names[:_SHOWN])
+    raise CommandError(
+        f'"{visible(text)}" is in the full names of {len(names)} endpoints; give more of one:{listed}{more}'
+    )
+
+
+def _listed(endpoints: list[Endpoint]) -> str:
+    return "\n".join(sorted(f"  {visible(str(endpoint.name))}" for endpoint in endpoints))

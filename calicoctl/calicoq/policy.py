@@ -1,0 +1,93 @@
+"""calicoq policy: the endpoints that a policy applies to, and those that its rules name."""
+
+from __future__ import annotations
+
+from calicoctl.calicoq.formats import TEXT, name_members, say_document
+from calicoctl.calicoq.state import finish, full_title, read_state
+from calicoctl.errors import CommandError
+from calicoctl.felix.evaluation import Evaluation
+from calicoctl.model.policy import DEFAULT_TIER
+from calicoctl.output import visible
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from calicoctl.calicoq.formats import Document
+    from calicoctl.environment import Environment
+    from calicoctl.felix.evaluation import RuleUse
+    from calicoctl.grammar import Arguments
+    from calicoctl.model.endpoint import Endpoint
+    from calicoctl.model.policy import Policy
+
+
+def run(arguments: Arguments, environment: Environment) -> int:
+    """Show every policy of the given name, one for each tier that has one. Raises CommandError if there is none."""
+    name: str = arguments["<policy-name>"]
+    state = read_state(environment)
+    tiers, identities = state.tiers(), state.identities()
+    endpoints = sorted(state.endpoints(), key=full_title)
+    policies = [policy for policy in state.policies() if policy.name == name]
+    if not policies:
+        finish(state, environment)
+        raise CommandError(f"Policy {visible(name)} not found.")
+    policies.sort(key=lambda policy: tiers[policy.tier].position)
+    shown = []
+    for policy in policies:
+        evaluation = Evaluation([policy], tiers, identities)
+        evaluation.add_rule_matches({})
+        shown.append(_PolicyView(policy, evaluation, endpoints, arguments))
+    if arguments["--output"] == TEXT:
+        environment.say("\n\n".join("\n".join(map(visible, view.lines())) for view in shown))
+    else:
+        say_document([view.document() for view in shown], arguments["--output"], environment)
+    return finish(state, environment)
+
+
+class _PolicyView:
+    def __init__(
+        self, policy: Policy, evaluation: Evaluation, endpoints: Sequence[Endpoint], arguments: Arguments
+    ) -> None:
+        self.policy = policy
+        self.selectors = not arguments["--hide-selectors"]
+        self.rules = not arguments["--hide-rule-matches"]
+        self.selected: list[Endpoint] = []
+        self.named: list[tuple[Endpoint, list[RuleUse]]] = []
+        for endpoint in endpoints:
+            who = evaluation.identity(endpoint)
+            if evaluation.policies_of(who):
+                self.selected.append(endpoint)
+            if self.rules and (uses := evaluation.rules_naming(who)):
+                self.named.append((endpoint, uses))
+
+    def lines(self) -> Iterator[str]:
+        tier, name = self.policy.tier, self.policy.name
+        in_tier = f'Tier "{tier}" Policy "{name}"'
+        yield f"{f'Policy {name}' if tier == DEFAULT_TIER else in_tier} applies to these endpoints:"
+        for endpoint in self.selected:
+            selector = f'; selector "{self.policy.selector_text}"' if self.selectors else ""
+            yield f"  {full_title(endpoint)}{selector}"
+        if not self.rules:
+            return
+        yield ""
+        yield f"Endpoints matching {f'policy {name}' if tier == DEFAULT_TIER else in_tier} rules:"
+        for endpoint, uses in self.named:
+            yield f"  {full_title(endpoint)}"
+            yield from dict.fromkeys(map(self._rule_line, uses))
+
+    def _rule_line(self, use: RuleUse) -> str:
+        match = use.match
+        what = f"; {match.what}" if self.selectors else ""
+        return f"    {match.place} {match.number} {match.side} match{what}"
+
+    def document(self) -> Document:
+        document: Document = {"policy_name": self.policy.name, "tier_name": self.policy.tier}
+        if self.selectors:
+            document["selector"] = self.policy.selector_text
+        document["applies_to"] = list(map(name_members, self.selected))
+        if self.rules:
+            document["rule_matches"] = [
+                {**name_members(endpoint), "rules": [use.members(self.selectors) for use in uses]}
+                for endpoint, uses in self.named
+            ]
+        return document

@@ -1,0 +1,172 @@
+"""The stored objects as model objects: what cannot be read is reported by its key and treated as absent."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+from calicoctl.datastore.keys import READY, ROOT
+from calicoctl.datastore.snapshot import Snapshot
+from calicoctl.model.endpoint import Endpoint, MalformedEndpoint
+from calicoctl.model.labels import labels_from_json, labels_of
+from calicoctl.output import visible
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from calicoctl.datastore.snapshot import Stored
+    from calicoctl.environment import Environment
+    from calicoctl.felix.evaluation import Identities
+    from calicoctl.model.endpoint import EndpointName
+    from calicoctl.model.labels import Labels
+    from calicoctl.model.policy import Policy, Tier
+    from calicoctl.model.rule_match import RuleMatch
+
+    Decoded = TypeVar("Decoded")
+
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(?P<between>[:-])[0-9A-Fa-f]{2}(?:(?P=between)[0-9A-Fa-f]{2}){4}")
+
+
+class State:
+    """What one command needs of a snapshot; each kind is decoded when it is first asked for, once.
+
+    ``complaints`` collects a text for each object that could not be read.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self.complaints: list[str] = []
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return all endpoints, in the order of their titles; those with one title in the order of their hosts."""
+        endpoints = [
+            endpoint
+            for name, stored in self._snapshot.endpoints
+            if (endpoint := self._read(stored, partial(_endpoint, name)))
+        ]
+        return sorted(endpoints, key=lambda endpoint: (title(endpoint), endpoint.name.host))
+
+    def policies(self) -> list[Policy]:
+        """Return all policies of all tiers, in no order."""
+        from calicoctl.model.policy import Policy
+
+        return [
+            policy
+            for tier, name, stored in self._snapshot.policies
+            if (policy := self._read(stored, partial(Policy.from_json, tier, name)))
+        ]
+
+    def tiers(self) -> dict[str, Tier]:
+        """Return the tiers that have metadata or a policy, by name."""
+        from calicoctl.model.policy import Tier
+
+        tiers = {tier: Tier(tier) for tier, _, _ in self._snapshot.policies}
+        for name, stored in self._snapshot.tiers.items():
+            tiers[name] = self._read(stored, partial(Tier.from_json, name)) or Tier(name)
+        return tiers
+
+    def profile_matches(self) -> dict[str, list[RuleMatch]]:
+        """Return the selectors and tags in the rules of each profile, by the profile's name."""
+        return {
+            name: self._read(parts["rules"], _rule_matches) or []
+            for name, parts in sorted(self._snapshot.profiles.items())
+            if "rules" in parts
+        }
+
+    def read_profile_labels(self) -> dict[str, Labels]:
+        """Return the labels of each profile that has any, by the profile's name."""
+        return self._read_part("labels", labels_from_json)
+
+    def read_profile_tags(self) -> dict[str, list[str]]:
+        """Return the tags of each profile that has any, by the profile's name."""
+        from calicoctl.model.tags import tags_from_json
+
+        return self._read_part("tags", tags_from_json)
+
+    def identities(self) -> Identities:
+        """Return those of the endpoints: with the labels and tags of their profiles."""
+        from calicoctl.felix.evaluation import Identities
+
+        return Identities(self.read_profile_labels(), self.read_profile_tags())
+
+    def _read_part(self, part: str, decode: Callable[[str], Decoded]) -> dict[str, Decoded]:
+        return {
+            name: value
+            for name, parts in sorted(self._snapshot.profiles.items())
+            if part in parts and (value := self._read(parts[part], decode))
+        }
+
+    def _read(self, stored: Stored, decode: Callable[[str], Decoded]) -> Decoded | None:
+        try:
+            return stored.read(decode)
+        except ValueError as error:  # the base of MalformedEndpoint and its like
+            self.complaints.append(visible(f"Cannot read {stored.key}: {error}."))
+            return None
+
+
+def read_state(environment: Environment) -> State:
+    """Read everything, in one request, and warn if Felix waits for a datastore that is not ready."""
+    return State(read_snapshot(environment))
+
+
+def read_snapshot(environment: Environment) -> Snapshot:
+    """Do as ``read_state`` for what needs the snapshot itself."""
+    snapshot = snapshot_of(environment)
+    if found := snapshot.not_ready():
+        effect = "Felix applies nothing of this until it is"
+        environment.complain(f'Warning: {READY} {visible(found)}, not "true": {effect}.')
+    return snapshot
+
+
+def snapshot_of(environment: Environment) -> Snapshot:
+    """Do as ``read_snapshot`` without the warning."""
+    snapshot = Snapshot.read(environment.client())
+    if environment.variables.get("CALICOCTL_DEBUG"):
+        environment.complain(
+            f"Read {ROOT}: {len(snapshot.endpoints)} endpoints, {len(snapshot.policies)} policies, "
+            f"{len(snapshot.tiers)} tiers with metadata, {len(snapshot.profiles)} profiles."
+        )
+    return snapshot
+
+
+def finish(state: State, environment: Environment) -> int:
+    """Report what could not be read and return the exit status of a listing that lacks it."""
+    for complaint in sorted(state.complaints):
+        environment.complain(complaint)
+    return 1 if state.complaints else 0
+
+
+def title(endpoint: Endpoint) -> str:
+    """Return the heading of an endpoint's block, which does not name the host."""
+    name = endpoint.name
+    if name.workload is None:
+        return f"Host endpoint {name.endpoint}"
+    return f"Workload endpoint {name.orchestrator}/{name.workload}/{name.endpoint}"
+
+
+def full_title(endpoint: Endpoint) -> str:
+    """Return an endpoint's kind and full name, which begins with the host."""
+    kind = "Host" if endpoint.name.workload is None else "Workload"
+    return f"{kind} endpoint {endpoint.name}"
+
+
+def _endpoint(name: EndpointName, text: str) -> Endpoint:
+    """Return an endpoint if all that a query needs of it can be read. Raises MalformedEndpoint, MalformedLabels."""
+    endpoint = Endpoint.from_json(name, text)
+    labels_of(endpoint)
+    endpoint.profile_ids, endpoint.state, endpoint.addresses  # noqa: B018 - reads them
+    mac = endpoint.mac
+    if mac and not _MAC.fullmatch(mac):
+        raise MalformedEndpoint("mac is not a MAC address")
+    return endpoint
+
+
+def _rule_matches(text: str) -> list[RuleMatch]:
+    from calicoctl.model.rule_match import check_types, matches_of
+    from calicoctl.model.rules import Rules
+
+    rules = Rules.from_json(text)
+    check_types(rules)
+    return matches_of(rules)

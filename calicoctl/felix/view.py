@@ -1,0 +1,187 @@
+"""The datastore as Felix 1.4.9 sees it: what it refuses is not there (docs/data-model.md, sections 2 to 4)."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+from calicoctl.felix.evaluation import Identities
+from calicoctl.felix.objects import (
+    endpoint_problems,
+    policy_problems,
+    profile_labels_problems,
+    profile_rules_problems,
+    tags_problems,
+    tier_problems,
+)
+from calicoctl.felix.rules import FatalValue
+from calicoctl.model.address import Address
+from calicoctl.model.endpoint import Endpoint
+from calicoctl.model.network import Network
+from calicoctl.model.policy import Policy, Tier
+from calicoctl.model.rules import Rules
+from calicoctl.model.stored_json import decode
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, TypeVar
+
+    from calicoctl.datastore.snapshot import Snapshot, Stored
+    from calicoctl.model.labels import Labels
+
+    Taken = TypeVar("Taken")
+
+_FAILSAFE_PORTS = {"inbound": ("Inbound", (22,)), "outbound": ("Outbound", (2379, 2380, 4001, 7001))}
+
+
+class Felix:
+    """What Felix takes: ``endpoints`` by full name, ``policies``, and by name ``tiers`` and the rules (``profiles``),
+    ``labels`` and ``tags`` of profiles.
+
+    ``refused`` says why it does not take an object, by the object's key; ``spelled_out`` has the text that an endpoint
+    has for a list of profiles, by the endpoint's full name: Felix takes each character of it for a profile.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self.refused: dict[str, str] = {}
+        self.endpoints: dict[str, Endpoint] = {}
+        self.spelled_out: dict[str, str] = {}
+        self.policies: list[Policy] = []
+        self.tiers: dict[str, Tier] = {}
+        self.profiles: dict[str, Rules] = {}
+        self.labels: dict[str, Labels] = {}
+        self.tags: dict[str, list[str]] = {}
+        self._by_address: dict[Address, list[Endpoint]] = {}
+        self._take_endpoints()
+        self._take_policies()
+        self._take_profiles()
+        self.identities = Identities(self.labels, self.tags, last_profile_counts=True)
+        self.identities_of_felix_2 = Identities(self.labels, self.tags)
+
+    def at(self, address: Address) -> list[Endpoint]:
+        """Return the endpoints that have an address."""
+        return self._by_address.get(address, [])
+
+    def failsafe_ports(self, host: str, direction: str) -> list[int]:
+        """Return the TCP ports that are always open to (``inbound``) or from host endpoints of a host."""
+        name, default = _FAILSAFE_PORTS[direction]
+        text = self.parameter(host, f"Failsafe{name}HostPorts")
+        if text is None:
+            return list(default)
+        return [int(port) for port in text.split(",") if re.fullmatch(r"\s*[0-9]{1,5}\s*", port, re.ASCII)]
+
+    def interface_problem(self, endpoint: Endpoint) -> str | None:
+        """Say why the Felix of its own host rejects a workload endpoint that every other Felix takes.
+
+        Felix 1.4.4 and later take several prefixes of interfaces.
+        """
+        text = self.parameter(endpoint.name.host, "InterfacePrefix") or "cali"
+        prefixes = tuple(prefix.strip() for prefix in text.split(","))
+        interface: str = endpoint.fields["name"]
+        if interface.startswith(prefixes):
+            return None
+        return f"interface {interface} does not begin with {' or '.join(prefixes)}: its own Felix rejects it"
+
+    def parameter(self, host: str, name: str) -> str | None:
+        """Return a parameter of Felix on a host. What its environment or file says is not in the datastore."""
+        return self._snapshot.host_config.get((host, name)) or self._snapshot.config.get(name)
+
+    def profile_problem(self, name: str) -> str:
+        """Say why Felix has no rules of a profile that an endpoint names."""
+        parts = self._snapshot.profiles.get(name)
+        if parts is None:
+            return "it does not exist"
+        return self.refused[parts["rules"].key] if "rules" in parts else "it has no rules"
+
+    def has_refused_rules(self, profile: str) -> bool:
+        """Tell whether a profile has rules that Felix does not take."""
+        return profile not in self.profiles and "rules" in self._snapshot.profiles.get(profile, {})
+
+    def host_address(self, host: str) -> str | None:
+        """Return the IPv4 address of a host as the data model has it."""
+        stored = self._snapshot.bird_ips.get(host)
+        return stored.value if stored else None
+
+    def _take_endpoints(self) -> None:
+        for name, stored in self._snapshot.endpoints:
+            fields = self._take(stored, partial(endpoint_problems, name))
+            if fields is None:
+                continue
+            if isinstance(profiles := fields.get("profile_ids"), str):
+                self.spelled_out[str(name)] = profiles
+                fields["profile_ids"] = list(profiles)
+            endpoint = self.endpoints[str(name)] = Endpoint(name, fields)
+            for address in set(map(address_of, networks_of(endpoint))):
+                self._by_address.setdefault(address, []).append(endpoint)
+
+    def _take_policies(self) -> None:
+        """Take the policies, and their tiers, also those whose metadata is missing or refused."""
+        for tier, name, stored in self._snapshot.policies:
+            policy = self._model(stored, partial(policy_problems, tier, name), partial(Policy.from_json, tier, name))
+            if policy is not None:
+                self.policies.append(policy)
+            self.tiers.setdefault(tier, Tier(tier))
+        for name, stored in self._snapshot.tiers.items():
+            valid = self._model(stored, partial(tier_problems, name), partial(Tier.from_json, name))
+            self.tiers[name] = valid or Tier(name)
+
+    def _take_profiles(self) -> None:
+        for name, parts in self._snapshot.profiles.items():
+            if "rules" in parts:
+                rules = self._model(parts["rules"], partial(profile_rules_problems, name), Rules.from_json)
+                if rules is not None:
+                    self.profiles[name] = rules
+            self.labels[name] = self._part(name, parts, "labels", profile_labels_problems) or {}
+            self.tags[name] = self._part(name, parts, "tags", tags_problems) or []
+
+    def _part(
+        self, name: str, parts: dict[str, Stored], part: str, problems: Callable[[str, Any], Iterable[str]]
+    ) -> Any:
+        return self._take(parts[part], partial(problems, name)) if part in parts else None
+
+    def _model(
+        self, stored: Stored, problems: Callable[[Any], Iterable[str]], read: Callable[[str], Taken]
+    ) -> Taken | None:
+        """Return the model object of a value if Felix takes it and it can be read, else None as ``_take``."""
+        if self._take(stored, problems) is None:
+            return None
+        try:
+            return read(stored.value)
+        except ValueError as error:  # an order of 400 digits, members that are nested a hundred deep
+            self.refused[stored.key] = str(error)
+            return None
+
+    def _take(self, stored: Stored, problems: Callable[[Any], Iterable[str]]) -> Any:
+        """Return the decoded value if Felix takes it, else None with the reason in ``refused``."""
+        document, reason = judged(stored, problems)
+        if reason is None:
+            return document
+        self.refused[stored.key] = reason
+        return None
+
+
+def judged(stored: Stored, problems: Callable[[Any], Iterable[str]]) -> tuple[Any, str | None]:
+    """Decode a value; return it and why Felix refuses it, None if it does not. FatalValue ends as a reason too."""
+    try:
+        document = stored.read(decode)
+    except ValueError as error:
+        return None, str(error)
+    try:
+        return document, "; ".join(problems(document)) or None
+    except FatalValue as error:
+        return document, f"{error}, which ends the Felix process"
+
+
+def networks_of(endpoint: Endpoint) -> list[Network]:
+    """Return the addresses of an endpoint that Felix takes, as they are stored, with prefix lengths, IPv4 first."""
+    fields = endpoint.fields
+    is_host_endpoint = endpoint.name.workload is None
+    names = ("expected_ipv4_addrs", "expected_ipv6_addrs") if is_host_endpoint else ("ipv4_nets", "ipv6_nets")
+    return [Network.parse(text) for name in names for text in fields.get(name) or ()]
+
+
+def address_of(network: Network) -> Address:
+    """Return the address that Felix takes of what should be a network of a single one."""
+    return Address(network.version, network.address)

@@ -1,0 +1,226 @@
+"""What a packet meets on its way into or out of one endpoint, in Felix's order (docs/data-model.md, section 7).
+
+Felix 1.4.9 is followed with its faults. ``FELIX_2`` describes where its successor, as of 2.2, differs: the faults are
+mended, of one label in two profiles the first counts and not the last, a profile's tag counts as a label without a
+value, and a policy may be for one direction only.
+"""
+
+from __future__ import annotations
+
+from calicoctl.felix.evaluation import Identity
+from calicoctl.felix.packet import PROTOCOLS, match
+from calicoctl.felix.rules import faults, foreign_networks
+from calicoctl.model.policy import DEFAULT_TIER
+from calicoctl.model.rule_text import rule_text
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from calicoctl.felix.packet import Packet
+    from calicoctl.felix.view import Felix
+    from calicoctl.model.endpoint import Endpoint
+    from calicoctl.model.policy import Policy, Tier
+    from calicoctl.model.rule import Fields, Rule
+    from calicoctl.model.rules import Rules
+
+FELIX_1, FELIX_2 = 1, 2
+
+ALLOW, DENY, NEXT_TIER, GO_ON = "allow", "deny", "next-tier", "go on"
+
+
+class Step:
+    """One thing that the packet meets: ``where`` it is, ``what`` happens there and the ``outcome``.
+
+    The outcome is ALLOW or DENY, which decide, NEXT_TIER, or GO_ON. ``number`` and ``rule`` are the rule that it comes
+    from, if it comes from one, and the rule's text.
+    """
+
+    __slots__ = ("where", "what", "outcome", "number", "rule")
+
+    def __init__(self, where: str, what: str, outcome: str, number: int | None = None, rule: str | None = None) -> None:
+        self.where = where
+        self.what = what
+        self.outcome = outcome
+        self.number = number
+        self.rule = rule
+
+    @property
+    def place(self) -> tuple[str, int | str]:
+        """What two steps share that come from one rule, or from none for one reason."""
+        return self.where, self.what if self.number is None else self.number
+
+    def text(self) -> str:
+        """Return the step in words."""
+        rule = f": {self.rule}" if self.rule is not None else ""
+        return f"{self.where}: {self.what}{rule}" if self.where else f"{self.what}{rule}"
+
+
+class Walk:
+    """The walk of a packet through one endpoint, ``inbound`` or ``outbound`` as seen from the endpoint."""
+
+    def __init__(self, felix: Felix, endpoint: Endpoint, direction: str, packet: Packet, version: int) -> None:
+        self._felix = felix
+        self._endpoint = endpoint
+        self._direction = direction
+        self._packet = packet
+        self._version = version
+
+    def steps(self) -> list[Step]:
+        """Return all steps; the last one decides."""
+        found = []
+        for step in self._all():
+            found.append(step)
+            if step.outcome in (ALLOW, DENY):
+                break
+        return found
+
+    def _all(self) -> Iterator[Step]:
+        is_host_endpoint = self._endpoint.name.workload is None
+        if not is_host_endpoint:
+            problem = self._felix.interface_problem(self._endpoint)
+            if problem:
+                yield Step("", f"Its {problem}", DENY)
+                return
+            if self._endpoint.state != "active":
+                yield Step("", f"It is {self._endpoint.state}: Felix lets nothing pass", DENY)
+                return
+        by_tier = []
+        for tier, policies in self._policies_by_tier():
+            if tier.is_skipped:
+                yield Step("", f'Tier "{tier.name}" has no metadata: packets skip its policies', GO_ON)
+            else:
+                by_tier.append(policies)
+        if is_host_endpoint:
+            yield from self._failsafe()
+            yield from self._untracked(by_tier)
+        tracked = [[policy for policy in policies if not policy.untracked] for policies in by_tier]
+        counting = [policies for policies in tracked if policies]
+        for policies in counting:
+            yield from self._tier(policies)
+        passed_on = bool(counting)  # no tier lets a packet through to the profiles but by next-tier
+        reason = (
+            "Its policies leave the packet to its profiles" if passed_on else "No policy applies: its profiles decide"
+        )
+        yield Step("", reason, GO_ON)
+        yield from self._profiles(passed_on)
+        yield Step("", "End of its profiles: none allowed the packet", DENY)
+
+    def _policies_by_tier(self) -> list[tuple[Tier, list[Policy]]]:
+        """Return the tiers that have policies that select the endpoint, with these, all in order."""
+        labels = identity_for(self._felix, self._endpoint, self._version).labels
+        selecting: dict[str, list[Policy]] = {}
+        for policy in sorted(self._felix.policies, key=lambda policy: policy.position):
+            if self._is_for_direction(policy) and policy.selector.matches(labels):
+                selecting.setdefault(policy.tier, []).append(policy)
+        tiers = sorted((self._felix.tiers[name] for name in selecting), key=lambda tier: tier.position)
+        return [(tier, selecting[tier.name]) for tier in tiers]
+
+    def _is_for_direction(self, policy: Policy) -> bool:
+        types = policy.rules.extra.get("types") if self._version == FELIX_2 else None
+        return not isinstance(types, list) or ("ingress" if self._direction == "inbound" else "egress") in types
+
+    def _failsafe(self) -> Iterator[Step]:
+        packet = self._packet
+        ports = self._felix.failsafe_ports(self._endpoint.name.host, self._direction)
+        port = packet.ends["dst"].port
+        if packet.protocol == PROTOCOLS["tcp"] and port in ports:
+            yield Step("Failsafe ports", f"TCP port {port} is always open {self._direction}", ALLOW)
+
+    def _untracked(self, by_tier: list[list[Policy]]) -> Iterator[Step]:
+        for policies in by_tier:
+            for policy in policies:
+                if policy.untracked:
+                    passed = yield from self._rules(policy.rules, f"{_policy_title(policy)} [untracked]", False)
+                    if passed:
+                        break
+
+    def _tier(self, policies: list[Policy]) -> Iterator[Step]:
+        for policy in policies:
+            passed = yield from self._rules(policy.rules, _policy_title(policy), False)
+            if passed:
+                return
+        tier = policies[0].tier
+        yield Step("", f'End of tier "{tier}": no policy in it allowed the packet, and its profiles do not count', DENY)
+
+    def _profiles(self, next_tier_marked: bool) -> Iterator[Step]:
+        for name in self._endpoint.profile_ids:
+            rules = self._felix.profiles.get(name)
+            if rules is None:
+                problem = self._felix.profile_problem(name)
+                yield Step(f'Profile "{name}"', f"Felix drops all that reaches it: {problem}", DENY)
+                return
+            passed = yield from self._rules(rules, f'Profile "{name}"', next_tier_marked)
+            next_tier_marked = next_tier_marked or passed
+
+    def _rules(self, rules: Rules, where: str, marked: bool) -> Generator[Step, None, bool]:
+        """Walk through the rules of a policy or profile; tell whether a next-tier rule ended that.
+
+        ``marked``: the packet carries the mark of next-tier already. Felix looks at the mark after each next-tier
+        rule, whether that one has matched or not, and leaves if it is there.
+        """
+        for number, rule in enumerate(rules.in_direction(self._direction), start=1):
+            step = self._rule(rule, number, where)
+            if (
+                marked
+                and rule.fields.get("action") == "next-tier"
+                and self._is_for_version(rule)
+                and (step is None or step.outcome == GO_ON)
+            ):
+                what = f"{self._direction} rule {number} ends it: the packet was passed on by a tier before"
+                yield Step(where, what, GO_ON, number, rule_text(rule))
+                return True
+            if step is not None:
+                yield step
+                if step.outcome == NEXT_TIER:
+                    return True
+        yield Step(where, f"no {self._direction} rule decides", GO_ON)
+        return False
+
+    def _is_for_version(self, rule: Rule) -> bool:
+        """Tell whether a rule is there for the packet's IP version; Felix 2 goes by its networks, negated ones too."""
+        version = self._packet.version
+        if rule.fields.get("ip_version") not in (None, version):
+            return False
+        return self._version == FELIX_1 or not foreign_networks(rule.fields, version)
+
+    def _rule(self, rule: Rule, number: int, where: str) -> Step | None:
+        """Return what a rule does to the packet; None if it does not match."""
+        if not self._is_for_version(rule):
+            return None
+        fields = {key: value for key, value in rule.fields.items() if value is not None}
+        name = f"{self._direction} rule {number}"
+        found = faults(fields, self._packet.version) if self._version == FELIX_1 else []
+        for fault in found:
+            if fault.drops_all:
+                return Step(where, f"{name} drops everything ({fault.reason})", DENY, number, rule_text(rule))
+        left_out = frozenset(key for fault in found for key in fault.left_out)
+        matches, unknown = match(fields, self._packet, left_out)
+        if unknown:
+            what = f"{name} is passed over, as {' and '.join(unknown)} is not given"
+            return Step(where, what, GO_ON, number, rule_text(rule))
+        if not matches:
+            return None
+        remark = f" ({'; '.join(fault.reason for fault in found)})" if found else ""
+        outcome, verb = _effect(fields)
+        return Step(where, f"{name} {verb}{remark}", outcome, number, rule_text(rule))
+
+
+def _effect(fields: Fields) -> tuple[str, str]:
+    action = fields.get("action", "allow")
+    if action == "log":
+        return GO_ON, "logs"
+    return (NEXT_TIER, "passes it on") if action == "next-tier" else (action, "decides")
+
+
+def _policy_title(policy: Policy) -> str:
+    title = f'Policy "{policy.name}"'
+    return title if policy.tier == DEFAULT_TIER else f'Tier "{policy.tier}" {title}'
+
+
+def identity_for(felix: Felix, endpoint: Endpoint, version: int) -> Identity:
+    """Return what selectors and tags see of an endpoint: with Felix 2 its tags are labels without a value, too."""
+    if version == FELIX_1:
+        return felix.identities.of_endpoint(endpoint)
+    who = felix.identities_of_felix_2.of_endpoint(endpoint)
+    return Identity({**dict.fromkeys(who.tags, ""), **who.labels}, who.tags)

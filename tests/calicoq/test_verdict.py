@@ -1,0 +1,600 @@
+"""calicoq verdict: every kind of step, the words of the answer, and what it says of Felix 2."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.calicoq.conftest import Calicoq, Store
+from tests.conftest import Result
+
+WEB, DB = "h1/k8s/web/e", "h2/k8s/db/e"
+
+
+@pytest.fixture
+def pair(store: Store) -> Store:
+    """Two workloads: web may send anything, db takes what its profile allows."""
+    store.workload(
+        WEB, profile_ids=["web"], ipv4_nets=["10.0.0.1/32"], ipv6_nets=["fd00::1/128"], labels={"role": "web"}
+    )
+    store.workload(DB, profile_ids=["db"], ipv4_nets=["10.0.0.2/32"], labels={"role": "db"})
+    store.profile("web", tags=["WEB"], outbound=[{"action": "allow"}])
+    store.profile(
+        "db", tags=["DB"], inbound=[{"action": "allow", "protocol": "tcp", "dst_ports": [5432], "src_tag": "WEB"}]
+    )
+    return store
+
+
+def inbound(result: Result) -> list[str]:
+    """Return the steps of the destination of an answer about one IP version."""
+    return [line.strip() for line in result.stdout.partition("Inbound, ")[2].partition("\n\n")[0].splitlines()[1:]]
+
+
+def test_allowed_by_profiles(pair: Store, calicoq: Calicoq) -> None:
+    assert calicoq("verdict", WEB, DB, "tcp", "5432") == (
+        0,
+        """\
+From Workload endpoint h1/k8s/web/e to Workload endpoint h2/k8s/db/e: tcp, port 5432
+
+IPv4, 10.0.0.1 to 10.0.0.2
+Outbound, Workload endpoint h1/k8s/web/e:
+  No policy applies: its profiles decide
+  Profile "web": outbound rule 1 decides: allow
+  => allowed
+Inbound, Workload endpoint h2/k8s/db/e:
+  No policy applies: its profiles decide
+  Profile "db": inbound rule 1 decides: allow tcp from tag WEB to ports 5432
+  => allowed
+
+Verdict of Felix 1.4: allowed
+""",
+        "",
+    )
+
+
+def test_denied_at_the_end_of_the_profiles(pair: Store, calicoq: Calicoq) -> None:
+    result = calicoq("verdict", "web", "db", "tcp", "80")
+    assert (result.status, result.stderr) == (1, "")
+    assert result.stdout.endswith(
+        """\
+Inbound, Workload endpoint h2/k8s/db/e:
+  No policy applies: its profiles decide
+  Profile "db": no inbound rule decides
+  End of its profiles: none allowed the packet
+  => denied
+
+Verdict of Felix 1.4: denied
+"""
+    )
+
+
+def test_a_denied_source_ends_it(pair: Store, calicoq: Calicoq) -> None:
+    result = calicoq("verdict", "db", "web", "tcp", "80")
+    assert result.status == 1
+    assert "Inbound" not in result.stdout
+
+
+def test_what_is_not_given_is_what_no_rule_names(pair: Store, calicoq: Calicoq) -> None:
+    passed_over = (
+        'Profile "db": inbound rule 1 is passed over, as {} is not given: allow tcp from tag WEB to ports 5432'
+    )
+    result = calicoq("verdict", "web", "db")
+    assert result.status == 1
+    assert result.stdout.splitlines()[0].endswith(": a protocol that no rule names")
+    assert inbound(result)[1] == passed_over.format("the protocol and the destination port")
+    assert inbound(calicoq("verdict", "web", "db", "tcp"))[1] == passed_over.format("the destination port")
+    assert inbound(calicoq("verdict", "web", "db", "udp"))[1] == 'Profile "db": no inbound rule decides'
+
+
+RULE = {"src_selector": "role == 'web'"}
+DECISIONS: list[tuple[list[Any], list[str]]] = [
+    (
+        [{**RULE, "action": "deny"}],
+        ['Policy "p": inbound rule 1 decides: deny from selector "role == \'web\'"', "=> denied"],
+    ),
+    (
+        [{"!src_selector": "has(role)"}, {"action": "log", "log_prefix": "db"}, {}],
+        [
+            'Policy "p": inbound rule 2 logs: log log-prefix "db"',
+            'Policy "p": inbound rule 3 decides: allow',
+            "=> allowed",
+        ],
+    ),
+    (
+        [{"action": "next-tier"}, {"action": "deny"}],
+        [
+            'Policy "p": inbound rule 1 passes it on: next-tier',
+            "Its policies leave the packet to its profiles",
+            'Profile "db": inbound rule 1 decides: allow tcp from tag WEB to ports 5432',
+            "=> allowed",
+        ],
+    ),
+    (
+        [
+            {"ip_version": 6},
+            {"!protocol": "tcp"},
+            {"dst_tag": "WEB"},
+            {"src_net": "10.0.0.2/32"},
+            {"dst_ports": ["1:99"], "protocol": "tcp"},
+        ],
+        [
+            'Policy "p": no inbound rule decides',
+            'End of tier "default": no policy in it allowed the packet, and its profiles do not count',
+            "=> denied",
+        ],
+    ),
+    (
+        [{"protocol": 6, "src_net": "10.0.0.0/8"}],
+        ['Policy "p": inbound rule 1 decides: allow 6 from cidr 10.0.0.0/8', "=> allowed"],
+    ),
+    (
+        [{"protocol": "sctp", "dst_ports": [1]}, {}],
+        [
+            'Policy "p": inbound rule 1 drops everything '
+            '(with protocol "sctp", dst_ports makes it drop all IPv4 traffic): '
+            "allow sctp to ports 1",
+            "=> denied",
+        ],
+    ),
+    (
+        [{"src_net": "fd00::/8"}],
+        ['Policy "p": inbound rule 1 decides (src_net is left out for IPv4): allow from cidr fd00::/8', "=> allowed"],
+    ),
+    (
+        [{"protocol": "icmp", "icmp_type": 255}],
+        [
+            'Policy "p": inbound rule 1 drops everything '
+            "(ICMP type 255 makes it drop all IPv4 traffic): allow icmp type 255",
+            "=> denied",
+        ],
+    ),
+    (
+        [{"src_ports": [], "protocol": "tcp"}],
+        ['Policy "p": inbound rule 1 decides: allow tcp with src_ports=[]', "=> allowed"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("rules", "steps"), DECISIONS)
+def test_rules_of_a_policy(pair: Store, calicoq: Calicoq, rules: list[Any], steps: list[str]) -> None:
+    pair.policy("p", "role == 'db'", inbound=rules)
+    result = calicoq("verdict", "web", "db", "tcp", "5432")
+    assert inbound(result) == steps
+    assert result.status == (0 if steps[-1] == "=> allowed" else 1)
+
+
+def test_tiers_and_policies_in_order(pair: Store, calicoq: Calicoq) -> None:
+    pair.tier("late", order=9)
+    pair.tier("early", order=1)
+    pass_on = [{"action": "next-tier", "protocol": "tcp"}]
+    pair.policy("b", "role == 'db'", tier="late", order=1, inbound=[{"action": "deny"}])
+    pair.policy("b", "role == 'db'", tier="early", order=1)
+    pair.policy("a", "role == 'db'", tier="early", order=2, inbound=pass_on)
+    pair.policy("lost", "role == 'db'", tier="lost")
+    pair.policy("other", "role == 'web' && has(nothing)", tier="early")
+    assert inbound(calicoq("verdict", "web", "db", "tcp", "5432")) == [
+        'Tier "lost" has no metadata: packets skip its policies',
+        'Tier "early" Policy "b": no inbound rule decides',
+        'Tier "early" Policy "a": inbound rule 1 passes it on: next-tier tcp',
+        'Tier "late" Policy "b": inbound rule 1 decides: deny',
+        "=> denied",
+    ]
+
+
+def test_next_tier_in_a_profile_never_accepts(pair: Store, calicoq: Calicoq) -> None:
+    pair.workload(DB, profile_ids=["pass", "db"], ipv4_nets=["10.0.0.2"])
+    pair.profile("pass", inbound=[{"action": "next-tier"}, {"action": "allow"}])
+    assert inbound(calicoq("verdict", "web", "db", "tcp", "1")) == [
+        "No policy applies: its profiles decide",
+        'Profile "pass": inbound rule 1 passes it on: next-tier',
+        'Profile "db": no inbound rule decides',
+        "End of its profiles: none allowed the packet",
+        "=> denied",
+    ]
+
+
+def test_the_mark_of_next_tier_stays(pair: Store, calicoq: Calicoq) -> None:
+    pair.workload(DB, profile_ids=["pass"], ipv4_nets=["10.0.0.2"])
+    pair.profile("pass", inbound=[{"action": "next-tier", "protocol": "udp"}, {"action": "allow"}])
+    assert calicoq("verdict", "web", "db", "tcp", "1").status == 0
+    pair.policy("p", "role == 'web'", inbound=[{"action": "next-tier"}], outbound=[{"action": "next-tier"}])
+    pair.workload(DB, profile_ids=["pass"], ipv4_nets=["10.0.0.2"], labels={"role": "web"})
+    assert inbound(calicoq("verdict", WEB, DB, "tcp", "1"))[2] == (
+        'Profile "pass": inbound rule 1 ends it: the packet was passed on by a tier before: next-tier udp'
+    )
+
+
+def test_the_mark_of_a_profile_stays_for_the_next(pair: Store, calicoq: Calicoq) -> None:
+    pair.workload(DB, profile_ids=["pass", "allow"], ipv4_nets=["10.0.0.2"])
+    pair.profile("pass", inbound=[{"action": "next-tier"}])
+    pair.profile("allow", inbound=[{"action": "next-tier", "protocol": "udp"}, {"action": "allow"}])
+    result = calicoq("verdict", WEB, DB, "tcp", "1")
+    assert result.status == 1
+    assert 'Profile "allow": inbound rule 1 ends it' in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("profile", "problem"),
+    [
+        ("nosuch", "it does not exist"),
+        ("tagged", "it has no rules"),
+        ("bad", 'inbound rule 1: protocol: "bloop" is no protocol that Felix knows'),
+    ],
+)
+def test_a_profile_that_felix_does_not_have_drops(pair: Store, calicoq: Calicoq, profile: str, problem: str) -> None:
+    pair.put("policy/profile/tagged/tags", ["X"])
+    pair.profile("bad", inbound=[{"protocol": "bloop"}])
+    pair.profile("nothing")
+    pair.workload(DB, profile_ids=["nothing", profile, "db"], ipv4_nets=["10.0.0.2/32"])
+    result = calicoq("verdict", "web", "db", "tcp", "5432")
+    assert inbound(result)[1:] == [
+        'Profile "nothing": no inbound rule decides',
+        f'Profile "{profile}": Felix drops all that reaches it: {problem}',
+        "=> denied",
+    ]
+
+
+def test_a_policy_that_felix_ignores(pair: Store, calicoq: Calicoq) -> None:
+    key = pair.policy("bad", "role == 'db'", inbound=[{"action": "deny", "colour": "red"}])
+    result = calicoq("verdict", "web", "db", "tcp", "5432")
+    assert result.status == 0
+    assert f'Note: Felix ignores {key}: inbound rule 1: "colour" is not a field of a rule.\n' in result.stdout
+
+
+def test_an_endpoint_that_felix_refuses(pair: Store, calicoq: Calicoq) -> None:
+    pair.workload(DB, mac=None, ipv4_nets=["10.0.0.2/32"])
+    for destination in ("db", "10.0.0.2"):
+        assert calicoq("verdict", "web", destination, "tcp", "5432") == (
+            1,
+            "From Workload endpoint h1/k8s/web/e to Workload endpoint h2/k8s/db/e: tcp, port 5432\n\n"
+            "Inbound, Workload endpoint h2/k8s/db/e:\n"
+            "  Felix treats it as deleted: mac: null is not a MAC address\n  => denied\n\n"
+            "Verdict of Felix 1.4: denied\n",
+            "",
+        )
+
+
+def test_rules_for_every_port_need_no_port(pair: Store, calicoq: Calicoq) -> None:
+    pair.policy("p", "role == 'db'", inbound=[{"action": "deny", "protocol": "tcp", "dst_ports": ["1:65535"]}, {}])
+    assert inbound(calicoq("verdict", "web", "db", "tcp")) == [
+        'Policy "p": inbound rule 1 decides: deny tcp to ports 1:65535', "=> denied"
+    ]  # fmt: skip
+    pair.policy("p", "role == 'db'", inbound=[{"action": "deny", "protocol": "tcp", "!dst_ports": ["0:65535"]}, {}])
+    assert calicoq("verdict", "web", "db", "tcp").status == 0
+
+
+def test_labels_and_tags_that_felix_ignores(pair: Store, calicoq: Calicoq) -> None:
+    pair.put("policy/profile/web/tags", ["WEB", "a b"])
+    pair.put("policy/profile/db/labels", [])
+    result = calicoq("verdict", "web", "db", "tcp", "5432")
+    assert result.status == 1
+    assert [line for line in result.stdout.splitlines() if line.startswith("Note")] == [
+        "Note: Felix ignores /calico/v1/policy/profile/db/labels: labels are not an object.",
+        'Note: Felix ignores /calico/v1/policy/profile/web/tags: "a b" is not a tag: letters, digits and ._-.',
+    ]
+
+
+def test_an_inactive_endpoint(pair: Store, calicoq: Calicoq) -> None:
+    pair.workload(DB, state="inactive", profile_ids=["web"], ipv4_nets=["10.0.0.2/32"])
+    assert inbound(calicoq("verdict", "web", "db")) == ["It is inactive: Felix lets nothing pass", "=> denied"]
+
+
+def test_an_interface_that_its_own_felix_rejects(pair: Store, calicoq: Calicoq) -> None:
+    pair.workload(DB, name="tap1", profile_ids=["web"], ipv4_nets=["10.0.0.2/32"])
+    rejected = ["Its interface tap1 does not begin with cali: its own Felix rejects it", "=> denied"]
+    assert inbound(calicoq("verdict", "web", "db")) == rejected
+    pair.put("config/InterfacePrefix", "cali,tap")
+    assert "Its interface" not in calicoq("verdict", "web", "db").stdout
+
+
+def test_the_old_profile_id_does_not_count_beside_profile_ids(pair: Store, calicoq: Calicoq) -> None:
+    pair.workload(DB, profile_id="gone", profile_ids=["db"], ipv4_nets=["10.0.0.2/32"])
+    assert calicoq("verdict", "web", "db", "tcp", "5432").status == 0
+
+
+class TestHostEndpoints:
+    NOTE = "Note: Between a host and its own workloads more counts than this: "
+
+    @pytest.mark.parametrize(
+        ("source", "destination", "noted"),
+        [("web", "h1/up", True), ("h1/up", "web", True), ("192.0.2.1", "web", True), ("web", "192.0.2.1", True),
+         ("web", "h3/up", False), ("h1/up", "db", False), ("192.0.2.1", "db", False), ("web", "db", False)],
+    )  # fmt: skip
+    def test_a_host_and_its_own_workloads(
+        self, pair: Store, calicoq: Calicoq, source: str, destination: str, noted: bool
+    ) -> None:
+        if "h1/up" in (source, destination):
+            pair.host_endpoint("h1/up", expected_ipv4_addrs=["192.0.2.1"])
+        pair.put("host/h1/bird_ip", "192.0.2.1")
+        assert (self.NOTE in calicoq("verdict", source, destination).stdout) == noted
+
+    @pytest.mark.parametrize("key", ["config/DropActionOverride", "host/h1/config/DropActionOverride"])
+    @pytest.mark.parametrize(("action", "noted"), [("ACCEPT", True), ("LOG-and-ACCEPT", True), ("DROP", False)])
+    def test_drops_that_are_overridden(
+        self, pair: Store, calicoq: Calicoq, key: str, action: str, noted: bool
+    ) -> None:
+        pair.put(key, action)
+        note = f"Note: DropActionOverride is {action} on h1: its Felix lets pass what it would drop.\n"
+        assert (note in calicoq("verdict", "web", "db").stdout) == noted
+
+    @pytest.fixture(autouse=True)
+    def host(self, pair: Store) -> None:
+        pair.host_endpoint("h3/up", expected_ipv4_addrs=["192.0.2.3"], labels={"role": "host"})
+
+    def test_failsafe_ports(self, pair: Store, calicoq: Calicoq) -> None:
+        assert inbound(calicoq("verdict", "web", "h3/up", "tcp", "22")) == [
+            "Failsafe ports: TCP port 22 is always open inbound", "=> allowed"
+        ]  # fmt: skip
+        assert calicoq("verdict", "web", "h3/up", "udp", "22").status == 1
+        assert calicoq("verdict", "h3/up", "10.9.9.9", "tcp", "2379").status == 0
+        assert calicoq("verdict", "h3/up", "10.9.9.9", "tcp", "22").status == 1
+
+    def test_failsafe_ports_as_configured(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.put("config/FailsafeInboundHostPorts", "80, 81")
+        assert calicoq("verdict", "web", "h3/up", "tcp", "22").status == 1
+        assert calicoq("verdict", "web", "h3/up", "tcp", "81").status == 0
+        pair.put("config/FailsafeInboundHostPorts", "9" * 5000 + ",81")
+        assert calicoq("verdict", "web", "h3/up", "tcp", "81").status == 0
+        pair.put("host/h3/config/FailsafeInboundHostPorts", "none")
+        assert calicoq("verdict", "web", "h3/up", "tcp", "81").status == 1
+
+    def test_untracked_policies_come_first_and_drop_nothing_at_their_end(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("raw", "role == 'host'", untracked=True, order=1, inbound=[{"protocol": "udp"}])
+        pair.policy("p", "role == 'host'", order=0, inbound=[{"action": "deny"}])
+        assert inbound(calicoq("verdict", "web", "h3/up", "udp", "1")) == [
+            'Policy "raw" [untracked]: inbound rule 1 decides: allow udp', "=> allowed"
+        ]  # fmt: skip
+        assert inbound(calicoq("verdict", "web", "h3/up", "tcp", "1")) == [
+            'Policy "raw" [untracked]: no inbound rule decides', 'Policy "p": inbound rule 1 decides: deny', "=> denied"
+        ]  # fmt: skip
+
+    def test_untracked_policies_are_nothing_to_workloads(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("raw", untracked=True, inbound=[{"action": "deny"}])
+        assert calicoq("verdict", "web", "db", "tcp", "5432").status == 0
+
+    def test_without_expected_addresses_the_host_gives_one(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.host_endpoint("h4/up", name="eth0")
+        assert calicoq("verdict", "web", "h4/up", "tcp", "22").status == 2
+        pair.put("host/h4/bird_ip", "192.0.2.4")
+        result = calicoq("verdict", "web", "h4/up", "tcp", "22")
+        assert result.status == 0
+        assert "IPv4, 10.0.0.1 to 192.0.2.4\n" in result.stdout
+        by_address = calicoq("verdict", "192.0.2.4", "10.0.0.2", "tcp", "80")
+        assert by_address.status == 1
+        assert by_address.stdout.startswith("From Host endpoint h4/up to ")
+
+
+class TestWhoIsMeant:
+    def test_addresses(self, pair: Store, calicoq: Calicoq) -> None:
+        result = calicoq("verdict", "10.0.0.1", "10.0.0.2", "tcp", "5432")
+        assert result.stdout == calicoq("verdict", WEB, DB, "tcp", "5432").stdout
+        result = calicoq("verdict", "192.0.2.9", "10.0.0.2", "tcp", "5432")
+        assert result.status == 1
+        assert "Outbound, 192.0.2.9 (no endpoint):\n  It is no endpoint: Calico does not police it\n" in result.stdout
+
+    def test_an_exact_name_before_a_part_of_another(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.workload(WEB + "2", ipv4_nets=["10.0.0.3/32"])
+        assert calicoq("verdict", WEB, DB, "tcp", "5432").status == 0
+        assert calicoq("verdict", "web", DB, "tcp", "5432") == (
+            2, "", '"web" is in the full names of 2 endpoints; give more of one:\n  h1/k8s/web/e\n  h1/k8s/web/e2\n'
+        )  # fmt: skip
+
+    def test_nobody(self, pair: Store, calicoq: Calicoq) -> None:
+        message = '"nobody" is neither an IP address nor in the full name of an endpoint.\n'
+        assert calicoq("verdict", "nobody", DB) == (2, "", message)
+
+    def test_an_external_address(self, pair: Store, calicoq: Calicoq) -> None:
+        nat = [{"int_ip": "10.0.0.2", "ext_ip": "203.0.113.9"}]
+        pair.workload(DB, profile_ids=["db"], ipv4_nets=["10.0.0.2/32"], ipv4_nat=nat)
+        assert calicoq("verdict", "web", "203.0.113.9") == (
+            2,
+            "",
+            f"203.0.113.9 is an external address (NAT) of Workload endpoint {DB}; give its own, or its name.\n",
+        )
+
+    def test_an_address_that_one_endpoint_has_twice(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.workload(DB, profile_ids=["db"], ipv4_nets=["10.0.0.2/32", "10.0.0.2"])
+        assert calicoq("verdict", "web", "10.0.0.2", "tcp", "5432").status == 0
+
+    def test_two_endpoints_of_one_address(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.workload("h9/k8s/copy/e", ipv4_nets=["10.0.0.2/32"])
+        assert calicoq("verdict", WEB, "10.0.0.2") == (
+            2, "", f"10.0.0.2 is the address of several endpoints; name one of them:\n  {DB}\n  h9/k8s/copy/e\n"
+        )  # fmt: skip
+
+    def test_an_address_of_two_endpoints_has_the_tags_of_both(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.workload("h9/k8s/copy/e", ipv4_nets=["10.0.0.9/32"], profile_ids=["out"])
+        pair.profile("out", outbound=[{}])
+        assert calicoq("verdict", "copy", DB, "tcp", "5432").status == 1
+        pair.workload("h9/k8s/twin/e", ipv4_nets=["10.0.0.9/32"], profile_ids=["web"])
+        assert calicoq("verdict", "copy", DB, "tcp", "5432").status == 0
+
+    def test_neither_is_an_endpoint(self, pair: Store, calicoq: Calicoq) -> None:
+        message = "Neither end is an endpoint: nothing that Calico stores decides about this packet.\n"
+        assert calicoq("verdict", "192.0.2.1", "192.0.2.2") == (2, "", message)
+
+    def test_no_common_ip_version(self, pair: Store, calicoq: Calicoq) -> None:
+        result = calicoq("verdict", "fd00::1", DB)
+        assert (result.status, result.stdout) == (2, "")
+        assert result.stderr.endswith("do not both have an address of the same IP version.\n")
+        assert calicoq("verdict", WEB, DB, "icmpv6").stderr.endswith("do not both have an IPv6 address.\n")
+
+    def test_both_ip_versions(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.workload(DB, profile_ids=["db"], ipv4_nets=["10.0.0.2/32"], ipv6_nets=["fd00::2/128"])
+        pair.profile("db", inbound=[{"ip_version": 4}])
+        result = calicoq("verdict", WEB, DB, "tcp", "1")
+        assert result.status == 1
+        assert result.stdout.count("=> allowed") == 3
+        assert "IPv6, fd00::1 to fd00::2" in result.stdout
+        assert calicoq("verdict", WEB, "10.0.0.2", "tcp", "1").status == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "arguments", "status"),
+    [
+        ({"protocol": "icmp", "icmp_type": 8}, ("icmp", "8"), 0),
+        ({"protocol": "icmp", "icmp_type": 8}, ("icmp", "0"), 1),
+        ({"protocol": "icmp", "icmp_type": 8}, ("icmp",), 1),
+        ({"protocol": "icmp", "icmp_type": 3, "icmp_code": 1}, ("icmp", "3/1"), 0),
+        ({"protocol": "icmp", "icmp_type": 3, "icmp_code": 1}, ("icmp", "3/2"), 1),
+        ({"protocol": "icmp", "icmp_type": 3, "icmp_code": 1}, ("icmp", "3"), 1),
+        ({"protocol": "icmp", "!icmp_type": 3, "!icmp_code": 1}, ("icmp", "3/2"), 0),
+        ({"protocol": "icmp", "!icmp_type": 3, "!icmp_code": 1}, ("icmp", "3/1"), 1),
+        ({"protocol": "icmp", "!icmp_type": 8}, ("icmp",), 0),
+        ({"protocol": "1"}, ("icmp", "8"), 0),
+        ({"protocol": "tcp", "src_ports": ["1024:65535"]}, ("tcp", "1", "--source-port=2000"), 0),
+        ({"protocol": "tcp", "src_ports": ["1024:65535"]}, ("tcp", "1", "--source-port=80"), 1),
+        ({"protocol": "tcp", "!dst_ports": [80, "90:99"]}, ("tcp", "95"), 1),
+        ({"protocol": "tcp", "!dst_ports": [80, "90:99"]}, ("tcp", "89"), 0),
+        ({"protocol": 47}, ("47",), 0),
+        ({"!protocol": 47}, ("gre-is-no-name",), 2),
+        ({"!src_tag": "WEB"}, ("tcp",), 1),
+        ({"!src_tag": "DB", "!dst_net": "10.0.0.1/32"}, ("tcp",), 0),
+    ],
+)
+def test_packets(pair: Store, calicoq: Calicoq, rule: Any, arguments: tuple[str, ...], status: int) -> None:
+    pair.profile("db", inbound=[rule])
+    assert calicoq("verdict", WEB, DB, *arguments).status == status
+
+
+class TestFelix2:
+    def test_a_mended_fault(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.profile("db", inbound=[{"src_net": "fd00::/8"}])
+        result = calicoq("verdict", WEB, DB, "tcp", "1")
+        assert result.status == 0
+        assert (
+            "Note: Felix 2 decides otherwise for IPv4: denied; inbound, End of its profiles: none allowed the packet.\n"
+            in result.stdout
+        )
+
+    def test_a_negated_network_of_the_other_ip_version(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.profile("db", inbound=[{"!src_net": "fd00::/8", "action": "deny"}, {}])
+        result = calicoq("verdict", WEB, DB, "tcp", "1")
+        assert result.status == 1
+        assert (
+            'Note: Felix 2 decides otherwise for IPv4: allowed; inbound, Profile "db": inbound rule 2 decides: allow.\n'
+            in result.stdout
+        )
+
+    def test_one_rule_in_other_words(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.profile("db", inbound=[{"protocol": "sctp", "dst_ports": [1], "action": "deny"}])
+        result = calicoq("verdict", WEB, DB, "sctp", "1")
+        assert inbound(result)[1].startswith('Profile "db": inbound rule 1 drops everything')
+        assert "Felix 2" not in result.stdout
+
+    def test_the_label_of_the_first_profile(self, pair: Store, calicoq: Calicoq) -> None:
+        """Felix 1.4 takes a label from the last profile that has it; calicoq's lists are those of later ones."""
+        pair.workload(DB, profile_ids=["open", "db"], ipv4_nets=["10.0.0.2"])
+        pair.profile("open", labels={"role": "any"}, inbound=[{}])
+        pair.profile("db", labels={"role": "db"}, inbound=[{}])
+        pair.policy("wall", "role == 'db'", inbound=[{"action": "deny"}])
+        result = calicoq("verdict", WEB, DB, "tcp", "5432")
+        assert (result.status, inbound(result)) == (1, ['Policy "wall": inbound rule 1 decides: deny', "=> denied"])
+        reason = 'inbound, Profile "open": inbound rule 1 decides: allow.'
+        assert f"Note: Felix 2 decides otherwise for IPv4: allowed; {reason}\n" in result.stdout
+        assert "wall" not in calicoq("endpoint", DB).stdout
+
+    def test_tags_as_labels(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.profile("db", inbound=[{"src_selector": "has(WEB)"}])
+        result = calicoq("verdict", WEB, DB)
+        assert result.status == 1
+        assert 'Note: Felix 2 decides otherwise for IPv4: allowed; inbound, Profile "db"' in result.stdout
+
+    def test_policies_of_one_direction(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("p", "role == 'db'", types=["egress"])
+        result = calicoq("verdict", WEB, DB, "tcp", "5432")
+        assert result.status == 1
+        assert "Felix 2 decides otherwise for IPv4: allowed" in result.stdout
+
+    def test_the_same_by_another_rule(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.profile("db", inbound=[{"src_net": "fd00::/8"}, {}])
+        assert (
+            "Note: Felix 2 decides the same for IPv4 by another rule; "
+            'inbound, Profile "db": inbound rule 2 decides: allow.\n' in calicoq("verdict", WEB, DB).stdout
+        )
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_as_a_document(pair: Store, calicoq: Calicoq, output: str) -> None:
+    result = calicoq("verdict", WEB, DB, "tcp", "5432", "-o", output)
+    assert result.status == 0
+    load: Any = json.loads if output == "json" else yaml.safe_load
+    by_profile = {"where": "", "what": "No policy applies: its profiles decide", "outcome": "go on"}
+    assert load(result.stdout) == {
+        "from": "Workload endpoint h1/k8s/web/e",
+        "to": "Workload endpoint h2/k8s/db/e",
+        "packet": "tcp, port 5432",
+        "packets": [
+            {
+                "ip_version": 4,
+                "from_address": "10.0.0.1",
+                "to_address": "10.0.0.2",
+                "sides": [
+                    {
+                        "endpoint": "Workload endpoint h1/k8s/web/e",
+                        "direction": "outbound",
+                        "steps": [
+                            by_profile,
+                            {
+                                "where": 'Profile "web"', "what": "outbound rule 1 decides",
+                                "rule_number": 1, "rule": "allow", "outcome": "allow",
+                            },
+                        ],
+                        "allowed": True,
+                    },
+                    {
+                        "endpoint": "Workload endpoint h2/k8s/db/e",
+                        "direction": "inbound",
+                        "steps": [
+                            by_profile,
+                            {
+                                "where": 'Profile "db"', "what": "inbound rule 1 decides",
+                                "rule_number": 1, "rule": "allow tcp from tag WEB to ports 5432", "outcome": "allow",
+                            },
+                        ],
+                        "allowed": True,
+                    },
+                ],
+                "allowed": True,
+                "allowed_by_felix_2": True,
+            }
+        ],
+        "notes": [],
+        "allowed": True,
+    }  # fmt: skip
+
+
+def test_a_refused_endpoint_as_a_document(pair: Store, calicoq: Calicoq) -> None:
+    pair.put("host/h2/workload/k8s/db/endpoint/e", "{")
+    document = json.loads(calicoq("verdict", WEB, DB, "-o", "json").stdout)
+    assert document["allowed"] is False
+    assert document["packets"] == []
+    assert document["refused"][0]["steps"][0]["what"] == "Felix treats it as deleted: it is not JSON"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("tcp", "65536"), '"65536" is no port: a number from 0 to 65535.\n'),
+        (("tcp", "http"), '"http" is no port: a number from 0 to 65535.\n'),
+        (("icmp", "8/"), '"8/" is no ICMP type or type/code: numbers from 0 to 255, as 8 or 3/1.\n'),
+        (("icmp", "256"), '"256" is no ICMP type or type/code: numbers from 0 to 255, as 8 or 3/1.\n'),
+        (("tcp", "1", "--source-port=x"), '"x" is no port: a number from 0 to 65535.\n'),
+        (
+            ("TCP",),
+            '"TCP" is no protocol: icmp, tcp, udp, icmpv6, sctp, udplite or a number from 1 to 255.\n',
+        ),
+        (("0",), '"0" is no protocol: icmp, tcp, udp, icmpv6, sctp, udplite or a number from 1 to 255.\n'),
+    ],
+)
+def test_arguments_that_mean_nothing(calicoq: Calicoq, arguments: tuple[str, ...], message: str) -> None:
+    assert calicoq("verdict", WEB, DB, *arguments) == (2, "", message)
+
+
+def test_not_ready(pair: Store, calicoq: Calicoq) -> None:
+    pair.put("Ready", "false")
+    result = calicoq("verdict", WEB, DB, "tcp", "5432")
+    assert (result.status, result.stderr.count("Warning")) == (0, 1)
