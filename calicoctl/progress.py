@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+from calicoctl.signals import Blocked
+
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from threading import Event, Thread
@@ -47,7 +49,8 @@ class Progress:
         self._thread = threading.Thread(
             target=self._run, args=(self._began + _PATIENCE - now, self._bytes), daemon=True
         )
-        self._thread.start()
+        with Blocked():  # signals are for the main thread: it may have to let them wait
+            self._thread.start()
 
     def __exit__(self, *error: object) -> None:
         if self._ended is not None and self._thread is not None:

@@ -11,6 +11,8 @@ import signal
 import sys
 import time
 
+from calicoctl.signals import INTERRUPTIONS
+
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +44,7 @@ def _run(program: str) -> None:
 
 
 def _on_signals(handler: Callable[[int, FrameType | None], None]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in INTERRUPTIONS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # so they are for nohup, and for what shells run with &
             signal.signal(number, handler)
 

@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,6 +55,7 @@ class EtcdServer:
     def __init__(self, arguments: Sequence[str] = ()) -> None:
         self.arguments = list(arguments)
         self.port = 0
+        self._local = threading.local()
 
     @property
     def endpoint(self) -> str:
@@ -175,15 +177,26 @@ class EtcdServer:
         _answer(status, body)
 
     def _exchange(self, method: str, path: str, **form: str) -> tuple[int, str | None, bytes]:
-        """One request: status, X-Etcd-Index and body of the answer."""
-        connection = http.client.HTTPConnection(self.endpoint, timeout=START_SECONDS)
-        try:
-            headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
-            connection.request(method, path, urllib.parse.urlencode(form) or None, headers)
-            response = connection.getresponse()
-            return response.status, response.getheader("X-Etcd-Index"), response.read()
-        finally:
-            connection.close()
+        """One request: status, X-Etcd-Index and body of the answer. Each thread keeps a connection open."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+        while True:
+            kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+            self._local.connection = None
+            if kept is not None and kept.port != self.port:
+                kept.close()
+                kept = None
+            connection = kept or http.client.HTTPConnection(HOST, self.port, timeout=START_SECONDS)
+            try:
+                connection.request(method, path, urllib.parse.urlencode(form) or None, headers)
+                response = connection.getresponse()
+                answer = response.status, response.getheader("X-Etcd-Index"), response.read()
+            except BaseException as error:
+                connection.close()
+                if kept is not None and isinstance(error, (ConnectionError, http.client.HTTPException)):
+                    continue  # the server was started again since
+                raise
+            self._local.connection = connection
+            return answer
 
 
 class EtcdMember(EtcdServer):

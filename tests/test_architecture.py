@@ -14,7 +14,8 @@ HOME = Path(__file__).parents[1] / "calicoctl"
 IMPORTS = {
     "errors": "",
     "output": "",
-    "progress": "",
+    "signals": "",
+    "progress": "signals",
     "grammar": "",
     "expected": "grammar",
     "usage": "",
@@ -25,15 +26,15 @@ IMPORTS = {
     "etcd": "errors output progress",  # of output what composes and cleans messages; it never prints them
     "datastore": "errors model output etcd",
     "environment": "errors output etcd",
-    "host": "errors model output etcd.settings",  # which masks the password that DOCKER_HOST may have
+    "host": "errors model output signals etcd.settings",  # which masks the password that DOCKER_HOST may have
     "resources": "errors model output etcd datastore environment",
     "completion": "expected usage etcd datastore host.hostname calicoq.cli",
-    "commands": "errors model output undo etcd datastore environment grammar host resources "
+    "commands": "errors model output signals undo etcd datastore environment grammar host resources "
     "completion suggestion usage",
     "cli": "errors environment grammar suggestion usage usage_error commands",
     "felix": "model datastore",
     "calicoq": "errors model output datastore environment felix grammar suggestion usage cli",
-    "start": "cli calicoq.cli",
+    "start": "signals cli calicoq.cli",
     "__main__": "start",
 }
 UPWARDS = {("completion", "calicoq")}

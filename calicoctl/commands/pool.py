@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 from calicoctl.datastore.pools import PoolNode, Pools
 from calicoctl.errors import CommandError
@@ -11,6 +10,7 @@ from calicoctl.etcd.errors import Conflict
 from calicoctl.model.network import BLOCK_PREFIX_LENGTHS, Network, overlap
 from calicoctl.model.pool import Pool, is_large_enough, networks_of_range
 from calicoctl.output import complaint, table
+from calicoctl.signals import wait
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _remove_pool(found: PoolNode, seconds: float, environment: Environment) -> N
         environment.say("Removing IPAM configuration for pool")
         if seconds:
             environment.complain(f"Waiting {seconds:g} s for assignments that have begun (see --wait).")
-            time.sleep(seconds)
+            wait(seconds)
         _release_blocks(found.pool.network, environment.client())
         pools.delete(disabled)
     environment.say("Deleted IP Pool")

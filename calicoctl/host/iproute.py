@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from errno import EPERM
 
 from calicoctl.errors import CommandError
+from calicoctl.signals import Blocked
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from typing import Any
+    import subprocess
+    from typing import Any, NoReturn
 
 _SECONDS = 60
 _FIRST_FREE_FILE = 3
@@ -63,13 +66,9 @@ class Namespace:
         except OSError:
             return False
 
-    def enter(self) -> None:
-        """Let this process work in the namespace; meant for one about to become ``ip``."""
-        import ctypes
 
-        library = ctypes.CDLL(None, use_errno=True)
-        if library.setns(self.file, _CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
+class _CannotEnter(Exception):
+    """The kernel does not let this process work in another namespace."""
 
 
 def ip(*arguments: str | Namespace, namespace: Namespace | None = None) -> list[dict[str, Any]]:
@@ -87,8 +86,8 @@ def ip(*arguments: str | Namespace, namespace: Namespace | None = None) -> list[
         status, output, complaint = _run([_program(), "-json", *words], files, namespace)
     except subprocess.TimeoutExpired:
         raise NetworkError(f"{command} did not end within {_SECONDS} s.") from None
-    except subprocess.SubprocessError:
-        raise NetworkError(f"Cannot enter the network namespace for {command}: CAP_SYS_ADMIN is needed.") from None
+    except _CannotEnter as error:
+        raise NetworkError(f"Cannot enter the network namespace for {command}: {error}.") from None
     except OSError as error:
         raise NetworkError(f"Cannot run {command}: {_reason(error)}.") from None
     if status != 0:
@@ -101,34 +100,89 @@ def ip(*arguments: str | Namespace, namespace: Namespace | None = None) -> list[
 def _run(command: list[str], files: list[int], namespace: Namespace | None) -> tuple[int, bytes, bytes]:
     """Run a program; return its exit status and what it wrote. However this ends, the program has ended before.
 
-    Until it has begun, signals wait: else one that comes meanwhile would leave it behind, to act when all is undone.
+    Signals wait until the program has started. Otherwise one that comes meanwhile would leave the program behind, to
+    act after everything has been undone. Raises _CannotEnter, OSError, subprocess.TimeoutExpired.
     """
-    import signal
-    import subprocess
-
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     process = None
     try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={"LC_ALL": "C"},
-            pass_fds=files,
-            preexec_fn=namespace.enter if namespace else None,
-        )
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        with Blocked():
+            process = _started(command, files) if namespace is None else _started_in(namespace, command, files)
         output, complaint = process.communicate(timeout=_SECONDS)
         return process.returncode, output, complaint
     except BaseException:
         if process is not None:
-            process.kill()
-            process.wait()
+            with Blocked():
+                _end(process)
         raise
+
+
+def _started(command: list[str], files: list[int]) -> subprocess.Popen[bytes]:
+    import subprocess
+
+    # Without preexec_fn Python uses vfork: a copy of a large process would take longer than `ip` itself.
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"LC_ALL": "C"},
+        pass_fds=files,
+    )
+
+
+def _started_in(namespace: Namespace, command: list[str], files: list[int]) -> subprocess.Popen[bytes]:
+    """Start a program in a namespace that this thread enters, and leaves again. Raises _CannotEnter, OSError."""
+    try:
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _CannotEnter(f"that of this host cannot be opened ({_reason(error)})") from None
+    try:
+        _change_namespace(namespace.file)
+    except OSError as error:
+        os.close(home)
+        raise _CannotEnter("CAP_SYS_ADMIN is needed" if error.errno == EPERM else _reason(error)) from None
+    process = None
+    try:
+        process = _started(command, files)
+        return process
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        try:
+            _change_namespace(home)
+        except BaseException as error:
+            _die(error, process)
+        os.close(home)
+
+
+def _change_namespace(file: int) -> None:
+    """Let this thread, and what it starts from now on, work in the network namespace of an open file."""
+    if hasattr(os, "setns"):  # since Python 3.12
+        os.setns(file, _CLONE_NEWNET)
+        return
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.setns(file, _CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _die(error: BaseException, process: subprocess.Popen[bytes] | None) -> NoReturn:
+    """End this process, which cannot leave a container's namespace: whatever it did next would change the container."""
+    try:
+        if process is not None:
+            _end(process)
+        text = (
+            f"Cannot return to the network namespace of this host ({error}). calicoctl ends at once, with the command "
+            "done in part: run the command again.\n"
+        )
+        os.write(2, text.encode("utf-8", "replace"))
+    finally:
+        os._exit(1)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
 
 
 def _objects(output: bytes) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -431,7 +430,7 @@ def test_the_wait(calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.
         assert len([key for key in values(in_use) if "/assignment/" in key]) == 3
         waits.append(seconds)
 
-    monkeypatch.setattr(time, "sleep", wait)
+    monkeypatch.setattr(pool_command, "wait", wait)
     answer = calicoctl("pool", "remove", "10.0.0.0/24")
     assert answer == Result(0, REMOVED, "Waiting 3 s for assignments that have begun (see --wait).\n")
     assert waits == [3.0]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import signal
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from tests import guardian
+
 START_SECONDS = 60.0
+STOP_SECONDS = 120.0
 IMAGE = "calicoctl-test"
 SLEEP = ["/bin/busybox", "sleep", "100000"]
 
@@ -30,11 +33,18 @@ class DockerDaemon:
 
     def __init__(self) -> None:
         self.client: Any = None
+        self._guardian: subprocess.Popen[bytes] | None = None
 
     @property
     def host(self) -> str:
         """The value of DOCKER_HOST that leads to it."""
         return f"unix://{self.socket}"
+
+    @property
+    def guardian_pid(self) -> int:
+        """The process that ends the daemon once the tests have ended."""
+        assert self._guardian
+        return self._guardian.pid
 
     def __enter__(self) -> DockerDaemon:
         if os.geteuid() != 0:
@@ -42,8 +52,8 @@ class DockerDaemon:
         binary, busybox = shutil.which("dockerd"), _static_busybox()
         if binary is None:
             raise NoDocker("dockerd is not installed")
-        self._folder = tempfile.TemporaryDirectory(prefix="calicoctl-docker-")
-        self.socket = Path(self._folder.name, "docker.sock")
+        self._folder = Path(tempfile.mkdtemp(prefix="calicoctl-docker-"))
+        self.socket = self._folder / "docker.sock"
         try:
             self._start(binary)
             self.client.api.import_image_from_data(_image_of(busybox), repository=IMAGE)
@@ -68,40 +78,32 @@ class DockerDaemon:
     def _start(self, binary: str) -> None:
         import docker
 
-        folder = Path(self._folder.name)
+        folder = self._folder
         log = folder / "dockerd.log"
         command = [
             binary, f"--host={self.host}", f"--data-root={folder}/data", f"--exec-root={folder}/exec",
             f"--pidfile={folder}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false",
             "--storage-driver=vfs",
         ]  # fmt: skip
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        with log.open("wb") as output:  # dockerd ends its containerd and its containers
+            self._guardian = subprocess.Popen(
+                [sys.executable, "-I", guardian.__file__, str(folder), *command], stdin=subprocess.PIPE, stderr=output
             )
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
+        while time.monotonic() < deadline and self._guardian.poll() is None:
             try:
                 self.client = docker.DockerClient(base_url=self.host, timeout=START_SECONDS)
                 return
             except docker.errors.DockerException:
                 time.sleep(0.05)
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
         raise NoDocker(f"dockerd does not start: {lines[-1] if lines else 'it says nothing'}")
 
     def _stop(self) -> None:
-        process = getattr(self, "_process", None)
-        if process is not None:
-            process.send_signal(signal.SIGTERM)  # it ends its containerd too
-            try:
-                process.wait(START_SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-        # What is still mounted must not be deleted through its mount point.
-        for line in reversed(Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()):
-            if line.split()[1].startswith(self._folder.name + "/"):
-                subprocess.run(["umount", "--lazy", line.split()[1]], check=False)
-        self._folder.cleanup()
+        if self._guardian is not None:
+            assert self._guardian.stdin
+            self._guardian.stdin.close()
+            self._guardian.wait(STOP_SECONDS)
 
 
 def _static_busybox() -> Path:

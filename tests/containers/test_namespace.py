@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import textwrap
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
-from calicoctl.host import iproute
 from tests.conftest import Calicoctl, Result
 from tests.containers import stored
 from tests.containers.namespaces import NetworkNamespace, ip, namespaces, on_host
@@ -524,26 +520,6 @@ def test_taking_an_address_away_where_the_handle_cannot_be_read(
     assert answer == refused(f"{complaint}  IP 10.65.0.9 was removed and released all the same.\n")
     assert (set(stored.allocated(etcd)), added.addresses()) == ({"10.65.0.192"}, ["eth1 10.65.0.192/32"])
     assert host("container", added.path, "ip", "remove", "10.65.0.9") == refused(f"{complaint}\n")
-
-
-def test_a_signal_while_ip_begins_leaves_no_process_behind(
-    netns: NetworkNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    namespace = iproute.Namespace(netns.path)
-    enter = namespace.enter
-
-    def interrupt_and_enter_late() -> None:
-        os.kill(os.getppid(), signal.SIGINT)
-        time.sleep(0.3)  # the child's own time, in which its parent hears of the signal
-        enter()
-
-    monkeypatch.setattr(namespace, "enter", interrupt_and_enter_late)
-    children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
-    before = children.read_text()
-    with pytest.raises(KeyboardInterrupt):
-        iproute.ip("addr", "add", "10.9.9.9/32", "dev", "lo", namespace=namespace)
-    assert children.read_text() == before
-    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
 
 
 @pytest.mark.parametrize("streams", ["<&- >&-", "<&- 2>&-", "<&- >&- 2>&-"])
