@@ -9,6 +9,10 @@ from calicoctl.datastore.keys import READY, ROOT
 from calicoctl.datastore.snapshot import Snapshot
 from calicoctl.model.endpoint import Endpoint, MalformedEndpoint
 from calicoctl.model.labels import labels_from_json, labels_of
+from calicoctl.model.policy import Policy, Tier
+from calicoctl.model.rule_match import check_types, matches_of
+from calicoctl.model.rules import Rules
+from calicoctl.model.tags import tags_from_json
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -50,8 +54,6 @@ class State:
 
     def policies(self) -> list[Policy]:
         """Return all policies of all tiers, in no order."""
-        from calicoctl.model.policy import Policy
-
         return [
             policy
             for tier, name, stored in self._snapshot.policies
@@ -60,8 +62,6 @@ class State:
 
     def tiers(self) -> dict[str, Tier]:
         """Return the tiers that have metadata or a policy, by name."""
-        from calicoctl.model.policy import Tier
-
         tiers = {tier: Tier(tier) for tier, _, _ in self._snapshot.policies}
         for name, stored in self._snapshot.tiers.items():
             tiers[name] = self._read(stored, partial(Tier.from_json, name)) or Tier(name)
@@ -81,8 +81,6 @@ class State:
 
     def read_profile_tags(self) -> dict[str, list[str]]:
         """Return the tags of each profile that has any, by the profile's name."""
-        from calicoctl.model.tags import tags_from_json
-
         return self._read_part("tags", tags_from_json)
 
     def identities(self) -> Identities:
@@ -164,9 +162,6 @@ def _endpoint(name: EndpointName, text: str) -> Endpoint:
 
 
 def _rule_matches(text: str) -> list[RuleMatch]:
-    from calicoctl.model.rule_match import check_types, matches_of
-    from calicoctl.model.rules import Rules
-
     rules = Rules.from_json(text)
     check_types(rules)
     return matches_of(rules)

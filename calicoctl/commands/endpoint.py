@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from calicoctl.commands.messages import invalid_profile_names
 from calicoctl.datastore.endpoints import Endpoints, EndpointVanished, Filter
+from calicoctl.datastore.profiles import Profiles
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.model.endpoint import MalformedEndpoint
+from calicoctl.model.names import is_stored_profile_name
 from calicoctl.output import complaint, paragraph, table, visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -197,12 +200,8 @@ def _removed(present: list[str], profiles: list[str]) -> list[str]:
 
 
 def _check_names(profiles: list[str]) -> None:
-    from calicoctl.model.names import is_stored_profile_name
-
     invalid = [profile for profile in profiles if not is_stored_profile_name(profile)]
     if invalid:
-        from calicoctl.commands.messages import invalid_profile_names
-
         raise CommandError(invalid_profile_names(invalid))
     for position, profile in enumerate(profiles):
         if profile in profiles[:position]:
@@ -210,8 +209,6 @@ def _check_names(profiles: list[str]) -> None:
 
 
 def _check_existence(profiles: list[str], environment: Environment) -> None:
-    from calicoctl.datastore.profiles import Profiles
-
     store = Profiles(environment.client())
     listed = store.names(latest=True) if len(profiles) > 1 else []
     for profile in profiles:

@@ -11,6 +11,7 @@ from calicoctl.model.network import BLOCK_PREFIX_LENGTHS, Network, overlap
 from calicoctl.model.pool import Pool, is_large_enough, networks_of_range
 from calicoctl.output import complaint, table
 from calicoctl.signals import wait
+from calicoctl.undo import Undo
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -197,8 +198,6 @@ def _remove_pool(found: PoolNode, seconds: float, environment: Environment) -> N
 
     Raises Conflict if somebody else changes the pool meanwhile.
     """
-    from calicoctl.undo import Undo
-
     pools = Pools(environment.client())
     environment.say("Disabling IP Pool")
     with Undo("Repeat the command, or enable the pool again with 'calicoctl pool add'.") as undo:

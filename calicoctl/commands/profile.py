@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from calicoctl.commands.messages import invalid_profile_names, provided
+from calicoctl.datastore.endpoints import Endpoints, Filter
 from calicoctl.datastore.profiles import Profiles
 from calicoctl.errors import CommandError, MalformedObject
+from calicoctl.model.endpoint import MalformedEndpoint
+from calicoctl.model.names import is_profile_name, is_stored_profile_name, is_stored_tag, is_tag
 from calicoctl.output import complaint, table, visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -68,9 +72,6 @@ def _show_detailed(environment: Environment) -> int:
 
 def _users_of_profiles(environment: Environment) -> tuple[dict[str, list[tuple[str, ...]]], list[str]]:
     """Return the workload endpoints by the profiles they use, as rows, and complaints about unreadable ones."""
-    from calicoctl.datastore.endpoints import Endpoints, Filter
-    from calicoctl.model.endpoint import MalformedEndpoint
-
     users: dict[str, list[tuple[str, ...]]] = {}
     complaints = []
     for found in Endpoints(environment.client()).matching(Filter()):
@@ -109,9 +110,6 @@ def _remove(name: str, check: bool, environment: Environment) -> int:
 
 
 def _check_unused(name: str, environment: Environment) -> None:
-    from calicoctl.datastore.endpoints import Endpoints
-    from calicoctl.model.endpoint import MalformedEndpoint
-
     used = False
     unreadable = []
     for found in Endpoints(environment.client()).all():
@@ -164,9 +162,6 @@ def profiles_and_networks(environment: Environment) -> Profiles:
 
 
 def _invalid_arguments(arguments: Arguments) -> Iterator[str]:
-    from calicoctl.commands.messages import invalid_profile_names, provided
-    from calicoctl.model.names import is_profile_name, is_stored_profile_name, is_stored_tag, is_tag
-
     name = arguments["<PROFILE>"]
     creates = arguments["add"] and not arguments["tag"] and not arguments["rule"]
     if not (is_profile_name if creates else is_stored_profile_name)(name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from calicoctl.commands.messages import is_number, provided
 from calicoctl.commands.profile import profiles_and_networks
 from calicoctl.errors import CommandError
+from calicoctl.model.rules import MalformedRules
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -54,8 +55,6 @@ def _rule_json(name: str, environment: Environment) -> int:
 
 def _rule_update(name: str, environment: Environment) -> int:
     from calicoctl.model.rule_update import InvalidRules, Update
-    from calicoctl.model.rules import MalformedRules
-
     text = environment.read_input()
     warnings: list[str] = []
 

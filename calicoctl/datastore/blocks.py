@@ -6,6 +6,7 @@ A block names the one host that it is affine to; a key of that host, the affinit
 from __future__ import annotations
 
 from calicoctl.datastore import keys
+from calicoctl.datastore.edit import REMOVED, edit, first
 from calicoctl.errors import MalformedObject
 from calicoctl.etcd.errors import Conflict
 from calicoctl.model.ipam import Block, MalformedBlock
@@ -71,8 +72,6 @@ class Blocks:
         self._edit(network, change, lambda: self._node(network))
 
     def _edit(self, network: Network, change: Callable[[Block], bool], read: Callable[[], RawNode | None]) -> None:
-        from calicoctl.datastore.edit import REMOVED, edit
-
         def changed(node: RawNode | None) -> str | None:
             if node is None:
                 raise BlockVanished
@@ -117,8 +116,6 @@ class Blocks:
 
     def release_affinity(self, network: Network, node: RawNode) -> set[str]:
         """Make a block, read before as ``node``, nobody's own, and return whose it was; an empty one is removed."""
-        from calicoctl.datastore.edit import first
-
         owners: set[str] = set()
 
         def changed(block: Block) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
+from calicoctl.datastore.edit import REMOVED, edit
 from calicoctl.errors import MalformedObject
 from calicoctl.model.endpoint import Endpoint, EndpointName, MalformedEndpoint
 
@@ -97,8 +98,6 @@ class Endpoints:
         ``change`` is called again when somebody else was faster. Raises EndpointVanished if the endpoint is removed
         meanwhile, MalformedObject if it cannot be read.
         """
-        from calicoctl.datastore.edit import edit
-
         name = found.name
         key = _key(name)
         first_read = [found.node]
@@ -138,8 +137,6 @@ class Endpoints:
         self._remove_if(endpoint.name, is_ours)
 
     def _remove_if(self, name: EndpointName, is_meant: Callable[[RawNode], bool]) -> None:
-        from calicoctl.datastore.edit import REMOVED, edit
-
         key = _key(name)
         edit(
             self._client,

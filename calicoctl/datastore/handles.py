@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 
 from calicoctl.datastore import keys
+from calicoctl.datastore.edit import REMOVED, edit
 from calicoctl.datastore.errors import MalformedHandle
 from calicoctl.model.network import Network
 from calicoctl.model.stored_json import decode
@@ -52,8 +53,6 @@ class Handles:
         except ValueError:
             return
 
-        from calicoctl.datastore.edit import REMOVED
-
         def changed(node: RawNode | None) -> str | None:
             fields: dict[str, Any] = {"block": {}} if node is None else _fields(node)
             count = fields["block"].pop(str(block), None)
@@ -70,8 +69,6 @@ class Handles:
 
         For a handle that nobody else is changing. False if that was noted already.
         """
-        from calicoctl.datastore.edit import REMOVED
-
         before = count
 
         def changed(node: RawNode | None) -> str | None:
@@ -92,8 +89,6 @@ class Handles:
         return self._client.get(keys.handle(name), quorum=True)
 
     def _edit(self, name: str, changed: Any) -> None:
-        from calicoctl.datastore.edit import edit
-
         edit(self._client, keys.handle(name), lambda: self._node(name), changed)
 
 

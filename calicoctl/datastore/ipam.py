@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from calicoctl.datastore import keys
 from calicoctl.datastore.blocks import Blocks, BlockVanished
+from calicoctl.datastore.handles import Handles
 from calicoctl.errors import MalformedObject
 from calicoctl.model.ipam import block_of, blocks_of
+from calicoctl.model.pool import is_open
 from calicoctl.model.stored_json import decode
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -47,8 +49,6 @@ class Ipam:
 
     @property
     def _handles(self) -> Handles:
-        from calicoctl.datastore.handles import Handles
-
         return Handles(self._client)
 
     # Claiming
@@ -306,8 +306,6 @@ class _Choice:
         self._closed = closed
 
     def has(self, part: Network) -> bool:
-        from calicoctl.model.pool import is_open
-
         return is_open(part, self.pools, self._closed)
 
     def closed_in(self, pool: Pool) -> list[Network]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from calicoctl.datastore.profiles import ProfileNotFound, Profiles
 from calicoctl.errors import CommandError
+from calicoctl.model.rule import Rule
+from calicoctl.model.rules import Rules
 from calicoctl.output import complaint
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -130,9 +132,6 @@ class _Names:
 
 
 def _translated(rules: Rules, translate: Callable[[str], str]) -> Rules:
-    from calicoctl.model.rule import Rule
-    from calicoctl.model.rules import Rules
-
     inbound, outbound = (
         [Rule({key: _value(key, value, translate) for key, value in rule.fields.items()}) for rule in listed]
         for listed in (rules.inbound, rules.outbound)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
+from calicoctl.datastore.edit import edit, first
 from calicoctl.errors import MalformedObject
 from calicoctl.etcd.errors import Conflict
 from calicoctl.model.network import Network, overlap
@@ -77,8 +78,6 @@ class Pools:
         have changed too, then ``change`` on what is there now. True if the pool is a new one: see `give_way`. Raises
         MalformedObject, and whatever the two raise.
         """
-        from calicoctl.datastore.edit import edit, first
-
         key = keys.pool(network)
         is_new = False
 

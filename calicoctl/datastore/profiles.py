@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
+from calicoctl.datastore.edit import Overtaken, edit
 from calicoctl.errors import CommandError, MalformedObject
 from calicoctl.etcd.errors import Conflict, DatastoreError
+from calicoctl.model.rules import MalformedRules, Rules
+from calicoctl.model.tags import MalformedTags, tags_from_json, tags_to_json
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -69,7 +72,6 @@ class Profiles:
 
         ``change`` is called again when somebody else was faster.
         """
-        from calicoctl.model.tags import tags_to_json
 
         def changed(node: RawNode | None) -> str | None:
             tags = change(_tags_of(node))
@@ -111,9 +113,6 @@ class Profiles:
         The rules come last: Felix drops the traffic of a profile that has none. Returns whether the rules are new,
         which makes it this call that created the profile, and the names of the keys that this call wrote.
         """
-        from calicoctl.model.rules import Rules
-        from calicoctl.model.tags import tags_to_json
-
         values = {"tags": tags_to_json([name]), "labels": "{}", "rules": Rules.of_new_profile(name).to_json()}
         written: list[str] = []
         present = self._parts(name, quorum=True) or {}
@@ -130,9 +129,7 @@ class Profiles:
             written += [part for part in made if part not in written]
             if made == missing and self._client.index == before + len(made):
                 break  # nobody else wrote anything: so nobody removed the profile between two of our writes
-            from calicoctl.datastore import edit  # rarely needed
-
-            overtaken = overtaken or edit.Overtaken(keys.profile(name))
+            overtaken = overtaken or Overtaken(keys.profile(name))
             overtaken.wait(tuple(sorted((part, node["modifiedIndex"]) for part, node in present.items())))
             present = self._parts(name, quorum=True) or {}
         return "rules" in written, written
@@ -166,8 +163,6 @@ class Profiles:
         return parts
 
     def _edit(self, name: str, part: str, changed: Callable[[RawNode | None], str | None]) -> None:
-        from calicoctl.datastore.edit import edit
-
         seen: list[RawNode] = []
 
         def read() -> RawNode | None:
@@ -220,8 +215,6 @@ def _may_stay(part: str, index: int, before: RawNode, now: RawNode) -> bool:
 
 
 def _tags_of(node: RawNode | None) -> list[str]:
-    from calicoctl.model.tags import MalformedTags, tags_from_json
-
     if node is None:
         return []
     try:
@@ -232,8 +225,6 @@ def _tags_of(node: RawNode | None) -> list[str]:
 
 
 def _rules_of(name: str, node: RawNode | None) -> Rules:
-    from calicoctl.model.rules import MalformedRules, Rules  # not needed for tags, nor by the endpoints' commands
-
     if node is None:
         return Rules([], [])
     try:

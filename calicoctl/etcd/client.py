@@ -22,6 +22,8 @@ from calicoctl.etcd.answers import (
     answer_of,
 )
 from calicoctl.etcd.errors import Conflict, DatastoreError
+from calicoctl.etcd.form import excess, form_of
+from calicoctl.etcd.settings import https_as_asked
 from calicoctl.etcd.wire import LONGEST_KEY, Dropped, HungUp, ReplyLost, Unreachable, Unusable, number_of
 from calicoctl.progress import Progress
 
@@ -117,8 +119,6 @@ class Client:
 
         Returns the node that was written; None where the answer does not tell.
         """
-        from calicoctl.etcd.form import form_of  # only writes need it
-
         lost: ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
@@ -181,8 +181,6 @@ class Client:
         raise self._gave_up(lost, "The directory is still there.")
 
     def _write(self, action: str, key: str, value: str, condition: dict[str, str], since: int) -> int:
-        from calicoctl.etcd.form import excess, form_of
-
         form = form_of({"value": value, **condition, **_NO_ECHO})
         if too_much := excess(len(form)):
             raise DatastoreError(f"Too large for etcd: {too_much}. Nothing was written.")
@@ -398,8 +396,6 @@ class Client:
         hung_up = any(isinstance(failure, HungUp) for _, failure in failures)
         takes = "http, not https"
         if self._settings.endpoints[0].startswith("https:"):
-            from calicoctl.etcd.settings import https_as_asked
-
             takes = https_as_asked(self._settings.certificate)
         advice = f"  Is etcd running{f', and does it take {takes}' if hung_up else ''}?"
         return DatastoreError(f"Error accessing etcd at {', '.join(causes)}.{'' if not_etcd else advice}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from calicoctl.errors import CommandError
+from calicoctl.etcd.settings import masked
 from calicoctl.output import complaint
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -174,8 +175,6 @@ def _no_docker(reason: str) -> DockerUnavailable:
 def _masked(text: str) -> str:
     if "@" not in text and "%40" not in text:
         return text
-    from calicoctl.etcd.settings import masked
-
     return masked(text)
 
 

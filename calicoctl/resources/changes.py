@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calicoctl.datastore import edit
 from calicoctl.datastore.profile_resources import PartlyWritten
 from calicoctl.errors import CommandError, status_of
 from calicoctl.etcd.errors import DatastoreError
@@ -126,8 +127,6 @@ class Change:
             except PartlyWritten as stopped:
                 self._after(stopped)
                 place = stopped.place
-            from calicoctl.datastore import edit  # rarely needed
-
             overtaken = overtaken or edit.Overtaken(str(self.item))
             overtaken.wait(place)
             self._read_again()

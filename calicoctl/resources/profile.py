@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from calicoctl.datastore.profile_resources import ProfileRecord, ProfileResources
+from calicoctl.etcd.form import excess_of
 from calicoctl.model.profile_resource import API_VERSION, KIND, ProfileResource, read_identity, read_profile
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -26,8 +27,6 @@ def _too_large(plan: Plan, record: ProfileRecord | None) -> Iterator[str]:
     """Say which values etcd would not take: found out midway, that would be a partial success."""
     if not plan.changes:
         return
-    from calicoctl.etcd.form import excess_of
-
     for part, value in plan.changes.items():
         if excess := excess_of(value):
             yield f"its {part} are too large for etcd: {excess}; divide them among several profiles"
