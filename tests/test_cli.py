@@ -276,7 +276,7 @@ def test_options_may_be_abbreviated(calicoctl: Calicoctl, proxy: Proxy) -> None:
 def test_a_process_of_its_own(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert calicoctl.process("profile", "add", "P") == Result(0, "Created profile P\n", "")
     assert calicoctl.process("profile", "P", "rule", "update", stdin=EMPTY) == Result(
-        0, "Successfully updated rules on profile P\n", ""
+        0, "Successfully updated rules on profile P\n", "Rules added: 0, removed: 2, kept: 0.\n"
     )
     assert etcd.get(RULES) == EMPTY
     assert calicoctl.process("profile", "bogus") == Result(
@@ -464,7 +464,8 @@ def test_input_from_a_pipe_that_does_not_block_is_awaited(calicoctl: Calicoctl, 
             process.wait(0.5)
         stream.write('"outbound_rules": []}')
     stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
-    assert (process.returncode, stdout, stderr) == (0, "Successfully updated rules on profile P\n", "")
+    tally = "Rules added: 1, removed: 0, kept: 0.\n"
+    assert (process.returncode, stdout, stderr) == (0, "Successfully updated rules on profile P\n", tally)
     assert etcd.get(RULES) == '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from calicoctl.grammar import Arguments
 
 _DETAILED_HEADINGS = ("Name", "Host", "Orchestrator ID", "Workload ID", "Endpoint ID", "State")
+_MOST_USERS = 10  # that a refusal names
 _FORCE = "Use the '--no-check' flag to remove the profile anyway."
 
 
@@ -110,18 +111,33 @@ def _remove(name: str, check: bool, environment: Environment) -> int:
 
 
 def _check_unused(name: str, environment: Environment) -> None:
-    used = False
+    users = []
     unreadable = []
     for found in Endpoints(environment.client()).all():
         try:
-            used = used or name in found.decode().profile_ids
+            if name in found.decode().profile_ids:
+                users.append(str(found.name))
         except MalformedEndpoint as error:
             unreadable.append(MalformedObject(found.key, error).message)
-    if used:
-        raise CommandError(f"Cannot remove profile - profile in use by endpoint(s).\n{_FORCE}")
+    if users:
+        raise CommandError(
+            f"Cannot remove profile - profile in use by endpoint(s).\n{_FORCE}\n{_uses(sorted(users))}"
+        )
     if unreadable:
         reasons = "\n".join(sorted(unreadable))
-        raise CommandError(f"Cannot remove profile - an endpoint that may use it cannot be read.\n{reasons}\n{_FORCE}")
+        raise CommandError(
+            f"Cannot remove profile - an endpoint that may use it cannot be read.\n{reasons}\n{_FORCE}\n"
+            "'calicoq check' says what is wrong with each."
+        )
+
+
+def _uses(users: list[str]) -> str:
+    names = ", ".join(users[:_MOST_USERS])
+    if len(users) == 1:
+        return f"1 endpoint uses it: {names}."
+    if len(users) <= _MOST_USERS:
+        return f"{len(users)} endpoints use it: {names}."
+    return f"{len(users)} endpoints use it; the first {_MOST_USERS} are {names}."
 
 
 # Tags
@@ -134,8 +150,17 @@ def _tag_show(name: str, environment: Environment) -> int:
 
 
 def _tag_add(name: str, tag: str, environment: Environment) -> int:
-    profiles_and_networks(environment).edit_tags(name, lambda tags: None if tag in tags else [*tags, tag])
+    was_there = False
+
+    def with_tag(tags: list[str]) -> list[str] | None:
+        nonlocal was_there
+        was_there = tag in tags
+        return None if was_there else [*tags, tag]
+
+    profiles_and_networks(environment).edit_tags(name, with_tag)
     environment.say(f"Tag {tag} added to profile {name}")
+    if was_there:
+        environment.complain("It was there already: nothing was written.")
     return 0
 
 

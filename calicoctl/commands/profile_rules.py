@@ -5,7 +5,7 @@ from __future__ import annotations
 from calicoctl.commands.messages import is_number, provided
 from calicoctl.commands.profile import profiles_and_networks
 from calicoctl.errors import CommandError
-from calicoctl.model.rules import MalformedRules
+from calicoctl.model.rules import MalformedRules, Rules
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
     from calicoctl.model.rule import Rule
-    from calicoctl.model.rules import Rules
 
 
 def run_rule(arguments: Arguments, environment: Environment) -> int:
@@ -55,12 +54,15 @@ def _rule_json(name: str, environment: Environment) -> int:
 
 def _rule_update(name: str, environment: Environment) -> int:
     from calicoctl.model.rule_update import InvalidRules, Update
+
     text = environment.read_input()
     warnings: list[str] = []
+    tally: list[int] = []
 
     def updated(stored: Rules | None) -> Rules | None:
         update = Update(text, stored)
         warnings[:] = update.warnings
+        tally[:] = update.rules.tally(stored or Rules([], []))
         return None if stored is not None and update.rules.same_as(stored) else update.rules
 
     try:
@@ -72,13 +74,13 @@ def _rule_update(name: str, environment: Environment) -> int:
     for warning in warnings:
         environment.complain(f"Warning: {warning}.")
     environment.say(f"Successfully updated rules on profile {name}")
+    added, removed, kept = tally
+    environment.complain(f"Rules added: {added}, removed: {removed}, kept: {kept}.")
     return 0
 
 
 def _rule_add(name: str, direction: str, position: int | None, rule: Rule, environment: Environment) -> int:
-    from calicoctl.model.rule_validation import stored_problems
-
-    present: list[tuple[int, Rule]] = []
+    present: list[tuple[int, int, Rule]] = []  # where it was, where it is now, and as it is stored
 
     def with_rule(rules: Rules) -> Rules | None:
         listed = rules.in_direction(direction)
@@ -88,23 +90,37 @@ def _rule_add(name: str, direction: str, position: int | None, rule: Rule, envir
                 f"Position {position} is out-of-range.\n"
                 f"The profile has {len(listed)} {direction} rules: positions 1 to {len(listed) + 1} are possible."
             )
-        present[:] = [(index + 1, listed[index]) for index in rule.places_in(listed)][:1]
-        listed.insert(place - 1, rule)
-        return None if present else rules
+        present.clear()
+        index = next(rule.places_in(listed), None)
+        if index is None:
+            listed.insert(place - 1, rule)
+            return rules
+        stored = listed.pop(index)
+        to = index + 1 if position is None else min(place, len(listed) + 1)
+        listed.insert(to - 1, stored)
+        present.append((index + 1, to, stored))
+        return None if to == index + 1 else rules
 
     profiles_and_networks(environment).edit_rules(name, with_rule)
     if present:
-        environment.say("Rule already present, skipping.")
-        place, stored = present[0]
-        problems = stored_problems(stored.fields)
-        if problems:
-            environment.complain(
-                f"Warning: it is {direction} rule {place}, which is stored in a form that would not be stored as new: "
-                f"{'; '.join(problems)}. Remove it and add it again."
-            )
-        elif position is not None:
-            environment.complain(f"It is {direction} rule {place}; to move it, remove it first.")
+        _say_present(direction, *present[0], environment)
     return 0
+
+
+def _say_present(direction: str, was: int, place: int, stored: Rule, environment: Environment) -> None:
+    """Say what became of a rule that was there already, and what is wrong with it as it is stored."""
+    if place == was:
+        environment.say("Rule already present, skipping.")
+    else:
+        environment.say(f"Rule already present as {direction} rule {was}, moved: it is {direction} rule {place} now.")
+    from calicoctl.model.rule_validation import stored_problems  # rarely needed
+
+    problems = stored_problems(stored.fields)
+    if problems:
+        environment.complain(
+            f"Warning: it is {direction} rule {place}, which is stored in a form that would not be stored as new: "
+            f"{'; '.join(problems)}. Remove it and add it again."
+        )
 
 
 def _rule_remove_at(name: str, direction: str, position: int, environment: Environment) -> int:

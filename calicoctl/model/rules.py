@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 
 from calicoctl.model.rule import Rule
 
@@ -63,6 +64,21 @@ class Rules:
             and _same_rules(self.outbound, other.outbound)
             and json.dumps(self.extra, sort_keys=True) == json.dumps(other.extra, sort_keys=True)
         )
+
+    def tally(self, before: Rules) -> tuple[int, int, int]:
+        """Return how many rules come on top of those before, how many of those are gone, and how many stay.
+
+        A rule that changes from one direction to the other is gone from the one and new in the other.
+        """
+        kept = sum(
+            (Counter(map(Rule.exact, now)) & Counter(map(Rule.exact, then))).total()
+            for now, then in ((self.inbound, before.inbound), (self.outbound, before.outbound))
+        )
+        return self.count() - kept, before.count() - kept, kept
+
+    def count(self) -> int:
+        """Return the number of rules in both directions."""
+        return len(self.inbound) + len(self.outbound)
 
     def _document(self) -> dict[str, Any]:
         return {

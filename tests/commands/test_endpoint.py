@@ -431,9 +431,10 @@ Cannot read {HOSTS}/h/workload/o/w/endpoint/e: it is not JSON.
     if use:
         etcd.put(f"{HOSTS}/{use[0]}", use[1])
         reasons = "Cannot remove profile - profile in use by endpoint(s).\n"
+    remark = "1 endpoint uses it: h/o/w/user.\n" if use else "'calicoq check' says what is wrong with each.\n"
     index = etcd.index()
     force = "Use the '--no-check' flag to remove the profile anyway.\n"
-    assert calicoctl("profile", "remove", "P") == Result(1, "", reasons + force)
+    assert calicoctl("profile", "remove", "P") == Result(1, "", reasons + force + remark)
     assert etcd.index() == index
     proxy.reset()
     assert calicoctl("profile", "remove", "P", "--no-check") == Result(0, "Deleted profile P\n", "")

@@ -333,7 +333,8 @@ def test_remove_of_a_profile_in_use(calicoctl: Calicoctl, etcd: EtcdServer, key:
     put_all(etcd, new_profile("WEB"))
     etcd.put(f"{HOSTS}/{key}", value)
     index = etcd.index()
-    assert calicoctl("profile", "remove", "WEB") == Result(1, "", IN_USE)
+    name = key.replace("workload/", "").replace("endpoint/", "")
+    assert calicoctl("profile", "remove", "WEB") == Result(1, "", f"{IN_USE}1 endpoint uses it: {name}.\n")
     assert etcd.index() == index
     assert calicoctl("profile", "remove", "--no-check", "WEB") == Result(0, "Deleted profile WEB\n", "")
     assert etcd.keys() == {f"{PROFILES}/": None, f"{HOSTS}/{key}": value}
@@ -346,6 +347,17 @@ def test_remove_passes_over_other_profiles_and_other_keys(calicoctl: Calicoctl, 
     assert calicoctl("profile", "remove", "WEB") == Result(0, "Deleted profile WEB\n", "")
 
 
+@pytest.mark.parametrize("count", [1, 2, 10, 11])
+def test_remove_names_the_endpoints_that_use_the_profile(calicoctl: Calicoctl, etcd: EtcdServer, count: int) -> None:
+    put_all(etcd, new_profile("WEB"))
+    for number in range(count):
+        etcd.put(f"{HOSTS}/h/workload/o/w/endpoint/e{number:02}", '{"profile_ids": ["WEB"], "state": "active"}')
+    names = ", ".join(f"h/o/w/e{number:02}" for number in range(min(count, 10)))
+    uses = {1: f"1 endpoint uses it: {names}.\n", 11: f"11 endpoints use it; the first 10 are {names}.\n"}
+    result = calicoctl("profile", "remove", "WEB")
+    assert result == Result(1, "", IN_USE + uses.get(count, f"{count} endpoints use it: {names}.\n"))
+
+
 def test_remove_does_not_guess_about_an_unreadable_endpoint(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put_all(etcd, new_profile("WEB"))
     etcd.put(f"{HOSTS}/h/workload/docker/w/endpoint/e", "{")
@@ -354,6 +366,7 @@ def test_remove_does_not_guess_about_an_unreadable_endpoint(calicoctl: Calicoctl
 Cannot remove profile - an endpoint that may use it cannot be read.
 Cannot read {HOSTS}/h/workload/docker/w/endpoint/e: it is not JSON.
 Use the '--no-check' flag to remove the profile anyway.
+'calicoq check' says what is wrong with each.
 """
     assert calicoctl("profile", "remove", "WEB") == Result(1, "", complaint)
     assert etcd.index() == index
@@ -422,7 +435,8 @@ def test_tag_add_appends(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
 def test_tag_add_of_what_is_there_writes_nothing(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put_all(etcd, new_profile("WEB"))
     index = etcd.index()
-    assert calicoctl("profile", "WEB", "tag", "add", "WEB") == Result(0, "Tag WEB added to profile WEB\n", "")
+    remark = "It was there already: nothing was written.\n"
+    assert calicoctl("profile", "WEB", "tag", "add", "WEB") == Result(0, "Tag WEB added to profile WEB\n", remark)
     assert etcd.index() == index
 
 
@@ -549,7 +563,8 @@ def test_an_existing_profile_with_a_long_name(calicoctl: Calicoctl, etcd: EtcdSe
     for command in COMMANDS_ON_WHAT_EXISTS:
         document = '{"inbound_rules": [], "outbound_rules": []}'
         result = calicoctl("profile", LONG, *command, stdin=document)
-        assert (result.status, result.stderr) == (0, ""), command
+        tally = "Rules added: 0, removed: 2, kept: 0.\n" if command == ("rule", "update") else ""
+        assert (result.status, result.stderr) == (0, tally), command
     assert etcd.get(f"{PROFILES}/{LONG}/tags") == '["T"]'
     assert etcd.get(f"{PROFILES}/{LONG}/rules") == document
     assert calicoctl("profile", "remove", LONG) == Result(0, f"Deleted profile {LONG}\n", "")

@@ -33,6 +33,30 @@ def stored(inbound: str, outbound: str = '{"action": "allow"}') -> str:
 # Adding
 
 
+@pytest.mark.parametrize(("at", "words", "place", "order"), [
+    (1, "deny", "3, moved: it is inbound rule 1", "deny,allow,udp"),
+    (0, "deny", "3, moved: it is inbound rule 1", "deny,allow,udp"),
+    (2, "deny", "3, moved: it is inbound rule 2", "allow,deny,udp"),
+    (3, "allow from tag P", "1, moved: it is inbound rule 3", "udp,deny,allow"),
+    (4, "allow from tag P", "1, moved: it is inbound rule 3", "udp,deny,allow"),
+    (2, "allow from tag P", "1, moved: it is inbound rule 2", "udp,allow,deny"),
+])  # fmt: skip
+def test_add_at_a_place_moves_a_rule_that_is_elsewhere(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, at: int, words: str, place: str, order: str
+) -> None:
+    etcd.put(RULES, THREE)
+    texts = {
+        "allow": '{"action": "allow", "src_tag": "P"}',
+        "udp": '{"action": "deny", "protocol": "udp"}',
+        "deny": '{"action": "deny"}',
+    }
+    said = f"Rule already present as inbound rule {place} now.\n"
+    assert rule(calicoctl, f"add inbound --at={at} {words}") == Result(0, said, "")
+    assert etcd.get(RULES) == stored(", ".join(texts[name] for name in order.split(",")))
+    assert [request.split()[0] for request in proxy.requests] == ["GET", "PUT"]
+
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
@@ -184,8 +208,9 @@ def test_add_of_a_rule_that_is_there(calicoctl: Calicoctl, etcd: EtcdServer) -> 
     assert rule(calicoctl, "add inbound deny") == Result(0, present, "")
     place = re.search(r"\d+ deny$", rule(calicoctl, "show").stdout.partition("Outbound")[0], re.MULTILINE)
     assert place is not None
-    remark = f"It is inbound rule {place[0].split()[0]}; to move it, remove it first.\n"
-    assert rule(calicoctl, "add inbound --at=1 deny") == Result(0, present, remark)
+    assert place[0].split()[0] == "3"
+    assert rule(calicoctl, "add inbound --at=3 deny") == Result(0, present, "")
+    assert rule(calicoctl, "add inbound --at=4 deny") == Result(0, present, "")  # at the end, where it is
     assert etcd.index() == index
     assert rule(calicoctl, "add outbound deny") == DONE  # the other direction is another list
 

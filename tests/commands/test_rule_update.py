@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from typing import Any
@@ -26,8 +27,14 @@ OLD = '{"inbound_rules": [{"action": "deny"}], "outbound_rules": [{"action": "al
 EMPTY = '{"inbound_rules": [], "outbound_rules": []}'
 
 
+TALLY = re.compile(r"Rules added: [0-9]+, removed: [0-9]+, kept: [0-9]+\.\n\Z")
+
+
 def update(calicoctl: Calicoctl, document: str | bytes) -> Result:
-    return calicoctl("profile", "P", "rule", "update", stdin=document)
+    """Run `rule update`; leave out the last line on stderr, the tally, which follows every success."""
+    result = calicoctl("profile", "P", "rule", "update", stdin=document)
+    assert bool(TALLY.search(result.stderr)) == (result.status == 0)
+    return result._replace(stderr=TALLY.sub("", result.stderr))
 
 
 def inbound(*rules: dict[str, Any]) -> str:
@@ -199,6 +206,29 @@ def test_malformed_rules_are_replaced(calicoctl: Calicoctl, etcd: EtcdServer, va
     etcd.put(RULES, value)
     assert update(calicoctl, EMPTY) == UPDATED
     assert etcd.get(RULES) == EMPTY
+
+
+@pytest.mark.parametrize(
+    ("before", "document", "tally"),
+    [
+        (EMPTY, EMPTY, (0, 0, 0)),
+        (OLD, OLD, (0, 0, 2)),
+        (OLD, EMPTY, (0, 2, 0)),
+        ("{", OLD, (2, 0, 0)),
+        # A rule in the other direction is another rule.
+        (OLD, '{"inbound_rules": [{"action": "allow"}], "outbound_rules": [{"action": "allow"}]}', (1, 1, 1)),
+        # Of rules that are there twice, each counts.
+        (inbound({"action": "deny"}, {"action": "deny"}, {"action": "log"}), inbound({"action": "deny"}), (0, 2, 1)),
+        (inbound({"action": "deny"}, {"action": "log"}), inbound({"action": "log"}, {"action": "deny"}), (0, 0, 2)),
+    ],
+)
+def test_the_tally(
+    calicoctl: Calicoctl, etcd: EtcdServer, before: str, document: str, tally: tuple[int, int, int]
+) -> None:
+    etcd.put(RULES, before)
+    result = calicoctl("profile", "P", "rule", "update", stdin=document)
+    line = "Rules added: {}, removed: {}, kept: {}.\n".format(*tally)
+    assert result == Result(0, UPDATED.stdout, line)
 
 
 def test_a_missing_key_is_written(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
@@ -419,7 +449,8 @@ def test_on_a_terminal_it_says_what_it_waits_for(calicoctl: Calicoctl, etcd: Etc
         stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
     finally:
         os.close(ours)
-    assert (process.returncode, stdout, stderr) == (0, UPDATED.stdout.encode(), b"")
+    tally = b"Rules added: 0, removed: 2, kept: 0.\n"
+    assert (process.returncode, stdout, stderr) == (0, UPDATED.stdout.encode(), tally)
     assert etcd.get(RULES) == EMPTY
 
 

@@ -439,7 +439,7 @@ def test_an_update_replaces_what_others_wrote_but_keeps_their_members(
     proxy.at(2, first(lambda: profile.put(RULES, '{"inbound_rules": [], "outbound_rules": [], "id": "theirs"}')))
     document = '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
     result = calicoctl("profile", "P", "rule", "update", stdin=document)
-    assert result == Result(0, "Successfully updated rules on profile P\n", "")
+    assert result == Result(0, "Successfully updated rules on profile P\n", "Rules added: 1, removed: 0, kept: 0.\n")
     assert profile.get(RULES) == '{"inbound_rules": [{"action": "deny"}], "outbound_rules": [], "id": "theirs"}'
 
 

@@ -8,7 +8,6 @@ import os
 import random
 import re
 import time
-import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -124,7 +123,7 @@ def test_random_argv(
 ) -> None:
     # There is no container to be found, and nobody waits.
     calicoctl.environ = {**calicoctl.environ, "DOCKER_HOST": "unix:///none"}
-    monkeypatch.setattr(pool_command, "time", types.SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr(pool_command, "wait", lambda seconds: None)
     fill(etcd, STATE)
     lines = usage_lines()
     answered = 0
