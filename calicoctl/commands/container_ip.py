@@ -68,13 +68,14 @@ class _Container:
         self._unknown = unknown
         self._endpoints = Endpoints(environment.client())
         self._ipam = Ipam(environment.client(), host)
+        namespace = workload.namespace()  # of a container that does not run that is said first
         self._node = self._only_endpoint(workload, host)
         name = self._node.name
         self._handle = handle_name(host, str(name.orchestrator), str(name.workload), name.endpoint)
         try:
             self._endpoint = self._node.decode()
             self._listed = self._endpoint.host_addresses()
-            self._veth = Veth(self._endpoint.interface, interface, workload.namespace())
+            self._veth = Veth(self._endpoint.interface, interface, namespace)
         except MalformedEndpoint as error:
             raise MalformedObject(self._node.key, error) from None
         if not self._veth.has_interface():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.edit import edit, first
+from calicoctl.datastore.edit import Overtaken, edit, first
 from calicoctl.errors import MalformedObject
 from calicoctl.etcd.errors import Conflict
 from calicoctl.model.network import Network, overlap
@@ -102,9 +102,11 @@ class Pools:
 
         ``found`` is what `read` has returned since they were saved. Two commands at once each write a key of their own,
         so that neither meets the other; both look afterwards, and the younger pool goes.
+        Others may be faster for 30 seconds. Raises DatastoreError.
         """
         mine = {keys.pool(network): network for network in new}
         gone = []
+        overtaken = Overtaken(keys.POOLS)
         while True:
             try:
                 for node in [node for node in found if node.key in mine]:
@@ -113,6 +115,7 @@ class Pools:
                         gone.append((mine.pop(node.key), older))
                 return gone
             except Conflict:
+                overtaken.wait(tuple((node.key, node.node["modifiedIndex"]) for node in found if node.key in mine))
                 found, _ = self.read()
 
     def disable(self, found: PoolNode) -> PoolNode:

@@ -35,6 +35,7 @@ class Change:
         self.record = record
         self.plan: Plan | None = None
         self.outcome = ""
+        self.skipped = False
         self.problems: list[str] = []
         self._skip = skip
         self._has_written = False  # also what others have removed since
@@ -45,6 +46,7 @@ class Change:
     def _decide(self) -> None:
         """Work out the outcome from what is stored. Raises Failure."""
         self.plan = None
+        self.skipped = False
         existing = self.record if self.record is not None and not self.record.obstacle else None
         if self.verb == CREATE and self.item.resource.resource_version is not None:
             self._refuse_version()
@@ -69,6 +71,7 @@ class Change:
     def _skip_or_fail(self, outcome: str, failure: str) -> None:
         if not self._skip:
             raise Failure(failure)
+        self.skipped = True
         self.outcome = outcome
 
     def _require_version(self) -> None:
@@ -188,7 +191,7 @@ def run(verb: str, manifest: Manifest, environment: Environment, skip: bool = Fa
         except (Failure, DatastoreError) as failure:
             return report.failed(done, failure.message)
         done.append((change.item, change.outcome))
-    return report.succeeded(done)
+    return report.succeeded(done, skipped=sum(change.skipped for change in changes))
 
 
 def prepared(verb: str, manifest: Manifest, skip: bool = False) -> list[Change]:

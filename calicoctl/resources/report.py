@@ -25,10 +25,10 @@ class Report:
         self._environment = environment
         self._dry_run = dry_run
 
-    def succeeded(self, outcomes: Outcomes) -> int:
-        """Say that all is done, and what became of each; return the exit status."""
+    def succeeded(self, outcomes: Outcomes, skipped: int = 0) -> int:
+        """Say that all is done but for those skipped, and what became of each; return the exit status."""
         lead = "Dry run, nothing was written: would have successfully" if self._dry_run else "Successfully"
-        count = len(self._items)
+        count = len(self._items) - skipped
         self._environment.say(f"{lead} {_PAST[self._verb]} {count} {_kind_of(self._items)}resource(s)")
         self._list(outcomes)
         return 0

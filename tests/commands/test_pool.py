@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -198,6 +199,27 @@ def test_a_pool_that_is_to_be_taken_back_while_others_change_it(
     assert calicoctl("pool", "add", "10.1.0.0/16").status == 1
     assert list(values(etcd)) == [f"{V4}/10.1.2.0-24"]
     assert methods(proxy) == "GET PUT GET DELETE GET DELETE"
+
+
+def test_a_pool_that_others_change_before_every_try_to_take_it_back(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change_before(request: Request) -> bytes | None:
+        if request.method == "DELETE":
+            etcd.put(f"{V4}/10.1.0.0-16", '{"cidr": "10.1.0.0/16"}')
+        return request.forward()
+
+    monkeypatch.setattr("calicoctl.datastore.edit.MOST_SECONDS", 0.3)
+    proxy.at(2, first(lambda: etcd.put(*INNER)))
+    proxy.since(3, change_before)
+    answer = calicoctl("pool", "add", "10.1.0.0/16")
+    assert (answer.status, answer.stdout) == (1, "")
+    assert re.search(
+        r"Others have changed /calico/v1/ipam before each of [0-9]+ tries within 0\.3 s: this command has given up\. "
+        r"Run it again when they are done\.",
+        answer.stderr,
+    )
+    assert len(proxy.requests) < 100
 
 
 def test_two_overlapping_pools_at_once(calicoctl: Calicoctl, etcd: EtcdServer) -> None:

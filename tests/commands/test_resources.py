@@ -35,7 +35,7 @@ def test_create_of_what_exists(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
 def test_create_skips_what_exists(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("create", "-f", "-", stdin=DEV_APPS)
     both = stdin_of(profile("dev-apps"), profile("new"))
-    expected = done("created", 2, "Profile(dev-apps): exists, skipped", "Profile(new): created")
+    expected = done("created", 1, "Profile(dev-apps): exists, skipped", "Profile(new): created")
     assert calicoctl("create", "-f", "-", "--skip-exists", stdin=both) == expected
     assert etcd.keys(f"{PROFILES}/dev-apps") == DEV_APPS_KEYS
     assert etcd.get(f"{PROFILES}/new/rules") == '{"inbound_rules": [], "outbound_rules": []}'
@@ -548,7 +548,7 @@ def test_delete_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -
     assert calicoctl("delete", "profile", "nope") == failed(f"Failed to delete 'Profile' resource: {message}")
     assert calicoctl("delete", "profile", "a", "nope") == failed(f"Failed to delete any 'Profile' resources: {message}")
     assert calicoctl("delete", "profile", "nope", "a", "--skip-not-exists") == done(
-        "deleted", 2, "Profile(nope): does not exist, skipped", "Profile(a): deleted"
+        "deleted", 1, "Profile(nope): does not exist, skipped", "Profile(a): deleted"
     )
     assert etcd.keys() == {f"{PROFILES}/": None}
 

@@ -104,6 +104,7 @@ def test_a_container_that_has_stopped(docker_host: Calicoctl, docker_daemon: Doc
     assert docker_host("container", "stopping", "ip", "add", "ipv4") == not_running
     assert docker_host("container", "remove", "stopping") == said(f"Removed Calico from {container.id}\n")
     assert docker_host("container", "add", "stopping", "ipv4") == not_running
+    assert docker_host("container", "stopping", "ip", "add", "ipv4") == not_running  # also where Calico knows it not
     assert stored.allocated(etcd) == {}
 
 
