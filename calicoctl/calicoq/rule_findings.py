@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calicoctl.felix.rules import faults, log_prefix_written
+from calicoctl.felix.rules import faults, log_prefix_written, unprogrammable
 from calicoctl.model.rule_match import matches_of
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from calicoctl.model.rules import Rules
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
+_OTHER_WAYS = {
+    "protocol": "Leave !protocol out if it is another protocol; if it is the same, remove the rule.",
+    "net": "Make it two rules: one that denies the exception, then one that allows the network.",
+    "ports": "Write the ports without leading zeros.",
+}
 _SEVERITIES = (ERROR, WARNING, NOTE)
 
 
@@ -91,24 +96,25 @@ def _is_for_every_packet(rule: Rule) -> bool:
     return not conditions and rule.fields.get("action") != "log"
 
 
-def _excludes_its_protocol(wanted: str | int | None, excluded: str | int | None) -> bool:
-    if wanted is None or excluded is None:
-        return False
-    from calicoctl.felix.packet import protocol_number  # rarely needed
-
-    return protocol_number(wanted) == protocol_number(excluded)
-
-
 def _of_rule(rule: Rule, owner: Owner, is_profile: bool) -> Iterator[tuple[str, str, str]]:
     fields = rule.fields
     for version in sorted(owner.versions):
+        if reason := unprogrammable(fields, version):
+            kind = "profile" if is_profile else "policy"
+            yield (
+                ERROR,
+                f"iptables refuses {reason}: Felix programs nothing of this {kind} for IPv{version}. What was in force "
+                f"before stays in force; if the {kind} is new, its endpoints drop all IPv{version} traffic",
+                _OTHER_WAYS["ports" if "zeros" in reason else reason.partition(" ")[0].rpartition("_")[2]],
+            )
         for fault in faults(fields, version):
             yield ERROR, fault.reason, fault.remedy
+    for field, value in fields.items():
+        if value is None and field not in ("action", "log_prefix"):
+            yield WARNING, f"{field} is null, so it matches everything", "Give it a value, or leave it out."
     for field in ("src_ports", "dst_ports", "!src_ports", "!dst_ports"):
         if fields.get(field) == []:
             yield WARNING, f"{field} is an empty list, which matches every port", "Leave it out, or name the ports."
-    if _excludes_its_protocol(fields.get("protocol"), fields.get("!protocol")):
-        yield WARNING, "its protocol and !protocol are the same: it matches nothing", "Leave one of them out."
     prefix = fields.get("log_prefix")
     if prefix is not None and log_prefix_written(prefix) != prefix:
         yield WARNING, f'Felix writes log_prefix as "{log_prefix_written(prefix)}"', "Give it as it is to be written."

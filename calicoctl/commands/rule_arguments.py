@@ -9,7 +9,7 @@ from calicoctl.model.rule import Rule
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from calicoctl.grammar import Arguments
 
@@ -49,7 +49,8 @@ def invalid_matches(arguments: Arguments) -> Iterator[str]:
             f"Invalid ICMP type or ICMP code specified.\n{provided(bad_icmp)}; "
             f"a type is a number from 0 to {last_type}, a code from 0 to {rule_validation.LAST_CODE}"
         )
-    problems = {text: _ports_problem(text) for text in _given(arguments, "<SRCPORTS>", "<DSTPORTS>")}
+    check = rule_validation.port_item if arguments["remove"] else rule_validation.new_port_item
+    problems = {text: _ports_problem(text, check) for text in _given(arguments, "<SRCPORTS>", "<DSTPORTS>")}
     bad_ports = [f"{provided([text])}: {problem}" for text, problem in problems.items() if problem]
     if bad_ports:
         yield "\n".join(["Invalid SRCPORTS or DSTPORTS specified.", *bad_ports, _PORTS_FORM])
@@ -74,9 +75,10 @@ def _ports(text: str) -> list[int | str]:
     return [rule_validation.port_item(item) for item in text.split(",")]
 
 
-def _ports_problem(text: str) -> str:
+def _ports_problem(text: str, check: Callable[[str], int | str]) -> str:
     try:
-        _ports(text)
+        for item in text.split(","):
+            check(item)
     except ValueError as error:
         return str(error)
     return ""

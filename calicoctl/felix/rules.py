@@ -28,6 +28,7 @@ _MATCHES = (
     "icmp_type", "icmp_code",
 )  # fmt: skip
 _KNOWN = {*_NEVER_NEGATED, *_MATCHES, *("!" + field for field in _MATCHES)}
+DOUBLES = ("protocol", "src_net", "dst_net")  # matches of which iptables takes one in a rule, plain or negated
 _WITHOUT_IP_VERSION = "Give the rule an ip_version, or update Felix to 2.0."
 
 
@@ -182,6 +183,31 @@ def faults(fields: Fields, version: int) -> list[Fault]:
         reason = f"{types[0]} is left out for IPv4: the protocol is not icmp"
         found.append(Fault(reason, "Give the rule ip_version 6 with icmpv6, or protocol icmp.", left_out=left_out))
     return found
+
+
+def unprogrammable(fields: Fields, version: int) -> str | None:
+    """Tell what keeps iptables from taking a valid rule in IP version 4 or 6; None if nothing does.
+
+    Felix then programs nothing of the whole profile or policy for that version. What it programmed before stays in
+    force, also after a restart; of a new profile or policy there is nothing, and its endpoints drop.
+    """
+    if fields.get("ip_version") not in (None, version):
+        return None
+    for key in DOUBLES:
+        if fields.get(key) is not None and fields.get(f"!{key}") is not None:
+            if key == "protocol" or not {key, f"!{key}"}.intersection(foreign_networks(fields, version)):
+                return f"{key} and !{key} in one rule"
+    for key, ports in fields.items():
+        if key.removeprefix("!") in ("src_ports", "dst_ports"):
+            for port in ports or ():
+                if isinstance(port, str) and has_leading_zero(port):
+                    return f"the leading zeros of {shown(port)} in {key}"
+    return None
+
+
+def has_leading_zero(port: str) -> bool:
+    """Tell whether a number of a port or range of ports begins with a zero that it does not need."""
+    return re.search(r"(?<![0-9])0[0-9]", port) is not None
 
 
 def foreign_networks(fields: Fields, version: int) -> tuple[str, ...]:

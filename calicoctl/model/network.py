@@ -78,6 +78,27 @@ def overlap(one: Network, other: Network) -> bool:
     return one.address >> host_bits == other.address >> host_bits
 
 
+def without(networks: list[Network], excluded: list[Network]) -> list[Network]:
+    """Return networks with exactly those addresses of ``networks`` that are in none of ``excluded``, in order.
+
+    Networks without addresses in ``excluded`` come back as they are.
+    """
+    for hole in excluded:
+        networks = [rest for network in networks for rest in _without(network, hole)]
+    return networks
+
+
+def _without(network: Network, hole: Network) -> list[Network]:
+    if not overlap(network, hole):
+        return [network]
+    halves_beside_hole = []
+    for prefix_length in range(network.prefix_length + 1, hole.prefix_length + 1):
+        host_bits = network.width - prefix_length
+        beside = (hole.address >> host_bits ^ 1) << host_bits
+        halves_beside_hole.append(Network(network.version, beside, prefix_length))
+    return halves_beside_hole
+
+
 def contains(network: Network, part: Network) -> bool:
     """Tell whether all of ``part`` is in a network."""
     return overlap(network, part) and network.prefix_length <= part.prefix_length

@@ -11,7 +11,7 @@ import re
 
 from calicoctl.model import selector
 from calicoctl.model.names import ALLOWED, is_tag
-from calicoctl.model.network import Network
+from calicoctl.model.network import Network, without
 from calicoctl.model.resource_fields import below, shown
 from calicoctl.model.rule_form import ENTITIES
 from calicoctl.model.rule_validation import LAST_CODE, LAST_TYPE, MOST_RULES
@@ -33,7 +33,7 @@ _VERSION_OF_ICMP: dict[Any, int] = {"ICMP": 4, "ICMPv6": 6}
 _NUMBERS_OF_ICMP: dict[Any, str] = {1: "ICMP", 58: "ICMPv6"}
 _NUMBER = "(?:0|[1-9][0-9]{0,2})"
 _CIDR = re.compile(rf"(?:{_NUMBER}(?:\.{_NUMBER}){{3}}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)/{_NUMBER}")
-_PORT = re.compile(r"([0-9]{1,9})(?::([0-9]{1,9}))?")
+_PORT = re.compile(r"(0|[1-9][0-9]{0,8})(?::(0|[1-9][0-9]{0,8}))?")
 _NAMED_PORT = re.compile(r"(?=[0-9-]*[a-z])(?!-)(?!.*--)[a-z0-9-]{1,15}(?<!-)")
 
 
@@ -68,7 +68,9 @@ class _Check:
         for side in ENTITIES:
             self.entity(side, form.get(side, {}))
         self.ip_versions()
-        count = math.prod(len(form.get(side, {}).get("nets", ())) or 1 for side in ENTITIES)
+        if "protocol" in form and "notProtocol" in form:
+            self.add("notProtocol", "Felix cannot program it beside protocol; leave one of them out")
+        count = math.prod(len(nets_of(form.get(side, {}))) or 1 for side in ENTITIES)
         if count > MOST_RULES:
             self.problems.add(self.path, f"its networks make {count:,} rules, more than fit in one profile")
         if "http" in form:
@@ -102,7 +104,10 @@ class _Check:
         for field in ("ports", "notPorts"):
             if entity.get(field) and self.form.get("protocol") not in _WITH_PORTS:
                 self.add(f"{side}.{field}", "needs the protocol TCP or UDP")
-        if len(entity.get("notNets", ())) > 1:
+        if entity.get("nets") and entity.get("notNets"):
+            if not nets_of(entity):
+                self.add(f"{side}.notNets", "excludes all of nets: the rule would match nothing")
+        elif len(entity.get("notNets", ())) > 1:
             self.add(f"{side}.notNets", f"more than one network {NOT_IN_V1}")
         if "serviceAccounts" in entity:
             self.add(f"{side}.serviceAccounts", NOT_IN_V1)
@@ -132,6 +137,17 @@ class _Check:
                 for position, item in enumerate(self.form.get(side, {}).get(field, ())):
                     if item is not None and not _cidr_problem(item):
                         yield f"{side}.{field}[{position}]", Network.parse(item)
+
+
+def nets_of(entity: Form) -> list[str]:
+    """Return the networks that a rule is for: ``nets`` without ``notNets``, as Felix cannot program both.
+
+    They are ``nets`` as given where there are no ``notNets``, or where one of them is no network.
+    """
+    nets, excluded = entity.get("nets") or [], entity.get("notNets") or []
+    if not excluded or any(net is None or _cidr_problem(net) for net in [*nets, *excluded]):
+        return nets
+    return [str(net) for net in without([Network.parse(net) for net in nets], [Network.parse(net) for net in excluded])]
 
 
 def _cidr_problem(text: str) -> str:

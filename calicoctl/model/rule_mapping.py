@@ -12,7 +12,7 @@ import re
 
 from calicoctl.model.resource_fields import Problems
 from calicoctl.model.rule_form import ENTITIES, FIELDS
-from calicoctl.model.rule_form_validation import check_form
+from calicoctl.model.rule_form_validation import check_form, nets_of
 from calicoctl.model.rule_validation import RuleProblems, new_rules
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -71,7 +71,10 @@ def _stored_fields(form: Form) -> Fields:
     for name, negation in (("icmp", ""), ("notICMP", "!")):
         fields.update({f"{negation}icmp_{part}": number for part, number in form.get(name, {}).items()})
     for side in ENTITIES:
-        for name, content in form.get(side, {}).items():
+        entity = form.get(side, {})
+        if entity.get("nets"):
+            entity = {**entity, "nets": nets_of(entity), "notNets": []}
+        for name, content in entity.items():
             if content:
                 fields[_FIELDS[f"{side}.{name}"]] = content
     return fields

@@ -73,7 +73,7 @@ class Update:
             return []
         known = self._by_fields.get(repr(fields)) or self._stored_alike(Rule(fields))
         if known is None:
-            if all(value is None for value in fields.values()):
+            if not fields:
                 self._doubts.append(f"{where}: it is empty, which allows everything")
             try:
                 return new_rules(fields, hints=_SHOWN_PROBLEMS - len(self._problems))

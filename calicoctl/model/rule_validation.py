@@ -57,11 +57,12 @@ def _checked(fields: Fields, hints: int) -> Fields:
     problems: list[str] = []
     checked: Fields = {}
     for key, value in fields.items():
-        if value is None:
-            continue
         check = _CHECKS.get(key) or _check_for_negated(key)
         if check is None:
             problems.append(f"{_shown(key)} is not a field of a rule{_nearest(key) if len(problems) < hints else ''}")
+            continue
+        if value is None:
+            problems.append(f"{key}: null is not a value; give one, or leave the field out")
             continue
         try:
             checked[key] = check(value)
@@ -165,7 +166,7 @@ def _networks(value: Any) -> list[str]:
 
 
 def _ports(value: Any) -> list[int | str]:
-    return _each(_filled_list(value, "ports"), port_item)
+    return _each(_filled_list(value, "ports"), new_port_item)
 
 
 def _each(items: list[Any], check: Callable[[Any], Any]) -> list[Any]:
@@ -206,6 +207,17 @@ def port_item(value: Any) -> int | str:
     if first > last:
         raise ValueError(f"{_shown(value)} ends below its beginning")
     return first if first == last else f"{first}:{last}"
+
+
+def new_port_item(value: Any) -> int | str:
+    """Return a port or range of ports of a new rule as ``port_item`` does, but refuse numbers with leading zeros.
+
+    iptables reads those as octal. Raises ValueError.
+    """
+    item = port_item(value)
+    if isinstance(value, str) and re.search("(?<![0-9])0[0-9]", value):
+        raise ValueError(f"{_shown(value)} has leading zeros; write {item}")
+    return item
 
 
 def _icmp_type(value: Any) -> int:
@@ -276,11 +288,29 @@ def _contradictions(fields: Fields) -> list[str]:
                 problems.append(f"{key}: needs {key.replace('code', 'type')}")
     if not _NETWORK_LISTS.isdisjoint(fields):
         problems += _problems_of_lists(fields)
+    problems += _doubles(fields)
     implied = _ip_versions(fields)
     if len(implied) > 1 and len({version for version, _ in implied}) > 1:
         versions = ", ".join(f"{what} is IPv{version}" for version, what in implied)
         problems.append(f"mixed IP versions: {versions}")
     return problems
+
+
+def _doubles(fields: Fields) -> Iterator[str]:
+    """Yield what iptables refuses of a rule: a network or protocol beside a negated one, for which Felix has one place.
+
+    Felix then programs nothing of the whole profile, and what it programmed before stays in force.
+    """
+    if "protocol" in fields and "!protocol" in fields:
+        yield "!protocol: Felix cannot program it beside protocol; leave one of them out"
+    for side in ("src", "dst"):
+        given = [key for key in (f"{side}_net", f"{side}_nets") if key in fields]
+        excluded = [key for key in (f"!{side}_net", f"!{side}_nets") if key in fields]
+        if given and excluded:
+            yield (
+                f"{excluded[0]}: Felix cannot program it beside {given[0]}; make two rules: deny with "
+                f"{excluded[0][1:]} {_shown(fields[excluded[0]])} for the exception, then allow with {given[0]}"
+            )
 
 
 def _ip_versions(fields: Fields) -> list[tuple[int, str]]:

@@ -371,9 +371,11 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         (
             R,
             inbound({"protocol": wanted, "!protocol": excluded}),
-            "warning",
+            "error",
             "",
-            "inbound rule 1: its protocol and !protocol are the same: it matches nothing",
+            "inbound rule 1: iptables refuses protocol and !protocol in one rule: Felix programs nothing of this "
+            "profile for IPv4. What was in force before stays in force; if the profile is new, its endpoints drop all "
+            "IPv4 traffic",
         )
         for wanted, excluded in (("tcp", "tcp"), (17, "udp"), ("132", 132))
     ),
@@ -675,9 +677,31 @@ def test_a_host_endpoint_that_is_known_by_its_interface_only(sound: Store, calic
     assert found[1]["reason"] == 'inbound rule 1: source tag "HOST": no endpoint with an address has it'
 
 
-def test_different_protocols_are_fine(sound: Store, calicoq: Calicoq) -> None:
-    sound.put(R, inbound({"protocol": "tcp", "!protocol": "udp"}, {"protocol": "tcp", "!protocol": None}))
-    assert calicoq("check") == (0, "0 errors, 0 warnings, 0 notes\n", "")
+@pytest.mark.parametrize(
+    ("fields", "refused"),
+    [
+        ({"protocol": "tcp", "!protocol": "udp"}, "protocol and !protocol in one rule"),
+        ({"src_net": "10.0.0.0/8", "!src_net": "10.1.0.0/16"}, "src_net and !src_net in one rule"),
+        ({"dst_net": "10.0.0.0/8", "!dst_net": "10.1.0.0/16"}, "dst_net and !dst_net in one rule"),
+        ({"protocol": "tcp", "dst_ports": ["080:0081"]}, 'the leading zeros of "080:0081" in dst_ports'),
+        ({"src_net": "10.0.0.0/8", "!dst_net": "10.1.0.0/16", "ip_version": 4}, None),
+        ({"protocol": "tcp", "src_ports": [80], "!src_ports": [81]}, None),
+    ],
+)
+def test_what_iptables_refuses(sound: Store, calicoq: Calicoq, fields: Any, refused: str | None) -> None:
+    sound.put(R, inbound(fields))
+    result = calicoq("check", "-o", "json")
+    errors = [each["reason"] for each in json.loads(result.stdout) if each["severity"] == "error"]
+    refusals = {reason.partition(": Felix programs")[0] for reason in errors if "iptables refuses" in reason}
+    assert refusals == ({f"inbound rule 1: iptables refuses {refused}"} if refused else set())
+
+
+def test_a_stored_null_is_named(sound: Store, calicoq: Calicoq) -> None:
+    sound.put(R, inbound({"protocol": "tcp", "!protocol": None}))
+    result = calicoq("check", "-o", "json")
+    assert [each["reason"] for each in json.loads(result.stdout)] == [
+        "inbound rule 1: !protocol is null, so it matches everything"
+    ]
 
 
 @pytest.mark.parametrize("mac", ["ca-fe-1d-52-bb-e1", "cafe.1d52.bbe1", "cafe1d52bbe1", "a:b:c:d:e:f"])

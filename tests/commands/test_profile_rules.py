@@ -56,6 +56,16 @@ def test_add_at_a_place_moves_a_rule_that_is_elsewhere(
     assert [request.split()[0] for request in proxy.requests] == ["GET", "PUT"]
 
 
+def test_ports_with_leading_zeros_are_removed_but_not_added(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, stored('{"action": "allow", "protocol": "tcp", "dst_ports": ["80:81"]}'))
+    index = etcd.index()
+    refused = rule(calicoctl, "add inbound allow tcp to ports 080:0081")
+    assert (refused.status, refused.stdout) == (1, "")
+    assert '"080:0081" has leading zeros; write 80:81\n' in refused.stderr
+    assert etcd.index() == index
+    assert rule(calicoctl, "remove inbound allow tcp to ports 080:0081") == DONE
+    assert etcd.get(RULES) == stored("")
+
 
 @pytest.mark.parametrize(
     ("words", "text"),
@@ -69,7 +79,7 @@ def test_add_at_a_place_moves_a_rule_that_is_elsewhere(
         ),
         ("deny udp from ports 0,65535", '{"action": "deny", "protocol": "udp", "src_ports": [0, 65535]}'),
         (
-            "allow tcp from ports 007 to ports 0:65535",
+            "allow tcp from ports 7 to ports 0:65535",
             '{"action": "allow", "protocol": "tcp", "dst_ports": ["0:65535"], "src_ports": [7]}',
         ),
         ("allow icmp", '{"action": "allow", "protocol": "icmp"}'),
@@ -187,7 +197,7 @@ def test_a_position_that_is_no_integer(calicoctl: Calicoctl, proxy: Proxy, comma
         ('{"action": "allow", "protocol": "tcp", "dst_ports": [80]}', "allow tcp to ports 80:80"),
         ('{"action": "allow", "protocol": "tcp", "dst_ports": ["80:90"]}', "allow tcp to ports 80-90"),
         ('{"src_net": "10.1.2.3/8"}', "allow from cidr 10.9.9.9/8"),
-        ('{"action": "deny", "dst_net": "FE80:0::/64", "src_tag": null}', "deny to cidr fe80::1/64"),
+        ('{"action": "deny", "dst_net": "FE80:0::/64"}', "deny to cidr fe80::1/64"),
     ],
 )
 def test_add_of_a_rule_that_is_there_in_another_spelling(
@@ -232,6 +242,11 @@ def test_add_of_a_rule_that_is_there(calicoctl: Calicoctl, etcd: EtcdServer) -> 
             '{"action": "allow", "protocol": "tcp", "dst_ports": ["80", 443, 80]}',
             "allow tcp to ports 443,80",
             'dst_ports: Felix refuses "80", which is 80',
+        ),
+        (
+            '{"action": "deny", "src_tag": null}',
+            "deny",
+            "src_tag: null is not a value; give one, or leave the field out",
         ),
     ],
 )

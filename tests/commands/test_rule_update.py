@@ -96,12 +96,12 @@ def test_the_document_s_example(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"action": "next-tier", "src_tag": None}, '{"action": "next-tier"}'),
+        ({"action": "next-tier"}, '{"action": "next-tier"}'),
         ({"action": "log", "log_prefix": "drop: é"}, '{"action": "log", "log_prefix": "drop: \\u00e9"}'),
         ({"ip_version": 6, "!src_tag": "A"}, '{"ip_version": 6, "!src_tag": "A"}'),
         ({"src_selector": 'role == "db" && has(x)'}, '{"src_selector": "role == \\"db\\" && has(x)"}'),
         ({"!dst_selector": ""}, '{"!dst_selector": ""}'),
-        ({"protocol": "17", "dst_ports": ["0053", "1-2", "3:3"]}, '{"protocol": "udp", "dst_ports": [53, "1:2", 3]}'),
+        ({"protocol": "17", "dst_ports": ["53", "1-2", "3:3"]}, '{"protocol": "udp", "dst_ports": [53, "1:2", 3]}'),
         ({"protocol": 1, "icmp_type": 0}, '{"icmp_type": 0, "protocol": "icmp"}'),
         ({"protocol": "132"}, '{"protocol": 132}'),
         ({"!protocol": "tcp"}, '{"!protocol": "tcp"}'),

@@ -18,6 +18,9 @@ STORED_OTHERWISE = {
     "v3-validator-064: should accept Rule with source !ports and protocol type 17": "Felix needs the name",
 }
 
+# Networks and excluded networks of one side become the networks that are left: iptables takes one match of a kind
+WITHOUT_IDLE_NOT_NETS = {"st v3 data.py:471": "none of its notNets is in its nets, so the nets alone mean the same"}
+
 # port-protocol-parsing.json: what Go's types read, here is read and checked in one step
 
 REFUSED_WHEN_CHECKED: dict[int | str, str] = {
@@ -52,6 +55,7 @@ STRICTER_THAN_THE_READER = {
     **STRICTER_THAN_BOTH,
     "ports need the protocol tcp or udp": "Felix turns ports with sctp or udplite into a drop of all traffic",
     "is missing; an empty list means no rules": "a forgotten list would silently take a profile's rules away",
+    "null is not a value; give one, or leave the field out": "a generator's lost value would open the profile",
     "is neither inbound_rules nor outbound_rules": "these are members of a policy; a profile has no use for them",
 }
 # What Felix refuses as a value and this project takes in another form

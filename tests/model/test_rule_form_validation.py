@@ -279,6 +279,30 @@ FORMS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.parametrize(
+    ("nets", "excluded", "stored"),
+    [
+        (["10.0.0.0/8"], ["11.0.0.0/8"], ["10.0.0.0/8"]),
+        (["10.0.0.0/8"], ["10.64.0.0/10"], ["10.128.0.0/9", "10.0.0.0/10"]),
+        (["10.0.0.0/30", "11.0.0.0/8"], ["10.0.0.1/32"], ["10.0.0.2/31", "10.0.0.0/32", "11.0.0.0/8"]),
+        (["10.0.0.0/30"], ["10.0.0.1/32", "10.0.0.2/32"], ["10.0.0.3/32", "10.0.0.0/32"]),
+        (["fd80::/64", "fd80:0:0:1::/64"], ["fd80::/64"], ["fd80:0:0:1::/64"]),
+    ],
+)
+def test_nets_without_not_nets_become_rules_for_the_rest(nets: list[str], excluded: list[str], stored: Any) -> None:
+    problems = Problems()
+    rules = rules_of({"action": "Allow", "source": {"nets": nets, "notNets": excluded}}, "", problems)
+    assert problems.texts == []
+    assert [rule.fields for rule in rules] == [{"action": "allow", "src_net": net} for net in stored]
+
+
+def test_not_nets_that_leave_nothing_are_refused() -> None:
+    problems = Problems()
+    form = {"action": "Allow", "source": {"nets": ["10.1.0.0/16"], "notNets": ["10.0.0.0/8"]}}
+    assert rules_of(form, "", problems) == []
+    assert problems.texts == ["source.notNets: excludes all of nets: the rule would match nothing"]
+
+
 @settings(max_examples=300, deadline=None)
 @given(FORMS)
 def test_what_is_accepted_is_stored_in_the_form_that_rule_update_takes_and_shown_as_it_was(form: Any) -> None:

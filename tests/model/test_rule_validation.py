@@ -23,6 +23,7 @@ NO_CIDR = "is not a CIDR such as 10.0.0.0/8 or fd80::/64"
 NO_PORT = "is not a port or a range of ports such as 80:90"
 NO_PORT_PROTOCOL = "ports need the protocol tcp or udp"
 NO_ICMP = "needs the protocol icmp or icmpv6"
+NULL = "null is not a value; give one, or leave the field out"
 EMPTY = "is empty; leave the field out to match all"
 SEVERAL_NOT = "several networks under ! cannot be stored so that every Felix understands them"
 
@@ -144,6 +145,21 @@ def problems(fields: Fields) -> list[str]:
             {"!protocol": "icmp", "ip_version": 6},
             ["mixed IP versions: ip_version is IPv6, !protocol icmp is IPv4"],
         ),
+        ({"src_net": None, "!dst_tag": None}, [f"src_net: {NULL}", f"!dst_tag: {NULL}"]),
+        ({**TCP, "dst_ports": ["080"]}, ['dst_ports: "080" has leading zeros; write 80']),
+        ({**TCP, "dst_ports": ["080:0081"]}, ['dst_ports: "080:0081" has leading zeros; write 80:81']),
+        # iptables takes one match of a kind in a rule
+        (
+            {**TCP, "!protocol": "udp"},
+            ["!protocol: Felix cannot program it beside protocol; leave one of them out"],
+        ),
+        (
+            {"src_net": "10.0.0.0/8", "!src_net": "10.1.0.0/16"},
+            [
+                "!src_net: Felix cannot program it beside src_net; make two rules: deny with "
+                'src_net "10.1.0.0/16" for the exception, then allow with src_net'
+            ],
+        ),
         # All that is wrong, in the order of the fields; what goes together is looked at once each is right
         (
             {"src_tag": "a b", "colour": 1, "src_ports": [80, "x", "y"], "action": None},
@@ -151,6 +167,7 @@ def problems(fields: Fields) -> list[str]:
                 f'src_tag: "a b" {NO_TAG}',
                 '"colour" is not a field of a rule',
                 f'src_ports: "x" {NO_PORT}; "y" {NO_PORT}',
+                f"action: {NULL}",
             ],
         ),
         (
@@ -178,19 +195,17 @@ def test_a_selector_is_refused_with_the_reason_of_the_parser(text: str) -> None:
     ("fields", "expected"),
     [
         ({}, {}),
-        ({"action": None, "protocol": None, "src_ports": None, "colour": None}, {}),
         ({"action": "log", "log_prefix": "\x00é" * 50}, {"action": "log", "log_prefix": "\x00é" * 50}),
         ({"protocol": "47"}, {"protocol": 47}),
         ({"protocol": "006"}, {"protocol": 6}),
         ({"protocol": 6}, {"protocol": 6}),
-        ({"protocol": 255, "!protocol": "1"}, {"protocol": 255, "!protocol": 1}),
         ({"protocol": 6, "src_ports": [80]}, {"protocol": "tcp", "src_ports": [80]}),
         ({"protocol": "17", "!dst_ports": [80]}, {"protocol": "udp", "!dst_ports": [80]}),
         ({"protocol": 1, "icmp_type": 8}, {"protocol": "icmp", "icmp_type": 8}),
         ({"protocol": 58, "!icmp_type": 8}, {"protocol": "icmpv6", "!icmp_type": 8}),
         (
-            {**TCP, "dst_ports": ["80", "080", "443:443", "80-90", "1:65535", 0, 80]},
-            {**TCP, "dst_ports": [80, 80, 443, "80:90", "1:65535", 0, 80]},
+            {**TCP, "dst_ports": ["80", "443:443", "80-90", "1:65535", 0, 80]},
+            {**TCP, "dst_ports": [80, 443, "80:90", "1:65535", 0, 80]},
         ),
         ({"src_net": "10", "dst_net": "010.1.2.3/8"}, {"src_net": "10.0.0.0/32", "dst_net": "10.1.2.3/8"}),
         ({"!src_net": " FD80:0::1/64"}, {"!src_net": "fd80::1/64"}),

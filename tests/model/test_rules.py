@@ -375,7 +375,8 @@ def test_a_stored_rule_that_is_spelled_otherwise_but_good_is_kept_as_it_is() -> 
     present = stored(spelled)
     update = Update(rules_text(spelled), present)
     assert fields_of(update.rules.inbound) == [spelled]
-    assert update.warnings == []
+    null = "action: null is not a value; give one, or leave the field out"
+    assert update.warnings == [f"inbound rule 1: kept as it is stored, though {null}"]
     # Another spelling is a new one.
     assert fields_of(Update(rules_text({"src_net": "10/8"}), present).rules.inbound) == [{"src_net": "10.0.0.0/8"}]
 
