@@ -348,8 +348,8 @@ def _group(row: Row) -> str:
 
 # The most modules that a command may load, whatever the versions of Python and of the libraries; PyYAML comes on top.
 MOST_MODULES = {
-    "calicoctl": 33,
-    "calicoctl version": 33,
+    "calicoctl": 35,
+    "calicoctl version": 35,
     "calicoctl help": 35,
     "calicoctl completion": 38,
     "calicoctl completion of names": 75,
@@ -366,7 +366,7 @@ MOST_MODULES = {
     "calicoctl replace": 95,
     "calicoctl delete": 82,
     "calicoctl diff": 100,
-    "calicoq": 33,
+    "calicoq": 35,
     "calicoq version": 37,
     "calicoq help": 33,
     "calicoq endpoint": 85,
