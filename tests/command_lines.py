@@ -105,7 +105,7 @@ class Row(NamedTuple):
     """A command line, the methods of its requests to etcd in order, the keys before it and its standard input.
 
     `program` is calicoctl or calicoq. A row of `container` may need command lines that are `given` first. `loads` names
-    the costly modules that it needs beyond those of its kind (see `costly_of`).
+    the costly modules that it needs beyond those of its kind (see `costly_of`). `remark` is what it says on stderr.
     """
 
     line: str
@@ -115,6 +115,7 @@ class Row(NamedTuple):
     program: str = "calicoctl"
     given: tuple[str, ...] = ()
     loads: frozenset[str] = frozenset()
+    remark: str = ""
 
     @property
     def arguments(self) -> list[str]:
@@ -156,6 +157,7 @@ _COMPARISON = _YAML | frozenset({"difflib"})
 USED = {**READY, **PROFILE, **ENDPOINTS}
 TWO_PROFILES = {**USED, f"{PROFILES}/Q/tags": '["Q"]'}
 POLICY = {
+    f"{V1}/policy/tier/default/metadata": "{}",
     f"{V1}/policy/tier/default/policy/pol": json.dumps(
         {"selector": "all()", "order": 1, "inbound_rules": [{"action": "allow"}], "outbound_rules": []}
     )
@@ -180,7 +182,7 @@ WRITING = [
     Row("profile P rule add outbound --at=1 deny icmp type 8", "GET PUT", PROFILE),
     Row("profile P rule remove inbound --at=1", "GET PUT", PROFILE),
     Row("profile P rule remove outbound allow", "GET PUT", PROFILE),
-    Row("profile P rule update", "GET PUT", PROFILE, UPDATE),
+    Row("profile P rule update", "GET PUT", PROFILE, UPDATE, remark="Rules added: 1, removed: 2, kept: 0.\n"),
     Row("endpoint e1 profile append P", "GET GET PUT", USED, loads=_PARAGRAPHS),
     Row("endpoint e1 profile remove OTHER", "GET PUT", USED, loads=_PARAGRAPHS),
     Row("endpoint e1 profile set P", "GET GET PUT", USED, loads=_PARAGRAPHS),

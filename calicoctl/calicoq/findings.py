@@ -108,10 +108,9 @@ class _Check:
         for _, _, stored in self._snapshot.policies:
             if reason := self._felix.refused.get(stored.key):
                 yield Finding(ERROR, stored.key, f"{reason}; Felix ignores the policy", CORRECT)
-        for name, stored in self._snapshot.tiers.items():
+        for stored in self._snapshot.tiers.values():
             if reason := self._felix.refused.get(stored.key):
-                effect = "packets skip the tier" if self._felix.tiers[name].is_skipped else "Felix ignores it"
-                yield Finding(ERROR, stored.key, f"{reason}; {effect}", CORRECT)
+                yield Finding(ERROR, stored.key, f"{reason}; packets skip the tier", CORRECT)
 
     def _endpoints(self) -> Iterator[Finding]:
         for name, endpoint in self._felix.endpoints.items():
@@ -126,7 +125,7 @@ class _Check:
             key = self._policy_keys[policy.tier, policy.name]
             if self._felix.tiers[policy.tier].is_skipped:
                 reason = f"tier {policy.tier} has no valid metadata: packets skip its policies"
-                remedy = f'Write {{"order": ...}} to the key metadata of tier {policy.tier}.'
+                remedy = f'Write {{"order": ...}} to the key metadata of tier {policy.tier}; {{}} makes it the last.'
                 yield Finding(ERROR, key, reason, remedy)
             if not owner.users:
                 reason = f'selector "{policy.selector_text}" selects no endpoint'

@@ -32,6 +32,9 @@ def run(arguments: Arguments, environment: Environment) -> int:
         finish(state, environment)
         raise CommandError(f"Policy {visible(name)} not found.")
     policies.sort(key=lambda policy: tiers[policy.tier].position)
+    for tier in (tiers[policy.tier] for policy in policies):
+        if tier.is_skipped:
+            environment.complain(f'WARNING: tier "{tier.name}" metadata missing; packets will skip tier')
     shown = []
     for policy in policies:
         evaluation = Evaluation([policy], tiers, identities)

@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from calicoctl.model.rules import Rules
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
-_OTHER_WAYS = {
-    "protocol": "Leave !protocol out if it is another protocol; if it is the same, remove the rule.",
-    "net": "Make it two rules: one that denies the exception, then one that allows the network.",
-    "ports": "Write the ports without leading zeros.",
-}
 _SEVERITIES = (ERROR, WARNING, NOTE)
 
 
@@ -99,19 +94,19 @@ def _is_for_every_packet(rule: Rule) -> bool:
 def _of_rule(rule: Rule, owner: Owner, is_profile: bool) -> Iterator[tuple[str, str, str]]:
     fields = rule.fields
     for version in sorted(owner.versions):
-        if reason := unprogrammable(fields, version):
+        if refused := unprogrammable(fields, version):
             kind = "profile" if is_profile else "policy"
-            yield (
-                ERROR,
-                f"iptables refuses {reason}: Felix programs nothing of this {kind} for IPv{version}. What was in force "
-                f"before stays in force; if the {kind} is new, its endpoints drop all IPv{version} traffic",
-                _OTHER_WAYS["ports" if "zeros" in reason else reason.partition(" ")[0].rpartition("_")[2]],
+            reason = (
+                f"iptables refuses {refused.reason}: Felix programs nothing of this {kind} for IPv{version}. What was "
+                f"in force before stays in force; if the {kind} is new, its endpoints drop all IPv{version} traffic"
             )
+            yield ERROR, reason, refused.remedy
         for fault in faults(fields, version):
             yield ERROR, fault.reason, fault.remedy
     for field, value in fields.items():
-        if value is None and field not in ("action", "log_prefix"):
-            yield WARNING, f"{field} is null, so it matches everything", "Give it a value, or leave it out."
+        if value is None and field != "log_prefix":
+            effect = "the rule allows" if field == "action" else "it matches everything"
+            yield WARNING, f"{field} is null, so {effect}", "Give it a value, or leave it out."
     for field in ("src_ports", "dst_ports", "!src_ports", "!dst_ports"):
         if fields.get(field) == []:
             yield WARNING, f"{field} is an empty list, which matches every port", "Leave it out, or name the ports."

@@ -7,6 +7,7 @@ from functools import partial
 
 from calicoctl.datastore.keys import READY, ROOT
 from calicoctl.datastore.snapshot import Snapshot
+from calicoctl.felix.evaluation import Identities
 from calicoctl.model.endpoint import Endpoint, MalformedEndpoint
 from calicoctl.model.labels import labels_from_json, labels_of
 from calicoctl.model.policy import Policy, Tier
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
 
     from calicoctl.datastore.snapshot import Stored
     from calicoctl.environment import Environment
-    from calicoctl.felix.evaluation import Identities
     from calicoctl.model.endpoint import EndpointName
     from calicoctl.model.labels import Labels
-    from calicoctl.model.policy import Policy, Tier
     from calicoctl.model.rule_match import RuleMatch
 
     Decoded = TypeVar("Decoded")
@@ -85,8 +84,6 @@ class State:
 
     def identities(self) -> Identities:
         """Return those of the endpoints: with the labels and tags of their profiles."""
-        from calicoctl.felix.evaluation import Identities
-
         return Identities(self.read_profile_labels(), self.read_profile_tags())
 
     def _read_part(self, part: str, decode: Callable[[str], Decoded]) -> dict[str, Decoded]:

@@ -159,6 +159,9 @@ class _Answer:
                 "DefaultEndpointToHostAction and the host's own rules decide; what it sends is not policed."
             )
         yield from self._override_notes()
+        for version, (sides, _) in self._by_version.items():
+            for step in (step for side in sides for step in side.steps if step.doubt):
+                yield f"For IPv{version}, {step.doubt}."
         for version, (sides, with_felix_2) in self._by_version.items():
             ours, theirs = sides[-1], with_felix_2[-1]
             if ours.allowed != theirs.allowed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from calicoctl.model.network import Network
+from calicoctl.model.rule import has_leading_zero
 from calicoctl.model.wording import shown
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -28,7 +29,7 @@ _MATCHES = (
     "icmp_type", "icmp_code",
 )  # fmt: skip
 _KNOWN = {*_NEVER_NEGATED, *_MATCHES, *("!" + field for field in _MATCHES)}
-DOUBLES = ("protocol", "src_net", "dst_net")  # matches of which iptables takes one in a rule, plain or negated
+_DOUBLES = ("protocol", "src_net", "dst_net")  # matches of which iptables takes one in a rule, plain or negated
 _WITHOUT_IP_VERSION = "Give the rule an ip_version, or update Felix to 2.0."
 
 
@@ -185,29 +186,34 @@ def faults(fields: Fields, version: int) -> list[Fault]:
     return found
 
 
-def unprogrammable(fields: Fields, version: int) -> str | None:
-    """Tell what keeps iptables from taking a valid rule in IP version 4 or 6; None if nothing does.
+def unprogrammable(fields: Fields, version: int) -> Fault | None:
+    """Return what keeps iptables from taking a valid rule in IP version 4 or 6; None if nothing does.
 
     Felix then programs nothing of the whole profile or policy for that version. What it programmed before stays in
     force, also after a restart; of a new profile or policy there is nothing, and its endpoints drop.
     """
     if fields.get("ip_version") not in (None, version):
         return None
-    for key in DOUBLES:
+    for key in _DOUBLES:
         if fields.get(key) is not None and fields.get(f"!{key}") is not None:
             if key == "protocol" or not {key, f"!{key}"}.intersection(foreign_networks(fields, version)):
-                return f"{key} and !{key} in one rule"
+                return Fault(f"{key} and !{key} in one rule", _other_way(key, fields.get("action")))
     for key, ports in fields.items():
         if key.removeprefix("!") in ("src_ports", "dst_ports"):
             for port in ports or ():
                 if isinstance(port, str) and has_leading_zero(port):
-                    return f"the leading zeros of {shown(port)} in {key}"
+                    reason = f"the leading zeros of {shown(port)} in {key}"
+                    return Fault(reason, "Write the ports without leading zeros.")
     return None
 
 
-def has_leading_zero(port: str) -> bool:
-    """Tell whether a number of a port or range of ports begins with a zero that it does not need."""
-    return re.search(r"(?<![0-9])0[0-9]", port) is not None
+def _other_way(key: str, action: str | None) -> str:
+    """Return how to say what a rule with a match and its negation says."""
+    if key == "protocol":
+        return "Leave !protocol out if it is another protocol; if it is the same, remove the rule."
+    if action in (None, "allow"):
+        return "Make it two rules: one that denies the exception, then one that allows the network."
+    return "Make it one rule for each network that is left without the exception."
 
 
 def foreign_networks(fields: Fields, version: int) -> tuple[str, ...]:

@@ -2,14 +2,14 @@
 
 Felix 1.4.9 is followed with its faults. ``FELIX_2`` describes where its successor, as of 2.2, differs: the faults are
 mended, of one label in two profiles the first counts and not the last, a profile's tag counts as a label without a
-value, and a policy may be for one direction only.
+value, a policy may be for one direction only, and the tier ``default`` needs no metadata.
 """
 
 from __future__ import annotations
 
 from calicoctl.felix.evaluation import Identity
 from calicoctl.felix.packet import PROTOCOLS, match
-from calicoctl.felix.rules import faults, foreign_networks
+from calicoctl.felix.rules import faults, foreign_networks, unprogrammable
 from calicoctl.model.policy import DEFAULT_TIER
 from calicoctl.model.rule_text import rule_text
 
@@ -33,17 +33,20 @@ class Step:
     """One thing that the packet meets: ``where`` it is, ``what`` happens there and the ``outcome``.
 
     The outcome is ALLOW or DENY, which decide, NEXT_TIER, or GO_ON. ``number`` and ``rule`` are the rule that it comes
-    from, if it comes from one, and the rule's text.
+    from, if it comes from one, and the rule's text. ``doubt`` says when something else may happen.
     """
 
-    __slots__ = ("where", "what", "outcome", "number", "rule")
+    __slots__ = ("where", "what", "outcome", "number", "rule", "doubt")
 
-    def __init__(self, where: str, what: str, outcome: str, number: int | None = None, rule: str | None = None) -> None:
+    def __init__(
+        self, where: str, what: str, outcome: str, number: int | None = None, rule: str | None = None, doubt: str = ""
+    ) -> None:
         self.where = where
         self.what = what
         self.outcome = outcome
         self.number = number
         self.rule = rule
+        self.doubt = doubt
 
     @property
     def place(self) -> tuple[str, int | str]:
@@ -87,7 +90,7 @@ class Walk:
                 return
         by_tier = []
         for tier, policies in self._policies_by_tier():
-            if tier.is_skipped:
+            if self._is_skipped(tier):
                 yield Step("", f'Tier "{tier.name}" has no metadata: packets skip its policies', GO_ON)
             else:
                 by_tier.append(policies)
@@ -115,6 +118,9 @@ class Walk:
                 selecting.setdefault(policy.tier, []).append(policy)
         tiers = sorted((self._felix.tiers[name] for name in selecting), key=lambda tier: tier.position)
         return [(tier, selecting[tier.name]) for tier in tiers]
+
+    def _is_skipped(self, tier: Tier) -> bool:
+        return tier.is_skipped and (self._version == FELIX_1 or tier.name != DEFAULT_TIER)
 
     def _is_for_direction(self, policy: Policy) -> bool:
         types = policy.rules.extra.get("types") if self._version == FELIX_2 else None
@@ -159,6 +165,11 @@ class Walk:
         ``marked``: the packet carries the mark of next-tier already. Felix looks at the mark after each next-tier
         rule, whether that one has matched or not, and leaves if it is there.
         """
+        if refused := self._refused_by_iptables(rules):
+            what = f"Felix programs nothing of it for IPv{self._packet.version}, as iptables refuses {refused}"
+            doubt = f"if {where} had other rules before, these are still in force, and this answer may be wrong"
+            yield Step(where, what, DENY, doubt=doubt)
+            return False
         for number, rule in enumerate(rules.in_direction(self._direction), start=1):
             step = self._rule(rule, number, where)
             if (
@@ -176,6 +187,17 @@ class Walk:
                     return True
         yield Step(where, f"no {self._direction} rule decides", GO_ON)
         return False
+
+    def _refused_by_iptables(self, rules: Rules) -> str:
+        """Return what keeps all rules of a policy or profile, in both directions, out of the packet's IP version.
+
+        Seen with Felix 1.4.9; iptables is the same to Felix 2.
+        """
+        for direction, listed in (("inbound", rules.inbound), ("outbound", rules.outbound)):
+            for number, rule in enumerate(listed, start=1):
+                if fault := unprogrammable(rule.fields, self._packet.version):
+                    return f"{fault.reason} ({direction} rule {number})"
+        return ""
 
     def _is_for_version(self, rule: Rule) -> bool:
         """Tell whether a rule is there for the packet's IP version; Felix 2 goes by its networks, negated ones too."""

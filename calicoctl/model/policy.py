@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from calicoctl.model.selector import Selector
 
-DEFAULT_TIER = "default"  # the one tier that needs no metadata
+DEFAULT_TIER = "default"  # that of policies that are shown without a tier
 
 
 class MalformedPolicy(ValueError):
@@ -61,7 +61,7 @@ class Policy:
 
 
 class Tier:
-    """A tier; ``exists`` tells whether it has metadata: without, packets skip it, unless it is the default tier."""
+    """A tier; ``exists`` tells whether it has metadata."""
 
     __slots__ = ("name", "order", "exists")
 
@@ -83,8 +83,8 @@ class Tier:
 
     @property
     def is_skipped(self) -> bool:
-        """Whether packets skip the tier for want of its metadata."""
-        return not self.exists and self.name != DEFAULT_TIER
+        """Whether packets skip the tier for want of its metadata: with Felix 1.4 that holds for ``default`` too."""
+        return not self.exists
 
     @property
     def position(self) -> tuple[bool, float, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -98,3 +99,8 @@ def _port_identity(value: Any) -> Hashable:
 
 def _without_leading_zeros(digits: str) -> str:
     return digits.lstrip("0") or "0"
+
+
+def has_leading_zero(port: str) -> bool:
+    """Tell whether a number of a port or a range of ports begins with a zero that it does not need."""
+    return re.search(r"(?<![0-9])0[0-9]", port) is not None

@@ -11,7 +11,7 @@ import re
 
 from calicoctl.model.names import ALLOWED, is_tag
 from calicoctl.model.network import Network
-from calicoctl.model.rule import Rule
+from calicoctl.model.rule import Rule, has_leading_zero
 from calicoctl.model.wording import shown as _shown
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -215,7 +215,7 @@ def new_port_item(value: Any) -> int | str:
     iptables reads those as octal. Raises ValueError.
     """
     item = port_item(value)
-    if isinstance(value, str) and re.search("(?<![0-9])0[0-9]", value):
+    if isinstance(value, str) and has_leading_zero(value):
         raise ValueError(f"{_shown(value)} has leading zeros; write {item}")
     return item
 
@@ -307,10 +307,11 @@ def _doubles(fields: Fields) -> Iterator[str]:
         given = [key for key in (f"{side}_net", f"{side}_nets") if key in fields]
         excluded = [key for key in (f"!{side}_net", f"!{side}_nets") if key in fields]
         if given and excluded:
-            yield (
-                f"{excluded[0]}: Felix cannot program it beside {given[0]}; make two rules: deny with "
-                f"{excluded[0][1:]} {_shown(fields[excluded[0]])} for the exception, then allow with {given[0]}"
-            )
+            exception = f"{excluded[0][1:]} {_shown(fields[excluded[0]])}"
+            other_way = f"make one rule for each network that is left without {exception}"
+            if fields.get("action", "allow") == "allow":
+                other_way = f"make two rules: deny with {exception} for the exception, then allow with {given[0]}"
+            yield f"{excluded[0]}: Felix cannot program it beside {given[0]}; {other_way}"
 
 
 def _ip_versions(fields: Fields) -> list[tuple[int, str]]:

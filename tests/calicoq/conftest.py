@@ -42,6 +42,7 @@ class Store:
     def __init__(self, etcd: EtcdServer) -> None:
         self.etcd = etcd
         etcd.put("/calico/v1/Ready", "true")
+        self.tier("default")
 
     def put(self, key: str, value: Any) -> str:
         """Set a key below /calico/v1 and return the whole key."""
@@ -87,7 +88,7 @@ class Store:
 
 @pytest.fixture
 def store(etcd: EtcdServer) -> Store:
-    """The emptied etcd, with ``Ready`` set."""
+    """The emptied etcd, with ``Ready`` set and with the metadata without which Felix skips the tier ``default``."""
     return Store(etcd)
 
 

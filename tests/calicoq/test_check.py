@@ -318,7 +318,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         {"order": "soon"},
         "error",
         "",
-        'order: "soon" is neither a number nor "default"; Felix ignores it',
+        'order: "soon" is neither a number nor "default"; packets skip the tier',
     ),
     (
         "policy/tier/lost/policy/x",
@@ -694,6 +694,26 @@ def test_what_iptables_refuses(sound: Store, calicoq: Calicoq, fields: Any, refu
     errors = [each["reason"] for each in json.loads(result.stdout) if each["severity"] == "error"]
     refusals = {reason.partition(": Felix programs")[0] for reason in errors if "iptables refuses" in reason}
     assert refusals == ({f"inbound rule 1: iptables refuses {refused}"} if refused else set())
+
+
+def test_a_stored_null_for_an_action_is_named(sound: Store, calicoq: Calicoq) -> None:
+    sound.put(R, inbound({"protocol": "udp", "action": None}))
+    result = calicoq("check", "-o", "json")
+    assert [(each["severity"], each["reason"]) for each in json.loads(result.stdout)] == [
+        ("warning", "inbound rule 1: action is null, so the rule allows")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("action", "remedy"),
+    [
+        ({}, "Make it two rules: one that denies the exception, then one that allows the network."),
+        ({"action": "deny"}, "Make it one rule for each network that is left without the exception."),
+    ],
+)
+def test_the_other_way_to_say_an_exception(sound: Store, calicoq: Calicoq, action: Any, remedy: str) -> None:
+    sound.put(R, inbound({"ip_version": 4, "src_net": "10.0.0.0/8", "!src_net": "10.1.0.0/16", **action}))
+    assert [each["remedy"] for each in json.loads(calicoq("check", "-o", "json").stdout)] == [remedy]
 
 
 def test_a_stored_null_is_named(sound: Store, calicoq: Calicoq) -> None:

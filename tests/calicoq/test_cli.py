@@ -110,7 +110,7 @@ def test_no_datastore(
 
 def test_debug_tells_what_was_read(store: Store, calicoq: Calicoq) -> None:
     store.workload("h/k8s/w/e")
-    read = "Read /calico/v1: 1 endpoints, 0 policies, 0 tiers with metadata, 0 profiles.\n"
+    read = "Read /calico/v1: 1 endpoints, 0 policies, 1 tiers with metadata, 0 profiles.\n"
     for option in ("-d", "--debug"):
         for command in (("endpoint", "x"), ("check",)):
             request, told = calicoq(*command, option).stderr.splitlines(keepends=True)

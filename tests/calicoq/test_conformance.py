@@ -5,6 +5,7 @@ All that this project does otherwise on purpose is in ``as_decided``.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import pytest
 from calicoctl.felix.objects import profile_labels_problems, profile_rules_problems, tags_problems
 from calicoctl.felix.rules import FatalValue, is_port
 from tests.calicoq.conftest import Calicoq, Store
+from tests.calicoq.memory import calicoq_on
 from tests.conftest import CONFORMANCE_DIR
 
 Case = dict[str, Any]
@@ -103,6 +105,24 @@ def test_the_states_of_felix(case: Case, state: dict[str, str], calicoq: Calicoq
         else:
             (matching,) = json.loads(calicoq("eval", selector, "-o", "json").stdout)
             assert addresses(matching["endpoints"], state) == felix_1_members(case, selector, members)
+
+
+@pytest.mark.once
+def test_real_packets() -> None:
+    """What Felix 1.4.9 let pass on a real kernel, and what it did not."""
+    folder = os.environ.get(CONFORMANCE_DIR)
+    if not folder:
+        pytest.skip(f"{CONFORMANCE_DIR} is not set")
+    with gzip.open(os.path.join(folder, "felix-packets.json.gz"), "rt", encoding="utf-8") as stream:
+        states = json.load(stream)
+    assert (len(states), sum(len(state["packets"]) for state in states)) == (127, 4108)
+    wrong = [
+        (state["state"], each["packet"])
+        for state in states
+        for each in state["packets"]
+        if calicoq_on(state["keys"], "verdict", *each["packet"]).status != (0 if each["passed"] else 1)
+    ]
+    assert wrong == []
 
 
 def felix_1_members(case: Case, selector: str, members: list[str]) -> set[str]:

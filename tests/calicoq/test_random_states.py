@@ -88,7 +88,7 @@ STATES = st.fixed_dictionaries(
         "profiles": st.dictionaries(
             NAMES, st.fixed_dictionaries({"labels": LABELS, "tags": TAGS, "rules": DIRECTIONS}), max_size=3
         ),
-        "tiers": st.dictionaries(st.sampled_from(["t", "u"]), st.sampled_from([None, 1, 2]), max_size=2),
+        "tiers": st.dictionaries(st.sampled_from(["default", "t", "u"]), st.sampled_from([None, 1, 2]), max_size=3),
         "policies": st.dictionaries(st.tuples(st.sampled_from(["default", "t", "u"]), NAMES), POLICIES, max_size=5),
         "endpoints": st.dictionaries(
             st.tuples(st.sampled_from(["h1", "h2"]), st.one_of(st.none(), NAMES), st.sampled_from(["e", "f"])),
@@ -153,7 +153,7 @@ def block(state: State, title: str, endpoint: Any) -> str:
     chosen = []
     for (tier, name), policy in state["policies"].items():
         if holds(policy["selector"], labels):
-            missing = tier != "default" and tier not in state["tiers"]
+            missing = tier not in state["tiers"]
             tier_order = state["tiers"].get(tier)
             place = (
                 not policy["untracked"], missing, tier_order is None, tier_order or 0, tier,
@@ -178,11 +178,13 @@ def policy_lines(state: State, tier: str, name: str, policy: Any) -> list[str]:
     order = {None: "default", 1: "1", 2.5: "2.5", 10: "10"}[policy["order"]]
     untracked = " [untracked]" if policy["untracked"] else ""
     line = f'Policy "{name}" (order {order}; selector "{printed(policy["selector"])}"){untracked}'
-    if tier == "default":
-        return [f"    {line}"]
+    warnings = []
     if tier not in state["tiers"]:
-        warning = f'    WARNING: tier "{tier}" metadata missing; packets will skip tier'
-        return [warning, f'    Tier "{tier}" (order missing) {line}']
+        warnings = [f'    WARNING: tier "{tier}" metadata missing; packets will skip tier']
+    if tier == "default":
+        return [*warnings, f"    {line}"]
+    if warnings:
+        return [*warnings, f'    Tier "{tier}" (order missing) {line}']
     tier_order = "default" if state["tiers"][tier] is None else state["tiers"][tier]
     return [f'    Tier "{tier}" (order {tier_order}) {line}']
 

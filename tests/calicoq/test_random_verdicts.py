@@ -132,7 +132,8 @@ class Plain:
         places = sorted(
             (key[0] != "t", policy["order"], key[1], key[0], number)
             for number, (key, policy) in enumerate(self.world["policies"].items())
-            if key[0] != "lost" and self.selected(policy["selector"], endpoint)
+            if (key[0] == "t" or (key[0] == "default" and self.world["default_exists"]))
+            and self.selected(policy["selector"], endpoint)
         )
         all_policies = list(self.world["policies"].values())
         policies = [(name, tier, all_policies[number]) for _, _, name, tier, number in places]
@@ -173,7 +174,9 @@ class Plain:
                 return found[0] == "allow", f"{name} {found[1]}"
         return False, "end of profiles"
 
-    def rules(self, both: Any, direction: str, marked: bool) -> tuple[str, int] | None:
+    def rules(self, both: Any, direction: str, marked: bool) -> tuple[str, Any] | None:
+        if any(map(self.is_refused_by_iptables, both["inbound_rules"] + both["outbound_rules"])):
+            return "deny", "refused"
         for number, rule in enumerate(both[f"{direction}_rules"], start=1):
             if rule.get("ip_version", self.version) != self.version:
                 continue
@@ -184,6 +187,17 @@ class Plain:
             if rule["action"] == "next-tier" and marked:
                 return "next-tier", number
         return None
+
+    def is_refused_by_iptables(self, rule: Any) -> bool:
+        """Whether a rule has two matches of one kind where it is programmed; one is not for the other IP version."""
+        if rule.get("ip_version", self.version) != self.version:
+            return False
+        for field in ("protocol", "src_net", "dst_net"):
+            both = [rule[key] for key in (field, f"!{field}") if key in rule]
+            here = [each for each in both if field == "protocol" or ipaddress.ip_network(each).version == self.version]
+            if len(here) == 2:
+                return True
+        return False
 
     def becomes_a_drop(self, rule: Any) -> bool:
         protocol = rule.get("protocol")
@@ -246,6 +260,8 @@ def ports_of(item: Any) -> range:
 
 def stored(world: dict[str, Any]) -> dict[str, Any]:
     keys: dict[str, Any] = {"/calico/v1/policy/tier/t/metadata": {"order": 1}}
+    if world["default_exists"]:
+        keys["/calico/v1/policy/tier/default/metadata"] = {}
     for name, profile in world["profiles"].items():
         for part in ("labels", "tags", "rules"):
             keys[f"/calico/v1/policy/profile/{name}/{part}"] = profile[part]
@@ -266,7 +282,10 @@ def stored(world: dict[str, Any]) -> dict[str, Any]:
 
 
 WORLDS = st.fixed_dictionaries(
-    {"profiles": PROFILES, "policies": POLICIES, "source": ENDPOINTS, "destination": ENDPOINTS}
+    {
+        "profiles": PROFILES, "policies": POLICIES, "source": ENDPOINTS, "destination": ENDPOINTS,
+        "default_exists": st.sampled_from([True, True, False]),
+    }
 )
 
 
@@ -277,6 +296,8 @@ def decider(side: Any) -> str:
     name = where.rpartition(" ")[2].strip('"')
     if "rule_number" in last:
         return f"{name} {last['rule_number']}"
+    if "as iptables refuses" in last["what"]:
+        return f"{name} refused"
     for beginning, words in (
         ("It is inactive", "inactive"),
         ("End of tier", "end of tier"),

@@ -460,6 +460,74 @@ def test_packets(pair: Store, calicoq: Calicoq, rule: Any, arguments: tuple[str,
     assert calicoq("verdict", WEB, DB, *arguments).status == status
 
 
+class TestWhatIptablesRefuses:
+    DOUBLE = {"src_net": "10.0.0.0/8", "!src_net": "10.1.0.0/16"}
+    ZEROS = {"protocol": "tcp", "dst_ports": ["080:0081"]}
+
+    @pytest.mark.parametrize(
+        ("rule", "refused"),
+        [
+            (DOUBLE, "src_net and !src_net in one rule"),
+            ({"protocol": "tcp", "!protocol": "udp"}, "protocol and !protocol in one rule"),
+            (ZEROS, 'the leading zeros of "080:0081" in dst_ports'),
+        ],
+    )
+    @pytest.mark.parametrize("direction", ["inbound", "outbound"])
+    def test_a_profile(
+        self, pair: Store, calicoq: Calicoq, rule: dict[str, Any], refused: str, direction: str
+    ) -> None:
+        both: dict[str, list[Any]] = {"inbound": [{}], "outbound": []}
+        both[direction] = [*both[direction], rule]
+        pair.profile("db", **both)
+        result = calicoq("verdict", WEB, DB, "tcp", "5432")
+        number = len(both[direction])
+        assert (result.status, inbound(result)[1:]) == (
+            1,
+            [
+                f'Profile "db": Felix programs nothing of it for IPv4, as iptables refuses {refused} '
+                f"({direction} rule {number})",
+                "=> denied",
+            ],
+        )
+        doubt = 'if Profile "db" had other rules before, these are still in force, and this answer may be wrong'
+        assert f"\nNote: For IPv4, {doubt}.\nVerdict of Felix 1.4: denied\n" in result.stdout
+        document = json.loads(calicoq("verdict", WEB, DB, "tcp", "1", "-o", "json").stdout)
+        assert document["notes"] == [f"For IPv4, {doubt}."]
+
+    def test_a_policy(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("p", "role == 'db'", inbound=[{}, self.DOUBLE])
+        result = calicoq("verdict", WEB, DB, "tcp", "5432")
+        assert result.status == 1
+        assert 'Note: For IPv4, if Policy "p" had other rules before' in result.stdout
+
+    @pytest.mark.parametrize("rule", [{"ip_version": 6, **ZEROS}, {"src_net": "10.0.0.0/8", "!src_net": "fd00::/8"}])
+    def test_the_other_ip_version_is_as_it_was(self, pair: Store, calicoq: Calicoq, rule: dict[str, Any]) -> None:
+        pair.profile("db", inbound=[{}, rule])
+        assert calicoq("verdict", WEB, DB, "tcp", "5432").status == 0
+
+
+class TestTheDefaultTier:
+    def test_packets_skip_it_without_metadata(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("wall", "role == 'db'", inbound=[{"action": "deny"}])
+        assert calicoq("verdict", WEB, DB, "tcp", "5432").status == 1
+        pair.etcd.delete("/calico/v1/policy/tier/default/metadata")
+        result = calicoq("verdict", WEB, DB, "tcp", "5432")
+        assert (result.status, inbound(result)[0]) == (0, 'Tier "default" has no metadata: packets skip its policies')
+        reason = 'inbound, Policy "wall": inbound rule 1 decides: deny'
+        assert f"Note: Felix 2 decides otherwise for IPv4: denied; {reason}.\n" in result.stdout
+        warning = 'WARNING: tier "default" metadata missing; packets will skip tier'
+        assert f"    {warning}\n    Policy \"wall\"" in calicoq("endpoint", DB).stdout
+        assert calicoq("policy", "wall").stderr == f"{warning}\n"
+        found = json.loads(calicoq("check", "-o", "json").stdout)
+        assert [(each["severity"], each["reason"], each["remedy"]) for each in found if "tier" in each["reason"]] == [
+            (
+                "error",
+                "tier default has no valid metadata: packets skip its policies",
+                'Write {"order": ...} to the key metadata of tier default; {} makes it the last.',
+            )
+        ]
+
+
 class TestFelix2:
     def test_a_mended_fault(self, pair: Store, calicoq: Calicoq) -> None:
         pair.profile("db", inbound=[{"src_net": "fd00::/8"}])

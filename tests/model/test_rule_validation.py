@@ -160,6 +160,13 @@ def problems(fields: Fields) -> list[str]:
                 'src_net "10.1.0.0/16" for the exception, then allow with src_net'
             ],
         ),
+        (
+            {"action": "deny", "src_net": "10.0.0.0/8", "!src_net": "10.1.0.0/16"},
+            [
+                "!src_net: Felix cannot program it beside src_net; make one rule for each network that is left without "
+                'src_net "10.1.0.0/16"'
+            ],
+        ),
         # All that is wrong, in the order of the fields; what goes together is looked at once each is right
         (
             {"src_tag": "a b", "colour": 1, "src_ports": [80, "x", "y"], "action": None},
