@@ -78,7 +78,8 @@ class Update:
             try:
                 return new_rules(fields, hints=_SHOWN_PROBLEMS - len(self._problems))
             except RuleProblems as error:
-                known = self._stored_equal(Rule(fields))
+                # A lost value is refused even where a stored rule says what is left: that may say too much.
+                known = None if None in fields.values() else self._stored_equal(Rule(fields))
                 if known is None:
                     self._problems += [f"{where}: {problem}" for problem in error.problems]
                     return []

@@ -70,15 +70,9 @@ class Rules:
 
         A rule that changes from one direction to the other is gone from the one and new in the other.
         """
-        kept = sum(
-            (Counter(map(Rule.exact, now)) & Counter(map(Rule.exact, then))).total()
-            for now, then in ((self.inbound, before.inbound), (self.outbound, before.outbound))
-        )
-        return self.count() - kept, before.count() - kept, kept
-
-    def count(self) -> int:
-        """Return the number of rules in both directions."""
-        return len(self.inbound) + len(self.outbound)
+        kept = _in_both(self.inbound, before.inbound) + _in_both(self.outbound, before.outbound)
+        added, removed = (len(rules.inbound) + len(rules.outbound) - kept for rules in (self, before))
+        return added, removed, kept
 
     def _document(self) -> dict[str, Any]:
         return {
@@ -86,6 +80,14 @@ class Rules:
             "outbound_rules": [rule.ordered() for rule in self.outbound],
             **self.extra,
         }
+
+
+def _in_both(now: list[Rule], before: list[Rule]) -> int:
+    """Return how many rules are in both lists; one that is there twice counts twice."""
+    gone = {id(rule): rule for rule in before}
+    new = [rule for rule in now if gone.pop(id(rule), None) is None]  # spares most rules the long way
+    alike = Counter(map(Rule.exact, new)) & Counter(map(Rule.exact, gone.values()))
+    return len(now) - len(new) + alike.total()
 
 
 def _same_rules(some: list[Rule], others: list[Rule]) -> bool:

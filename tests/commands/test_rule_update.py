@@ -209,6 +209,17 @@ def test_malformed_rules_are_replaced(calicoctl: Calicoctl, etcd: EtcdServer, va
 
 
 @pytest.mark.parametrize(
+    ("fields", "field"),
+    [({"action": "allow", "src_net": None}, "src_net"), ({"action": None}, "action"), ({"dst_tag": None}, "dst_tag")],
+)
+def test_null_is_refused_where_a_stored_rule_says_the_same_without_it(
+    calicoctl: Calicoctl, etcd: EtcdServer, fields: Any, field: str
+) -> None:
+    complaint = f"inbound rule 1: {field}: null is not a value; give one, or leave the field out\n{NOTHING}"
+    assert refused(calicoctl, etcd, inbound(fields)) == complaint  # what is stored has a rule that allows everything
+
+
+@pytest.mark.parametrize(
     ("before", "document", "tally"),
     [
         (EMPTY, EMPTY, (0, 0, 0)),
@@ -218,6 +229,8 @@ def test_malformed_rules_are_replaced(calicoctl: Calicoctl, etcd: EtcdServer, va
         # A rule in the other direction is another rule.
         (OLD, '{"inbound_rules": [{"action": "allow"}], "outbound_rules": [{"action": "allow"}]}', (1, 1, 1)),
         # Of rules that are there twice, each counts.
+        (inbound({"action": "deny"}, {"action": "deny"}), inbound({"action": "deny"}, {"action": "deny"}), (0, 0, 2)),
+        (inbound({"action": "deny"}), inbound({"action": "deny"}, {"action": "deny"}), (1, 0, 1)),
         (inbound({"action": "deny"}, {"action": "deny"}, {"action": "log"}), inbound({"action": "deny"}), (0, 2, 1)),
         (inbound({"action": "deny"}, {"action": "log"}), inbound({"action": "log"}, {"action": "deny"}), (0, 0, 2)),
     ],
