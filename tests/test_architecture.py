@@ -94,6 +94,24 @@ def test_each_room_imports_what_is_said_here() -> None:
     assert actual == {name: set(said.split()) for name, said in IMPORTS.items()}
 
 
+def test_no_module_imports_a_name_twice() -> None:
+    for module, nodes in TREES.items():
+        of_functions = {
+            id(inner)
+            for node in nodes
+            if isinstance(node, ast.FunctionDef)
+            for inner in ast.walk(node)
+            if isinstance(inner, ast.ImportFrom)
+        }
+        of_module = [
+            alias.asname or alias.name
+            for node in nodes
+            if isinstance(node, ast.ImportFrom) and id(node) not in of_functions
+            for alias in node.names
+        ]
+        assert sorted(of_module) == sorted(set(of_module)), module
+
+
 def test_no_room_imports_what_stands_below_it() -> None:
     order = list(IMPORTS)
     edges = {(importer, room(name)) for importer, said in IMPORTS.items() for name in said.split()}

@@ -68,7 +68,7 @@ class _Container:
         self._unknown = unknown
         self._endpoints = Endpoints(environment.client())
         self._ipam = Ipam(environment.client(), host)
-        namespace = workload.namespace()  # of a container that does not run that is said first
+        namespace = workload.namespace()  # before the endpoint: "does not run" explains more than "is unknown"
         self._node = self._only_endpoint(workload, host)
         name = self._node.name
         self._handle = handle_name(host, str(name.orchestrator), str(name.workload), name.endpoint)

@@ -69,18 +69,14 @@ def _show(wanted: Filter, environment: Environment, check_empty: CheckEmpty) -> 
     return _say_table(_HEADINGS, rows, complaints, environment)
 
 
-def _no_check(wanted: Filter, environment: Environment) -> None:
-    """Accept an empty answer."""
-
-
-def show_detailed(wanted: Filter, environment: Environment, check_empty: CheckEmpty = _no_check) -> int:
+def show_detailed(wanted: Filter, environment: Environment, check_empty: CheckEmpty | None = None) -> int:
     """Print a row for each endpoint that the filter means; return 1 if one of them could not be read.
 
-    ``check_empty`` is called where there is none, and raises CommandError if that is no answer.
+    ``check_empty``, if given, is called where there is none, and raises CommandError if that is no answer.
     """
     complaints: list[str] = []
     rows = sorted(_readable_rows(wanted, complaints, environment), key=_names)
-    if not rows and not complaints:
+    if check_empty and not rows and not complaints:
         check_empty(wanted, environment)
     return _say_table(_DETAILED_HEADINGS, rows, complaints, environment)
 

@@ -132,12 +132,9 @@ def _check_unused(name: str, environment: Environment) -> None:
 
 
 def _uses(users: list[str]) -> str:
-    names = ", ".join(users[:_MOST_USERS])
-    if len(users) == 1:
-        return f"1 endpoint uses it: {names}."
-    if len(users) <= _MOST_USERS:
-        return f"{len(users)} endpoints use it: {names}."
-    return f"{len(users)} endpoints use it; the first {_MOST_USERS} are {names}."
+    count = "1 endpoint uses it" if len(users) == 1 else f"{len(users)} endpoints use it"
+    lead = f"; the first {_MOST_USERS} are " if len(users) > _MOST_USERS else ": "
+    return f"{count}{lead}{', '.join(users[:_MOST_USERS])}."
 
 
 # Tags

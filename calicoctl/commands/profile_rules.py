@@ -109,12 +109,12 @@ def _rule_add(name: str, direction: str, position: int | None, rule: Rule, envir
 
 def _say_present(direction: str, was: int, place: int, stored: Rule, environment: Environment) -> None:
     """Say what became of a rule that was there already, and what is wrong with it as it is stored."""
+    from calicoctl.model.rule_validation import stored_problems  # rarely needed
+
     if place == was:
         environment.say("Rule already present, skipping.")
     else:
-        environment.say(f"Rule already present as {direction} rule {was}, moved: it is {direction} rule {place} now.")
-    from calicoctl.model.rule_validation import stored_problems  # rarely needed
-
+        environment.say(f"Rule already present, moved from {direction} position {was} to {place}.")
     problems = stored_problems(stored.fields)
     if problems:
         environment.complain(

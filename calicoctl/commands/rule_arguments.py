@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from calicoctl.grammar import Arguments
 
+    PortItem = Callable[[str], int | str]
+
 _PORTS_FORM = "Expecting a comma-separated list of ports and port ranges such as 80,443,8080:8090"
 _PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6")
 
@@ -49,8 +51,8 @@ def invalid_matches(arguments: Arguments) -> Iterator[str]:
             f"Invalid ICMP type or ICMP code specified.\n{provided(bad_icmp)}; "
             f"a type is a number from 0 to {last_type}, a code from 0 to {rule_validation.LAST_CODE}"
         )
-    check = rule_validation.port_item if arguments["remove"] else rule_validation.new_port_item
-    problems = {text: _ports_problem(text, check) for text in _given(arguments, "<SRCPORTS>", "<DSTPORTS>")}
+    item = rule_validation.port_item if arguments["remove"] else rule_validation.new_port_item
+    problems = {text: _ports_problem(text, item) for text in _given(arguments, "<SRCPORTS>", "<DSTPORTS>")}
     bad_ports = [f"{provided([text])}: {problem}" for text, problem in problems.items() if problem]
     if bad_ports:
         yield "\n".join(["Invalid SRCPORTS or DSTPORTS specified.", *bad_ports, _PORTS_FORM])
@@ -71,14 +73,13 @@ def _network(text: str) -> Network | None:
         return None
 
 
-def _ports(text: str) -> list[int | str]:
-    return [rule_validation.port_item(item) for item in text.split(",")]
+def _ports(text: str, item: PortItem = rule_validation.port_item) -> list[int | str]:
+    return [item(part) for part in text.split(",")]
 
 
-def _ports_problem(text: str, check: Callable[[str], int | str]) -> str:
+def _ports_problem(text: str, item: PortItem) -> str:
     try:
-        for item in text.split(","):
-            check(item)
+        _ports(text, item)
     except ValueError as error:
         return str(error)
     return ""

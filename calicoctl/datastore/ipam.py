@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from calicoctl.datastore.handles import Handles
     from calicoctl.etcd.client import Client
     from calicoctl.model.address import Address
     from calicoctl.model.ipam import Block

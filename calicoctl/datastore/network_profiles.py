@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from calicoctl.etcd.client import Client
-    from calicoctl.model.rules import Rules
 
     FindNetwork = Callable[[str], tuple[str, str] | None]
     T = TypeVar("T")

@@ -13,9 +13,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from calicoctl.datastore.edit import Overtaken
     from calicoctl.etcd.client import Client, RawNode
-    from calicoctl.model.rules import Rules
 
 _WHOLE = {"tags", "labels", "rules"}  # what an addition makes
 

@@ -34,12 +34,12 @@ def stored(inbound: str, outbound: str = '{"action": "allow"}') -> str:
 
 
 @pytest.mark.parametrize(("at", "words", "place", "order"), [
-    (1, "deny", "3, moved: it is inbound rule 1", "deny,allow,udp"),
-    (0, "deny", "3, moved: it is inbound rule 1", "deny,allow,udp"),
-    (2, "deny", "3, moved: it is inbound rule 2", "allow,deny,udp"),
-    (3, "allow from tag P", "1, moved: it is inbound rule 3", "udp,deny,allow"),
-    (4, "allow from tag P", "1, moved: it is inbound rule 3", "udp,deny,allow"),
-    (2, "allow from tag P", "1, moved: it is inbound rule 2", "udp,allow,deny"),
+    (1, "deny", "3 to 1", "deny,allow,udp"),
+    (0, "deny", "3 to 1", "deny,allow,udp"),
+    (2, "deny", "3 to 2", "allow,deny,udp"),
+    (3, "allow from tag P", "1 to 3", "udp,deny,allow"),
+    (4, "allow from tag P", "1 to 3", "udp,deny,allow"),
+    (2, "allow from tag P", "1 to 2", "udp,allow,deny"),
 ])  # fmt: skip
 def test_add_at_a_place_moves_a_rule_that_is_elsewhere(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, at: int, words: str, place: str, order: str
@@ -50,7 +50,7 @@ def test_add_at_a_place_moves_a_rule_that_is_elsewhere(
         "udp": '{"action": "deny", "protocol": "udp"}',
         "deny": '{"action": "deny"}',
     }
-    said = f"Rule already present as inbound rule {place} now.\n"
+    said = f"Rule already present, moved from inbound position {place}.\n"
     assert rule(calicoctl, f"add inbound --at={at} {words}") == Result(0, said, "")
     assert etcd.get(RULES) == stored(", ".join(texts[name] for name in order.split(",")))
     assert [request.split()[0] for request in proxy.requests] == ["GET", "PUT"]

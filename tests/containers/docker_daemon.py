@@ -83,7 +83,7 @@ class DockerDaemon:
         command = [
             binary, f"--host={self.host}", f"--data-root={folder}/data", f"--exec-root={folder}/exec",
             f"--pidfile={folder}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false",
-            "--storage-driver=vfs",
+            "--storage-driver=vfs", "--shutdown-timeout=1",
         ]  # fmt: skip
         with log.open("wb") as output:  # dockerd ends its containerd and its containers
             self._guardian = subprocess.Popen(

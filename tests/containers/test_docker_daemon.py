@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.docker_daemon import STOP_SECONDS, DockerDaemon
+from tests.containers.docker_daemon import STOP_SECONDS
 
 pytestmark = pytest.mark.once
 
@@ -28,8 +28,8 @@ except NoDocker as reason:
 """
 
 
-def test_a_killed_run_of_tests_leaves_no_daemon_container_or_folder(docker_daemon: DockerDaemon) -> None:
-    assert docker_daemon.client  # where there is no Docker this test is skipped with the others
+@pytest.mark.usefixtures("docker_daemon")  # where there is none, this test is skipped with the others
+def test_a_killed_run_of_tests_leaves_no_daemon_container_or_folder() -> None:
     tests = subprocess.Popen(
         [sys.executable, "-c", TESTS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
     )
