@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from calicoctl.errors import CommandError
 from calicoctl.output import shortened, visible
+from calicoctl.signals import SLICE
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from io import BufferedReader, BytesIO
     from typing import TextIO
 
     from calicoctl.etcd.client import Client
 
 MOST_INPUT = 64 * 2**20  # bytes; more than etcd could hold of it
+_CHUNK = 2**20
 
 
 class Environment:
@@ -105,11 +108,22 @@ class Environment:
         raw = getattr(self.stdin, "buffer", None)  # text streams without bytes below them: StringIO
         if raw is None:
             return self.stdin.read()
-        content = raw.read(MOST_INPUT + 1)
-        if len(content) > MOST_INPUT:
-            raise CommandError("Cannot read standard input: it has more than 64 MB.")
-        text: str = content.decode("utf-8")
-        return text
+        content = bytearray()
+        while chunk := _next_chunk(raw):
+            content += chunk
+            if len(content) > MOST_INPUT:
+                raise CommandError("Cannot read standard input: it has more than 64 MB.")
+        return content.decode("utf-8")
+
+
+def _next_chunk(raw: BufferedReader | BytesIO) -> bytes:
+    """Return what can be read next of an input, nothing at its end; a signal ends the wait for it."""
+    if hasattr(raw, "raw"):  # a file, not bytes in memory
+        import select
+
+        while not select.select([raw], [], [], SLICE)[0]:
+            pass
+    return raw.read1(_CHUNK)
 
 
 class _WriteErrors:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-_SLICE = 0.1  # seconds
+SLICE = 0.1  # seconds: a signal that arrives just before a wait begins is noticed only when that ends
 
 
 class Blocked:
@@ -25,7 +25,7 @@ class Blocked:
 
 
 def wait(seconds: float) -> None:
-    """Sleep in short slices: a signal that arrives just before a sleep begins is noticed only when that ends."""
+    """Sleep in short slices."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, _SLICE))
+        time.sleep(min(left, SLICE))
