@@ -132,7 +132,7 @@ def namespaces(count: int = 1) -> Iterator[list[NetworkNamespace]]:
     made: list[NetworkNamespace] = []
     try:
         for _ in range(count):
-            namespace = NetworkNamespace(f"calicoctl-{os.getpid()}-{next(_NUMBERS)}")
+            namespace = NetworkNamespace(f"calicoctl-{os.getpid()}-{next(_NUMBERS):04}")
             namespace.make()
             made.append(namespace)
         yield made
