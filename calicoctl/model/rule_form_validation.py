@@ -187,7 +187,7 @@ def _tag_problem(tag: str) -> str:
 
 def _selector_problem(text: str) -> str:
     try:
-        selector.parse(text, strict=True)
+        selector.parse(text, new=True)
     except selector.SelectorError as error:
         return f"is not accepted as a selector: {error}"
     return ""

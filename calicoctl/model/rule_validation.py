@@ -142,7 +142,7 @@ def _selector(value: Any) -> str:
 
     if not isinstance(value, str):
         raise ValueError(f"{_shown(value)} is not a string")
-    selector.parse(value, strict=True)
+    selector.parse(value, new=True)
     return value
 
 

@@ -15,6 +15,8 @@ Blanks and tabs may stand between tokens, any white space inside `has( )`, `all(
 `in` and `not in` are recognised before labels, so a label such as `in-use` (or `in`, `notin`, and `not` before `in`)
 can be named only in has(). `!=` and `not in` hold where the label is missing.
 
+Felix 1.4 reads more, and so does `parse`: line ends between tokens, and a label of any name before an operator.
+
 Beyond the language there is one limit: brackets nest at most 100 deep. `&&`, `||` and `!` may follow one another
 without limit.
 """
@@ -37,7 +39,7 @@ _MAX_NESTING_FELIX = 32
 
 # The order of the alternatives is the language's order of recognition. Something always matches.
 _TOKEN = re.compile(
-    r"""[ \t]*(?:
+    r"""[ \t\n\r]*(?:
         (?P<string>"[^"]*"|'[^']*')
       | (?P<symbol>==|!=|&&|\|\||[!(){},])
       | (?P<has>has\([ \t\n\f\r]*[\w./-]+[ \t\n\f\r]*\))
@@ -51,6 +53,8 @@ _TOKEN = re.compile(
     )""",
     re.ASCII | re.DOTALL | re.VERBOSE,
 )
+_BLANKS = " \t\n\r"
+_LABEL = re.compile(r"[\w./-]+", re.ASCII)
 _UNKNOWN = {
     '"': 'string without closing "',
     "'": "string without closing '",
@@ -81,17 +85,30 @@ class Selector:
     `requires` maps each label that whatever matches must have to the values of which it must have one, or to None
     where any value will do. It is a necessary condition, not a sufficient one: made for finding, through an index, the
     few label sets worth a call of `matches`.
+
+    `is_misfiled` tells whether Felix 1.4 files it under the wrong labels: an endpoint that it matches is then found
+    only if its labels were written after the selector. That happens where an `in` with a single value stands beside
+    something else; `==` says the same and is filed rightly (`without_one_value_sets`).
     """
 
-    __slots__ = ("_negated", "_text", "matches", "requires")
+    __slots__ = ("_alone", "_negated", "_text", "is_misfiled", "matches", "requires")
 
     def __init__(
-        self, text: str, matches: Matcher, requires: Requirements | None = None, negated: Selector | None = None
+        self,
+        text: str,
+        matches: Matcher,
+        requires: Requirements | None = None,
+        negated: Selector | None = None,
+        alone: str = "",
+        is_misfiled: bool = False,
     ) -> None:
+        """``alone`` is the operator of a comparison with one value, ``==`` or ``in``; such a selector has no other."""
         self._text = text
         self.matches = matches
         self.requires = requires or {}
         self._negated = negated
+        self._alone = alone
+        self.is_misfiled = is_misfiled
 
     def canonical(self) -> str:
         """The one text that all spellings of this selector share.
@@ -114,16 +131,16 @@ class Selector:
         return "s:" + urlsafe_b64encode(digest).decode("ascii").rstrip("=")
 
 
-def parse(text: str, *, strict: bool = False) -> Selector:
+def parse(text: str, *, strict: bool = False, new: bool = False) -> Selector:
     """The selector that a text says.
 
-    With `strict`, meant for text about to be stored, what Felix 1.4 rejects or reads otherwise is an error too: an
-    empty set, a comma before }, `notin`, `all( )`, form feeds, more than 32 nested brackets, and in strings tabs, line
-    ends and a backslash before t, n, f or r.
+    With `strict` what Felix 1.4 rejects or reads otherwise is an error: an empty set, a comma before }, `notin`,
+    `all( )`, form feeds, more than 32 nested brackets, and in strings tabs, line ends and a backslash before t, n, f
+    or r. With `new`, meant for text about to be stored, so is what only Felix reads.
 
     Raises SelectorError, which names the operators of later versions (contains, starts with, ends with, global()).
     """
-    return _Parser(text, strict).selector()
+    return _Parser(text, strict or new, new).selector()
 
 
 class _Parser:
@@ -133,21 +150,25 @@ class _Parser:
     token: str
     column: int
 
-    def __init__(self, text: str, strict: bool) -> None:
+    def __init__(self, text: str, strict: bool, new: bool) -> None:
+        self.text = text
         self.strict = strict
+        self.new = new
         self.max_nesting = _MAX_NESTING_FELIX if strict else _MAX_NESTING
         self.found = _TOKEN.finditer(text)
         self.advance()
 
     def advance(self) -> None:
         found = next(self.found)
-        self.token = found[0].lstrip(" \t")
+        self.token = found[0].lstrip(_BLANKS)
         self.kind = self.token if found.lastgroup == "symbol" else found.lastgroup
         self.column = found.end() - len(self.token) + 1
         if self.kind == "unknown":
             raise self.error(_UNKNOWN.get(self.token) or f"unexpected character {self.token!r}")
         if self.strict:
             self.check_felix_reads_token()
+        if self.new and set("\n\r").intersection(found[0].removesuffix(self.token)):
+            raise self.error("a line end before it: give the selector in one line")
 
     def take(self) -> str:
         token = self.token
@@ -220,12 +241,14 @@ class _Parser:
         if self.kind == "global":
             raise self.error('"global()"', _LATER)
         if self.kind in ("in", "not_in"):
-            raise self.error(f'"{self.token}"', " is an operator; a label that begins so can be named only in has()")
+            if self.new:
+                why = " is an operator; a label that begins so can be named only in has()"
+                raise self.error(f'"{self.token}"', why)
+            return self.comparison()
         raise self.error("expected a label, has(), all(), ! or (")
 
     def comparison(self) -> Selector:
-        label = self.valid_label(self.token)
-        self.advance()
+        label = self.label()
         if self.kind in ("==", "!="):
             operator = self.take()
             if self.kind != "string":
@@ -233,7 +256,8 @@ class _Parser:
             value = self.take()[1:-1]
             text = f"{label} {operator} {_quoted(value)}"
             if operator == "==":
-                return Selector(text, lambda labels: labels.get(label) == value, {label: frozenset((value,))})
+                one = frozenset((value,))
+                return Selector(text, lambda labels: labels.get(label) == value, {label: one}, alone="==")
             return Selector(text, lambda labels: labels.get(label) != value)
         if self.kind in ("in", "not_in"):
             if self.strict and self.token == "notin":
@@ -243,11 +267,24 @@ class _Parser:
             values = self.set_after(operator)
             text = f"{label} {operator} {{{', '.join(map(_quoted, sorted(values)))}}}"
             if operator == "in":
-                return Selector(text, lambda labels: labels.get(label) in values, {label: values})
+                alone = "in" if len(values) == 1 else ""
+                return Selector(text, lambda labels: labels.get(label) in values, {label: values}, alone=alone)
             return Selector(text, lambda labels: labels.get(label) not in values)
         if self.token in _LATER_OPERATORS:
             raise self.error(f'"{_LATER_OPERATORS[self.token]}"', _LATER)
         raise self.error(f"expected ==, !=, in or not in after {label}")
+
+    def label(self) -> str:
+        """Take a label, also where an operator was seen in it."""
+        if self.kind == "label":
+            label = self.valid_label(self.token)
+            self.advance()
+            return label
+        found = _LABEL.match(self.text, self.column - 1)
+        assert found is not None
+        self.found = _TOKEN.finditer(self.text, found.end())
+        self.advance()
+        return self.valid_label(found[0])
 
     def set_after(self, operator: str) -> frozenset[str]:
         if self.kind != "{":
@@ -304,7 +341,8 @@ def _all_of(selectors: list[Selector]) -> Selector:
         for label, values in selector.requires.items():
             known = requires.get(label)
             requires[label] = known if values is None else values if known is None else known & values
-    return Selector(f"({' && '.join(map(str, selectors))})", matches, requires)
+    is_misfiled = any(selector.is_misfiled or selector._alone == "in" for selector in selectors)
+    return Selector(f"({' && '.join(map(str, selectors))})", matches, requires, is_misfiled=is_misfiled)
 
 
 def _any_of(selectors: list[Selector]) -> Selector:
@@ -318,7 +356,34 @@ def _any_of(selectors: list[Selector]) -> Selector:
 
     common = set(selectors[0].requires).intersection(*(selector.requires for selector in selectors))
     requires = {label: _union(selector.requires[label] for selector in selectors) for label in common}
-    return Selector(f"({' || '.join(map(str, selectors))})", matches, requires)
+    return Selector(f"({' || '.join(map(str, selectors))})", matches, requires, is_misfiled=_misfiles_any_of(selectors))
+
+
+def _misfiles_any_of(selectors: list[Selector]) -> bool:
+    """Tell whether Felix 1.4 misfiles alternatives: it does right by a single `in` of one value beside `==` alone."""
+    operators = sorted(selector._alone for selector in selectors)
+    if any(selector.is_misfiled for selector in selectors):
+        return True
+    return "in" in operators and operators != ["=="] * (len(operators) - 1) + ["in"]
+
+
+def without_one_value_sets(text: str) -> str:
+    """Return a selector with ``label == 'value'`` for each ``label in {'value'}``, else as it is written.
+
+    Raises SelectorError for what `parse` does not take as new.
+    """
+    parse(text, new=True)
+    tokens = [(found.lastgroup, found[0].lstrip(_BLANKS), found.end()) for found in _TOKEN.finditer(text)]
+    written, copied = [], 0
+    for position, (kind, token, end) in enumerate(tokens):
+        if kind != "in":
+            continue
+        closing = next(number for number in range(position, len(tokens)) if tokens[number][1] == "}")
+        strings = [token for kind, token, _ in tokens[position:closing] if kind == "string"]
+        if len({string[1:-1] for string in strings}) == 1:
+            written += [text[copied : end - len(token)], f"== {strings[0]}"]
+            copied = tokens[closing][2]
+    return "".join([*written, text[copied:]])
 
 
 def _union(alternatives: Iterable[frozenset[str] | None]) -> frozenset[str] | None:

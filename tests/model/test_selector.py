@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calicoctl.model.selector import SelectorError, parse
+from calicoctl.model.selector import SelectorError, parse, without_one_value_sets
 
 ANYTHING_BUT_LABEL = "expected a label, has(), all(), ! or ("
 READ_AS_OPERATOR = "is an operator; a label that begins so can be named only in has()"
 
 
-def error(text: str, *, strict: bool = False) -> str:
+def error(text: str, *, strict: bool = False, new: bool = False) -> str:
     with pytest.raises(SelectorError) as caught:
-        parse(text, strict=strict)
+        parse(text, strict=strict, new=new)
     return str(caught.value)
 
 
@@ -100,7 +101,6 @@ def test_matches(text: str, selected: list[dict[str, str]], not_selected: list[d
         ("a", "expected ==, !=, in or not in after a at column 2"),
         ("a  ", "expected ==, !=, in or not in after a at column 4"),
         ("a b", "expected ==, !=, in or not in after a at column 3"),
-        ("a\n== 'b'", "unexpected character '\\n' at column 2"),
         ("has (a)", "expected ==, !=, in or not in after has at column 5"),
         ("has()", "expected ==, !=, in or not in after has at column 4"),
         ("all ()", "expected ==, !=, in or not in after all at column 5"),
@@ -129,11 +129,6 @@ def test_matches(text: str, selected: list[dict[str, str]], not_selected: list[d
         ("a in {'b',,}", "expected a string or } at column 11"),
         ("a in {'b' 'c'}", "expected , or } at column 11"),
         ("a in {'b'", "expected , or } at column 10"),
-        ("in == 'b'", f'"in" at column 1 {READ_AS_OPERATOR}'),
-        ("has(a) && in-use == 'b'", f'"in" at column 11 {READ_AS_OPERATOR}'),
-        ("in/use == 'b'", f'"in" at column 1 {READ_AS_OPERATOR}'),
-        ("not in {'b'}", f'"not in" at column 1 {READ_AS_OPERATOR}'),
-        ("notin == 'b'", f'"notin" at column 1 {READ_AS_OPERATOR}'),
         ("a" * 513 + " == 'b'", "label name of more than 512 characters at column 1"),
         ("!has(" + "a" * 513 + ")", "label name of more than 512 characters at column 2"),
         ("a contains 'b'", '"contains" at column 3 is later than the v1 data model'),
@@ -395,3 +390,67 @@ def test_any_text_is_a_selector_or_a_selector_error(text: str, strict: bool) -> 
         return
     assert str(parse(str(selector))) == str(selector)
     assert str(parse(text)) == str(selector)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a in {'1'} && b != '2'", "has(a) && a in {'1'}", "a in {'1'} && a in {'1'}", "a == '1' && c in {'3'}",
+        "a in {'1'} && c == '3'", "a in {'1'} || b in {'1'}", "a in {'1', '1'} && has(b)", "(a in {'1'}) && has(b)",
+        "x == '1' || (a in {'1'} && has(b))", "a in {'1'} || has(b)", "!!(a in {'1'}) && has(b)",
+    ],
+)  # fmt: skip
+def test_felix_misfiles_an_in_of_one_value_beside_something_else(text: str) -> None:
+    assert parse(text).is_misfiled
+    mended = parse(without_one_value_sets(text))
+    assert not mended.is_misfiled
+    labels = [dict(zip("abc", values, strict=True)) for values in itertools.product("123", repeat=3)]
+    assert [mended.matches(each) for each in labels] == [parse(text).matches(each) for each in labels]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a in {'1'}", "(a in {'1'})", "a in {'1', '2'} && has(b)", "a == '1' && has(b)", "!(a in {'1'})",
+        "a in {'1'} || b == '2'", "a not in {'1'} && has(b)", "!(a in {'1'}) && has(b)", "all()", "",
+    ],
+)  # fmt: skip
+def test_felix_files_other_selectors_rightly(text: str) -> None:
+    assert not parse(text).is_misfiled
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a in {'1'} && b != '2'", "a == '1' && b != '2'"),
+        ("a  in\t{ \"x }\" , } || in-use in {'1','2'} ", None),
+        ("has(in) && a in { '1' }&&b in{'in'}", "has(in) && a == '1'&&b == 'in'"),
+        ("a not in {'1'} && b in {'1', \"1\"} && c in{'1','2'}", "a not in {'1'} && b == '1' && c in{'1','2'}"),
+    ],
+)
+def test_one_value_sets_are_written_as_equalities(text: str, written: str | None) -> None:
+    if written is None:
+        with pytest.raises(SelectorError):
+            without_one_value_sets(text)
+    else:
+        assert without_one_value_sets(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "message"),
+    [
+        ("a\n== 'b'", {"a": "b"}, "a line end before it: give the selector in one line at column 3"),
+        ("a == 'b'\r\n", {"a": "b"}, "a line end before it: give the selector in one line at column 11"),
+        ("in == 'b'", {"in": "b"}, f'"in" at column 1 {READ_AS_OPERATOR}'),
+        ("has(a) && in-use == 'b'", {"a": "", "in-use": "b"}, f'"in" at column 11 {READ_AS_OPERATOR}'),
+        ("in/use in {'b'}", {"in/use": "b"}, f'"in" at column 1 {READ_AS_OPERATOR}'),
+        ("not in {'b'}", {"not": "b"}, f'"not in" at column 1 {READ_AS_OPERATOR}'),
+        ("notin == 'b'", {"notin": "b"}, f'"notin" at column 1 {READ_AS_OPERATOR}'),
+    ],
+)
+def test_what_felix_reads_beyond_the_language_is_not_taken_as_new(
+    text: str, labels: dict[str, str], message: str
+) -> None:
+    assert error(text, new=True) == message
+    selector = parse(text, strict=True)
+    assert (selector.matches(labels), selector.matches({})) == (True, False)
