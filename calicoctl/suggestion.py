@@ -32,6 +32,12 @@ def near(word: str, known: Iterable[str], most: int = 1) -> list[str]:
     return found[:most]
 
 
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return, after a blank, the question whether known words near a word were meant; nothing if none is near."""
+    meant = " or ".join(near(word, sorted(known), most=3))
+    return f" Did you mean {visible(meant)}?" if meant else ""
+
+
 def unknown_command(program: str, name: str, commands: Iterable[str]) -> str:
     """Return the message for a command that a program does not have."""
     meant = near(name, commands)

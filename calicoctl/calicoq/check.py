@@ -2,40 +2,73 @@
 
 from __future__ import annotations
 
+from calicoctl.calicoq.codes import CODES, ERROR, SEVERITIES
 from calicoctl.calicoq.findings import findings
 from calicoctl.calicoq.formats import TEXT, say_document
-from calicoctl.calicoq.rule_findings import ERROR, NOTE, WARNING
-from calicoctl.calicoq.state import snapshot_of
+from calicoctl.calicoq.state import felix_version_of, snapshot_of
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TypeVar
+
     from calicoctl.calicoq.rule_findings import Finding
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
 
+    Key = TypeVar("Key")
+
+_SHOWN = 3  # causes of a kind, and keys of a cause, without --all
+
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Show the findings; the status is 1 if one of them is an error."""
-    found = findings(snapshot_of(environment))
+    found = findings(snapshot_of(environment), felix_version_of(arguments))
+    shown = [finding for finding in found if finding.severity == ERROR] if arguments["--errors-only"] else found
     if arguments["--output"] == TEXT:
-        for finding in found:
-            environment.say("\n".join(map(visible, _lines(finding))))
-        environment.say(_summary(found))
+        most = len(found) if arguments["--all"] else _SHOWN
+        environment.say("\n".join(map(visible, [_summary(found), *_lines(shown, most)])))
     else:
-        say_document([finding.document() for finding in found], arguments["--output"], environment)
+        say_document([finding.document() for finding in shown], arguments["--output"], environment)
     return 1 if any(finding.severity == ERROR for finding in found) else 0
 
 
-def _lines(finding: Finding) -> list[str]:
-    return [
-        f"{finding.severity.capitalize()}: {finding.key}",
-        f"  {finding.reason}",
-        f"  Remedy: {finding.remedy}",
-        "",
-    ]
-
-
 def _summary(found: list[Finding]) -> str:
-    counts = [(sum(finding.severity == severity for finding in found), severity) for severity in (ERROR, WARNING, NOTE)]
-    return ", ".join(f"{count} {severity}{'' if count == 1 else 's'}" for count, severity in counts)
+    counts = [sum(finding.severity == severity for finding in found) for severity in SEVERITIES]
+    return ", ".join(_counted(count, severity) for count, severity in zip(counts, SEVERITIES, strict=True))
+
+
+def _lines(found: list[Finding], most: int) -> Iterator[str]:
+    """Yield the findings by kind, errors first, and those of one kind by cause."""
+    by_code = _grouped(found, lambda finding: (SEVERITIES.index(finding.severity), finding.code))
+    for (_, code), of_code in sorted(by_code.items()):
+        yield ""
+        yield f"{CODES[code].severity.capitalize()} {code}, {CODES[code].title}: {_counted(len(of_code), 'case')}"
+        causes = list(_grouped(of_code, lambda finding: (finding.reason, finding.remedy)).values())
+        causes.sort(key=len, reverse=True)
+        for cause in causes[:most]:
+            yield from (f"  {key}" for key in _first([finding.key for finding in cause], most))
+            yield f"    {cause[0].reason}"
+            yield f"    Remedy: {cause[0].remedy}"
+        if rest := sum(map(len, causes[most:])):
+            yield f"  and {rest} more for other reasons (--all)"
+    if found:
+        yield ""
+        yield "'calicoq explain-code <code>' says more about a code."
+
+
+def _grouped(found: Iterable[Finding], key: Callable[[Finding], Key]) -> dict[Key, list[Finding]]:
+    groups: dict[Key, list[Finding]] = {}
+    for finding in found:
+        groups.setdefault(key(finding), []).append(finding)
+    return groups
+
+
+def _first(texts: Sequence[str], most: int) -> list[str]:
+    more = len(texts) - most
+    return [*texts[:most], *([f"and {more} more (--all)"] if more > 0 else [])]
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

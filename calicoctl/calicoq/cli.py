@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TextIO
 
-_LISTING = "[--hide-selectors] [--hide-rule-matches] [--output=<format>] [--debug]"
+_LISTING = "[--hide-selectors] [--hide-rule-matches] [--felix=<version>] [--output=<format>] [--debug]"
 COMMANDS = by_name(
     Command(
         "endpoint",
@@ -32,7 +32,11 @@ endpoint <host>/<endpoint>.""",
         "The endpoints that a policy applies to, and those its rules name.",
         usage=[f"policy <policy-name> {_LISTING}"],
     ),
-    Command("eval", "The endpoints that a selector matches.", usage=["eval <selector> [--output=<format>] [--debug]"]),
+    Command(
+        "eval",
+        "The endpoints that a selector matches.",
+        usage=["eval <selector> [--felix=<version>] [--output=<format>] [--debug]"],
+    ),
     Command(
         "verdict",
         """Whether a packet would pass from one endpoint or IP address to
@@ -40,15 +44,19 @@ another, and which rule decides. <protocol> is tcp, udp, icmp,
 icmpv6, sctp, udplite or a number; <port> is the destination port,
 for ICMP the type or type/code.""",
         failure_status=2,
-        usage=["verdict <from> <to> [<protocol> [<port>]] [--source-port=<port>] [--output=<format>] [--debug]"],
+        usage=[
+            "verdict <from> <to> [<protocol> [<port>]] [--source-port=<port>] [--felix=<version>] [--output=<format>] "
+            "[--debug]"
+        ],
     ),
     Command(
         "check",
         """All in the datastore that Felix drops, rejects or reads otherwise
 than its author thinks.""",
         failure_status=2,
-        usage=["check [--output=<format>] [--debug]"],
+        usage=["check [--all] [--errors-only] [--felix=<version>] [--output=<format>] [--debug]"],
     ),
+    Command("explain-code", "What a code of check means, or all codes.", usage=["explain-code [<code>]"]),
     Command("version", "The version of calicoq.", usage=["(version | --version)"]),
     Command("help", "This text, or what it says of one command.", usage=["help [<command>]"]),
 )
@@ -59,8 +67,8 @@ def _usage_lines(*commands: Command) -> str:
 
 
 def _summaries(*commands: Command) -> str:
-    indented = "\n" + " " * 13
-    return "\n".join(f"  {command.name:<10} {command.summary}".replace("\n", indented) for command in commands)
+    indented = "\n" + " " * 15
+    return "\n".join(f"  {command.name:<12} {command.summary}".replace("\n", indented) for command in commands)
 
 
 USAGE = f"""
@@ -82,6 +90,10 @@ Options:
   -o <format> --output=<format>
                              json or yaml, for programs. [default: ps]
   --source-port=<port>       The port that the packet comes from.
+  --all                      Every case, not only the first few of each kind.
+  --errors-only              No warnings and no notes.
+  --felix=<version>          Whose rules count: 1, Felix 1.4, or 2, Felix 2.2 and
+                             later. [default: 1]
   -d --debug                 Say on standard error what was read, and where an
                              internal error comes from.
   --version                  As the command version.
@@ -89,7 +101,7 @@ Options:
 
 Exit status:
   0 done; 1 failed, or some objects could not be read and were left out.
-  verdict: 0 allowed, 1 denied, 2 failed.
+  verdict: 0 allowed, 1 denied, 2 not certain, or failed.
   check: 0 no errors found, 1 errors found, 2 failed.
 
 etcd is found as by calicoctl: ETCD_AUTHORITY [default: 127.0.0.1:2379] and so on.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from calicoctl.calicoq import codes
 from calicoctl.calicoq.remedies import for_missing_profile
-from calicoctl.calicoq.rule_findings import ERROR, WARNING, Finding
+from calicoctl.calicoq.rule_findings import Finding
 from calicoctl.felix.view import networks_of
 from calicoctl.model.labels import labels_of
 from calicoctl.model.wording import shown
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
 def endpoint_findings(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Finding]:
     """Yield what there is to say about an endpoint that is stored under ``key``."""
-    text = felix.spelled_out.get(str(endpoint.name))
-    if text is not None:
-        reason = f"profile_ids: {shown(text)} is not a list: Felix takes each character for a profile"
-        yield Finding(ERROR, key, reason, "Make it a list of profiles.")
+    odd = felix.odd_profiles.get(str(endpoint.name))
+    if odd is not None:
+        part = "character" if isinstance(odd, str) else "key"
+        reason = f"profile_ids: {shown(odd)} is not a list: Felix takes each {part} for a profile"
+        yield Finding(codes.PROFILES_NO_LIST, key, reason, "Make it a list of profiles.")
     else:
         yield from _missing_profiles(key, endpoint, felix)
     yield from _inherited_labels(key, endpoint, felix)
@@ -46,7 +48,7 @@ def _missing_profiles(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Fi
         if profile not in felix.profiles and not felix.has_refused_rules(profile):  # those are a finding of their own
             problem = felix.profile_problem(profile).removeprefix("it ")
             reason = f"profile {profile} {problem}: Felix drops all traffic that comes to it"
-            yield Finding(ERROR, key, reason, for_missing_profile(profile, key))
+            yield Finding(codes.MISSING_PROFILE, key, reason, for_missing_profile(profile, key))
 
 
 def _inherited_labels(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Finding]:
@@ -64,17 +66,19 @@ def _inherited_labels(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Fi
                 f"profiles {' and '.join(profiles)} give it different values of the label {label}: Felix takes that of "
                 "the last one in its list, Felix 2.2 and later that of the first"
             )
-            yield Finding(WARNING, key, reason, "Give the endpoint a label of its own, or one of the profiles only.")
+            remedy = "Give the endpoint a label of its own, or one of the profiles only."
+            yield Finding(codes.DIFFERENT_LABELS, key, reason, remedy)
 
 
 def _interface(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Finding]:
     reason = felix.interface_problem(endpoint)
     if reason:
-        yield Finding(ERROR, key, reason, "Rename the interface, or set InterfacePrefix.")
+        yield Finding(codes.FOREIGN_INTERFACE, key, reason, "Rename the interface, or set InterfacePrefix.")
 
 
 def _nets(key: str, endpoint: Endpoint) -> Iterator[Finding]:
     for network in networks_of(endpoint):
         if network.prefix_length != network.width:
             reason = f"{network} is more than one address: Felix takes the address before the slash only"
-            yield Finding(WARNING, key, reason, f"Give each address as a network of its own, /{network.width}.")
+            remedy = f"Give each address as a network of its own, /{network.width}."
+            yield Finding(codes.LARGE_NETWORK, key, reason, remedy)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from calicoctl.calicoq.formats import TEXT, name_members, say_endpoints
-from calicoctl.calicoq.state import finish, full_title, read_state
+from calicoctl.calicoq.remarks import Remarks
+from calicoctl.calicoq.state import felix_version_of, finish, full_title, read_state
 from calicoctl.errors import CommandError
-from calicoctl.felix.evaluation import Identities
 from calicoctl.model.selector import SelectorError, parse
 from calicoctl.output import visible
 
@@ -24,15 +24,22 @@ def run(arguments: Arguments, environment: Environment) -> int:
         from calicoctl.model.wording import go_quoted
 
         raise CommandError(f"Invalid selector: {go_quoted(text)}. {error}.") from None
+    felix_version = felix_version_of(arguments)
+    remarks = Remarks(felix_version)
+    remarks.on_selector(selector, f'what has the selector "{text}"')
     state = read_state(environment)
-    identities = Identities(state.read_profile_labels(), {})
-    endpoints = [
-        endpoint for endpoint in state.endpoints() if selector.matches(identities.of_endpoint(endpoint).labels)
-    ]
-    endpoints.sort(key=full_title)
+    ours, theirs = state.identities(felix_version)
+    endpoints = []
+    for endpoint in sorted(state.endpoints(), key=full_title):
+        matches = selector.matches(ours.of_endpoint(endpoint).labels)
+        if matches:
+            endpoints.append(endpoint)
+        if matches != selector.matches(theirs.of_endpoint(endpoint).labels):
+            remarks.on_endpoint(endpoint)
     heading = f"Endpoints matching selector {text}"
     if arguments["--output"] == TEXT:
         environment.say("\n".join([f"{visible(heading)}:", *(f"  {visible(full_title(each))}" for each in endpoints)]))
     else:
         say_endpoints(heading, map(name_members, endpoints), arguments["--output"], environment)
+    remarks.complain(environment)
     return finish(state, environment)

@@ -4,39 +4,46 @@ from __future__ import annotations
 
 from functools import partial
 
+from calicoctl.calicoq import codes
 from calicoctl.calicoq.endpoint_findings import endpoint_findings, versions_of
 from calicoctl.calicoq.remedies import CORRECT, for_profile_part, profile_removal
-from calicoctl.calicoq.rule_findings import ERROR, NOTE, WARNING, Finding, Owner, rule_findings
+from calicoctl.calicoq.rule_findings import Finding, Owner, misfiled, rule_findings
 from calicoctl.datastore import keys
-from calicoctl.felix.evaluation import Evaluation
-from calicoctl.felix.objects import pool_problems
+from calicoctl.felix.evaluation import FELIX_1, Evaluation
+from calicoctl.felix.objects import bird_ip, pool_problems
+from calicoctl.felix.parameters import disarming, ending, remark
+from calicoctl.felix.rules import FatalValue
 from calicoctl.felix.view import Felix, judged, networks_of
+from calicoctl.felix.walk import is_skipped
 from calicoctl.model.endpoint import Endpoint
-from calicoctl.model.network import Network
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from calicoctl.datastore.snapshot import Snapshot
+    from calicoctl.datastore.snapshot import Snapshot, Stored
     from calicoctl.model.policy import Policy
 
 _POLICY_MEMBERS = ("selector", "order", "untracked", "id", "annotations")
 _CONSEQUENCES = {
-    "rules": "Felix drops all traffic of its endpoints",
-    "tags": "the profile has no tag for Felix",
-    "labels": "its endpoints inherit no label from it",
+    "rules": (codes.REFUSED_RULES, "Felix drops all traffic of its endpoints"),
+    "tags": (codes.REFUSED_TAGS, "the profile has no tag for Felix"),
+    "labels": (codes.REFUSED_LABELS, "its endpoints inherit no label from it"),
 }
 
 
-def findings(snapshot: Snapshot) -> list[Finding]:
-    """Return all findings: errors first, then warnings and notes, those of one severity by key."""
-    return sorted(_Check(snapshot).all(), key=lambda finding: finding.position)
+def findings(snapshot: Snapshot, felix_version: int) -> list[Finding]:
+    """Return all findings: errors first, then warnings and notes, those of one severity by key.
+
+    What Felix 2 refuses is not known here: for it, all is left out that is known to be mended.
+    """
+    return sorted(_Check(snapshot, felix_version).all(), key=lambda finding: finding.position)
 
 
 class _Check:
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, felix_version: int) -> None:
         self._snapshot = snapshot
+        self._felix_version = felix_version
         self._felix = Felix(snapshot)
         self._keys = {str(name): stored.key for name, stored in snapshot.endpoints}
         self._policy_keys = {(tier, name): stored.key for tier, name, stored in snapshot.policies}
@@ -48,7 +55,7 @@ class _Check:
 
     def _evaluate(self) -> None:
         """Find out which endpoints each policy and profile is for, and which tags and selectors match any."""
-        evaluation = Evaluation(self._felix.policies, self._felix.tiers, self._felix.identities)
+        evaluation = Evaluation(self._felix.policies, self._felix.tiers, self._felix.identities[self._felix_version])
         evaluation.add_rule_matches({name: owner.matches for name, owner in self._profiles.items()})
         matched: set[int] = set()
         for endpoint in self._felix.endpoints.values():
@@ -75,7 +82,10 @@ class _Check:
 
     def _counts(self, policy: Policy) -> bool:
         """Tell whether a policy keeps the packets of its endpoints from their profiles."""
-        return not policy.untracked and not self._felix.tiers[policy.tier].is_skipped
+        return not policy.untracked and not self._is_skipped(policy)
+
+    def _is_skipped(self, policy: Policy) -> bool:
+        return is_skipped(self._felix.tiers[policy.tier], self._felix_version)
 
     def all(self) -> Iterator[Finding]:
         yield from self._ready()
@@ -85,13 +95,15 @@ class _Check:
         yield from self._policy_findings()
         yield from self._profile_findings()
         yield from self._hosts_and_pools()
+        yield from self._parameters()
 
     def _ready(self) -> Iterator[Finding]:
         if found := self._snapshot.not_ready():
             remedy = f"Write true to {keys.READY} once the data is complete."
             if found == "is a directory":
                 remedy = f"Remove the directory. {remedy}"
-            yield Finding(ERROR, keys.READY, f'it {found}, not "true": Felix waits and applies nothing', remedy)
+            reason = f'it {found}, not "true": Felix waits and applies nothing'
+            yield Finding(codes.NOT_READY, keys.READY, reason, remedy)
 
     def _refused_profiles(self) -> Iterator[Finding]:
         for name, parts in self._snapshot.profiles.items():
@@ -99,42 +111,49 @@ class _Check:
                 reason = self._felix.refused.get(stored.key)
                 if reason:
                     remedy = for_profile_part(name, part, stored)
-                    yield Finding(ERROR, stored.key, f"{reason}; {_CONSEQUENCES[part]}", remedy)
+                    code, consequence = _CONSEQUENCES[part]
+                    yield self._refusal(code, stored, f"{reason}; {consequence}", remedy)
+
+    def _refusal(self, code: str, stored: Stored, reason: str, remedy: str) -> Finding:
+        return Finding(codes.FATAL if stored.key in self._felix.fatal else code, stored.key, reason, remedy)
 
     def _refused_others(self) -> Iterator[Finding]:
         for _, stored in self._snapshot.endpoints:
             if reason := self._felix.refused.get(stored.key):
-                yield Finding(ERROR, stored.key, f"{reason}; Felix treats the endpoint as deleted", CORRECT)
+                reason = f"{reason}; Felix treats the endpoint as deleted"
+                yield self._refusal(codes.REFUSED_ENDPOINT, stored, reason, CORRECT)
         for _, _, stored in self._snapshot.policies:
             if reason := self._felix.refused.get(stored.key):
-                yield Finding(ERROR, stored.key, f"{reason}; Felix ignores the policy", CORRECT)
+                yield self._refusal(codes.REFUSED_POLICY, stored, f"{reason}; Felix ignores the policy", CORRECT)
         for stored in self._snapshot.tiers.values():
             if reason := self._felix.refused.get(stored.key):
-                yield Finding(ERROR, stored.key, f"{reason}; packets skip the tier", CORRECT)
+                yield self._refusal(codes.REFUSED_TIER, stored, f"{reason}; packets skip the tier", CORRECT)
 
     def _endpoints(self) -> Iterator[Finding]:
         for name, endpoint in self._felix.endpoints.items():
             yield from endpoint_findings(self._keys[name], endpoint, self._felix)
         for endpoint in self._unselected:
             reason = "it has no profile and no policy selects it: Felix drops all its traffic"
-            yield Finding(WARNING, self._keys[str(endpoint.name)], reason, "Give it a profile.")
+            yield Finding(codes.NOTHING_APPLIES, self._keys[str(endpoint.name)], reason, "Give it a profile.")
 
     def _policy_findings(self) -> Iterator[Finding]:
         for policy in self._felix.policies:
             owner = self._policies[policy.tier, policy.name]
             key = self._policy_keys[policy.tier, policy.name]
-            if self._felix.tiers[policy.tier].is_skipped:
+            if self._is_skipped(policy):
                 reason = f"tier {policy.tier} has no valid metadata: packets skip its policies"
                 remedy = f'Write {{"order": ...}} to the key metadata of tier {policy.tier}; {{}} makes it the last.'
-                yield Finding(ERROR, key, reason, remedy)
+                yield Finding(codes.TIER_WITHOUT_METADATA, key, reason, remedy)
+            if policy.selector.is_misfiled and self._felix_version == FELIX_1:
+                yield misfiled(key, f'selector "{policy.selector_text}"', policy.selector_text)
             if not owner.users:
                 reason = f'selector "{policy.selector_text}" selects no endpoint'
-                yield Finding(WARNING, key, reason, "Correct the selector, or remove the policy.")
+                yield Finding(codes.SELECTS_NOBODY, key, reason, "Correct the selector, or remove the policy.")
             if policy.untracked and any(user.name.workload is not None for user in owner.users):
                 reason = "it is untracked, which has no effect on the workload endpoints that it selects"
-                yield Finding(WARNING, key, reason, "Select host endpoints only.")
-            yield from _unknown_members(key, policy)
-            yield from rule_findings(key, policy.rules, owner, is_profile=False)
+                yield Finding(codes.UNTRACKED_WORKLOADS, key, reason, "Select host endpoints only.")
+            yield from _unknown_members(key, policy, self._felix_version)
+            yield from rule_findings(key, policy.rules, owner, False, self._felix_version)
 
     def _profile_findings(self) -> Iterator[Finding]:
         named = self._named_profiles | self._profiles_named_by_refused()
@@ -145,11 +164,12 @@ class _Check:
                 owner = self._profiles[name]
                 for member in rules.extra:
                     if member != "id":
-                        yield Finding(WARNING, f"{key}/rules", f"Felix ignores the member {member}", "Remove it.")
-                yield from rule_findings(f"{key}/rules", rules, owner, is_profile=True)
+                        reason = f"Felix ignores the member {member}"
+                        yield Finding(codes.IGNORED_MEMBER, f"{key}/rules", reason, "Remove it.")
+                yield from rule_findings(f"{key}/rules", rules, owner, True, self._felix_version)
             if name not in named:
                 remedy = f"If nobody needs it: {profile_removal(name, key)}."
-                yield Finding(NOTE, key, "no endpoint uses this profile", remedy)
+                yield Finding(codes.UNUSED_PROFILE, key, "no endpoint uses this profile", remedy)
 
     def _profiles_named_by_refused(self) -> set[str]:
         """Return the profiles of endpoints that Felix refuses, all profiles if those of one cannot be read.
@@ -167,30 +187,45 @@ class _Check:
 
     def _hosts_and_pools(self) -> Iterator[Finding]:
         for stored in self._snapshot.bird_ips.values():
-            if not _is_ipv4(stored.value):
-                ends = ", which ends the Felix process" if stored.value == "" else ""
-                yield Finding(ERROR, stored.key, f'"{stored.value}" is not an IPv4 address{ends}', CORRECT)
+            try:
+                address = bird_ip(stored.value)
+            except FatalValue as error:
+                yield Finding(codes.FATAL, stored.key, f"{error}, which ends the Felix process", CORRECT)
+                continue
+            if address is None:
+                yield Finding(codes.BAD_HOST_ADDRESS, stored.key, f'"{stored.value}" is not an IP address', CORRECT)
         for pool, stored in self._snapshot.pools:
-            _, reason = judged(stored, partial(pool_problems, pool))
+            _, reason, is_fatal = judged(stored, partial(pool_problems, pool))
             if reason:
-                yield Finding(ERROR, stored.key, f"{reason}; Felix ignores the pool", CORRECT)
+                code = codes.FATAL if is_fatal else codes.REFUSED_POOL
+                yield Finding(code, stored.key, f"{reason}; Felix ignores the pool", CORRECT)
+
+    def _parameters(self) -> Iterator[Finding]:
+        if self._felix_version != FELIX_1:
+            return
+        parameters = [(f"{keys.CONFIG}/{name}", name, value) for name, value in self._snapshot.config.items()]
+        for (host, name), value in self._snapshot.host_config.items():
+            parameters.append((f"{keys.HOSTS}/{host}/config/{name}", name, value))
+        for key, name, value in parameters:
+            if problem := ending(name, value):
+                yield Finding(codes.ENDING_PARAMETER, key, f'"{value}": {problem}: Felix ends when it starts', CORRECT)
+            elif problem := disarming(name, value):
+                yield Finding(codes.DISARMING_PARAMETER, key, f'"{value}": {problem}', CORRECT)
+            elif problem := remark(name, value):
+                yield Finding(codes.ODD_PARAMETER, key, f'"{value}": {problem}', CORRECT)
 
 
-def _unknown_members(key: str, policy: Policy) -> Iterator[Finding]:
+def _unknown_members(key: str, policy: Policy, felix_version: int) -> Iterator[Finding]:
     for member in policy.rules.extra:
         if member in _POLICY_MEMBERS:
             continue
-        if member == "types":
+        if member == "doNotTrack":
+            yield Finding(codes.IGNORED_MEMBER, key, "Felix ignores doNotTrack", 'In etcd its name is "untracked".')
+        elif felix_version != FELIX_1:
+            continue
+        elif member == "types":
             reason = "Felix 1.4 ignores types: the policy is for both directions, and ends the tier in both"
-            yield Finding(WARNING, key, reason, "Select with two policies, or update Felix.")
-        elif member == "doNotTrack":
-            yield Finding(WARNING, key, "Felix ignores doNotTrack", 'In etcd its name is "untracked".')
+            yield Finding(codes.IGNORED_TYPES, key, reason, "Select with two policies, or update Felix.")
         else:
-            yield Finding(WARNING, key, f"Felix 1.4 ignores the member {member}", "Remove it, or update Felix.")
-
-
-def _is_ipv4(text: str) -> bool:
-    try:
-        return "/" not in text and text.count(".") == 3 and Network.parse(text).version == 4
-    except ValueError:
-        return False
+            reason = f"Felix 1.4 ignores the member {member}"
+            yield Finding(codes.IGNORED_MEMBER, key, reason, "Remove it, or update Felix.")

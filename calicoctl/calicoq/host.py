@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from calicoctl.calicoq.listing import show
+from calicoctl.suggestion import did_you_mean
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from calicoctl.datastore.snapshot import Snapshot
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """List them; the argument is the host's whole name."""
-    return show(lambda endpoint: endpoint.name.host == arguments["<hostname>"], arguments, environment)
+    """List them; the argument is the host's whole name. Raises CommandError for a host that is not known."""
+    host: str = arguments["<hostname>"]
+
+    def unknown(snapshot: Snapshot) -> str:
+        known = snapshot.hosts
+        return "" if host in known else f"Host {host} is unknown to Calico.{did_you_mean(host, known)}"
+
+    return show(lambda name: name.host == host, unknown, arguments, environment)

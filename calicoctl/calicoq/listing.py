@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from calicoctl.calicoq.formats import TEXT, Shared, name_members, say_endpoints
-from calicoctl.calicoq.state import finish, read_state, title
+from calicoctl.calicoq.remarks import OtherFelix, Remarks
+from calicoctl.calicoq.state import State, felix_version_of, finish, read_snapshot, title
+from calicoctl.errors import CommandError
 from calicoctl.felix.evaluation import Evaluation
+from calicoctl.felix.walk import is_skipped
 from calicoctl.model.policy import DEFAULT_TIER, order_text
 from calicoctl.model.wording import go_quoted
 from calicoctl.output import visible
@@ -14,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from calicoctl.calicoq.formats import Document
+    from calicoctl.datastore.snapshot import Snapshot
     from calicoctl.environment import Environment
     from calicoctl.felix.evaluation import RuleUse
     from calicoctl.grammar import Arguments
-    from calicoctl.model.endpoint import Endpoint
+    from calicoctl.model.endpoint import Endpoint, EndpointName
     from calicoctl.model.policy import Policy, Tier
 
 HEADING = "Policies that match each endpoint"
@@ -26,9 +30,13 @@ HEADING = "Policies that match each endpoint"
 class Listing:
     """What to show of each endpoint: with ``rules`` also the rules that name it, with ``selectors`` every selector."""
 
-    def __init__(self, evaluation: Evaluation, tiers: Mapping[str, Tier], rules: bool, selectors: bool) -> None:
+    def __init__(
+        self, evaluation: Evaluation, tiers: Mapping[str, Tier], felix_version: int, rules: bool, selectors: bool
+    ) -> None:
+        self.remarks = Remarks(felix_version)
         self._evaluation = evaluation
         self._tiers = tiers
+        self._felix_version = felix_version
         self._rules = rules
         self._selectors = selectors
         self._policy_lines: dict[Policy, str] = {}
@@ -63,14 +71,15 @@ class Listing:
     def _policy_line(self, policy: Policy) -> str:
         line = self._policy_lines.get(policy)
         if line is None:
+            self.remarks.on_policy(policy)
             line = self._policy_lines[policy] = "\n".join(f"    {visible(text)}" for text in self._policy_texts(policy))
         return line
 
     def _policy_texts(self, policy: Policy) -> Iterator[str]:
         tier = self._tiers[policy.tier]
-        if tier.is_skipped:
+        if is_skipped(tier, self._felix_version):
             yield f'WARNING: tier "{tier.name}" metadata missing; packets will skip tier'
-        prefix = "" if tier.name == DEFAULT_TIER else f'Tier "{tier.name}" (order {_tier_order(tier)}) '
+        prefix = "" if tier.name == DEFAULT_TIER else f'Tier "{tier.name}" (order {self._tier_order(tier)}) '
         selector = f'; selector "{policy.selector_text}"' if self._selectors else ""
         untracked = " [untracked]" if policy.untracked else ""
         yield f"{prefix}Policy {go_quoted(policy.name)} (order {order_text(policy.order)}{selector}){untracked}"
@@ -78,48 +87,67 @@ class Listing:
     def _policy_members(self, policy: Policy) -> Document:
         members = self._policy_documents.get(policy)
         if members is None:
+            self.remarks.on_policy(policy)
             members = self._policy_documents[policy] = Shared(
                 {
                     "name": policy.name,
                     "order": order_text(policy.order),
                     **({"selector": policy.selector_text} if self._selectors else {}),
                     "tier_name": policy.tier,
-                    "tier_order": _tier_order(self._tiers[policy.tier]),
+                    "tier_order": self._tier_order(self._tiers[policy.tier]),
                     "untracked": policy.untracked,
                 }
             )
         return members
 
+    def _tier_order(self, tier: Tier) -> str:
+        return "missing" if is_skipped(tier, self._felix_version) else order_text(tier.order)
+
     def _rule_line(self, use: RuleUse) -> str:
+        self.remarks.on_rule(use)
         return f"    {visible(f'{use.line}; {use.match.what}' if self._selectors else use.line)}"
 
     def _rule_members(self, use: RuleUse) -> Document:
         members = self._rule_documents.get(use)
         if members is None:
+            self.remarks.on_rule(use)
             policy = use.policy
             owner = {"policy_name": policy.name, "tier_name": policy.tier} if policy else {"profile_name": use.profile}
             members = self._rule_documents[use] = Shared({**owner, **use.members(self._selectors)})
         return members
 
 
-def _tier_order(tier: Tier) -> str:
-    return "missing" if tier.is_skipped else order_text(tier.order)
+def show(
+    wanted: Callable[[EndpointName], bool],
+    unknown: Callable[[Snapshot], str],
+    arguments: Arguments,
+    environment: Environment,
+) -> int:
+    """List the endpoints whose names are ``wanted`` as the arguments ask, and return the exit status.
 
-
-def show(wanted: Callable[[Endpoint], bool], arguments: Arguments, environment: Environment) -> int:
-    """List the endpoints that are ``wanted`` as the arguments ask, and return the exit status."""
-    state = read_state(environment)
+    Raises CommandError if there is none and ``unknown`` has something to say about that.
+    """
+    felix_version = felix_version_of(arguments)
+    snapshot = read_snapshot(environment)
+    if not any(wanted(name) for name, _ in snapshot.endpoints) and (message := unknown(snapshot)):
+        raise CommandError(visible(message))
+    state = State(snapshot)
     endpoints, tiers = state.endpoints(), state.tiers()
-    evaluation = Evaluation(state.policies(), tiers, state.identities())
+    ours, theirs = state.identities(felix_version)
+    evaluation = Evaluation(state.policies(), tiers, ours)
     rules = not arguments["--hide-rule-matches"]
     if rules:
         evaluation.add_rule_matches(state.profile_matches())
-    listing = Listing(evaluation, tiers, rules, not arguments["--hide-selectors"])
-    shown = filter(wanted, endpoints)
+    listing = Listing(evaluation, tiers, felix_version, rules, not arguments["--hide-selectors"])
+    other_felix = OtherFelix(evaluation, theirs, listing.remarks)
+    shown = [endpoint for endpoint in endpoints if wanted(endpoint.name)]
     if arguments["--output"] == TEXT:
         environment.say(f"{HEADING}:")
         for endpoint in shown:
             environment.say(f"\n{listing.block(endpoint)}")
     else:
         say_endpoints(HEADING, map(listing.document, shown), arguments["--output"], environment)
+    for endpoint in shown:
+        other_felix.compare(endpoint, with_rules=rules)
+    listing.remarks.complain(environment)
     return finish(state, environment)

@@ -23,16 +23,23 @@ class Party:
     """One end of the packet: ``title`` for the answer, ``addresses`` by IP version.
 
     ``endpoint`` is None for an address that no endpoint has, and for an endpoint that Felix refuses: ``refusal`` says
-    why, and is None otherwise.
+    why, and is None otherwise. ``pool`` is the pool that such an address is in; empty if it is in none.
     """
 
     def __init__(
-        self, title: str, addresses: dict[int, Address], endpoint: Endpoint | None, refusal: str | None = None
-    ) -> None:
+        self, title: str, addresses: dict[int, Address], endpoint: Endpoint | None, refusal: str | None = None,
+        pool: str = "",
+    ) -> None:  # fmt: skip
         self.title = title
         self.addresses = addresses
         self.endpoint = endpoint
         self.refusal = refusal
+        self.pool = pool
+
+    @property
+    def address(self) -> Address:
+        """Its first address."""
+        return next(iter(self.addresses.values()))
 
 
 def find(text: str, felix: Felix, snapshot: Snapshot) -> Party:
@@ -51,7 +58,7 @@ def find(text: str, felix: Felix, snapshot: Snapshot) -> Party:
     for network in networks_of(endpoint):
         addresses.setdefault(network.version, address_of(network))
     if not addresses and name.workload is None:
-        host = _address(felix.host_address(name.host) or "")
+        host = felix.host_address(name.host)
         addresses = {host.version: host} if host else {}
     if not addresses:
         raise CommandError(f"{full_title(endpoint)} has no IP address: nothing reaches it, and nothing can be asked.")
@@ -67,7 +74,7 @@ def are_host_and_workload(one: Party, other: Party, felix: Felix) -> bool:
         if host.endpoint is not None:
             if host.endpoint.name.workload is None and host.endpoint.name.host == name.host:
                 return True
-        elif _address(felix.host_address(name.host) or "") in host.addresses.values():
+        elif felix.host_address(name.host) in host.addresses.values():
             return True
     return False
 
@@ -96,7 +103,19 @@ def _at(address: Address, felix: Felix, snapshot: Snapshot) -> Party:
     for name, stored in snapshot.endpoints:
         if stored.key in felix.refused and _may_have(address, stored.value):
             return _refused(name, felix.refused[stored.key])
-    return Party(f"{address} (no endpoint)", {address.version: address}, None)
+    return Party(f"{address} (no endpoint)", {address.version: address}, None, pool=_pool_with(address, snapshot))
+
+
+def _pool_with(address: Address, snapshot: Snapshot) -> str:
+    """Return the network of the pool that has an address; nothing if no readable one has it."""
+    for stored in [*(stored for _, stored in snapshot.pools), *snapshot.ipv6_pools]:
+        try:
+            network = Network.parse(stored.read(decode)["cidr"])
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue
+        if address.is_in(network):
+            return str(network)
+    return ""
 
 
 def _of_host_at(address: Address, felix: Felix) -> list[Endpoint]:
@@ -106,7 +125,7 @@ def _of_host_at(address: Address, felix: Felix) -> list[Endpoint]:
         for endpoint in felix.endpoints.values()
         if endpoint.name.workload is None
         and not networks_of(endpoint)
-        and _address(felix.host_address(endpoint.name.host) or "") == address
+        and felix.host_address(endpoint.name.host) == address
     ]
 
 

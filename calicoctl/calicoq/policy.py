@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from calicoctl.calicoq.formats import TEXT, name_members, say_document
-from calicoctl.calicoq.state import finish, full_title, read_state
+from calicoctl.calicoq.remarks import OtherFelix, Remarks
+from calicoctl.calicoq.state import felix_version_of, finish, full_title, read_state
 from calicoctl.errors import CommandError
 from calicoctl.felix.evaluation import Evaluation
+from calicoctl.felix.walk import is_skipped
 from calicoctl.model.policy import DEFAULT_TIER
 from calicoctl.output import visible
 
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 def run(arguments: Arguments, environment: Environment) -> int:
     """Show every policy of the given name, one for each tier that has one. Raises CommandError if there is none."""
     name: str = arguments["<policy-name>"]
+    felix_version = felix_version_of(arguments)
+    remarks = Remarks(felix_version)
     state = read_state(environment)
-    tiers, identities = state.tiers(), state.identities()
+    tiers, (ours, theirs) = state.tiers(), state.identities(felix_version)
     endpoints = sorted(state.endpoints(), key=full_title)
     policies = [policy for policy in state.policies() if policy.name == name]
     if not policies:
@@ -33,17 +37,25 @@ def run(arguments: Arguments, environment: Environment) -> int:
         raise CommandError(f"Policy {visible(name)} not found.")
     policies.sort(key=lambda policy: tiers[policy.tier].position)
     for tier in (tiers[policy.tier] for policy in policies):
-        if tier.is_skipped:
+        if is_skipped(tier, felix_version):
             environment.complain(f'WARNING: tier "{tier.name}" metadata missing; packets will skip tier')
     shown = []
     for policy in policies:
-        evaluation = Evaluation([policy], tiers, identities)
+        remarks.on_policy(policy)
+        evaluation = Evaluation([policy], tiers, ours)
         evaluation.add_rule_matches({})
         shown.append(_PolicyView(policy, evaluation, endpoints, arguments))
+        for _, uses in shown[-1].named:
+            for use in uses:
+                remarks.on_rule(use)
+        other_felix = OtherFelix(evaluation, theirs, remarks)
+        for endpoint in endpoints:
+            other_felix.compare(endpoint, with_rules=shown[-1].rules)
     if arguments["--output"] == TEXT:
         environment.say("\n\n".join("\n".join(map(visible, view.lines())) for view in shown))
     else:
         say_document([view.document() for view in shown], arguments["--output"], environment)
+    remarks.complain(environment)
     return finish(state, environment)
 
 

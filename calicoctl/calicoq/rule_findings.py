@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from calicoctl.calicoq import codes
+from calicoctl.calicoq.codes import CODES, SEVERITIES
+from calicoctl.felix.evaluation import FELIX_1
 from calicoctl.felix.rules import faults, log_prefix_written, unprogrammable
 from calicoctl.model.rule_match import matches_of
+from calicoctl.model.selector import SelectorError, without_one_value_sets
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -14,29 +18,33 @@ if TYPE_CHECKING:
     from calicoctl.model.rule_match import RuleMatch
     from calicoctl.model.rules import Rules
 
-ERROR, WARNING, NOTE = "error", "warning", "note"
-_SEVERITIES = (ERROR, WARNING, NOTE)
-
 
 class Finding:
-    """``severity``; ``key``, where it is; ``reason``, what is wrong there; ``remedy``, what can be done."""
+    """``code``, the kind of it (codes.py); ``key``, where it is; ``reason``, what is wrong there; ``remedy``."""
 
-    __slots__ = ("severity", "key", "reason", "remedy")
+    __slots__ = ("code", "key", "reason", "remedy")
 
-    def __init__(self, severity: str, key: str, reason: str, remedy: str) -> None:
-        self.severity = severity
+    def __init__(self, code: str, key: str, reason: str, remedy: str) -> None:
+        self.code = code
         self.key = key
         self.reason = reason
         self.remedy = remedy
 
     @property
+    def severity(self) -> str:
+        """``error``, ``warning`` or ``note``."""
+        return CODES[self.code].severity
+
+    @property
     def position(self) -> tuple[int, str]:
         """What orders findings: the severity, then the key."""
-        return _SEVERITIES.index(self.severity), self.key
+        return SEVERITIES.index(self.severity), self.key
 
     def document(self) -> dict[str, str]:
         """Return the finding as a document."""
-        return {"severity": self.severity, "key": self.key, "reason": self.reason, "remedy": self.remedy}
+        return {
+            "severity": self.severity, "code": self.code, "key": self.key, "reason": self.reason, "remedy": self.remedy
+        }  # fmt: skip
 
 
 class Owner:
@@ -65,17 +73,23 @@ class Owner:
         self.users.append(endpoint)
 
 
-def rule_findings(key: str, rules: Rules, owner: Owner, is_profile: bool) -> Iterator[Finding]:
+def rule_findings(
+    key: str, rules: Rules, owner: Owner, is_profile: bool, felix_version: int
+) -> Iterator[Finding]:
     """Yield what there is to say about valid rules."""
     for direction, listed in (("inbound", rules.inbound), ("outbound", rules.outbound)):
         for number, rule in enumerate(listed, start=1):
             where = f"{direction} rule {number}"
-            for severity, reason, remedy in _of_rule(rule, owner, is_profile):
-                yield Finding(severity, key, f"{where}: {reason}", remedy)
+            for code, reason, remedy in _of_rule(rule, owner, is_profile, felix_version):
+                yield Finding(code, key, f"{where}: {reason}", remedy)
             if number < len(listed) and _is_for_every_packet(rule):
                 reason = f"{where}: it is for every packet: no rule behind it is ever reached"
                 remedy = "Remove it or those behind it; if an apply or replace was interrupted, give that again."
-                yield Finding(WARNING, key, reason, remedy)
+                yield Finding(codes.NEVER_REACHED, key, reason, remedy)
+    for match in owner.matches:
+        if match.selector is not None and match.selector.is_misfiled and felix_version == FELIX_1:
+            where = f"{match.direction} rule {match.number}: {match.side} {match.what}"
+            yield misfiled(key, where, match.text)
     for match in owner.unmatched:
         where = f"{match.direction} rule {match.number}"
         nobody = "no endpoint with an address has it"
@@ -83,7 +97,16 @@ def rule_findings(key: str, rules: Rules, owner: Owner, is_profile: bool) -> Ite
             nobody = "it matches no endpoint with an address"
         effect = ", so it excludes nobody" if match.side.startswith("!") else ""
         reason = f"{where}: {match.side} {match.what}: {nobody}{effect}"
-        yield Finding(WARNING, key, reason, "Correct the rule, or remove it.")
+        yield Finding(codes.MATCHES_NOBODY, key, reason, "Correct the rule, or remove it.")
+
+
+def misfiled(key: str, where: str, selector: str) -> Finding:
+    """Return the finding for a selector that Felix 1.4 files under the wrong labels."""
+    reason = f"{where}: an in of one value beside something else: Felix 1.4 may not apply it to all that it matches"
+    try:
+        return Finding(codes.MISFILED_SELECTOR, key, reason, f"Write it as {without_one_value_sets(selector)}")
+    except SelectorError:
+        return Finding(codes.MISFILED_SELECTOR, key, reason, "Write == for each in of one value.")
 
 
 def _is_for_every_packet(rule: Rule) -> bool:
@@ -91,7 +114,7 @@ def _is_for_every_packet(rule: Rule) -> bool:
     return not conditions and rule.fields.get("action") != "log"
 
 
-def _of_rule(rule: Rule, owner: Owner, is_profile: bool) -> Iterator[tuple[str, str, str]]:
+def _of_rule(rule: Rule, owner: Owner, is_profile: bool, felix_version: int) -> Iterator[tuple[str, str, str]]:
     fields = rule.fields
     for version in sorted(owner.versions):
         if refused := unprogrammable(fields, version):
@@ -100,18 +123,21 @@ def _of_rule(rule: Rule, owner: Owner, is_profile: bool) -> Iterator[tuple[str, 
                 f"iptables refuses {refused.reason}: Felix programs nothing of this {kind} for IPv{version}. What was "
                 f"in force before stays in force; if the {kind} is new, its endpoints drop all IPv{version} traffic"
             )
-            yield ERROR, reason, refused.remedy
-        for fault in faults(fields, version):
-            yield ERROR, fault.reason, fault.remedy
+            yield codes.NOT_PROGRAMMED, reason, refused.remedy
+        for fault in faults(fields, version) if felix_version == FELIX_1 else ():
+            yield codes.WRONGLY_PROGRAMMED, fault.reason, fault.remedy
     for field, value in fields.items():
         if value is None and field != "log_prefix":
             effect = "the rule allows" if field == "action" else "it matches everything"
-            yield WARNING, f"{field} is null, so {effect}", "Give it a value, or leave it out."
+            yield codes.NULL_CONDITION, f"{field} is null, so {effect}", "Give it a value, or leave it out."
     for field in ("src_ports", "dst_ports", "!src_ports", "!dst_ports"):
         if fields.get(field) == []:
-            yield WARNING, f"{field} is an empty list, which matches every port", "Leave it out, or name the ports."
+            reason = f"{field} is an empty list, which matches every port"
+            yield codes.EMPTY_PORTS, reason, "Leave it out, or name the ports."
     prefix = fields.get("log_prefix")
     if prefix is not None and log_prefix_written(prefix) != prefix:
-        yield WARNING, f'Felix writes log_prefix as "{log_prefix_written(prefix)}"', "Give it as it is to be written."
+        reason = f'Felix writes log_prefix as "{log_prefix_written(prefix)}"'
+        yield codes.CHANGED_LOG_PREFIX, reason, "Give it as it is to be written."
     if is_profile and fields.get("action") == "next-tier":
-        yield WARNING, "next-tier ends a profile without accepting the packet", "Use allow, or a policy."
+        reason = "next-tier ends a profile without accepting the packet"
+        yield codes.NEXT_TIER_IN_PROFILE, reason, "Use allow, or a policy."

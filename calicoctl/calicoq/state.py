@@ -7,7 +7,8 @@ from functools import partial
 
 from calicoctl.datastore.keys import READY, ROOT
 from calicoctl.datastore.snapshot import Snapshot
-from calicoctl.felix.evaluation import Identities
+from calicoctl.errors import CommandError
+from calicoctl.felix.evaluation import FELIX_1, FELIX_2, Identities
 from calicoctl.model.endpoint import Endpoint, MalformedEndpoint
 from calicoctl.model.labels import labels_from_json, labels_of
 from calicoctl.model.policy import Policy, Tier
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from calicoctl.datastore.snapshot import Stored
     from calicoctl.environment import Environment
+    from calicoctl.grammar import Arguments
     from calicoctl.model.endpoint import EndpointName
     from calicoctl.model.labels import Labels
     from calicoctl.model.rule_match import RuleMatch
@@ -82,9 +84,12 @@ class State:
         """Return the tags of each profile that has any, by the profile's name."""
         return self._read_part("tags", tags_from_json)
 
-    def identities(self) -> Identities:
-        """Return those of the endpoints: with the labels and tags of their profiles."""
-        return Identities(self.read_profile_labels(), self.read_profile_tags())
+    def identities(self, felix_version: int) -> list[Identities]:
+        """Return the endpoints' identities, with labels and tags of their profiles: for one Felix, then the other."""
+        labels = self.read_profile_labels()
+        tags = self.read_profile_tags()
+        versions = (FELIX_1, FELIX_2) if felix_version == FELIX_1 else (FELIX_2, FELIX_1)
+        return [Identities(labels, tags, version) for version in versions]
 
     def _read_part(self, part: str, decode: Callable[[str], Decoded]) -> dict[str, Decoded]:
         return {
@@ -124,6 +129,14 @@ def snapshot_of(environment: Environment) -> Snapshot:
             f"{len(snapshot.tiers)} tiers with metadata, {len(snapshot.profiles)} profiles."
         )
     return snapshot
+
+
+def felix_version_of(arguments: Arguments) -> int:
+    """Return the Felix whose rules are asked for. Raises CommandError for one that is not known."""
+    text: str = arguments["--felix"]
+    if text not in ("1", "2"):
+        raise CommandError(f'--felix is 1, for Felix 1.4, or 2, for Felix 2.2 and later; not "{visible(text)}".')
+    return int(text)
 
 
 def finish(state: State, environment: Environment) -> int:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 
 from calicoctl.calicoq.formats import TEXT, say_document
+from calicoctl.calicoq.journey import WORDS, Journey, Side
 from calicoctl.calicoq.parties import are_host_and_workload, find
-from calicoctl.calicoq.state import read_snapshot
+from calicoctl.calicoq.state import felix_version_of, read_snapshot
 from calicoctl.errors import CommandError
-from calicoctl.felix.packet import PROTOCOLS, End, Packet
+from calicoctl.felix.chances import Chances, judged
+from calicoctl.felix.evaluation import FELIX_1, FELIX_2
+from calicoctl.felix.packet import PROTOCOLS
+from calicoctl.felix.parameters import remark
 from calicoctl.felix.view import Felix
-from calicoctl.felix.walk import ALLOW, DENY, FELIX_1, FELIX_2, Step, Walk, identity_for
+from calicoctl.felix.walk import DENY, Step
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -21,16 +25,17 @@ if TYPE_CHECKING:
     from calicoctl.calicoq.parties import Party
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
-    from calicoctl.model.address import Address
 
-ALLOWED, DENIED = 0, 1
-_WORDS = {True: "allowed", False: "denied"}
+ALLOWED, DENIED, NO_ANSWER = 0, 1, 2
+CERTAIN, NOT_CERTAIN = "certain", "not certain"
+_NAMES = {FELIX_1: "Felix 1.4", FELIX_2: "Felix 2"}
 _OF_ONE_VERSION = {PROTOCOLS["icmp"]: 4, PROTOCOLS["icmpv6"]: 6}
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Answer for each IP version that both ends have; the status is 0 if all of it is allowed, else 1.
+    """Answer for each IP version that both ends have.
 
+    The status is 0 if all of it is allowed, 1 if some of it is denied, and 2 if that is not certain.
     Raises CommandError for arguments that mean nothing, or several things.
     """
     question = _Question(arguments)
@@ -42,7 +47,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
         environment.say("\n".join(map(visible, answer.lines())))
     else:
         say_document(answer.document(), arguments["--output"], environment)
-    return ALLOWED if answer.allowed else DENIED
+    return answer.status
 
 
 class _Question:
@@ -58,6 +63,7 @@ class _Question:
         elif self.port_text is not None:
             self.port = _port(self.port_text)
         self.source_port = None if arguments["--source-port"] is None else _port(arguments["--source-port"])
+        self.felix_versions = (FELIX_1, FELIX_2) if felix_version_of(arguments) == FELIX_1 else (FELIX_2, FELIX_1)
 
     def text(self) -> str:
         what = "ICMP type" if self.protocol in _OF_ONE_VERSION else "port"
@@ -65,36 +71,61 @@ class _Question:
         source = f", source port {self.source_port}" if self.source_port is not None else ""
         return f"{self.protocol_text or 'a protocol that no rule names'}{port}{source}"
 
-    def packet(self, version: int, source: End, destination: End) -> Packet:
-        return Packet(version, source, destination, self.protocol, self.icmp_type, self.icmp_code)
+    def numbers(self) -> tuple[int | None, int | None, int | None, int | None, int | None]:
+        """Return the protocol, the port, the source port, the ICMP type and its code; None for what is not given."""
+        return self.protocol, self.port, self.source_port, self.icmp_type, self.icmp_code
 
 
-class _Side:
-    """What one endpoint does with the packet, in one version of Felix."""
+class _Packet:
+    """The answer for one IP version: the way of the packet with this version of Felix, and with the ``other`` one."""
 
-    def __init__(self, title: str, direction: str, steps: list[Step]) -> None:
-        self.title = title
-        self.direction = direction
-        self.steps = steps
-        self.allowed = steps[-1].outcome == ALLOW
+    def __init__(self, ip_version: int, question: _Question, source: Party, destination: Party, felix: Felix) -> None:
+        self.ip_version = ip_version
+        journeys = [Journey(source, destination, felix, ip_version, version) for version in question.felix_versions]
+        packets = [journey.packet(*question.numbers()) for journey in journeys]
+        self.sides, self.doubts = judged(
+            lambda chances: journeys[0].sides(packets[0], chances),
+            lambda sides, others: sides[-1].allowed == others[-1].allowed,
+        )
+        self.others = journeys[1].sides(packets[1], Chances())
+        self.addresses = source.addresses[ip_version], destination.addresses[ip_version]
+        self.certainty = NOT_CERTAIN if self.doubts else CERTAIN
+        self._dropped_by = journeys[0].answers_are_dropped_by(packets[0]) if self.sides[-1].allowed else ""
+
+    @property
+    def allowed(self) -> bool | None:
+        """Whether the packet passes; None if that is not certain."""
+        return None if self.doubts else self.sides[-1].allowed
+
+    def notes(self, other_felix: str) -> Iterator[str]:
+        """Yield remarks; the ``other`` version of Felix has that name."""
+        version = self.ip_version
+        if self._dropped_by:
+            yield f"What answers it over IPv{version} is dropped: {self._dropped_by}."
+        ours, theirs = self.sides[-1], self.others[-1]
+        if ours.allowed != theirs.allowed:
+            yield f"{other_felix} decides otherwise for IPv{version}: {WORDS[theirs.allowed]}; {theirs.last_text()}."
+        elif [side.steps[-1].place for side in self.sides] != [side.steps[-1].place for side in self.others]:
+            yield f"{other_felix} decides the same for IPv{version} by another rule; {theirs.last_text()}."
 
     def lines(self) -> Iterator[str]:
-        yield f"{self.direction.capitalize()}, {self.title}:"
-        for step in self.steps:
-            yield f"  {step.text()}"
-        yield f"  => {_WORDS[self.allowed]}"
+        """Yield what is shown of it."""
+        yield f"IPv{self.ip_version}, {self.addresses[0]} to {self.addresses[1]}"
+        for side in self.sides:
+            yield from side.lines()
 
-    def document(self) -> Document:
-        steps = [
-            {
-                "where": step.where,
-                "what": step.what,
-                **({"rule_number": step.number, "rule": step.rule} if step.rule is not None else {}),
-                "outcome": step.outcome,
-            }
-            for step in self.steps
-        ]
-        return {"endpoint": self.title, "direction": self.direction, "steps": steps, "allowed": self.allowed}
+    def document(self, other_felix: int) -> Document:
+        """Return the same for a document."""
+        return {
+            "ip_version": self.ip_version,
+            "from_address": str(self.addresses[0]),
+            "to_address": str(self.addresses[1]),
+            "sides": [side.document() for side in self.sides],
+            "allowed": self.allowed,
+            "certainty": self.certainty,
+            **({"uncertain_because": self.doubts} if self.doubts else {}),
+            f"allowed_by_felix_{other_felix}": self.others[-1].allowed,
+        }
 
 
 class _Answer:
@@ -104,15 +135,24 @@ class _Answer:
         self._destination = destination
         self._felix = felix
         self._refused = [
-            _Side(party.title, direction, [Step("", f"Felix treats it as deleted: {party.refusal}", DENY)])
+            Side(party.title, direction, [Step("", f"Felix treats it as deleted: {party.refusal}", DENY)])
             for party, direction in ((source, "outbound"), (destination, "inbound"))
             if party.refusal
         ]
         if not self._refused and not (source.endpoint or destination.endpoint):
             raise CommandError("Neither end is an endpoint: nothing that Calico stores decides about this packet.")
-        self._by_version = {} if self._refused else {version: self._both(version) for version in self._versions()}
-        self.allowed = not self._refused and all(sides[-1].allowed for sides, _ in self._by_version.values())
+        versions = [] if self._refused else self._versions()
+        self._packets = [_Packet(version, question, source, destination, felix) for version in versions]
+        outcomes = [False] if self._refused else [packet.allowed for packet in self._packets]
+        self.allowed = False if False in outcomes else None if None in outcomes else True
+        self._doubts = list(dict.fromkeys(doubt for packet in self._packets for doubt in packet.doubts))
+        self._felix_name, self._other_felix_name = map(_NAMES.__getitem__, question.felix_versions)
         self._notes = list(self._all_notes())
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        return NO_ANSWER if self.allowed is None else ALLOWED if self.allowed else DENIED
 
     def _versions(self) -> list[int]:
         common = sorted(set(self._source.addresses) & set(self._destination.addresses))
@@ -123,98 +163,63 @@ class _Answer:
             raise CommandError(f"{self._source.title} and {self._destination.title} do not both have {what}.")
         return versions
 
-    def _both(self, version: int) -> tuple[list[_Side], list[_Side]]:
-        """Return the sides that the packet meets with Felix 1.4 and with Felix 2."""
-        return self._sides(version, FELIX_1), self._sides(version, FELIX_2)
-
-    def _sides(self, version: int, felix_version: int) -> list[_Side]:
-        source = self._end(self._source.addresses[version], self._question.source_port, felix_version)
-        destination = self._end(self._destination.addresses[version], self._question.port, felix_version)
-        packet = self._question.packet(version, source, destination)
-        sides: list[_Side] = []
-        for party, direction in ((self._source, "outbound"), (self._destination, "inbound")):
-            if sides and not sides[-1].allowed:
-                break
-            if party.endpoint is None:
-                steps = [Step("", "It is no endpoint: Calico does not police it", ALLOW)]
-            else:
-                steps = Walk(self._felix, party.endpoint, direction, packet, felix_version).steps()
-            sides.append(_Side(party.title, direction, steps))
-        return sides
-
-    def _end(self, address: Address, port: int | None, felix_version: int) -> End:
-        identities = [
-            identity_for(self._felix, endpoint, felix_version)
-            for endpoint in self._felix.at(address)
-        ]
-        return End(address, port, identities)
-
     def _all_notes(self) -> Iterator[str]:
         for key, reason in sorted(self._felix.refused.items()):
             if "/policy/tier/" in key or key.endswith(("/labels", "/tags")):
                 yield f"Felix ignores {key}: {reason}."
-        if self._by_version and are_host_and_workload(self._source, self._destination, self._felix):
+        if self._packets and are_host_and_workload(self._source, self._destination, self._felix):
             yield (
                 "Between a host and its own workloads more counts than this: what the host is sent, "
                 "DefaultEndpointToHostAction and the host's own rules decide; what it sends is not policed."
             )
         yield from self._override_notes()
-        for version, (sides, _) in self._by_version.items():
-            for step in (step for side in sides for step in side.steps if step.doubt):
-                yield f"For IPv{version}, {step.doubt}."
-        for version, (sides, with_felix_2) in self._by_version.items():
-            ours, theirs = sides[-1], with_felix_2[-1]
-            if ours.allowed != theirs.allowed:
-                yield f"Felix 2 decides otherwise for IPv{version}: {_WORDS[theirs.allowed]}; {_last(theirs)}."
-            elif [side.steps[-1].place for side in sides] != [side.steps[-1].place for side in with_felix_2]:
-                yield f"Felix 2 decides the same for IPv{version} by another rule; {_last(theirs)}."
+        for packet in self._packets:
+            yield from packet.notes(self._other_felix_name)
 
     def _override_notes(self) -> Iterator[str]:
         hosts = {party.endpoint.name.host for party in (self._source, self._destination) if party.endpoint is not None}
         for host in sorted(hosts):
             action = self._felix.parameter(host, "DropActionOverride")
-            if action and "accept" in action.lower():
-                yield f"DropActionOverride is {action} on {host}: its Felix lets pass what it would drop."
+            if action is not None and (note := remark("DropActionOverride", action)):
+                yield f"DropActionOverride is {action} on {host}: {note}."
 
     def lines(self) -> Iterator[str]:
+        """Yield what is shown: first, where there is no certain answer, on what it depends."""
+        yield from (f"Not certain: {doubt}." for doubt in self._doubts)
+        yield from [""] if self._doubts else []
         yield f"From {self._source.title} to {self._destination.title}: {self._question.text()}"
         for side in self._refused:
             yield ""
             yield from side.lines()
-        for version, (sides, _) in self._by_version.items():
+        for packet in self._packets:
             yield ""
-            yield f"IPv{version}, {self._source.addresses[version]} to {self._destination.addresses[version]}"
-            for side in sides:
-                yield from side.lines()
+            yield from packet.lines()
         yield ""
         yield from (f"Note: {note}" for note in self._notes)
-        yield f"Verdict of Felix 1.4: {_WORDS[self.allowed]}"
+        yield f"Verdict of {self._felix_name}: {self._words()}"
+
+    def _words(self) -> str:
+        if self.allowed is None:
+            return NOT_CERTAIN
+        nobody = [party for party in (self._source, self._destination) if party.pool] if self.allowed else []
+        return f"{WORDS[self.allowed]}{''.join(f', but no endpoint has {party.address}' for party in nobody)}"
 
     def document(self) -> Document:
-        packets = [
-            {
-                "ip_version": version,
-                "from_address": str(self._source.addresses[version]),
-                "to_address": str(self._destination.addresses[version]),
-                "sides": [side.document() for side in sides],
-                "allowed": sides[-1].allowed,
-                "allowed_by_felix_2": with_felix_2[-1].allowed,
-            }
-            for version, (sides, with_felix_2) in self._by_version.items()
-        ]
+        """Return the answer as a document."""
+        other = self._question.felix_versions[1]
+        nobody = [str(party.address) for party in (self._source, self._destination) if party.pool]
         return {
             "from": self._source.title,
             "to": self._destination.title,
             "packet": self._question.text(),
             **({"refused": [side.document() for side in self._refused]} if self._refused else {}),
-            "packets": packets,
+            "packets": [packet.document(other) for packet in self._packets],
             "notes": self._notes,
+            **({"addresses_without_endpoint": nobody} if nobody else {}),
             "allowed": self.allowed,
+            "certainty": NOT_CERTAIN if self.allowed is None else CERTAIN,
+            **({"uncertain_because": self._doubts} if self._doubts else {}),
         }
-
-
-def _last(side: _Side) -> str:
-    return f"{side.direction}, {side.steps[-1].text()}"
 
 
 def _protocol(text: str | None) -> int | None:

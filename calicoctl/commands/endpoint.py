@@ -94,14 +94,13 @@ def _check_names_are_known(wanted: Filter, environment: Environment) -> None:
     """Raise CommandError if the filter has a name that is in no key of etcd."""
     if not any(wanted.names):
         return
-    from calicoctl.suggestion import near
+    from calicoctl.suggestion import did_you_mean
 
     complaints = []
     known_names = Endpoints(environment.client()).known_names()
     for kind, name, known in zip(_FILTERED, wanted.names, known_names, strict=True):
         if name and name not in known and not name.startswith("_"):  # etcd hides these
-            meant = " or ".join(near(name, sorted(known), most=3))
-            complaints.append(f"{kind} {name} is unknown to Calico.{f' Did you mean {meant}?' if meant else ''}")
+            complaints.append(f"{kind} {name} is unknown to Calico.{did_you_mean(name, known)}")
     if complaints:
         raise CommandError("\n".join(complaints))
 

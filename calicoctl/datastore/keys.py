@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 ROOT = "/calico/v1"  # of all that Felix reads
 READY = f"{ROOT}/Ready"
+CONFIG = f"{ROOT}/config"  # Felix's parameters
 PROFILES = f"{ROOT}/policy/profile"
 TIERS = f"{ROOT}/policy/tier"
 HOSTS = f"{ROOT}/host"
@@ -100,7 +101,7 @@ def names_below_hosts(key: str) -> list[str]:
 # Pools and address management (docs/data-model.md, section 5)
 
 POOLS = f"{ROOT}/ipam"
-IPIP_ENABLED = f"{ROOT}/config/IpInIpEnabled"
+IPIP_ENABLED = f"{CONFIG}/IpInIpEnabled"
 IPAM_CONFIG = "/calico/ipam/v2/config"
 IPAM_HOSTS = "/calico/ipam/v2/host"
 HANDLES = "/calico/ipam/v2/handle"

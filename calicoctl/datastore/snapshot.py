@@ -39,7 +39,8 @@ class Snapshot:
 
     ``ready`` is the key ``Ready``, None without one; ``profiles`` maps names to parts (``rules``,
     ``tags``, ``labels``); ``policies`` holds tier, name and value; ``config`` maps Felix's global parameters to their
-    values, ``host_config`` those of a host by host and parameter.
+    values, ``host_config`` those of a host by host and parameter; ``hosts`` are those of which anything is stored;
+    ``pools`` are the IPv4 pools, the only ones that Felix uses.
     """
 
     def __init__(self) -> None:
@@ -49,9 +50,11 @@ class Snapshot:
         self.policies: list[tuple[str, str, Stored]] = []
         self.tiers: dict[str, Stored] = {}
         self.config: dict[str, str] = {}
+        self.hosts: set[str] = set()
         self.host_config: dict[tuple[str, str], str] = {}
         self.bird_ips: dict[str, Stored] = {}
         self.pools: list[tuple[str, Stored]] = []
+        self.ipv6_pools: list[Stored] = []
 
     @classmethod
     def read(cls, client: Client, directory: str = keys.ROOT) -> Snapshot:
@@ -79,10 +82,13 @@ class Snapshot:
             self.config[segments[4]] = stored.value
         elif segments[3:6] == ["ipam", "v4", "pool"] and len(segments) == 7:
             self.pools.append((segments[6], stored))
+        elif segments[3:6] == ["ipam", "v6", "pool"] and len(segments) == 7:
+            self.ipv6_pools.append(stored)
         elif stored.key == keys.READY:
             self.ready = stored
 
     def _add_of_host(self, segments: list[str], stored: Stored) -> None:
+        self.hosts.add(segments[4])
         names = keys.endpoint_names(stored.key)
         if names is not None:
             name = EndpointName(*names)

@@ -6,6 +6,8 @@ requirements (``Selector.requires``) an index finds to hold, and the few that re
 
 from __future__ import annotations
 
+import re
+
 from calicoctl.model.labels import inherited, labels_of
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from calicoctl.model.policy import Policy, Tier
     from calicoctl.model.rule_match import RuleMatch
     from calicoctl.model.selector import Selector
+
+FELIX_1, FELIX_2 = 1, 2  # 1.4, and as of 2.2
 
 
 class Identity:
@@ -33,16 +37,14 @@ class Identity:
 class Identities:
     """The identities of endpoints.
 
-    A label that an endpoint lacks comes from the first profile in its list that has it, as with Felix 2.2 and later.
-    With ``last_profile_counts`` it comes from the last one, as with every Felix before.
+    A label that an endpoint lacks comes from the last profile in its list that has it. Felix 2.2 and later take it
+    from the first one, and a tag that is no label for a label without a value.
     """
 
-    def __init__(
-        self, labels: Mapping[str, Labels], tags: Mapping[str, Sequence[str]], last_profile_counts: bool = False
-    ) -> None:
+    def __init__(self, labels: Mapping[str, Labels], tags: Mapping[str, Sequence[str]], felix_version: int) -> None:
         self._labels = labels
         self._tags = tags
-        self._last_profile_counts = last_profile_counts
+        self._felix_version = felix_version
         self._tags_of_profiles: dict[tuple[str, ...], frozenset[str]] = {}
 
     def of_endpoint(self, endpoint: Endpoint) -> Identity:
@@ -53,9 +55,16 @@ class Identities:
             tags = frozenset(tag for profile in profiles for tag in self._tags.get(profile, ()))
             self._tags_of_profiles[profiles] = tags
         parents = [labels for profile in profiles if (labels := self._labels.get(profile))]
-        if self._last_profile_counts:
+        if self._felix_version == FELIX_1:
             parents.reverse()
-        return Identity(inherited(labels_of(endpoint), parents), tags)
+        labels = inherited(labels_of(endpoint), parents)
+        if self._felix_version == FELIX_2 and tags:
+            labels = {**dict.fromkeys(tags, ""), **labels}
+        return Identity(labels, tags)
+
+    def tags(self) -> set[str]:
+        """Return the tags of all profiles."""
+        return {tag for tags in self._tags.values() for tag in tags}
 
 
 class SelectorIndex:
@@ -178,3 +187,9 @@ class Evaluation:
         if by_tag:
             found = sorted(found + by_tag)
         return [self._uses[number] for number in found]
+
+    def words_of_selectors(self) -> set[str]:
+        """Return every name of a label in the selectors, and other words of them."""
+        uses = (use.match.selector for use in self._uses if use.match.selector is not None)
+        texts = {selector.canonical() for selector in (*(policy.selector for policy in self._policies), *uses)}
+        return {word for text in texts for word in re.findall(r"[\w./-]+", text)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from calicoctl.felix.rules import ID, FatalValue, rules_problems, selector_problem
+from calicoctl.model.address import Address
 from calicoctl.model.network import Network
 from calicoctl.model.wording import shown
 
@@ -63,8 +64,6 @@ def policy_problems(tier: str, name: str, document: Any) -> Iterator[str]:
     elif problem := selector_problem(selector):
         yield f"selector: {problem}"
     yield from _order_problems(document)
-    if not isinstance(document.get("untracked", False), bool):
-        yield "untracked is neither true nor false"
 
 
 def tier_problems(tier: str, document: Any) -> Iterator[str]:
@@ -109,9 +108,9 @@ def _common_problems(document: dict[str, Any]) -> Iterator[str]:
     profiles = document.get("profile_ids", [document["profile_id"]] if "profile_id" in document else [])
     if not isinstance(profiles, (list, str, dict)):
         raise FatalValue(f"profile_ids: {shown(profiles)} is not a list")
-    if isinstance(profiles, dict) or (isinstance(profiles, str) and not all(map(ID.fullmatch, profiles))):
+    if isinstance(profiles, str) and not all(map(ID.fullmatch, profiles)):
         yield f"profile_ids: {shown(profiles)} is not a list"
-    for profile in profiles if isinstance(profiles, list) else ():
+    for profile in profiles if not isinstance(profiles, str) else ():
         if not isinstance(profile, str) or not ID.fullmatch(profile):
             yield f"profile_ids: {shown(profile)} is not a profile's name"
     if "labels" in document:
@@ -130,8 +129,7 @@ def _workload_problems(document: dict[str, Any]) -> Iterator[str]:
         nets = document.get(f"ipv{version}_nets", [])
         if not isinstance(nets, list):
             yield f"ipv{version}_nets is not a list"
-            nets = []
-        for net in nets:
+        for net in nets if isinstance(nets, list) else ():
             if not _is_network(net, version):
                 yield f"ipv{version}_nets: {shown(net)} is not an IPv{version} network"
         gateway = document.get(f"ipv{version}_gateway")
@@ -140,7 +138,8 @@ def _workload_problems(document: dict[str, Any]) -> Iterator[str]:
         yield from _nat_problems(document.get(f"ipv{version}_nat"), version, nets)
 
 
-def _nat_problems(maps: Any, version: int, nets: list[Any]) -> Iterator[str]:
+def _nat_problems(maps: Any, version: int, stored_nets: Any) -> Iterator[str]:
+    nets = stored_nets if isinstance(stored_nets, list) else []
     if maps is None:
         return
     if not isinstance(maps, list):
@@ -148,6 +147,7 @@ def _nat_problems(maps: Any, version: int, nets: list[Any]) -> Iterator[str]:
         return
     networks = [Network.parse(net) for net in nets if _is_network(net, version)]
     internal = {network.address for network in networks if network.prefix_length == network.width}
+    is_fatal = not isinstance(stored_nets, (list, str, dict))
     for item in maps:
         if not isinstance(item, dict):
             raise FatalValue(f"ipv{version}_nat: {shown(item)} is not an object")
@@ -155,6 +155,8 @@ def _nat_problems(maps: Any, version: int, nets: list[Any]) -> Iterator[str]:
             if not _is_address(item.get(end), version):
                 yield f"ipv{version}_nat: {end} {shown(item.get(end))} is not an IPv{version} address"
         address = item.get("int_ip")
+        if is_fatal and _is_address(address, version) and _is_address(item.get("ext_ip"), version):
+            raise FatalValue(f"ipv{version}_nets: {shown(stored_nets)} is not a list, and ipv{version}_nat needs one")
         if _is_address(address, version) and Network.parse(str(address)).address not in internal:
             yield f"ipv{version}_nat: int_ip {address} is not in ipv{version}_nets"
 
@@ -174,9 +176,14 @@ def _host_endpoint_problems(document: dict[str, Any]) -> Iterator[str]:
         elif not isinstance(addresses, list):
             yield f"expected_ipv{version}_addrs is not a list"
         else:
-            for address in addresses:
-                if not _is_address(address, version):
-                    yield f"expected_ipv{version}_addrs: {shown(address)} is not an IPv{version} address"
+            wrong = [address for address in addresses if not _is_address(address, version)]
+            if wrong and (len(wrong) < len(addresses) or "" in wrong):
+                beside = "" if wrong[0] == "" else " and stands beside one"
+                raise FatalValue(
+                    f"expected_ipv{version}_addrs: {shown(wrong[0])} is not an IPv{version} address{beside}"
+                )
+            for address in wrong:
+                yield f"expected_ipv{version}_addrs: {shown(address)} is not an IPv{version} address"
 
 
 def _labels_problems(labels: Any) -> Iterator[str]:
@@ -192,7 +199,7 @@ def _labels_problems(labels: Any) -> Iterator[str]:
 
 def _order_problems(document: dict[str, Any]) -> Iterator[str]:
     order = document.get("order", "default")
-    if order != "default" and (isinstance(order, bool) or not isinstance(order, (int, float))):
+    if order != "default" and not isinstance(order, (int, float)):
         yield f'order: {shown(order)} is neither a number nor "default"'
 
 
@@ -220,4 +227,23 @@ def _is_mac(value: Any) -> bool:
 
 
 def _is_address(value: Any, version: int) -> bool:
-    return _is_network(value, version) and "/" not in str(value)
+    return _is_network(value, version) and "/" not in value and value == value.strip()
+
+
+def bird_ip(text: str) -> Address | None:
+    """Return the address that Felix reads in the value of a host's ``bird_ip``; None if it reads none.
+
+    Short forms are addresses too: ``10.1`` is 10.0.0.1. Raises FatalValue.
+    """
+    if not text:
+        raise FatalValue("it is empty")
+    try:
+        return Address.parse(text)
+    except ValueError:
+        import netaddr  # rarely needed, and half of the start-up time of a command
+
+    try:
+        address = netaddr.IPAddress(text, flags=netaddr.INET_ATON)
+    except (netaddr.AddrFormatError, ValueError):
+        return None
+    return Address(address.version, int(address)) if text == text.strip() else None

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
+    from calicoctl.felix.chances import Chances
     from calicoctl.felix.evaluation import Identity
     from calicoctl.model.address import Address
     from calicoctl.model.rule import Fields
@@ -51,13 +52,16 @@ class Packet:
         self.icmp_code = icmp_code
 
 
-def match(fields: Fields, packet: Packet, left_out: frozenset[str]) -> tuple[bool, list[str]]:
+def match(
+    fields: Fields, packet: Packet, left_out: frozenset[str], chances: Chances | None
+) -> tuple[bool, list[str]]:
     """Tell whether all conditions of a rule hold, but those of the fields ``left_out``.
 
     With False, the list names what was not given of the packet, where only that keeps the rule from matching.
+    ``chances`` decide on the selectors that Felix 1.4 misfiles; without, every selector means what it says.
     """
     open_questions = []
-    for condition, negated, unknown in _conditions(fields, packet, left_out):
+    for condition, negated, unknown in _conditions(fields, packet, left_out, chances):
         if condition is None:
             if not negated:
                 open_questions.append(unknown)
@@ -66,7 +70,9 @@ def match(fields: Fields, packet: Packet, left_out: frozenset[str]) -> tuple[boo
     return not open_questions, list(dict.fromkeys(open_questions))
 
 
-def _conditions(fields: Fields, packet: Packet, left_out: frozenset[str]) -> Iterator[tuple[bool | None, bool, str]]:
+def _conditions(
+    fields: Fields, packet: Packet, left_out: frozenset[str], chances: Chances | None
+) -> Iterator[tuple[bool | None, bool, str]]:
     """Yield for each condition of a rule whether it holds without its negation, if it is negated, and what it asks of.
 
     None: it depends on what was not given.
@@ -86,10 +92,10 @@ def _conditions(fields: Fields, packet: Packet, left_out: frozenset[str]) -> Ite
         elif field[:4] in ("src_", "dst_"):
             end = packet.ends[field[:3]]
             if not (field.endswith("_ports") and value == []):
-                yield _of_end(field[4:], value, end), negated, f"the {_SIDES[field[:3]]} port"
+                yield _of_end(field[4:], value, end, chances), negated, f"the {_SIDES[field[:3]]} port"
 
 
-def _of_end(what: str, value: Any, end: End) -> bool | None:
+def _of_end(what: str, value: Any, end: End, chances: Chances | None) -> bool | None:
     if what == "ports":
         if end.port is None:  # there is no port but those of 1:65535
             return True if any(_covers(item, 1) and _covers(item, 65535) for item in value) else None
@@ -98,7 +104,12 @@ def _of_end(what: str, value: Any, end: End) -> bool | None:
         return any(value in who.tags for who in end.identities)
     if what == "selector":
         selector = parse(value)
-        return any(selector.matches(who.labels) for who in end.identities)
+        if not any(selector.matches(who.labels) for who in end.identities):
+            return False
+        return not (selector.is_misfiled and chances) or chances.likely(
+            f'Felix 1.4 finds {end.address} for rules with the selector "{value}", which has an in of one value, only '
+            "if the endpoint's labels were written after these rules"
+        )
     return end.address.is_in(Network.parse(value))
 
 

@@ -49,6 +49,9 @@ def rules_problems(document: Any) -> Iterator[str]:
             continue
         for number, fields in enumerate(listed, start=1):
             where = f"{direction} rule {number}"
+            if not isinstance(fields, dict):
+                yield f"{where}: it is not an object"
+                break  # Felix looks at no rule behind it
             try:
                 for problem in rule_problems(fields):
                     yield f"{where}: {problem}"
@@ -56,13 +59,14 @@ def rules_problems(document: Any) -> Iterator[str]:
                 raise FatalValue(f"{where}: {error}") from None
 
 
-def rule_problems(fields: Any) -> Iterator[str]:
+def rule_problems(fields: Fields) -> Iterator[str]:
     """Yield why Felix refuses one rule, given as decoded JSON. Raises FatalValue."""
-    if not isinstance(fields, dict):
-        yield "it is not an object"
-        return
     present: Fields = {key: value for key, value in fields.items() if value is not None}
-    _check_types(present)
+    version = present.get("ip_version", 4)
+    if isinstance(version, bool) or version not in (4, 6):
+        yield f"ip_version: {shown(version)} is not the number 4 or 6"
+        return  # Felix looks at nothing else in it
+    _check_fatal(present)
     for key, value in present.items():
         if key not in _KNOWN:
             yield f"{shown(key)} is not a field of a rule"
@@ -77,20 +81,25 @@ def rule_problems(fields: Any) -> Iterator[str]:
         yield f"protocol: {present['protocol']} is not of IP version {present['ip_version']}"
 
 
-def _check_types(fields: Fields) -> None:
+def _check_fatal(fields: Fields) -> None:
     for key, value in fields.items():
         field = key.removeprefix("!")
         if field in ("protocol", "action") and isinstance(value, (list, dict)):
             raise FatalValue(f"{key}: {shown(value)} is a {'list' if isinstance(value, list) else 'object'}")
         if field.endswith(("_tag", "_selector")) and field in _MATCHES and not isinstance(value, str):
             raise FatalValue(f"{key}: {shown(value)} is not a string")
+        if field.endswith("_tag") and field in _MATCHES and value.endswith("\n") and ID.fullmatch(value[:-1]):
+            raise FatalValue(f"{key}: {shown(value)} ends in a line end")
+        for text in value if field.endswith("_ports") and isinstance(value, list) else [value]:
+            if field in ("protocol", "src_ports", "dst_ports") and isinstance(text, str) and not text.isascii():
+                raise FatalValue(f"{key}: {shown(text)} is not ASCII")
 
 
 def _field_problem(field: str, value: Any, fields: Fields) -> str | None:
     if field == "action":
         return None if value in _ACTIONS else f"{shown(value)} is not one of {', '.join(_ACTIONS)}"
     if field == "ip_version":
-        return None if _is_int(value) and value in (4, 6) else f"{shown(value)} is not the number 4 or 6"
+        return None
     if field == "protocol":
         return None if _is_protocol(value) else f"{shown(value)} is no protocol that Felix knows"
     if field.endswith("_net"):
@@ -143,11 +152,14 @@ def _ports_problem(value: Any, protocol: Any) -> str | None:
 
 
 def is_port(value: object) -> bool:
-    """Tell whether Felix takes an item of a list of ports: a number, or two in a text, the first one lower."""
+    """Tell whether Felix takes an item of a list of ports: a number, or two in a text, the first one lower.
+
+    The two may have a sign and blanks around them.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         return 0 <= value <= 65535
-    match = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,9})", value) if isinstance(value, str) else None
-    return match is not None and int(match[1]) < int(match[2]) <= 65535
+    match = re.fullmatch(r"\s*([-+]?[0-9]{1,9})\s*:\s*([-+]?[0-9]{1,9})\s*", value) if isinstance(value, str) else None
+    return match is not None and 0 <= int(match[1]) < int(match[2]) <= 65535
 
 
 class Fault:
@@ -204,6 +216,8 @@ def unprogrammable(fields: Fields, version: int) -> Fault | None:
                 if isinstance(port, str) and has_leading_zero(port):
                     reason = f"the leading zeros of {shown(port)} in {key}"
                     return Fault(reason, "Write the ports without leading zeros.")
+                if isinstance(port, str) and re.search(r"\s", port):
+                    return Fault(f"the blanks of {shown(port)} in {key}", "Write the ports without blanks.")
     return None
 
 

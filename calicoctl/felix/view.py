@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import partial
 
-from calicoctl.felix.evaluation import Identities
+from calicoctl.felix import parameters, reading
+from calicoctl.felix.evaluation import FELIX_1, FELIX_2, Identities
 from calicoctl.felix.objects import (
+    bird_ip,
     endpoint_problems,
     policy_problems,
     profile_labels_problems,
@@ -20,7 +23,6 @@ from calicoctl.model.endpoint import Endpoint
 from calicoctl.model.network import Network
 from calicoctl.model.policy import Policy, Tier
 from calicoctl.model.rules import Rules
-from calicoctl.model.stored_json import decode
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     Taken = TypeVar("Taken")
 
+DEFAULT_INTERFACE_PREFIX = "cali"
 _FAILSAFE_PORTS = {"inbound": ("Inbound", (22,)), "outbound": ("Outbound", (2379, 2380, 4001, 7001))}
 
 
@@ -39,15 +42,17 @@ class Felix:
     """What Felix takes: ``endpoints`` by full name, ``policies``, and by name ``tiers`` and the rules (``profiles``),
     ``labels`` and ``tags`` of profiles.
 
-    ``refused`` says why it does not take an object, by the object's key; ``spelled_out`` has the text that an endpoint
-    has for a list of profiles, by the endpoint's full name: Felix takes each character of it for a profile.
+    ``refused`` says why it does not take an object, by the object's key; ``fatal`` are the keys whose values end
+    Felix; ``odd_profiles`` has what an endpoint has in place of a list of profiles, by the endpoint's full name: of a
+    text Felix takes each character for a profile, of an object each key.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self.refused: dict[str, str] = {}
+        self.fatal: set[str] = set()
         self.endpoints: dict[str, Endpoint] = {}
-        self.spelled_out: dict[str, str] = {}
+        self.odd_profiles: dict[str, str | dict[str, Any]] = {}
         self.policies: list[Policy] = []
         self.tiers: dict[str, Tier] = {}
         self.profiles: dict[str, Rules] = {}
@@ -57,8 +62,7 @@ class Felix:
         self._take_endpoints()
         self._take_policies()
         self._take_profiles()
-        self.identities = Identities(self.labels, self.tags, last_profile_counts=True)
-        self.identities_of_felix_2 = Identities(self.labels, self.tags)
+        self.identities = {version: Identities(self.labels, self.tags, version) for version in (FELIX_1, FELIX_2)}
 
     def at(self, address: Address) -> list[Endpoint]:
         """Return the endpoints that have an address."""
@@ -77,7 +81,8 @@ class Felix:
 
         Felix 1.4.4 and later take several prefixes of interfaces.
         """
-        text = self.parameter(endpoint.name.host, "InterfacePrefix") or "cali"
+        text = self.parameter(endpoint.name.host, "InterfacePrefix")
+        text = DEFAULT_INTERFACE_PREFIX if text is None else text
         prefixes = tuple(prefix.strip() for prefix in text.split(","))
         interface: str = endpoint.fields["name"]
         if interface.startswith(prefixes):
@@ -85,8 +90,17 @@ class Felix:
         return f"interface {interface} does not begin with {' or '.join(prefixes)}: its own Felix rejects it"
 
     def parameter(self, host: str, name: str) -> str | None:
-        """Return a parameter of Felix on a host. What its environment or file says is not in the datastore."""
-        return self._snapshot.host_config.get((host, name)) or self._snapshot.config.get(name)
+        """Return a parameter of Felix on a host; the host's own counts, also if it is empty, before the global one.
+
+        What Felix's environment or file says is not in the datastore.
+        """
+        return self._snapshot.host_config.get((host, name), self._snapshot.config.get(name))
+
+    def ending_parameters(self, host: str) -> list[str]:
+        """Return, for each parameter that ends Felix when it starts on a host, what is wrong with it."""
+        names = {*self._snapshot.config, *(name for of, name in self._snapshot.host_config if of == host)}
+        values = {name: self.parameter(host, name) or "" for name in sorted(names)}
+        return [f'{name} is "{value}"' for name, value in values.items() if parameters.ending(name, value)]
 
     def profile_problem(self, name: str) -> str:
         """Say why Felix has no rules of a profile that an endpoint names."""
@@ -99,18 +113,21 @@ class Felix:
         """Tell whether a profile has rules that Felix does not take."""
         return profile not in self.profiles and "rules" in self._snapshot.profiles.get(profile, {})
 
-    def host_address(self, host: str) -> str | None:
-        """Return the IPv4 address of a host as the data model has it."""
+    def host_address(self, host: str) -> Address | None:
+        """Return the address of a host as Felix reads it."""
         stored = self._snapshot.bird_ips.get(host)
-        return stored.value if stored else None
+        try:
+            return bird_ip(stored.value) if stored else None
+        except FatalValue:
+            return None
 
     def _take_endpoints(self) -> None:
         for name, stored in self._snapshot.endpoints:
             fields = self._take(stored, partial(endpoint_problems, name))
             if fields is None:
                 continue
-            if isinstance(profiles := fields.get("profile_ids"), str):
-                self.spelled_out[str(name)] = profiles
+            if isinstance(profiles := fields.get("profile_ids"), (str, dict)):
+                self.odd_profiles[str(name)] = profiles
                 fields["profile_ids"] = list(profiles)
             endpoint = self.endpoints[str(name)] = Endpoint(name, fields)
             for address in set(map(address_of, networks_of(endpoint))):
@@ -145,33 +162,36 @@ class Felix:
         self, stored: Stored, problems: Callable[[Any], Iterable[str]], read: Callable[[str], Taken]
     ) -> Taken | None:
         """Return the model object of a value if Felix takes it and it can be read, else None as ``_take``."""
-        if self._take(stored, problems) is None:
+        document = self._take(stored, problems)
+        if document is None:
             return None
+        as_model = reading.as_model(document)
         try:
-            return read(stored.value)
-        except ValueError as error:  # an order of 400 digits, members that are nested a hundred deep
+            return read(stored.value if as_model is document else json.dumps(as_model))
+        except ValueError as error:  # members that are nested a hundred deep
             self.refused[stored.key] = str(error)
             return None
 
     def _take(self, stored: Stored, problems: Callable[[Any], Iterable[str]]) -> Any:
         """Return the decoded value if Felix takes it, else None with the reason in ``refused``."""
-        document, reason = judged(stored, problems)
+        document, reason, is_fatal = judged(stored, problems)
         if reason is None:
             return document
         self.refused[stored.key] = reason
+        if is_fatal:
+            self.fatal.add(stored.key)
         return None
 
 
-def judged(stored: Stored, problems: Callable[[Any], Iterable[str]]) -> tuple[Any, str | None]:
-    """Decode a value; return it and why Felix refuses it, None if it does not. FatalValue ends as a reason too."""
+def judged(stored: Stored, problems: Callable[[Any], Iterable[str]]) -> tuple[Any, str | None, bool]:
+    """Decode a value; return it, why Felix refuses it, None if it does not, and whether the value ends Felix."""
     try:
-        document = stored.read(decode)
-    except ValueError as error:
-        return None, str(error)
-    try:
-        return document, "; ".join(problems(document)) or None
+        document = stored.read(reading.decoded)
+        return document, "; ".join(problems(document)) or None, False
     except FatalValue as error:
-        return document, f"{error}, which ends the Felix process"
+        return None, f"{error}, which ends the Felix process", True
+    except ValueError as error:
+        return None, str(error), False
 
 
 def networks_of(endpoint: Endpoint) -> list[Network]:

@@ -7,7 +7,7 @@ value, a policy may be for one direction only, and the tier ``default`` needs no
 
 from __future__ import annotations
 
-from calicoctl.felix.evaluation import Identity
+from calicoctl.felix.evaluation import FELIX_1, FELIX_2
 from calicoctl.felix.packet import PROTOCOLS, match
 from calicoctl.felix.rules import faults, foreign_networks, unprogrammable
 from calicoctl.model.policy import DEFAULT_TIER
@@ -17,36 +17,46 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from calicoctl.felix.chances import Chances
     from calicoctl.felix.packet import Packet
     from calicoctl.felix.view import Felix
     from calicoctl.model.endpoint import Endpoint
+    from calicoctl.model.labels import Labels
     from calicoctl.model.policy import Policy, Tier
     from calicoctl.model.rule import Fields, Rule
     from calicoctl.model.rules import Rules
 
-FELIX_1, FELIX_2 = 1, 2
+# By protocol, the ICMP types that Linux does not count as invalid where no connection is known to which they belong.
+_OPENING_ICMP_TYPES = {
+    PROTOCOLS["icmp"]: frozenset((8, 13, 15, 17)),
+    PROTOCOLS["icmpv6"]: frozenset((128, *range(130, 137), 139, 143)),
+}
 
 ALLOW, DENY, NEXT_TIER, GO_ON = "allow", "deny", "next-tier", "go on"
+
+
+def is_skipped(tier: Tier, felix_version: int) -> bool:
+    """Tell whether packets skip a tier; Felix 2 needs no metadata for the tier ``default``."""
+    return tier.is_skipped and (felix_version == FELIX_1 or tier.name != DEFAULT_TIER)
 
 
 class Step:
     """One thing that the packet meets: ``where`` it is, ``what`` happens there and the ``outcome``.
 
     The outcome is ALLOW or DENY, which decide, NEXT_TIER, or GO_ON. ``number`` and ``rule`` are the rule that it comes
-    from, if it comes from one, and the rule's text. ``doubt`` says when something else may happen.
+    from, if it comes from one, and the rule's text.
     """
 
-    __slots__ = ("where", "what", "outcome", "number", "rule", "doubt")
+    __slots__ = ("where", "what", "outcome", "number", "rule")
 
     def __init__(
-        self, where: str, what: str, outcome: str, number: int | None = None, rule: str | None = None, doubt: str = ""
+        self, where: str, what: str, outcome: str, number: int | None = None, rule: str | None = None
     ) -> None:
         self.where = where
         self.what = what
         self.outcome = outcome
         self.number = number
         self.rule = rule
-        self.doubt = doubt
 
     @property
     def place(self) -> tuple[str, int | str]:
@@ -60,67 +70,106 @@ class Step:
 
 
 class Walk:
-    """The walk of a packet through one endpoint, ``inbound`` or ``outbound`` as seen from the endpoint."""
+    """The walk of a packet through one endpoint, ``inbound`` or ``outbound`` as seen from the endpoint.
 
-    def __init__(self, felix: Felix, endpoint: Endpoint, direction: str, packet: Packet, version: int) -> None:
+    ``is_marked`` tells, when the packet comes, whether the chains of an endpoint before have left the mark of
+    next-tier on it, and after the walk whether this endpoint's have. ``has_chains`` tells after the walk whether Felix
+    has made rules for the endpoint at all.
+    """
+
+    def __init__(
+        self, felix: Felix, endpoint: Endpoint, direction: str, packet: Packet, version: int, chances: Chances,
+        is_marked: bool = False,
+    ) -> None:  # fmt: skip
         self._felix = felix
         self._endpoint = endpoint
         self._direction = direction
         self._packet = packet
         self._version = version
+        self._chances = chances
+        self.is_marked = is_marked
+        self.has_chains = True
 
     def steps(self) -> list[Step]:
         """Return all steps; the last one decides."""
-        found = []
-        for step in self._all():
-            found.append(step)
-            if step.outcome in (ALLOW, DENY):
-                break
-        return found
+        return _up_to_decision(self._all())
+
+    def untracked_steps(self) -> list[Step]:
+        """Return what the untracked policies of a host endpoint do to a packet for a workload behind it.
+
+        Nothing is decided if the last step does not. A failsafe port is no more than a way past these policies.
+        """
+        if any(step.outcome == ALLOW for step in self._failsafe()):
+            return []
+        return _up_to_decision(self._untracked(self._policies_in_force()))
 
     def _all(self) -> Iterator[Step]:
         is_host_endpoint = self._endpoint.name.workload is None
         if not is_host_endpoint:
-            problem = self._felix.interface_problem(self._endpoint)
+            problem = self._missing_chains()
             if problem:
-                yield Step("", f"Its {problem}", DENY)
+                self.has_chains = False
+                yield Step("", problem, DENY)
                 return
-            if self._endpoint.state != "active":
-                yield Step("", f"It is {self._endpoint.state}: Felix lets nothing pass", DENY)
-                return
-        by_tier = []
-        for tier, policies in self._policies_by_tier():
-            if self._is_skipped(tier):
+        for tier, _ in self._policies_by_tier():
+            if is_skipped(tier, self._version):
                 yield Step("", f'Tier "{tier.name}" has no metadata: packets skip its policies', GO_ON)
-            else:
-                by_tier.append(policies)
+        by_tier = self._policies_in_force()
         if is_host_endpoint:
             yield from self._failsafe()
             yield from self._untracked(by_tier)
+        yield from self._invalid()
         tracked = [[policy for policy in policies if not policy.untracked] for policies in by_tier]
         counting = [policies for policies in tracked if policies]
         for policies in counting:
+            self.is_marked = False
             yield from self._tier(policies)
-        passed_on = bool(counting)  # no tier lets a packet through to the profiles but by next-tier
-        reason = (
-            "Its policies leave the packet to its profiles" if passed_on else "No policy applies: its profiles decide"
-        )
-        yield Step("", reason, GO_ON)
-        yield from self._profiles(passed_on)
+        left = "Its policies leave the packet to its profiles"
+        yield Step("", left if counting else "No policy applies: its profiles decide", GO_ON)
+        yield from self._profiles()
         yield Step("", "End of its profiles: none allowed the packet", DENY)
+
+    def _missing_chains(self) -> str:
+        """Say why a workload endpoint has no chains of rules, without which nothing passes; nothing if it has."""
+        endpoint = self._endpoint
+        problem = self._felix.interface_problem(endpoint)
+        if problem:
+            host = endpoint.name.host
+            if self._felix.parameter(host, "InterfacePrefix") is not None or self._chances.likely(
+                f"etcd has no InterfacePrefix: if the configuration file of Felix on {host} has one that interface "
+                f"{endpoint.fields['name']} begins with, the endpoint's rules count"
+            ):
+                return f"Its {problem}"
+        return "" if endpoint.state == "active" else f"It is {endpoint.state}: Felix lets nothing pass"
+
+    def _policies_in_force(self) -> list[list[Policy]]:
+        return [policies for tier, policies in self._policies_by_tier() if not is_skipped(tier, self._version)]
+
+    def _invalid(self) -> Iterator[Step]:
+        packet = self._packet
+        opening = _OPENING_ICMP_TYPES.get(packet.protocol or 0)
+        if opening and packet.icmp_type is not None and packet.icmp_type not in opening:
+            what = f"ICMP type {packet.icmp_type} opens no connection: Felix drops it before any rule"
+            yield Step("", f"{what}, unless it belongs to one", DENY)
 
     def _policies_by_tier(self) -> list[tuple[Tier, list[Policy]]]:
         """Return the tiers that have policies that select the endpoint, with these, all in order."""
-        labels = identity_for(self._felix, self._endpoint, self._version).labels
+        labels = self._felix.identities[self._version].of_endpoint(self._endpoint).labels
         selecting: dict[str, list[Policy]] = {}
         for policy in sorted(self._felix.policies, key=lambda policy: policy.position):
-            if self._is_for_direction(policy) and policy.selector.matches(labels):
+            if self._is_for_direction(policy) and self._selects(policy, labels):
                 selecting.setdefault(policy.tier, []).append(policy)
         tiers = sorted((self._felix.tiers[name] for name in selecting), key=lambda tier: tier.position)
         return [(tier, selecting[tier.name]) for tier in tiers]
 
-    def _is_skipped(self, tier: Tier) -> bool:
-        return tier.is_skipped and (self._version == FELIX_1 or tier.name != DEFAULT_TIER)
+    def _selects(self, policy: Policy, labels: Labels) -> bool:
+        selector = policy.selector
+        if not selector.matches(labels):
+            return False
+        return not (selector.is_misfiled and self._version == FELIX_1) or self._chances.likely(
+            f"{_policy_title(policy)} has an in of one value in its selector: Felix 1.4 applies it to "
+            f"{self._endpoint.name} only if the endpoint's labels were written after the policy"
+        )
 
     def _is_for_direction(self, policy: Policy) -> bool:
         types = policy.rules.extra.get("types") if self._version == FELIX_2 else None
@@ -134,12 +183,14 @@ class Walk:
             yield Step("Failsafe ports", f"TCP port {port} is always open {self._direction}", ALLOW)
 
     def _untracked(self, by_tier: list[list[Policy]]) -> Iterator[Step]:
+        is_marked = self.is_marked
         for policies in by_tier:
             for policy in policies:
                 if policy.untracked:
                     passed = yield from self._rules(policy.rules, f"{_policy_title(policy)} [untracked]", False)
                     if passed:
                         break
+        self.is_marked = is_marked
 
     def _tier(self, policies: list[Policy]) -> Iterator[Step]:
         for policy in policies:
@@ -149,15 +200,14 @@ class Walk:
         tier = policies[0].tier
         yield Step("", f'End of tier "{tier}": no policy in it allowed the packet, and its profiles do not count', DENY)
 
-    def _profiles(self, next_tier_marked: bool) -> Iterator[Step]:
+    def _profiles(self) -> Iterator[Step]:
         for name in self._endpoint.profile_ids:
             rules = self._felix.profiles.get(name)
             if rules is None:
                 problem = self._felix.profile_problem(name)
                 yield Step(f'Profile "{name}"', f"Felix drops all that reaches it: {problem}", DENY)
                 return
-            passed = yield from self._rules(rules, f'Profile "{name}"', next_tier_marked)
-            next_tier_marked = next_tier_marked or passed
+            yield from self._rules(rules, f'Profile "{name}"', self.is_marked)
 
     def _rules(self, rules: Rules, where: str, marked: bool) -> Generator[Step, None, bool]:
         """Walk through the rules of a policy or profile; tell whether a next-tier rule ended that.
@@ -166,9 +216,14 @@ class Walk:
         rule, whether that one has matched or not, and leaves if it is there.
         """
         if refused := self._refused_by_iptables(rules):
-            what = f"Felix programs nothing of it for IPv{self._packet.version}, as iptables refuses {refused}"
-            doubt = f"if {where} had other rules before, these are still in force, and this answer may be wrong"
-            yield Step(where, what, DENY, doubt=doubt)
+            reason = f"for IPv{self._packet.version}, as iptables refuses {refused}"
+            if self._chances.likely(
+                f"Felix programs nothing of {where} {reason}: if it had other rules before, these are still in force; "
+                "if not, it drops"
+            ):
+                yield Step(where, f"Felix programs nothing of it {reason}", DENY)
+            else:
+                yield Step(where, "its rules of before may allow the packet", ALLOW)
             return False
         for number, rule in enumerate(rules.in_direction(self._direction), start=1):
             step = self._rule(rule, number, where)
@@ -182,6 +237,8 @@ class Walk:
                 yield Step(where, what, GO_ON, number, rule_text(rule))
                 return True
             if step is not None:
+                if step.outcome == NEXT_TIER:
+                    self.is_marked = True
                 yield step
                 if step.outcome == NEXT_TIER:
                     return True
@@ -217,7 +274,8 @@ class Walk:
             if fault.drops_all:
                 return Step(where, f"{name} drops everything ({fault.reason})", DENY, number, rule_text(rule))
         left_out = frozenset(key for fault in found for key in fault.left_out)
-        matches, unknown = match(fields, self._packet, left_out)
+        chances = self._chances if self._version == FELIX_1 else None
+        matches, unknown = match(fields, self._packet, left_out, chances)
         if unknown:
             what = f"{name} is passed over, as {' and '.join(unknown)} is not given"
             return Step(where, what, GO_ON, number, rule_text(rule))
@@ -226,6 +284,15 @@ class Walk:
         remark = f" ({'; '.join(fault.reason for fault in found)})" if found else ""
         outcome, verb = _effect(fields)
         return Step(where, f"{name} {verb}{remark}", outcome, number, rule_text(rule))
+
+
+def _up_to_decision(steps: Iterator[Step]) -> list[Step]:
+    found = []
+    for step in steps:
+        found.append(step)
+        if step.outcome in (ALLOW, DENY):
+            break
+    return found
 
 
 def _effect(fields: Fields) -> tuple[str, str]:
@@ -238,11 +305,3 @@ def _effect(fields: Fields) -> tuple[str, str]:
 def _policy_title(policy: Policy) -> str:
     title = f'Policy "{policy.name}"'
     return title if policy.tier == DEFAULT_TIER else f'Tier "{policy.tier}" {title}'
-
-
-def identity_for(felix: Felix, endpoint: Endpoint, version: int) -> Identity:
-    """Return what selectors and tags see of an endpoint: with Felix 2 its tags are labels without a value, too."""
-    if version == FELIX_1:
-        return felix.identities.of_endpoint(endpoint)
-    who = felix.identities_of_felix_2.of_endpoint(endpoint)
-    return Identity({**dict.fromkeys(who.tags, ""), **who.labels}, who.tags)

@@ -19,6 +19,7 @@ GOOD: dict[str, list[Any]] = {"inbound_rules": [], "outbound_rules": []}
 DROPPED = "; Felix drops all traffic of its endpoints"
 DELETED = "; Felix treats the endpoint as deleted"
 IGNORED = "; Felix ignores the policy"
+NULL = "inbound rule 1: !protocol is null, so it matches everything"
 DEEP = json.loads("[" * 150 + "]" * 150)
 
 
@@ -62,7 +63,8 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
     ("Ready", "false", "error", "", 'it is "false", not "true": Felix waits and applies nothing'),
     ("Ready", "True", "error", "", 'it is "True", not "true": Felix waits and applies nothing'),
     (R, "{", "error", "", f"it is not JSON{DROPPED}"),
-    (R, '{"inbound_rules": NaN}', "error", "", f"it is not JSON{DROPPED}"),
+    (R, '{"inbound_rules": NaN}', "error", "", f"inbound_rules is not a list{DROPPED}"),
+    (R, inbound({"protocol": "tcp", "!protocol": None}), "warning", "", NULL),
     (R, [], "error", "", f"it is not an object with the lists inbound_rules and outbound_rules{DROPPED}"),
     (R, {"inbound_rules": None}, "error", "", f"inbound_rules is not a list{DROPPED}"),
     (R, inbound({}, 1), "error", "", f"inbound rule 2: it is not an object{DROPPED}"),
@@ -222,7 +224,149 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         'profile_ids: "web" is not a list: Felix takes each character for a profile',
     ),
     (WEB, workload(profile_ids="a/b"), "error", "", f'profile_ids: "a/b" is not a list{DELETED}'),
-    (WEB, workload(profile_ids={"web": 1}), "error", "", f'profile_ids: {{"web": 1}} is not a list{DELETED}'),
+    (
+        WEB,
+        workload(profile_ids={"web": 1}),
+        "error",
+        "",
+        'profile_ids: {"web": 1} is not a list: Felix takes each key for a profile',
+    ),
+    (WEB, workload(profile_ids={"a/b": 1}), "error", "", f'profile_ids: "a/b" is not a profile\'s name{DELETED}'),
+    (
+        WEB,
+        workload(ipv4_nets=None, ipv4_nat=[{"int_ip": "10.0.0.1", "ext_ip": "192.0.2.9"}]),
+        "error",
+        "",
+        f"ipv4_nets: null is not a list, and ipv4_nat needs one, which ends the Felix process{DELETED}",
+    ),
+    (
+        WEB,
+        workload(ipv4_nat=[{"int_ip": " 10.0.0.1", "ext_ip": "192.0.2.9"}]),
+        "error",
+        "",
+        f'ipv4_nat: int_ip " 10.0.0.1" is not an IPv4 address{DELETED}',
+    ),
+    (
+        WEB,
+        workload(ipv4_nat=[{"int_ip": "10.0.0.1", "ext_ip": "192.0.2.9 "}]),
+        "error",
+        "",
+        f'ipv4_nat: ext_ip "192.0.2.9 " is not an IPv4 address{DELETED}',
+    ),
+    *(
+        (
+            "host/h1/endpoint/up",
+            {"expected_ipv4_addrs": addresses, "profile_ids": ["web"]},
+            "error",
+            "",
+            f"expected_ipv4_addrs: {shown} is not an IPv4 address{effect}{DELETED}",
+        )
+        for addresses, shown, effect in (
+            (["192.0.2.1 "], '"192.0.2.1 "', ""),
+            (["192.0.2.1", "x"], '"x"', " and stands beside one, which ends the Felix process"),
+            ([""], '""', ", which ends the Felix process"),
+        )
+    ),
+    (
+        R,
+        inbound({"src_tag": "web\n"}),
+        "error",
+        "",
+        f'inbound rule 1: src_tag: "web\\n" ends in a line end, which ends the Felix process{DROPPED}',
+    ),
+    (R, inbound({"src_tag": "web\n\n"}), "error", "", f'inbound rule 1: src_tag: "web\\n\\n" is not a tag{DROPPED}'),
+    (
+        R,
+        inbound({"protocol": "tcp", "dst_ports": ["8ö"]}),
+        "error",
+        "",
+        f'inbound rule 1: dst_ports: "8ö" is not ASCII, which ends the Felix process{DROPPED}',
+    ),
+    (R, inbound(1, {"src_tag": 5}), "error", "", f"inbound rule 1: it is not an object{DROPPED}"),
+    (
+        R,
+        "[" * 3000 + "]" * 3000,
+        "error",
+        "",
+        f"it is nested too deeply, which ends the Felix process{DROPPED}",
+    ),
+    (
+        R,
+        inbound({"ip_version": 4, "src_selector": "role in {'web'} && has(role)"}),
+        "error",
+        "",
+        "inbound rule 1: source selector \"role in {'web'} && has(role)\": an in of one value beside something else: "
+        "Felix 1.4 may not apply it to all that it matches",
+    ),
+    (
+        P,
+        policy(selector="role in {'web'} && has(role)"),
+        "error",
+        "",
+        "selector \"role in {'web'} && has(role)\": an in of one value beside something else: Felix 1.4 may not apply "
+        "it to all that it matches",
+    ),
+    (
+        R,
+        inbound({"protocol": "tcp", "dst_ports": ["80 :81"]}),
+        "error",
+        "",
+        'inbound rule 1: iptables refuses the blanks of "80 :81" in dst_ports: Felix programs nothing of this profile '
+        "for IPv4. What was in force before stays in force; if the profile is new, its endpoints drop all IPv4 traffic",
+    ),
+    *(
+        (key, value, "error", "", f'"{value}": {reason}: Felix ends when it starts')
+        for key, value, reason in (
+            (
+                "config/DefaultEndpointToHostAction",
+                "Accept",
+                "it is not one of DROP, RETURN, ACCEPT, as they are written here",
+            ),
+            ("host/h1/config/FailsafeInboundHostPorts", "22,ssh", '"ssh" is not a port from 1 to 65535'),
+            ("config/FailsafeOutboundHostPorts", "70000", '"70000" is not a port from 1 to 65535'),
+            ("config/IpInIpEnabled", "maybe", "it is neither true nor false"),
+            ("config/ReportingIntervalSecs", "30s", "it is not a whole number"),
+            ("config/IptablesMarkMask", "0x1", "it has only one bit set, and Felix needs two"),
+            ("config/MetadataAddr", "", "it is empty"),
+        )
+    ),
+    (
+        "config/LogSeverityFile",
+        "verbose",
+        "error",
+        "",
+        '"verbose": it is not one of none, debug, info, warn, warning, err, error, crit, critical: Felix ends when it '
+        "starts",
+    ),
+    (
+        "config/InterfacePrefix",
+        "",
+        "error",
+        "",
+        '"": Felix takes every interface for that of a workload, also the host\'s own and loopback',
+    ),
+    (
+        "host/h1/config/DropActionOverride",
+        "LOG-and-ACCEPT",
+        "error",
+        "",
+        '"LOG-and-ACCEPT": Felix lets every packet pass that its rules drop',
+    ),
+    (
+        "config/DropActionOverride",
+        "accept",
+        "warning",
+        "",
+        '"accept": Felix takes it for DROP: it knows DROP, LOG-and-DROP, ACCEPT, LOG-and-ACCEPT as they are written '
+        "here",
+    ),
+    (
+        "config/MetadataAddr",
+        "metadata.example",
+        "warning",
+        "",
+        '"metadata.example": until this name resolves on a host, Felix programs nothing there',
+    ),
     (
         WEB,
         workload(profile_ids=None),
@@ -301,11 +445,8 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
     (P, policy(selector=5), "error", "", f"selector: 5 is not a string, which ends the Felix process{IGNORED}"),
     (P, policy(order="soon"), "error", "", f'order: "soon" is neither a number nor "default"{IGNORED}'),
     (P, policy(order=None), "error", "", f'order: null is neither a number nor "default"{IGNORED}'),
-    (P, policy(order=10**400), "error", "", f"order is out of range{IGNORED}"),
     (P, policy(annotations=DEEP), "error", "", f"it is nested too deeply at line 1, column 145{IGNORED}"),
     (R, {**GOOD, "id": DEEP}, "error", "", f"it is nested too deeply at line 1, column 150{DROPPED}"),
-    ("policy/tier/huge/metadata", {"order": 10**400}, "error", "", "order is out of range; packets skip the tier"),
-    (P, policy(untracked="yes"), "error", "", f"untracked is neither true nor false{IGNORED}"),
     (
         "policy/tier/default/policy/a%2fb",
         policy(),
@@ -328,8 +469,9 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "tier lost has no valid metadata: packets skip its policies",
     ),
     ("policy/tier/empty/metadata", [], "error", "", "it is not an object; packets skip the tier"),
-    ("host/h1/bird_ip", "", "error", "", '"" is not an IPv4 address, which ends the Felix process'),
-    ("host/h1/bird_ip", "fd00::1", "error", "", '"fd00::1" is not an IPv4 address'),
+    ("host/h1/bird_ip", "", "error", "", "it is empty, which ends the Felix process"),
+    ("host/h1/bird_ip", "10.0.0.1 ", "error", "", '"10.0.0.1 " is not an IP address'),
+    ("host/h1/bird_ip", "host1", "error", "", '"host1" is not an IP address'),
     (
         "ipam/v4/pool/10.0.0.0-8",
         {"cidr": "fd00::/8"},
@@ -443,6 +585,41 @@ def test_every_finding(
     has_error = any(each["severity"] == "error" for each in found)
     assert result.status == (1 if has_error else 0)
     assert has_error == (severity == "error")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (R, inbound({"protocol": "tcp", "dst_ports": ["+80:81"]})),
+        (R, inbound({"ip_version": 4.0, "src_net": "10.0.0.0/8"})),
+        (R, inbound({"src_selector": "role\n==\r\n'web'"})),
+        *((P, policy(order=order)) for order in (True, False, 10**400, -(10**400), 1e300)),
+        (P, '{"selector": "", "order": Infinity}'),
+        (P, '{"selector": "", "order": -1e999}'),
+        ("policy/tier/huge/metadata", {"order": 10**400}),
+        (P, policy(untracked=0)),
+        (P, policy(selector="has(in/use) || in/use == 'x' || not == 'x' || role == 'web'")),
+        *(("host/h1/bird_ip", address) for address in ("0", "10.1", "10.0.0", "0x0a000001", "fd00::1")),
+        ("config/IptablesMarkMask", "0xff000000"),
+        ("config/IptablesMarkMask", "-1"),
+        ("config/ReportingIntervalSecs", " 0x1e "),
+        ("config/FailsafeInboundHostPorts", "22, ,80,"),
+        ("config/IpInIpEnabled", "Yes"),
+        ("config/MetadataAddr", "None"),
+        ("config/Other", "anything"),
+    ],
+)
+def test_what_felix_takes(sound: Store, calicoq: Calicoq, key: str, value: Any) -> None:
+    sound.put(key, value)
+    assert calicoq("check") == (0, "0 errors, 0 warnings, 0 notes\n", "")
+
+
+def test_values_that_felix_takes_otherwise_count_so(sound: Store, calicoq: Calicoq) -> None:
+    sound.host_endpoint("h1/up", expected_ipv4_addrs=["192.0.2.1"], profile_ids=["web"], labels={"role": "up"})
+    sound.policy("late", "role == 'up'", order=10**400, inbound=[{"action": "deny"}])
+    sound.policy("early", "role == 'up'", order=False, untracked="yes", inbound=[{"ip_version": 4.0}])
+    result = calicoq("verdict", "192.0.2.9", "192.0.2.1")
+    assert 'Policy "early" [untracked]: inbound rule 1 decides: allow' in result.stdout
 
 
 def test_directories_in_place_of_keys(sound: Store, calicoq: Calicoq) -> None:
@@ -750,22 +927,113 @@ def test_the_text(sound: Store, calicoq: Calicoq) -> None:
     assert calicoq("check") == (
         1,
         """\
-Error: /calico/v1/policy/profile/old/tags
-  it is not JSON; the profile has no tag for Felix
-  Remedy: Replace them: 'calicoctl apply -f FILE' of the whole profile, with metadata.tags.
-
-Warning: /calico/v1/policy/profile/web/rules
-  inbound rule 2: source tag "GONE": no endpoint with an address has it
-  Remedy: Correct the rule, or remove it.
-
-Note: /calico/v1/policy/profile/old
-  no endpoint uses this profile
-  Remedy: If nobody needs it: 'calicoctl profile remove old'.
-
 1 error, 1 warning, 1 note
+
+Error CQ011, tags that Felix ignores: 1 case
+  /calico/v1/policy/profile/old/tags
+    it is not JSON; the profile has no tag for Felix
+    Remedy: Replace them: 'calicoctl apply -f FILE' of the whole profile, with metadata.tags.
+
+Warning CQ051, a tag or selector that means nobody: 1 case
+  /calico/v1/policy/profile/web/rules
+    inbound rule 2: source tag "GONE": no endpoint with an address has it
+    Remedy: Correct the rule, or remove it.
+
+Note CQ045, a profile that nobody uses: 1 case
+  /calico/v1/policy/profile/old
+    no endpoint uses this profile
+    Remedy: If nobody needs it: 'calicoctl profile remove old'.
+
+'calicoq explain-code <code>' says more about a code.
 """,
         "",
     )
+    assert calicoq("check", "--errors-only").stdout == (
+        """\
+1 error, 1 warning, 1 note
+
+Error CQ011, tags that Felix ignores: 1 case
+  /calico/v1/policy/profile/old/tags
+    it is not JSON; the profile has no tag for Felix
+    Remedy: Replace them: 'calicoctl apply -f FILE' of the whole profile, with metadata.tags.
+
+'calicoq explain-code <code>' says more about a code.
+"""
+    )
+    documents = json.loads(calicoq("check", "--errors-only", "-o", "json").stdout)
+    assert [each["code"] for each in documents] == ["CQ011"]
+
+
+def test_many_cases_are_grouped_by_their_cause(sound: Store, calicoq: Calicoq) -> None:
+    for number in range(5):
+        sound.workload(f"h1/k8s/w{number}/e", profile_ids=["gone", f"lost{number}"], ipv4_nets=["10.0.0.9/32"])
+    remedy = "    Remedy: Create it: 'calicoctl profile add {}'."
+    gone = "    profile {} does not exist: Felix drops all traffic that comes to it"
+    keys = [f"  /calico/v1/host/h1/workload/k8s/w{number}/endpoint/e" for number in range(5)]
+    heading = ["10 errors, 0 warnings, 0 notes", "", "Error CQ031, a profile that is missing: 10 cases"]
+    result = calicoq("check")
+    assert (result.status, result.stdout.splitlines()[:-2]) == (
+        1,
+        [
+            *heading,
+            *keys[:3], "and 2 more (--all)".join(["  ", ""]), gone.format("gone"), remedy.format("gone"),
+            keys[0], gone.format("lost0"), remedy.format("lost0"),
+            keys[1], gone.format("lost1"), remedy.format("lost1"),
+            "  and 3 more for other reasons (--all)",
+        ],
+    )  # fmt: skip
+    shown = calicoq("check", "--all").stdout.splitlines()
+    assert (shown[:3], sum(line in keys for line in shown)) == (heading, 10)
+    assert len(json.loads(calicoq("check", "-o", "json").stdout)) == 10
+
+
+class TestCodes:
+    def test_one(self, calicoq: Calicoq) -> None:
+        assert calicoq("explain-code", "cq050", env={"ETCD_AUTHORITY": "127.0.0.1:1"}) == (
+            0,
+            "CQ050  warning: a rule that is never reached\n\n"
+            "A rule without conditions before it decides about every packet.\n",
+            "",
+        )
+
+    def test_all(self, calicoq: Calicoq) -> None:
+        lines = calicoq("explain-code").stdout.splitlines()
+        assert lines == [calicoq("explain-code", line.partition(" ")[0]).stdout.splitlines()[0] for line in lines]
+        assert all(len(line) <= 80 for line in calicoq("explain-code", "CQ021").stdout.splitlines())
+
+    def test_none(self, calicoq: Calicoq) -> None:
+        assert calicoq("explain-code", "nonsense") == (1, "", "nonsense is no code of 'calicoq check'.\n")
+        assert "Did you mean CQ0" in calicoq("explain-code", "CQ059").stderr
+
+    def test_every_finding_has_the_severity_of_its_code(self, sound: Store, calicoq: Calicoq) -> None:
+        severities: dict[str, set[str]] = {}
+        for key, value, *_ in FINDINGS:
+            before = sound.etcd.get(f"/calico/v1/{key}")
+            sound.put(key, value)
+            for each in json.loads(calicoq("check", "-o", "json").stdout):
+                severities.setdefault(each["code"], set()).add(each["severity"])
+            if before is None:
+                sound.etcd.delete(f"/calico/v1/{key}")
+            else:
+                sound.etcd.put(f"/calico/v1/{key}", before)
+        listed = dict(re.findall("(CQ[0-9]{3})  ([a-z]+):", calicoq("explain-code").stdout))
+        assert {code: {severity} for code, severity in listed.items() if code in severities} == severities
+        assert listed.keys() - severities.keys() == {"CQ032", "CQ050"}  # found in tests of their own
+
+
+class TestFelix2:
+    def test_what_it_has_mended_is_no_finding(self, sound: Store, calicoq: Calicoq) -> None:
+        sound.put(R, inbound({"src_net": "10.0.0.0/8"}, {"src_selector": "role in {'web'} && has(role)"}))
+        sound.put(P, policy(types=["ingress"]))
+        sound.put("config/LogSeverityFile", "verbose")
+        sound.etcd.delete("/calico/v1/policy/tier/default/metadata")
+        assert calicoq("check", "--felix=2") == (0, "0 errors, 0 warnings, 0 notes\n", "")
+        codes = {each["code"] for each in json.loads(calicoq("check", "-o", "json").stdout)}
+        assert codes == {"CQ020", "CQ022", "CQ023", "CQ043", "CQ060"}
+
+    def test_another_one(self, calicoq: Calicoq) -> None:
+        message = '--felix is 1, for Felix 1.4, or 2, for Felix 2.2 and later; not "3".\n'
+        assert calicoq("check", "--felix=3") == (2, "", message)
 
 
 def test_yaml(sound: Store, calicoq: Calicoq) -> None:
@@ -773,6 +1041,7 @@ def test_yaml(sound: Store, calicoq: Calicoq) -> None:
     assert yaml.safe_load(calicoq("check", "-o", "yaml").stdout) == [
         {
             "severity": "note",
+            "code": "CQ045",
             "key": "/calico/v1/policy/profile/old",
             "reason": "no endpoint uses this profile",
             "remedy": "If nobody needs it: 'calicoctl profile remove old'.",

@@ -11,7 +11,7 @@ from calicoctl.calicoq.cli import COMMANDS, USAGE
 from tests.calicoq.conftest import Calicoq, Store
 
 USAGE_SECTION = "Usage:\n" + USAGE.partition("Usage:\n")[2].partition("\n\n")[0] + "\n"
-OF_COMMANDS = "'endpoint', 'host', 'policy', 'eval', 'verdict', 'check', 'version'"
+OF_COMMANDS = "'endpoint', 'host', 'policy', 'eval', 'verdict', 'check', 'explain-code', 'version'"
 UNREACHABLE = {"ETCD_AUTHORITY": "127.0.0.1:1"}
 
 
@@ -26,9 +26,9 @@ def test_the_command_help(calicoq: Calicoq) -> None:
     assert (help_of_check.status, help_of_check.stderr) == (0, "")
     assert help_of_check.stdout.startswith("""\
 Usage:
-  calicoq check [--output=<format>] [--debug]
+  calicoq check [--all] [--errors-only] [--felix=<version>] [--output=<format>] [--debug]
 
-  check      All in the datastore that Felix drops""")
+  check        All in the datastore that Felix drops""")
     assert "--output=<format>" in help_of_check.stdout
     assert "verdict <from>" not in help_of_check.stdout
     said = "Unknown command: 'chek'. Did you mean 'check'?\nSee 'calicoq --help' for the commands.\n"
@@ -112,7 +112,7 @@ def test_debug_tells_what_was_read(store: Store, calicoq: Calicoq) -> None:
     store.workload("h/k8s/w/e")
     read = "Read /calico/v1: 1 endpoints, 0 policies, 1 tiers with metadata, 0 profiles.\n"
     for option in ("-d", "--debug"):
-        for command in (("endpoint", "x"), ("check",)):
+        for command in (("endpoint", "w"), ("check",)):
             request, told = calicoq(*command, option).stderr.splitlines(keepends=True)
             assert request.startswith("etcd: GET /calico/v1?recursive=true at http://")
             assert told == read

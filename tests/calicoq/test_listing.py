@@ -34,7 +34,21 @@ def titles(calicoq: Calicoq, *arguments: str) -> list[str]:
 
 class TestEndpoints:
     def test_nothing_matches(self, store: Store, calicoq: Calicoq) -> None:
-        assert calicoq("endpoint", "nobody") == (0, HEADING, "")
+        store.workload("h/k8s/some/e")
+        nobody = ' in its full name, <host>/<orchestrator>/<workload>/<endpoint>.'
+        assert calicoq("endpoint", "nobody") == (1, "", f'No endpoint has "nobody"{nobody}\n')
+        assert calicoq("endpoint", "sone") == (1, "", f'No endpoint has "sone"{nobody} Did you mean some?\n')
+
+    def test_there_are_none(self, store: Store, calicoq: Calicoq) -> None:
+        assert calicoq("endpoint", "") == (0, HEADING, "")
+
+    def test_an_unknown_host(self, store: Store, calicoq: Calicoq) -> None:
+        store.put("host/host-1/bird_ip", "192.0.2.1")
+        store.host_endpoint("host-2/up")
+        assert calicoq("host", "host-1") == (0, HEADING, "")
+        assert calicoq("host", "nope") == (1, "", "Host nope is unknown to Calico.\n")
+        unknown = "Host host1 is unknown to Calico. Did you mean host-1 or host-2?\n"
+        assert calicoq("host", "host1", "-o", "json") == (1, "", unknown)
 
     def test_an_endpoint_with_nothing(self, store: Store, calicoq: Calicoq) -> None:
         store.workload("h/k8s/w/e")
@@ -145,15 +159,56 @@ class TestPolicies:
 
 
 class TestLabels:
-    def test_own_before_the_first_profile(self, store: Store, calicoq: Calicoq) -> None:
+    def test_own_before_the_last_profile(self, store: Store, calicoq: Calicoq) -> None:
         store.workload("h/k8s/w/e", labels={"own": "1"}, profile_ids=["none", "first", "second"])
         store.profile("first", labels={"own": "2", "inherited": "first"})
         store.profile("second", labels={"inherited": "second", "late": "second"})
         store.profile("other", labels={"other": "x"})
-        for selector in ("own == '1'", "inherited == 'first'", "late == 'second'", "!has(other)"):
+        for selector in ("own == '1'", "inherited == 'second'", "late == 'second'", "!has(other)"):
             assert len(calicoq("eval", selector).stdout.splitlines()) == 2, selector
-        for selector in ("own == '2'", "inherited == 'second'", "has(other)"):
+        for selector in ("own == '2'", "inherited == 'first'", "has(other)"):
             assert len(calicoq("eval", selector).stdout.splitlines()) == 1, selector
+
+    def test_the_first_profile_with_felix_2(self, store: Store, calicoq: Calicoq) -> None:
+        store.workload("h/k8s/w/e", profile_ids=["first", "second"])
+        store.workload("h/k8s/x/e", profile_ids=["first"])
+        store.profile("first", labels={"role": "first"}, tags=["TAG"])
+        store.profile("second", labels={"role": "second"})
+        store.policy("p", "role == 'first'")
+        store.policy("q", "has(other)", outbound=[{"dst_selector": "role == 'second'"}])
+        one = (
+            "Note: Felix 2 (--felix=2) decides otherwise about h/k8s/w/e: of one label in several profiles it takes "
+            "the first profile's, and to it a tag is a label without a value.\n"
+        )
+        other = (
+            "Note: Felix 1.4 (--felix=1) decides otherwise about h/k8s/w/e: of one label in several profiles it takes "
+            "the last profile's, and to it a tag is no label.\n"
+        )
+        for command in (("endpoint", "w/e"), ("host", "h"), ("policy", "p"), ("policy", "q")):
+            assert calicoq(*command).stderr == one
+            assert calicoq(*command, "--felix=2").stderr == other
+        assert calicoq("endpoint", "x/e").stderr == ""
+        assert '"p"' not in calicoq("endpoint", "w/e").stdout
+        assert '"p"' in calicoq("endpoint", "w/e", "--felix=2").stdout
+        assert calicoq("eval", "role == 'first'") == (
+            0, "Endpoints matching selector role == 'first':\n  Workload endpoint h/k8s/x/e\n", one
+        )  # fmt: skip
+
+    def test_a_tag_is_a_label_to_felix_2(self, store: Store, calicoq: Calicoq) -> None:
+        store.workload("h/k8s/w/e", profile_ids=["web"])
+        store.profile("web", tags=["WEB"])
+        store.policy("p", "WEB == ''")
+        for command in (("endpoint", ""), ("eval", "WEB == ''")):
+            assert "Felix 2 (--felix=2) decides otherwise about h/k8s/w/e" in calicoq(*command).stderr
+        assert '"p"' in calicoq("endpoint", "", "--felix=2").stdout
+
+    def test_the_default_tier_needs_no_metadata_with_felix_2(self, store: Store, calicoq: Calicoq) -> None:
+        store.etcd.delete("/calico/v1/policy/tier/default/metadata")
+        store.workload("h/k8s/w/e")
+        store.policy("p")
+        assert "WARNING" in calicoq("endpoint", "").stdout
+        assert "WARNING" not in calicoq("endpoint", "", "--felix=2").stdout
+        assert (calicoq("policy", "p").stderr == "", calicoq("policy", "p", "--felix=2").stderr == "") == (False, True)
 
     def test_tags_are_no_labels(self, store: Store, calicoq: Calicoq) -> None:
         store.workload("h/k8s/w/e", profile_ids=["web"])
@@ -375,6 +430,7 @@ def test_not_ready_is_a_warning(
         store.etcd.delete("/calico/v1/Ready")
     else:
         store.etcd.put("/calico/v1/Ready", value)
+    store.put("host/h/bird_ip", "192.0.2.1")
     result = calicoq(*command)
     assert result.status == 0
     assert result.stderr == (
@@ -462,8 +518,8 @@ def test_half_a_surrogate_pair(store: Store, calicoq: Calicoq) -> None:
 
 def test_documents_when_nothing_matches(store: Store, calicoq: Calicoq) -> None:
     expected = [{"description": "Policies that match each endpoint", "endpoints": []}]
-    assert json.loads(calicoq("endpoint", "x", "-o", "json").stdout) == expected
-    assert yaml.safe_load(calicoq("endpoint", "x", "-o", "yaml").stdout) == expected
+    assert json.loads(calicoq("endpoint", "", "-o", "json").stdout) == expected
+    assert yaml.safe_load(calicoq("endpoint", "", "-o", "yaml").stdout) == expected
 
 
 @given(

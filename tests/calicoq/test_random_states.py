@@ -19,6 +19,7 @@ NAMES = st.sampled_from(["a", "b", "c", "A", "b b"])
 VALUES = st.sampled_from(["1", "2", ""])
 LABELS = st.dictionaries(st.sampled_from(["x", "y", "z"]), VALUES, max_size=3)
 TAGS = st.lists(st.sampled_from(["T1", "T2"]), max_size=2, unique=True)
+REMARKS = ("Warning: Felix 1.4 applies ", "Note: Felix 2 (--felix=2) decides otherwise about ")
 
 # A selector is made as a tree, which the evaluator below walks, and printed for calicoq.
 Tree = tuple[Any, ...]
@@ -141,14 +142,13 @@ def expected(state: State) -> str:
 
 
 def block(state: State, title: str, endpoint: Any) -> str:
-    labels: dict[str, str] = dict(endpoint["labels"])
+    inherited: dict[str, str] = {}
     tags: set[str] = set()
     for profile in endpoint["profiles"]:
         if profile in state["profiles"]:
             tags |= set(state["profiles"][profile]["tags"])
-            for label, value in state["profiles"][profile]["labels"].items():
-                if label not in labels:
-                    labels[label] = value
+            inherited.update(state["profiles"][profile]["labels"])
+    labels = {**inherited, **endpoint["labels"]}
     lines = [title, "  Policies:"]
     chosen = []
     for (tier, name), policy in state["policies"].items():
@@ -206,7 +206,9 @@ def lines_of_rules(prefix: str, rules: Any, labels: dict[str, str], tags: set[st
 @settings(max_examples=300, deadline=None)
 @given(STATES)
 def test_listings(state: State) -> None:
-    assert calicoq_on(stored(state), "endpoint", "") == (0, expected(state), "")
+    result = calicoq_on(stored(state), "endpoint", "")
+    assert (result.status, result.stdout) == (0, expected(state))
+    assert all(line.startswith(REMARKS) for line in result.stderr.splitlines())
 
 
 @settings(max_examples=100, deadline=None)
@@ -214,11 +216,10 @@ def test_listings(state: State) -> None:
 def test_eval(state: State, selector: Tree) -> None:
     lines = []
     for (host, workload, name), endpoint in state["endpoints"].items():
-        labels = dict(endpoint["labels"])
+        labels: dict[str, str] = {}
         for profile in endpoint["profiles"]:
-            for label, value in state["profiles"].get(profile, {}).get("labels", {}).items():
-                labels.setdefault(label, value)
-        if holds(selector, labels):
+            labels.update(state["profiles"].get(profile, {}).get("labels", {}))
+        if holds(selector, {**labels, **endpoint["labels"]}):
             title = (
                 f"Host endpoint {host}/{name}"
                 if workload is None
@@ -227,7 +228,9 @@ def test_eval(state: State, selector: Tree) -> None:
             lines.append(f"  {title}\n")
     text = printed(selector)
     expected_text = f"Endpoints matching selector {text}:\n" + "".join(sorted(lines))
-    assert calicoq_on(stored(state), "eval", text) == (0, expected_text, "")
+    result = calicoq_on(stored(state), "eval", text)
+    assert (result.status, result.stdout) == (0, expected_text)
+    assert all(line.startswith(REMARKS) for line in result.stderr.splitlines())
 
 
 @settings(max_examples=50, deadline=None)

@@ -312,13 +312,36 @@ class TestHostEndpoints:
         assert (self.NOTE in calicoq("verdict", source, destination).stdout) == noted
 
     @pytest.mark.parametrize("key", ["config/DropActionOverride", "host/h1/config/DropActionOverride"])
-    @pytest.mark.parametrize(("action", "noted"), [("ACCEPT", True), ("LOG-and-ACCEPT", True), ("DROP", False)])
+    @pytest.mark.parametrize(
+        ("action", "passes", "passes_felix_2"),
+        [("ACCEPT", True, True), ("LOG-and-ACCEPT", True, True), ("DROP", False, False), ("accept", False, True)],
+    )
     def test_drops_that_are_overridden(
-        self, pair: Store, calicoq: Calicoq, key: str, action: str, noted: bool
+        self, pair: Store, calicoq: Calicoq, key: str, action: str, passes: bool, passes_felix_2: bool
     ) -> None:
         pair.put(key, action)
-        note = f"Note: DropActionOverride is {action} on h1: its Felix lets pass what it would drop.\n"
-        assert (note in calicoq("verdict", "web", "db").stdout) == noted
+        pair.profile("web", outbound=[{"action": "deny"}])
+        pair.profile("db", inbound=[{}])
+        result = calicoq("verdict", "web", "db")
+        step = f"  DropActionOverride is {action} on h1: its Felix lets pass what it would drop\n  => allowed\n"
+        assert (result.status, step in result.stdout) == (0 if passes else 1, passes)
+        assert calicoq("verdict", "web", "db", "--felix=2").status == (0 if passes_felix_2 else 1)
+        remark = f"Note: DropActionOverride is {action} on h1: Felix takes it for DROP: it knows DROP, LOG-and-DROP, "
+        assert (remark in result.stdout) == (action == "accept")
+
+    def test_what_is_let_pass_has_passed_all_that_is_on_its_host(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.put("config/DropActionOverride", "ACCEPT")
+        pair.put("host/h2/config/DropActionOverride", "")  # an empty one of the host counts before the global one
+        pair.profile("web", outbound=[{"action": "deny"}])
+        assert calicoq("verdict", "web", "db").status == 1
+        pair.workload("h1/k8s/db/e", profile_ids=["db"], ipv4_nets=["10.0.0.3/32"])
+        result = calicoq("verdict", "web", "h1/k8s/db", "tcp", "1")
+        assert (result.status, "Inbound" in result.stdout) == (0, False)
+
+    def test_an_endpoint_without_rules_is_not_let_pass(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.put("config/DropActionOverride", "ACCEPT")
+        pair.workload(DB, state="inactive", profile_ids=["db"], ipv4_nets=["10.0.0.2/32"])
+        assert calicoq("verdict", "web", "db").status == 1
 
     @pytest.fixture(autouse=True)
     def host(self, pair: Store) -> None:
@@ -336,10 +359,11 @@ class TestHostEndpoints:
         pair.put("config/FailsafeInboundHostPorts", "80, 81")
         assert calicoq("verdict", "web", "h3/up", "tcp", "22").status == 1
         assert calicoq("verdict", "web", "h3/up", "tcp", "81").status == 0
-        pair.put("config/FailsafeInboundHostPorts", "9" * 5000 + ",81")
-        assert calicoq("verdict", "web", "h3/up", "tcp", "81").status == 0
-        pair.put("host/h3/config/FailsafeInboundHostPorts", "none")
+        pair.put("host/h3/config/FailsafeInboundHostPorts", "")
         assert calicoq("verdict", "web", "h3/up", "tcp", "81").status == 1
+        for value in ("9" * 5000 + ",81", "none"):
+            pair.put("host/h3/config/FailsafeInboundHostPorts", value)
+            assert calicoq("verdict", "web", "h3/up", "tcp", "81").status == 2
 
     def test_untracked_policies_come_first_and_drop_nothing_at_their_end(self, pair: Store, calicoq: Calicoq) -> None:
         pair.policy("raw", "role == 'host'", untracked=True, order=1, inbound=[{"protocol": "udp"}])
@@ -438,11 +462,11 @@ class TestWhoIsMeant:
         ({"protocol": "icmp", "icmp_type": 8}, ("icmp", "8"), 0),
         ({"protocol": "icmp", "icmp_type": 8}, ("icmp", "0"), 1),
         ({"protocol": "icmp", "icmp_type": 8}, ("icmp",), 1),
-        ({"protocol": "icmp", "icmp_type": 3, "icmp_code": 1}, ("icmp", "3/1"), 0),
-        ({"protocol": "icmp", "icmp_type": 3, "icmp_code": 1}, ("icmp", "3/2"), 1),
-        ({"protocol": "icmp", "icmp_type": 3, "icmp_code": 1}, ("icmp", "3"), 1),
-        ({"protocol": "icmp", "!icmp_type": 3, "!icmp_code": 1}, ("icmp", "3/2"), 0),
-        ({"protocol": "icmp", "!icmp_type": 3, "!icmp_code": 1}, ("icmp", "3/1"), 1),
+        ({"protocol": "icmp", "icmp_type": 8, "icmp_code": 1}, ("icmp", "8/1"), 0),
+        ({"protocol": "icmp", "icmp_type": 8, "icmp_code": 1}, ("icmp", "8/2"), 1),
+        ({"protocol": "icmp", "icmp_type": 8, "icmp_code": 1}, ("icmp", "8"), 1),
+        ({"protocol": "icmp", "!icmp_type": 8, "!icmp_code": 1}, ("icmp", "8/2"), 0),
+        ({"protocol": "icmp", "!icmp_type": 8, "!icmp_code": 1}, ("icmp", "8/1"), 1),
         ({"protocol": "icmp", "!icmp_type": 8}, ("icmp",), 0),
         ({"protocol": "1"}, ("icmp", "8"), 0),
         ({"protocol": "tcp", "src_ports": ["1024:65535"]}, ("tcp", "1", "--source-port=2000"), 0),
@@ -482,28 +506,254 @@ class TestWhatIptablesRefuses:
         result = calicoq("verdict", WEB, DB, "tcp", "5432")
         number = len(both[direction])
         assert (result.status, inbound(result)[1:]) == (
-            1,
+            2,
             [
                 f'Profile "db": Felix programs nothing of it for IPv4, as iptables refuses {refused} '
                 f"({direction} rule {number})",
                 "=> denied",
             ],
         )
-        doubt = 'if Profile "db" had other rules before, these are still in force, and this answer may be wrong'
-        assert f"\nNote: For IPv4, {doubt}.\nVerdict of Felix 1.4: denied\n" in result.stdout
+        doubt = (
+            f'Felix programs nothing of Profile "db" for IPv4, as iptables refuses {refused} '
+            f"({direction} rule {number}): if it had other rules before, these are still in force; if not, it drops"
+        )
+        assert result.stdout.startswith(f"Not certain: {doubt}.\n\nFrom Workload endpoint ")
+        assert result.stdout.endswith("\nVerdict of Felix 1.4: not certain\n")
         document = json.loads(calicoq("verdict", WEB, DB, "tcp", "1", "-o", "json").stdout)
-        assert document["notes"] == [f"For IPv4, {doubt}."]
+        assert (document["allowed"], document["certainty"], document["uncertain_because"]) == (
+            None, "not certain", [doubt]
+        )  # fmt: skip
+        assert (document["packets"][0]["allowed"], document["packets"][0]["certainty"]) == (None, "not certain")
+
+    def test_what_another_rule_drops_is_certain(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.profile("web", outbound=[self.DOUBLE])
+        assert calicoq("verdict", WEB, DB, "tcp", "5432").status == 2
+        result = calicoq("verdict", WEB, DB, "tcp", "1")
+        assert (result.status, "Not certain" in result.stdout) == (1, False)
 
     def test_a_policy(self, pair: Store, calicoq: Calicoq) -> None:
         pair.policy("p", "role == 'db'", inbound=[{}, self.DOUBLE])
         result = calicoq("verdict", WEB, DB, "tcp", "5432")
-        assert result.status == 1
-        assert 'Note: For IPv4, if Policy "p" had other rules before' in result.stdout
+        assert result.status == 2
+        assert result.stdout.startswith('Not certain: Felix programs nothing of Policy "p" for IPv4, as iptables')
 
     @pytest.mark.parametrize("rule", [{"ip_version": 6, **ZEROS}, {"src_net": "10.0.0.0/8", "!src_net": "fd00::/8"}])
     def test_the_other_ip_version_is_as_it_was(self, pair: Store, calicoq: Calicoq, rule: dict[str, Any]) -> None:
         pair.profile("db", inbound=[{}, rule])
         assert calicoq("verdict", WEB, DB, "tcp", "5432").status == 0
+
+
+class TestOneValueIn:
+    """Selectors that Felix 1.4 files under the wrong labels: whether they match depends on what was written first."""
+
+    SELECTOR = "role in {'db'} && has(role)"
+
+    def test_a_policy(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("p", self.SELECTOR, inbound=[{"action": "deny"}])
+        result = calicoq("verdict", WEB, DB, "tcp", "5432")
+        assert (result.status, inbound(result)[-1]) == (2, "=> denied")
+        assert result.stdout.startswith(
+            f'Not certain: Policy "p" has an in of one value in its selector: Felix 1.4 applies it to {DB} only if the '
+            "endpoint's labels were written after the policy.\n"
+        )
+        assert calicoq("verdict", WEB, DB, "tcp", "80").status == 1  # denied with the policy and without
+        with_felix_2 = calicoq("verdict", WEB, DB, "tcp", "5432", "--felix=2")
+        assert (with_felix_2.status, "ertain" in with_felix_2.stdout) == (1, False)
+
+    @pytest.mark.parametrize(("key", "likely"), [("src_selector", "allowed"), ("!src_selector", "denied")])
+    def test_a_rule(self, pair: Store, calicoq: Calicoq, key: str, likely: str) -> None:
+        selector = "role in {'web'} && role != 'x'"
+        pair.profile("db", inbound=[{key: selector}])
+        result = calicoq("verdict", WEB, DB, "tcp", "1")
+        assert (result.status, inbound(result)[-1]) == (2, f"=> {likely}")
+        assert result.stdout.startswith(
+            f'Not certain: Felix 1.4 finds 10.0.0.1 for rules with the selector "{selector}", which has an in of one '
+            "value, only if the endpoint's labels were written after these rules.\n"
+        )
+        assert calicoq("verdict", DB, WEB, "tcp", "1").status == 1
+
+    def test_very_many_questions(self, pair: Store, calicoq: Calicoq) -> None:
+        rules = [{"src_selector": f"role in {{'web'}} && role != '{number}'"} for number in range(9)]
+        pair.profile("db", inbound=rules)
+        assert calicoq("verdict", WEB, DB, "tcp", "1").status == 2
+
+    def test_the_listings_say_so(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("p", self.SELECTOR, inbound=[{"src_selector": "role in {'web'} && has(role)"}])
+        why = (
+            " to an endpoint only if the endpoint's labels were written after it: there is an in of one value beside "
+            "something else; == says the same and works.\n"
+        )
+        policy = f'Warning: Felix 1.4 applies policy "p"{why}'
+        rule = f'Warning: Felix 1.4 applies the selector of Policy "p" inbound rule 1 source match{why}'
+        assert calicoq("endpoint", "db").stderr == policy
+        assert calicoq("host", "h1").stderr == rule
+        assert calicoq("endpoint", "db", "-o", "json").stderr == policy
+        assert calicoq("policy", "p").stderr == policy + rule
+        assert calicoq("policy", "p", "--felix=2").stderr == ""
+        assert calicoq("eval", self.SELECTOR).stderr == (
+            f'Warning: Felix 1.4 applies what has the selector "{self.SELECTOR}"{why}'
+        )
+
+
+class TestTheMarkOfNextTierOnOneHost:
+    """It goes from the chains of the source into those of the destination."""
+
+    PASSING_UDP = [{"action": "next-tier", "protocol": "udp"}, {"action": "allow"}]
+
+    @pytest.fixture(autouse=True)
+    def other(self, pair: Store) -> None:
+        pair.workload("h1/k8s/other/e", profile_ids=["other"], ipv4_nets=["10.0.0.3/32"], labels={"role": "other"})
+        pair.profile("other", inbound=self.PASSING_UDP)
+        pair.workload("h2/k8s/far/e", profile_ids=["other"], ipv4_nets=["10.0.0.4/32"])
+
+    def ends_in(self, calicoq: Calicoq, destination: str) -> tuple[int, bool]:
+        result = calicoq("verdict", "web", destination, "tcp", "1")
+        return result.status, 'Profile "other": inbound rule 1 ends it' in result.stdout
+
+    def test_of_a_tier(self, pair: Store, calicoq: Calicoq) -> None:
+        assert self.ends_in(calicoq, "other") == (0, False)
+        pair.policy("p", "role == 'web'", outbound=[{"action": "next-tier"}])
+        assert self.ends_in(calicoq, "other") == (1, True)
+        assert self.ends_in(calicoq, "far") == (0, False)  # between hosts the mark does not travel
+
+    def test_of_a_profile(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.profile("pass", outbound=[{"action": "next-tier", "protocol": "tcp"}])
+        pair.workload(WEB, profile_ids=["pass", "web"], ipv4_nets=["10.0.0.1/32"])
+        assert self.ends_in(calicoq, "other") == (1, True)
+
+    def test_a_tier_that_allows_has_cleared_it(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.tier("first", order=1)
+        pair.policy("p", "role == 'web'", tier="first", outbound=[{"action": "next-tier"}])
+        pair.policy("p", "role == 'web'", outbound=[{"action": "allow"}])
+        assert self.ends_in(calicoq, "other") == (0, False)
+
+    def test_a_tier_of_the_destination_clears_it(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("out", "role == 'web'", outbound=[{"action": "next-tier"}])
+        pair.policy("in", "role == 'other'", inbound=[{"action": "next-tier", "protocol": "udp"}, {}])
+        assert self.ends_in(calicoq, "other") == (0, False)
+
+
+class TestIcmpTypesThatOpenNoConnection:
+    @pytest.fixture(autouse=True)
+    def open(self, pair: Store) -> None:
+        pair.workload(DB, profile_ids=["db"], ipv4_nets=["10.0.0.2/32"], ipv6_nets=["fd00::2/128"])
+        pair.profile("db", inbound=[{}])
+
+    @pytest.mark.parametrize(
+        ("protocol", "passing"), [("icmp", {8, 13, 15, 17}), ("icmpv6", {128, *range(130, 137), 139, 143})]
+    )
+    def test_all_others_are_dropped(self, calicoq: Calicoq, protocol: str, passing: set[int]) -> None:
+        types = [number for number in range(0, 256) if calicoq("verdict", WEB, DB, protocol, str(number)).status == 0]
+        assert set(types) == passing
+
+    def test_why(self, calicoq: Calicoq) -> None:
+        assert calicoq("verdict", WEB, DB, "icmp", "3/1").stdout.endswith(
+            "Outbound, Workload endpoint h1/k8s/web/e:\n"
+            "  ICMP type 3 opens no connection: Felix drops it before any rule, unless it belongs to one\n"
+            "  => denied\n\nVerdict of Felix 1.4: denied\n"
+        )
+
+
+class TestUntrackedPoliciesBeforeWorkloads:
+    RAW: dict[str, Any] = {"untracked": True, "order": 1}
+
+    @pytest.fixture(autouse=True)
+    def uplinks(self, pair: Store) -> None:
+        for host in ("h1", "h2"):
+            pair.host_endpoint(f"{host}/up", expected_ipv4_addrs=[f"192.0.2.{host[1]}"], labels={"role": host})
+
+    def test_they_drop(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("raw", "role == 'h2'", inbound=[{"action": "deny", "protocol": "tcp"}], **self.RAW)
+        assert calicoq("verdict", WEB, DB, "tcp", "5432").stdout.endswith(
+            "Inbound, Host endpoint h2/up, before the workload:\n"
+            '  Policy "raw" [untracked]: inbound rule 1 decides: deny tcp\n'
+            "  => denied\n\nVerdict of Felix 1.4: denied\n"
+        )
+        pair.workload("h2/k8s/near/e", profile_ids=["web"], ipv4_nets=["10.0.0.9/32"])
+        pair.profile("web", tags=["WEB"], outbound=[{}])
+        assert calicoq("verdict", "near", DB, "tcp", "5432").status == 0  # it does not come in from outside
+
+    def test_they_let_pass(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("raw", "role == 'h2'", inbound=[{"protocol": "tcp"}], **self.RAW)
+        result = calicoq("verdict", WEB, DB, "tcp", "80")
+        assert (result.status, inbound(result)) == (
+            0,
+            [
+                'Policy "raw" [untracked]: inbound rule 1 decides: allow tcp',
+                "Untracked: it is let through, past the rules of the workload",
+                "=> allowed",
+            ],
+        )
+        assert calicoq("verdict", WEB, DB, "udp", "80").status == 1
+
+    def test_failsafe_ports_pass_them_by(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("raw", "role == 'h2'", inbound=[{"action": "deny"}], **self.RAW)
+        pair.profile("db", inbound=[{}])
+        assert calicoq("verdict", WEB, DB, "tcp", "22").status == 0
+
+    def test_with_two_interfaces_it_depends(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("raw", "role == 'h2'", inbound=[{"action": "deny"}], **self.RAW)
+        pair.host_endpoint("h2/down", name="eth1")
+        result = calicoq("verdict", WEB, DB, "tcp", "5432")
+        assert result.status == 2
+        assert result.stdout.startswith(
+            "Not certain: The untracked policies of Host endpoint h2/up decide if the packet comes in by its "
+            "interface, and not by that of another host endpoint.\n"
+        )
+
+    def test_what_answers_is_dropped(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("raw", "role == 'h1'", inbound=[{"action": "deny", "protocol": "tcp"}], **self.RAW)
+        result = calicoq("verdict", WEB, DB, "tcp", "5432")
+        assert result.status == 0
+        by = 'Host endpoint h1/up, Policy "raw" [untracked]: inbound rule 1 decides: deny tcp'
+        assert f"\nNote: What answers it over IPv4 is dropped: {by}.\n" in result.stdout
+        pair.policy("raw", "role == 'h1'", inbound=[{"protocol": "tcp", "src_ports": [5432]}], **self.RAW)
+        assert "What answers" not in calicoq("verdict", WEB, DB, "tcp", "5432").stdout
+
+
+class TestParametersOfFelix:
+    def test_one_that_ends_it(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.put("config/LogSeverityFile", "verbose")
+        pair.put("host/h1/config/LogSeverityFile", "info")
+        result = calicoq("verdict", WEB, DB, "tcp", "5432")
+        assert result.status == 2
+        assert result.stdout.startswith(
+            'Not certain: Felix on h2 ends when it starts, as LogSeverityFile is "verbose": if it was started since, '
+            "what was in force before still is.\n"
+        )
+
+    def test_an_interface_prefix_that_may_be_in_a_file(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.workload(DB, name="tap1", profile_ids=["db"], ipv4_nets=["10.0.0.2/32"])
+        result = calicoq("verdict", WEB, DB, "tcp", "5432")
+        assert (result.status, inbound(result)[-1]) == (2, "=> denied")
+        assert result.stdout.startswith(
+            "Not certain: etcd has no InterfacePrefix: if the configuration file of Felix on h2 has one that interface "
+            "tap1 begins with, the endpoint's rules count.\n"
+        )
+        assert calicoq("verdict", WEB, DB, "tcp", "80").status == 1
+        pair.put("config/InterfacePrefix", "cali")
+        assert calicoq("verdict", WEB, DB, "tcp", "5432").status == 1
+        pair.put("host/h2/config/InterfacePrefix", "")
+        assert calicoq("verdict", WEB, DB, "tcp", "5432").status == 0
+
+
+@pytest.mark.parametrize(
+    ("pool", "cidr", "address"),
+    [("v4/pool/10.0.0.0-24", "10.0.0.0/24", "10.0.0.9"), ("v6/pool/x", "fd00::/64", "fd00::9")],
+)
+def test_an_address_in_a_pool_that_no_endpoint_has(
+    pair: Store, calicoq: Calicoq, pool: str, cidr: str, address: str
+) -> None:
+    assert calicoq("verdict", WEB, address).stdout.endswith("\nVerdict of Felix 1.4: allowed\n")
+    pair.put("ipam/v4/pool/bad", "{")
+    pair.put(f"ipam/{pool}", {"cidr": cidr})
+    result = calicoq("verdict", WEB, address)
+    assert inbound(result)[0] == f"It is in the pool {cidr}, but no endpoint has it: nobody is there"
+    assert (result.status, result.stdout.splitlines()[-1]) == (
+        0, f"Verdict of Felix 1.4: allowed, but no endpoint has {address}"
+    )  # fmt: skip
+    document = json.loads(calicoq("verdict", WEB, address, "-o", "json").stdout)
+    assert (document["allowed"], document["addresses_without_endpoint"]) == (True, [address])
 
 
 class TestTheDefaultTier:
@@ -554,7 +804,6 @@ class TestFelix2:
         assert "Felix 2" not in result.stdout
 
     def test_the_label_of_the_first_profile(self, pair: Store, calicoq: Calicoq) -> None:
-        """Felix 1.4 takes a label from the last profile that has it; calicoq's lists are those of later ones."""
         pair.workload(DB, profile_ids=["open", "db"], ipv4_nets=["10.0.0.2"])
         pair.profile("open", labels={"role": "any"}, inbound=[{}])
         pair.profile("db", labels={"role": "db"}, inbound=[{}])
@@ -563,7 +812,12 @@ class TestFelix2:
         assert (result.status, inbound(result)) == (1, ['Policy "wall": inbound rule 1 decides: deny', "=> denied"])
         reason = 'inbound, Profile "open": inbound rule 1 decides: allow.'
         assert f"Note: Felix 2 decides otherwise for IPv4: allowed; {reason}\n" in result.stdout
-        assert "wall" not in calicoq("endpoint", DB).stdout
+        assert '"wall"' in calicoq("endpoint", DB).stdout
+        assert "wall" not in calicoq("endpoint", DB, "--felix=2").stdout
+        with_felix_2 = calicoq("verdict", WEB, DB, "tcp", "5432", "--felix=2")
+        assert (with_felix_2.status, inbound(with_felix_2)[-1]) == (0, "=> allowed")
+        assert with_felix_2.stdout.endswith("\nVerdict of Felix 2: allowed\n")
+        assert "Note: Felix 1.4 decides otherwise for IPv4: denied; " in with_felix_2.stdout
 
     def test_tags_as_labels(self, pair: Store, calicoq: Calicoq) -> None:
         pair.profile("db", inbound=[{"src_selector": "has(WEB)"}])
@@ -627,11 +881,13 @@ def test_as_a_document(pair: Store, calicoq: Calicoq, output: str) -> None:
                     },
                 ],
                 "allowed": True,
+                "certainty": "certain",
                 "allowed_by_felix_2": True,
             }
         ],
         "notes": [],
         "allowed": True,
+        "certainty": "certain",
     }  # fmt: skip
 
 

@@ -1,0 +1,231 @@
+"""The codes of what ``calicoq check`` finds: each has one severity, a title and an explanation. They never change."""
+
+from __future__ import annotations
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+SEVERITIES = (ERROR, WARNING, NOTE)
+
+
+class Code:
+    """A kind of finding: ``severity``, ``title`` for a heading, and ``explanation``, a few sentences."""
+
+    def __init__(self, severity: str, title: str, explanation: str) -> None:
+        self.severity = severity
+        self.title = title
+        self.explanation = explanation
+
+
+NOT_READY = "CQ001"
+FATAL = "CQ002"
+REFUSED_RULES = "CQ010"
+REFUSED_TAGS = "CQ011"
+REFUSED_LABELS = "CQ012"
+REFUSED_ENDPOINT = "CQ013"
+REFUSED_POLICY = "CQ014"
+REFUSED_TIER = "CQ015"
+REFUSED_POOL = "CQ016"
+BAD_HOST_ADDRESS = "CQ017"
+TIER_WITHOUT_METADATA = "CQ020"
+NOT_PROGRAMMED = "CQ021"
+WRONGLY_PROGRAMMED = "CQ022"
+MISFILED_SELECTOR = "CQ023"
+PROFILES_NO_LIST = "CQ030"
+MISSING_PROFILE = "CQ031"
+DIFFERENT_LABELS = "CQ032"
+FOREIGN_INTERFACE = "CQ033"
+LARGE_NETWORK = "CQ034"
+NOTHING_APPLIES = "CQ035"
+SELECTS_NOBODY = "CQ040"
+UNTRACKED_WORKLOADS = "CQ041"
+IGNORED_MEMBER = "CQ042"
+IGNORED_TYPES = "CQ043"
+UNUSED_PROFILE = "CQ045"
+NEVER_REACHED = "CQ050"
+MATCHES_NOBODY = "CQ051"
+NULL_CONDITION = "CQ052"
+EMPTY_PORTS = "CQ053"
+CHANGED_LOG_PREFIX = "CQ054"
+NEXT_TIER_IN_PROFILE = "CQ055"
+ENDING_PARAMETER = "CQ060"
+DISARMING_PARAMETER = "CQ061"
+ODD_PARAMETER = "CQ062"
+
+_IN_ONE_LOST = "Felix takes such an object as a whole or not at all: one bad part loses all of it."
+
+CODES: dict[str, Code] = {
+    NOT_READY: Code(
+        ERROR,
+        "the datastore is not ready",
+        "Felix applies nothing until the key /calico/v1/Ready is true. What it applied before stays in force.",
+    ),
+    FATAL: Code(
+        ERROR,
+        "a value that ends Felix",
+        "The value has a type that Felix does not expect, and its process ends with an exception. It ends again after "
+        "each restart, on every host that reads the value. What was in force before stays, and no change arrives any "
+        "more.",
+    ),
+    REFUSED_RULES: Code(
+        ERROR,
+        "rules of a profile that Felix refuses",
+        f"{_IN_ONE_LOST} To Felix the profile does not exist, and an endpoint drops whatever reaches it in its list of "
+        "profiles.",
+    ),
+    REFUSED_TAGS: Code(
+        ERROR,
+        "tags that Felix ignores",
+        f"{_IN_ONE_LOST} Rules of other profiles that allow one of these tags do not allow the profile's endpoints.",
+    ),
+    REFUSED_LABELS: Code(
+        ERROR,
+        "labels that Felix ignores",
+        f"{_IN_ONE_LOST} Selectors do not see these labels at the profile's endpoints.",
+    ),
+    REFUSED_ENDPOINT: Code(
+        ERROR,
+        "an endpoint that Felix refuses",
+        f"{_IN_ONE_LOST} To Felix the endpoint is deleted: nothing passes, and no rule knows its addresses.",
+    ),
+    REFUSED_POLICY: Code(
+        ERROR,
+        "a policy that Felix ignores",
+        f"{_IN_ONE_LOST} The policies behind it decide, or where it was the only one the profiles of the endpoints.",
+    ),
+    REFUSED_TIER: Code(
+        ERROR,
+        "metadata of a tier that Felix refuses",
+        "To Felix the metadata are missing, and packets skip every policy of the tier.",
+    ),
+    REFUSED_POOL: Code(
+        ERROR,
+        "a pool that Felix ignores",
+        "Felix does not masquerade for the addresses of this pool. Addresses are still assigned from it.",
+    ),
+    BAD_HOST_ADDRESS: Code(
+        ERROR,
+        "an address of a host that Felix cannot read",
+        "With IP-in-IP, Felix drops the tunnel's packets of a host whose address it does not know.",
+    ),
+    TIER_WITHOUT_METADATA: Code(
+        ERROR,
+        "a policy in a tier without metadata",
+        "Felix 1.4 skips every policy of a tier that has no key metadata, of the tier default too. Go calicoctl 1.x "
+        "writes no metadata for default, so a policy made by it does nothing. {} as metadata is enough. Felix 2 needs "
+        "none for default.",
+    ),
+    NOT_PROGRAMMED: Code(
+        ERROR,
+        "a rule that iptables refuses",
+        "iptables takes one match of a kind in a rule, and refuses all rules of the profile or policy that come with "
+        "such a one, for that IP version. The rules in force before stay in force, also after a restart of Felix: a "
+        "change made since has no effect. Of a new profile or policy there is nothing, and its endpoints drop.",
+    ),
+    WRONGLY_PROGRAMMED: Code(
+        ERROR,
+        "a rule that Felix programs wrongly",
+        "Felix 1.4 programs every rule for both IP versions unless it has an ip_version. A network of the other "
+        "version and some ICMP types are then left out, which makes the rule match more, or it drops everything. "
+        "Felix 2.0 does so no longer.",
+    ),
+    MISFILED_SELECTOR: Code(
+        ERROR,
+        "a selector that Felix may not apply",
+        "Felix 1.4 files a selector under the wrong labels if an in with a single value stands in it beside something "
+        "else. It then finds an endpoint only if the endpoint's labels are written after the selector: what it does "
+        "depends on what was written first. label == 'value' says the same and works.",
+    ),
+    PROFILES_NO_LIST: Code(
+        ERROR,
+        "profiles that are no list",
+        "Felix goes through whatever profile_ids is: of a text it takes each character for the name of a profile, of "
+        "an object each key, in no certain order.",
+    ),
+    MISSING_PROFILE: Code(
+        ERROR,
+        "a profile that is missing",
+        "A packet that the profiles before it in the list have not allowed is dropped there.",
+    ),
+    DIFFERENT_LABELS: Code(
+        WARNING,
+        "a label of several values",
+        "A label that an endpoint does not have itself comes from its profiles. If several give it, Felix 1.4 takes "
+        "that of the last one in the list, Felix 2.2 and later that of the first. calicoq follows Felix 1.4, and with "
+        "--felix=2 the later ones.",
+    ),
+    FOREIGN_INTERFACE: Code(
+        ERROR,
+        "an interface that Felix rejects",
+        "The Felix of an endpoint's own host wants the interface to begin with InterfacePrefix, and makes no rules for "
+        "others. If etcd has no InterfacePrefix, the configuration file of Felix on the host may have one.",
+    ),
+    LARGE_NETWORK: Code(
+        WARNING,
+        "a network of several addresses",
+        "Each network of an endpoint is to be a single address. Of a larger one Felix takes the address before the "
+        "slash.",
+    ),
+    NOTHING_APPLIES: Code(
+        WARNING,
+        "an endpoint to which nothing applies",
+        "Without a profile, and without a policy that selects it, an endpoint drops all packets.",
+    ),
+    SELECTS_NOBODY: Code(
+        WARNING, "a policy that selects nobody", "No endpoint has such labels, of its own or from its profiles."
+    ),
+    UNTRACKED_WORKLOADS: Code(
+        WARNING,
+        "an untracked policy for workloads",
+        "Untracked policies are for host endpoints. At a workload they have no effect.",
+    ),
+    IGNORED_MEMBER: Code(
+        WARNING,
+        "a member that Felix ignores",
+        "Felix 1.4 does not know it. Later versions may, and then the object means something else to them.",
+    ),
+    IGNORED_TYPES: Code(
+        WARNING,
+        "types, which Felix ignores",
+        "To Felix 1.4 every policy is for both directions, and ends its tier in both: what it does not allow in the "
+        "direction that types leaves out is dropped.",
+    ),
+    UNUSED_PROFILE: Code(NOTE, "a profile that nobody uses", "No endpoint has it in its list of profiles."),
+    NEVER_REACHED: Code(
+        WARNING, "a rule that is never reached", "A rule without conditions before it decides about every packet."
+    ),
+    MATCHES_NOBODY: Code(
+        WARNING,
+        "a tag or selector that means nobody",
+        "A rule with it matches no packet; negated, it excludes nobody.",
+    ),
+    NULL_CONDITION: Code(
+        WARNING,
+        "null in a rule",
+        "Felix takes null for a condition that is not there: the rule matches more than it seems to.",
+    ),
+    EMPTY_PORTS: Code(WARNING, "an empty list of ports", "To Felix an empty list is no condition: every port matches."),
+    CHANGED_LOG_PREFIX: Code(
+        WARNING,
+        "a log prefix that Felix changes",
+        "Felix cuts it to 27 characters, and writes _ for all but letters, digits and _:-.",
+    ),
+    NEXT_TIER_IN_PROFILE: Code(
+        WARNING,
+        "next-tier in a profile",
+        "In a profile it ends the profile without accepting the packet, and it never accepts.",
+    ),
+    ENDING_PARAMETER: Code(
+        ERROR,
+        "a parameter that ends Felix",
+        "Felix reads its parameters when it starts, and ends at once if one has no proper value. What was in force "
+        "before stays, and no change arrives any more. A value in Felix's own file or environment counts before that "
+        "of etcd.",
+    ),
+    DISARMING_PARAMETER: Code(
+        ERROR,
+        "a parameter that disarms Felix",
+        "With this value Felix does not protect what its rules protect.",
+    ),
+    ODD_PARAMETER: Code(
+        WARNING, "a parameter that may mean something else", "Felix takes the value otherwise than it seems."
+    ),
+}

@@ -1,0 +1,181 @@
+"""The way of a packet from one end to the other: what each endpoint does with it, and what stands before a workload."""
+
+from __future__ import annotations
+
+from calicoctl.calicoq.state import full_title
+from calicoctl.felix.chances import Chances
+from calicoctl.felix.evaluation import FELIX_1
+from calicoctl.felix.packet import End, Packet
+from calicoctl.felix.parameters import lets_pass
+from calicoctl.felix.walk import ALLOW, DENY, Step, Walk
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from calicoctl.calicoq.formats import Document
+    from calicoctl.calicoq.parties import Party
+    from calicoctl.felix.evaluation import Identity
+    from calicoctl.felix.view import Felix
+    from calicoctl.model.endpoint import Endpoint
+
+WORDS = {True: "allowed", False: "denied"}
+
+
+class Side:
+    """What one endpoint, ``title``, does with the packet; ``is_last`` if nothing behind it is asked."""
+
+    def __init__(self, title: str, direction: str, steps: list[Step], is_last: bool = False) -> None:
+        self.title = title
+        self.direction = direction
+        self.steps = steps
+        self.allowed = not steps or steps[-1].outcome != DENY
+        self.is_last = is_last or not self.allowed
+
+    def lines(self) -> Iterator[str]:
+        """Yield what is shown of it."""
+        yield f"{self.direction.capitalize()}, {self.title}:"
+        for step in self.steps:
+            yield f"  {step.text()}"
+        yield f"  => {WORDS[self.allowed]}"
+
+    def document(self) -> Document:
+        """Return the same for a document."""
+        steps = [
+            {
+                "where": step.where,
+                "what": step.what,
+                **({"rule_number": step.number, "rule": step.rule} if step.rule is not None else {}),
+                "outcome": step.outcome,
+            }
+            for step in self.steps
+        ]
+        return {"endpoint": self.title, "direction": self.direction, "steps": steps, "allowed": self.allowed}
+
+    def last_text(self) -> str:
+        """Return what decides, in words."""
+        return f"{self.direction}, {self.steps[-1].text()}"
+
+
+class Journey:
+    """Packets of one IP version between two ends, as one version of Felix treats them."""
+
+    def __init__(self, source: Party, destination: Party, felix: Felix, ip_version: int, felix_version: int) -> None:
+        self._source = source
+        self._destination = destination
+        self._felix = felix
+        self._ip_version = ip_version
+        self._felix_version = felix_version
+
+    def packet(
+        self, protocol: int | None, port: int | None, source_port: int | None,
+        icmp_type: int | None, icmp_code: int | None,
+    ) -> Packet:  # fmt: skip
+        """Return a packet from the source to the destination; what is None is not given."""
+        ends = [
+            End(party.addresses[self._ip_version], number, self._identities(party))
+            for party, number in ((self._source, source_port), (self._destination, port))
+        ]
+        return Packet(self._ip_version, ends[0], ends[1], protocol, icmp_type, icmp_code)
+
+    def sides(self, packet: Packet, chances: Chances) -> list[Side]:
+        """Return what the packet meets, up to the first that drops it."""
+        found: list[Side] = []
+        for side in self._all(packet, chances):
+            found.append(side)
+            if side.is_last:
+                break
+        return found
+
+    def answers_are_dropped_by(self, packet: Packet) -> str:
+        """Say which untracked policy of the source's host drops what answers the packet; nothing if none does."""
+        endpoint = self._source.endpoint
+        if endpoint is None or self._is_on_one_host():
+            return ""
+        answer = Packet(packet.version, packet.ends["dst"], packet.ends["src"], packet.protocol)
+        in_the_way = [endpoint] if endpoint.name.workload is None else self._host_endpoints(endpoint.name.host)
+        for host_endpoint in in_the_way:
+            steps = self._walk(host_endpoint, "inbound", answer, Chances()).untracked_steps()
+            if steps and steps[-1].outcome == DENY:
+                return f"{full_title(host_endpoint)}, {steps[-1].text()}"
+        return ""
+
+    def _all(self, packet: Packet, chances: Chances) -> Iterator[Side]:
+        is_marked = False
+        if self._source.endpoint is None:
+            yield Side(self._source.title, "outbound", [_unpoliced(self._source)])
+        else:
+            walk = self._walk(self._source.endpoint, "outbound", packet, chances)
+            yield self._side(walk, self._source.endpoint, "outbound", chances, leaves=self._is_on_one_host())
+            is_marked = walk.is_marked and self._is_on_one_host() and self._source.endpoint.name.workload is not None
+        endpoint = self._destination.endpoint
+        if endpoint is None:
+            yield Side(self._destination.title, "inbound", [_unpoliced(self._destination)])
+            return
+        if endpoint.name.workload is not None and not self._is_on_one_host():
+            yield from self._before_workload(endpoint, packet, chances)
+        walk = self._walk(endpoint, "inbound", packet, chances, is_marked and endpoint.name.workload is not None)
+        yield self._side(walk, endpoint, "inbound", chances, leaves=True)
+
+    def _side(self, walk: Walk, endpoint: Endpoint, direction: str, chances: Chances, leaves: bool) -> Side:
+        """Return what an endpoint does; ``leaves``: what its Felix lets pass has passed all that is on its host."""
+        steps = walk.steps()
+        host = endpoint.name.host
+        action = self._felix.parameter(host, "DropActionOverride") or ""
+        is_let_pass = walk.has_chains and self._lets_pass(action)
+        if steps[-1].outcome == DENY and is_let_pass:
+            what = f"DropActionOverride is {action} on {host}: its Felix lets pass what it would drop"
+            steps.append(Step("", what, ALLOW))
+            return Side(full_title(endpoint), direction, steps, is_last=leaves)
+        for parameter in self._felix.ending_parameters(host) if self._felix_version == FELIX_1 else ():
+            if not chances.likely(
+                f"Felix on {host} ends when it starts, as {parameter}: if it was started since, what was in force "
+                "before still is"
+            ):
+                other = ALLOW if steps[-1].outcome == DENY else DENY
+                steps.append(Step("", f"Felix on {host} does not run", other))
+        return Side(full_title(endpoint), direction, steps)
+
+    def _lets_pass(self, action: str) -> bool:
+        return lets_pass(action if self._felix_version == FELIX_1 else action.upper().replace("AND", "and"))
+
+    def _before_workload(self, endpoint: Endpoint, packet: Packet, chances: Chances) -> Iterator[Side]:
+        """Yield what untracked policies of its host's endpoints do to a packet that comes from elsewhere."""
+        in_the_way = self._host_endpoints(endpoint.name.host)
+        for host_endpoint in in_the_way:
+            steps = self._walk(host_endpoint, "inbound", packet, chances).untracked_steps()
+            if not steps or steps[-1].outcome not in (ALLOW, DENY):
+                continue
+            title = full_title(host_endpoint)
+            if len(in_the_way) > 1 and not chances.likely(
+                f"The untracked policies of {title} decide if the packet comes in by its interface, and not by that of "
+                "another host endpoint"
+            ):
+                continue
+            if steps[-1].outcome == ALLOW:
+                what = "it is let through, past the rules of the workload"
+                steps.append(Step("", f"Untracked: {what}", ALLOW))
+            yield Side(f"{title}, before the workload", "inbound", steps, is_last=True)
+
+    def _walk(
+        self, endpoint: Endpoint, direction: str, packet: Packet, chances: Chances, is_marked: bool = False
+    ) -> Walk:
+        return Walk(self._felix, endpoint, direction, packet, self._felix_version, chances, is_marked)
+
+    def _host_endpoints(self, host: str) -> list[Endpoint]:
+        on_host = [each for each in self._felix.endpoints.values() if each.name.host == host]
+        return [endpoint for endpoint in on_host if endpoint.name.workload is None]
+
+    def _is_on_one_host(self) -> bool:
+        one, other = self._source.endpoint, self._destination.endpoint
+        return one is not None and other is not None and one.name.host == other.name.host
+
+    def _identities(self, party: Party) -> list[Identity]:
+        endpoints = self._felix.at(party.addresses[self._ip_version])
+        return list(map(self._felix.identities[self._felix_version].of_endpoint, endpoints))
+
+
+def _unpoliced(party: Party) -> Step:
+    if party.pool:
+        return Step("", f"It is in the pool {party.pool}, but no endpoint has it: nobody is there", ALLOW)
+    return Step("", "It is no endpoint: Calico does not police it", ALLOW)

@@ -1,0 +1,86 @@
+"""What the listings say on standard error: where Felix may not do what is shown, or another Felix does otherwise."""
+
+from __future__ import annotations
+
+from calicoctl.felix.evaluation import FELIX_1, FELIX_2
+from calicoctl.output import visible
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from calicoctl.environment import Environment
+    from calicoctl.felix.evaluation import Evaluation, Identities, RuleUse
+    from calicoctl.model.endpoint import Endpoint
+    from calicoctl.model.policy import Policy
+    from calicoctl.model.selector import Selector
+
+_SHOWN = 10
+_OTHER = {
+    FELIX_1: "Felix 2 (--felix=2) decides otherwise about {}: of one label in several profiles it takes the first "
+    "profile's, and to it a tag is a label without a value",
+    FELIX_2: "Felix 1.4 (--felix=1) decides otherwise about {}: of one label in several profiles it takes the last "
+    "profile's, and to it a tag is no label",
+}
+
+
+class Remarks:
+    """Collects the remarks on what is shown as one version of Felix has it."""
+
+    def __init__(self, felix_version: int) -> None:
+        self._felix_version = felix_version
+        self._misfiled: dict[str, None] = {}
+        self._otherwise: list[str] = []
+
+    def on_policy(self, policy: Policy) -> None:
+        """Note whether Felix may fail to apply a policy."""
+        self.on_selector(policy.selector, f'policy "{policy.name}"')
+
+    def on_rule(self, use: RuleUse) -> None:
+        """Note whether Felix may fail to see an endpoint in a selector of a rule."""
+        if use.match.selector is not None:
+            self.on_selector(use.match.selector, f"the selector of {use.line}")
+
+    def on_selector(self, selector: Selector, owner: str) -> None:
+        """Note a selector that Felix misfiles."""
+        if selector.is_misfiled and self._felix_version == FELIX_1:
+            self._misfiled[owner] = None
+
+    def on_endpoint(self, endpoint: Endpoint) -> None:
+        """Note that the other Felix decides otherwise about an endpoint."""
+        self._otherwise.append(str(endpoint.name))
+
+    def complain(self, environment: Environment) -> None:
+        """Say all of it on standard error."""
+        for owner in self._misfiled:
+            environment.complain(
+                visible(
+                    f"Warning: Felix 1.4 applies {owner} to an endpoint only if the endpoint's labels were written "
+                    "after it: there is an in of one value beside something else; == says the same and works."
+                )
+            )
+        if self._otherwise:
+            more = len(self._otherwise) - _SHOWN
+            names = ", ".join(self._otherwise[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+            environment.complain(visible(f"Note: {_OTHER[self._felix_version].format(names)}."))
+
+
+class OtherFelix:
+    """Compares what is shown of endpoints with what the other version of Felix makes of them."""
+
+    def __init__(self, evaluation: Evaluation, identities: Identities, remarks: Remarks) -> None:
+        """``identities`` are those of the endpoints as the other Felix has them."""
+        self._evaluation = evaluation
+        self._identities = identities
+        self._remarks = remarks
+        self._tags_count = bool(identities.tags() & evaluation.words_of_selectors())
+
+    def compare(self, endpoint: Endpoint, with_rules: bool) -> None:
+        """Note an endpoint to which other policies apply, or ``with_rules`` which other rules name."""
+        if len(endpoint.profile_ids) < 2 and not (endpoint.profile_ids and self._tags_count):
+            return
+        ours, theirs = self._evaluation.identity(endpoint), self._identities.of_endpoint(endpoint)
+        if ours.label_set == theirs.label_set:
+            return
+        evaluation = self._evaluation
+        differ = evaluation.policies_of(ours) != evaluation.policies_of(theirs)
+        if differ or (with_rules and evaluation.rules_naming(ours) != evaluation.rules_naming(theirs)):
+            self._remarks.on_endpoint(endpoint)
