@@ -25,7 +25,7 @@ IMPORTS = {
     "undo": "errors",
     "etcd": "errors output progress",  # of output what composes and cleans messages; it never prints them
     "datastore": "errors model output etcd",
-    "environment": "errors output etcd",
+    "environment": "errors output etcd signals",
     "host": "errors model output signals etcd.settings",  # which masks the password that DOCKER_HOST may have
     "resources": "errors model output etcd datastore environment",
     "completion": "expected usage etcd datastore host.hostname calicoq.cli",
