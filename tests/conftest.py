@@ -216,7 +216,7 @@ def etcd(etcd_server: EtcdServer) -> EtcdServer:
 def calicoctl(etcd: EtcdServer) -> Calicoctl:
     """calicoctl for the emptied etcd, with an environment that has only what every process needs."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return Calicoctl(etcd.environ({**inherited, "LANG": "C.UTF-8"}))
+    return Calicoctl(etcd.environ({**inherited, "LANG": "C.UTF-8", "EDITOR": "true"}))
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,7 @@ COMMANDS = by_name(
     Command("delete", "Delete resources"),
     Command("get", "Show resources"),
     Command("validate", "Check files of resources, without etcd"),
+    Command("edit", "Change a resource in an editor"),
     Command("diff", "Show what applying files would change", failure_status=2),
     Command("completion", "Let a shell complete command lines"),
     Command("help", "Show this text, or the help of a command"),

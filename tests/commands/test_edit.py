@@ -1,0 +1,183 @@
+"""calicoctl edit: the editor's file, what becomes of it, mistakes and conflicts."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from calicoctl.cli import run
+from tests.conftest import Calicoctl, Result
+from tests.etcd_server import EtcdServer
+
+RULES = "/calico/v1/policy/profile/P/rules"
+TAGS = "/calico/v1/policy/profile/P/tags"
+CANCELLED = "Edit cancelled: nothing was changed.\n"
+
+
+class Terminal(io.StringIO):
+    """A standard input at which somebody sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def profile(etcd: EtcdServer, calicoctl: Calicoctl) -> EtcdServer:
+    calicoctl("profile", "add", "P")
+    return etcd
+
+
+class Editor:
+    """An editor that does what a piece of Python does: ``text`` is what is in the file, ``turn`` counts from 1."""
+
+    def __init__(self, folder: Path, calicoctl: Calicoctl) -> None:
+        self.folder = folder
+        self.calicoctl = calicoctl
+
+    def __call__(self, code: str, *arguments: str, stdin: io.StringIO | None = None) -> Result:
+        script = self.folder / "editor.py"
+        turns = self.folder / "turns"
+        script.write_text(
+            f"import sys, urllib.request\nturns = open({str(turns)!r}, 'a+')\nturns.write('x')\nturns.seek(0)\n"
+            f"turn = len(turns.read())\npath = sys.argv[-1]\ntext = open(path).read()\n{code}\n"
+            "open(path, 'w').write(text)\n"
+        )
+        stdout, stderr = io.StringIO(), io.StringIO()
+        variables = {
+            **self.calicoctl.environ, "PATH": os.environ["PATH"], "TMPDIR": str(self.folder),
+            "EDITOR": f"{sys.executable} {script}",
+        }  # fmt: skip
+        words = ["edit", *(arguments or ("profile", "P"))]
+        return Result(run(words, variables, stdin, stdout, stderr), stdout.getvalue(), stderr.getvalue())
+
+    def kept(self) -> list[Path]:
+        return list(self.folder.glob("calicoctl-*.yaml"))
+
+
+@pytest.fixture
+def editor(tmp_path: Path, calicoctl: Calicoctl, profile: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> Editor:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return Editor(tmp_path, calicoctl)
+
+
+def test_a_change_is_shown_and_written(editor: Editor, profile: EtcdServer) -> None:
+    code = (
+        "import os, stat\nassert stat.S_IMODE(os.stat(path).st_mode) == 0o600\n"
+        "assert text.startswith('# Lines that begin with # are left out.')\n"
+        "text = text.replace('tags:\\n  - P', 'tags:\\n  - P\\n  - web')"
+    )
+    result = editor(code)
+    assert (result.status, result.stderr) == (0, "")
+    assert result.stdout == (
+        "--- Profile(P) as it is stored\n+++ Profile(P) as the document says\n@@ -4,6 +4,7 @@\n"
+        "   name: P\n   tags:\n   - P\n+  - web\n spec:\n   egress:\n   - action: Allow\n"
+        "Successfully applied 1 'Profile' resource(s)\nProfile(P): changed\n"
+    )
+    assert profile.get(TAGS) == '["P", "web"]'
+    assert editor.kept() == []
+
+
+@pytest.mark.parametrize("code", ["", "text = ''", "text = '# nothing\\n\\n'", "text += '\\n'"])
+def test_nothing_is_changed(editor: Editor, profile: EtcdServer, code: str) -> None:
+    index = profile.index()
+    assert editor(code) == (0, CANCELLED, "")
+    assert (profile.index(), editor.kept()) == (index, [])
+
+
+def test_a_mistake_without_a_terminal_keeps_the_file(editor: Editor, profile: EtcdServer) -> None:
+    index = profile.index()
+    result = editor("text = text.replace('Allow', 'Permit')")
+    (path,) = editor.kept()
+    assert (result.status, result.stdout) == (1, "")
+    assert "spec.egress[0].action: \"Permit\" is not one of Allow, Deny, Log, Pass" in result.stderr
+    assert result.stderr.endswith(f"The edit ends here.\nThe changes are in {path}.\n")
+    assert "action: Permit" in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert profile.index() == index
+
+
+def test_a_mistake_is_offered_again(editor: Editor, profile: EtcdServer) -> None:
+    code = (
+        "if turn == 1:\n    text = text.replace('Allow', 'Permit')\n"
+        "else:\n    assert text.startswith('# ') and 'is not one of Allow' in text.splitlines()[0], text\n"
+        "    text = text.replace('action: Permit', 'action: Deny')"
+    )
+    result = editor(code, stdin=Terminal("y\n"))
+    assert result.status == 0
+    assert result.stderr.endswith("Edit it again? [Y/n]\n")
+    assert [rule["action"] for rule in json.loads(profile.get(RULES) or "")["outbound_rules"]] == ["deny"]
+    assert editor.kept() == []
+
+
+def test_no_is_an_answer(editor: Editor) -> None:
+    result = editor("text = text.replace('Allow', 'Permit')", stdin=Terminal("n\n"))
+    assert result.status == 1
+    assert len(editor.kept()) == 1
+
+
+OTHERS_CHANGE = """
+if turn == 1:
+    data = b"value=%5B%22P%22%2C+%22theirs%22%5D"
+    urllib.request.urlopen(urllib.request.Request("http://{}/v2/keys{}", data, method="PUT")).read()
+"""
+
+
+def test_the_changes_of_others_are_not_lost(editor: Editor, profile: EtcdServer) -> None:
+    code = OTHERS_CHANGE.format(profile.endpoint, TAGS) + "text = text.replace('tags:\\n  - P', 'tags:\\n  - mine')"
+    result = editor(code)
+    assert result.status == 1
+    assert "update conflict: Profile(P)\n" in result.stderr
+    assert profile.get(TAGS) == '["P", "theirs"]'
+    assert len(editor.kept()) == 1
+
+
+def test_a_conflict_shows_what_others_have_changed(editor: Editor, profile: EtcdServer) -> None:
+    code = OTHERS_CHANGE.format(profile.endpoint, TAGS) + (
+        "if turn == 1:\n    text = text.replace('tags:\\n  - P', 'tags:\\n  - mine')\n"
+        "else:\n    text = text.replace('  - mine', '  - mine\\n  - theirs')"
+    )
+    result = editor(code, stdin=Terminal("\n"))
+    assert (result.status, profile.get(TAGS)) == (0, '["mine", "theirs"]')
+    assert "--- Profile(P) as it was\n+++ Profile(P) as others have changed it\n" in result.stderr
+    assert "+  - theirs\n" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("text = text.replace('name: P', 'name: Q')", "the file is to hold Profile(P) and nothing else"),
+        ("text += '---\\n' + text.replace('name: P', 'name: Q')", "the file is to hold Profile(P) and nothing else"),
+        (
+            "import re\ntext = re.sub('.*resourceVersion.*\\n', '', text)",
+            "metadata.resourceVersion is missing: without it the changes of others would be lost",
+        ),
+    ],
+)
+def test_another_resource_is_not_written(editor: Editor, profile: EtcdServer, code: str, message: str) -> None:
+    index = profile.index()
+    result = editor(code)
+    assert (result.status, result.stderr.splitlines()[0]) == (1, message)
+    assert profile.index() == index
+
+
+def test_there_is_none(editor: Editor) -> None:
+    assert editor("", "profile", "nope") == (1, "", "resource does not exist: Profile(nope)\n")
+    assert editor.kept() == []
+
+
+def test_the_editor_fails(editor: Editor, calicoctl: Calicoctl) -> None:
+    result = editor("sys.exit(3)")
+    assert result.status == 1
+    assert re.fullmatch("The editor .* ended with status 3: nothing was written.\n", result.stderr)
+    result = calicoctl("edit", "profile", "P", env={"VISUAL": "/no/such editor", "EDITOR": "true"})
+    assert result == (
+        1, "", "Cannot start the editor /no/such editor: No such file or directory. Set EDITOR.\n"
+    )  # fmt: skip
+    assert editor.kept() == []
