@@ -53,6 +53,11 @@ class Environment:
         with _WriteErrors():
             self.stdout.write(text + "\n")
 
+    def takes_all_characters(self) -> bool:
+        """Tell whether every character can be printed as an answer, and read again as UTF-8."""
+        encoding = getattr(self.stdout, "encoding", None)
+        return encoding is None or encoding.lower().replace("_", "-") in ("utf-8", "utf8")
+
     def complain(self, text: str) -> None:
         """Print a complaint, a warning or a remark that is no part of the answer."""
         try:

@@ -151,6 +151,7 @@ _COSTLY = _FOR_ETCD | _FOR_HTTPS | _QUOTING | _FOR_INTERFACES | _FOR_DOCKER | fr
 )  # fmt: skip
 _PARAGRAPHS = frozenset({"textwrap"})
 _YAML = frozenset({"base64", "datetime", "yaml"})
+_EDITOR = _YAML | {"contextlib", "difflib", "random", "shutil", "subprocess", "tempfile", "threading"}
 _COMPARISON = _YAML | frozenset({"difflib"})
 
 
@@ -202,8 +203,9 @@ WRITING = [
     Row("replace -f -", "GET PUT PUT PUT", TAGGED, RETAGGED),
     Row("apply -f -", "GET PUT PUT PUT", TAGGED, RETAGGED),
     Row("apply -f -", "GET PUT PUT PUT PUT PUT PUT PUT PUT PUT PUT", LABELLED, SEVERAL, loads=_YAML),
-    Row("delete profile P", "GET DELETE", PROFILE),
-    Row("delete -f -", "GET DELETE", PROFILE, DOCUMENT),
+    Row("edit profile P", "GET", PROFILE, loads=_EDITOR),
+    Row("delete profile P", "GET GET DELETE", PROFILE),
+    Row("delete -f -", "GET GET DELETE", PROFILE, DOCUMENT),
 ]
 
 READING = [
@@ -226,6 +228,7 @@ READING = [
     Row("eval all()", "GET", USED, program="calicoq"),
     Row("verdict e1 10.0.0.1 tcp 80", "GET", USED, program="calicoq"),
     Row("check", "GET", USED, program="calicoq"),
+    Row("explain-code CQ001", program="calicoq", loads=_PARAGRAPHS | {"json"}),
 ]
 
 # Where there can be no namespaces, the other rows are all there are.
@@ -313,7 +316,7 @@ FURTHER = [
     Row("get -f -", "GET", PROFILE, DOCUMENT),
     Row("apply -f -", "GET", PROFILE, SAME_DOCUMENT),
     Row("apply -f -", "GET PUT", PROFILE, OTHER_RULES),
-    Row("delete profile P Q", "GET DELETE DELETE", TWO_PROFILES),
+    Row("delete profile P Q", "GET GET DELETE DELETE", TWO_PROFILES),
     Row("endpoint e1 -o json", "GET", USED, program="calicoq"),
     Row("endpoint e1 -o yaml", "GET", USED, program="calicoq", loads=_YAML),
     Row("policy none", "GET", USED, program="calicoq"),
@@ -366,7 +369,8 @@ MOST_MODULES = {
     "calicoctl create": 95,
     "calicoctl apply": 95,
     "calicoctl replace": 95,
-    "calicoctl delete": 82,
+    "calicoctl delete": 95,
+    "calicoctl edit": 110,
     "calicoctl diff": 100,
     "calicoq": 35,
     "calicoq version": 37,
@@ -376,6 +380,7 @@ MOST_MODULES = {
     "calicoq policy": 80,
     "calicoq eval": 72,
     "calicoq verdict": 88,
-    "calicoq check": 90,
+    "calicoq check": 95,
+    "calicoq explain-code": 40,
 }
 _OF_YAML = 20

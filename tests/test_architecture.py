@@ -29,10 +29,10 @@ IMPORTS = {
     "host": "errors model output signals etcd.settings",  # which masks the password that DOCKER_HOST may have
     "resources": "errors model output etcd datastore environment",
     "completion": "expected usage etcd datastore host.hostname calicoq.cli",
-    "commands": "errors model output signals undo etcd datastore environment grammar host resources "
+    "felix": "model datastore",
+    "commands": "errors model output signals undo etcd datastore environment felix grammar host resources "
     "completion suggestion usage",
     "cli": "errors environment grammar suggestion usage usage_error commands",
-    "felix": "model datastore",
     "calicoq": "errors model output datastore environment felix grammar suggestion usage cli",
     "start": "signals cli calicoq.cli",
     "__main__": "start",

@@ -6,7 +6,7 @@ import re
 
 from calicoctl.datastore.pools import PoolNode, Pools
 from calicoctl.errors import CommandError
-from calicoctl.etcd.errors import Conflict
+from calicoctl.etcd.errors import Conflict, DatastoreError
 from calicoctl.model.network import BLOCK_PREFIX_LENGTHS, Network, overlap
 from calicoctl.model.pool import Pool, is_large_enough, networks_of_range
 from calicoctl.output import complaint, table
@@ -140,6 +140,8 @@ def _add(
             look_again()
     except CommandError as error:
         done = f"  Added before that: {', '.join(map(str, added))}." if added else ""
+        if done and isinstance(error, DatastoreError):
+            done += " The same command completes it."
         raise CommandError(error.message + done, error.status) from None
     return 1 if stored[1] else 0
 
@@ -158,13 +160,18 @@ def _check_ipip(networks: Sequence[Network], options: Options) -> None:
 
 
 def _remove(networks: Sequence[Network], seconds: float, environment: Environment) -> int:
+    """Remove the pools that there are and name the others: so the command can be given again after an interruption."""
     stored = _stored(networks, environment)
-    for network in networks:
-        _nodes_of(network, stored)
+    present = [network for network in networks if _nodes_of(network, stored)]
+    missing = "\n".join(f"{network} is not a configured pool." for network in networks if network not in present)
+    if not present:
+        raise CommandError(missing)
     _complain_of_unreadable(stored, environment)
-    for network in networks:
+    for network in present:
         _remove_with_retries(network, stored, seconds, environment)
-    return 1 if stored[1] else 0
+    if missing:
+        environment.complain(missing)
+    return 1 if missing or stored[1] else 0
 
 
 def _remove_with_retries(network: Network, stored: Stored, seconds: float, environment: Environment) -> None:
@@ -172,7 +179,10 @@ def _remove_with_retries(network: Network, stored: Stored, seconds: float, envir
         if attempt:
             stored = _stored([network], environment)
         try:
-            for node in _nodes_of(network, stored):
+            nodes = _nodes_of(network, stored)
+            if not nodes:
+                raise CommandError(f"{network} is not a configured pool.")
+            for node in nodes:
                 _remove_pool(node, seconds, environment)
             return
         except Conflict:
@@ -187,10 +197,7 @@ def _remove_with_retries(network: Network, stored: Stored, seconds: float, envir
 
 def _nodes_of(network: Network, stored: Stored) -> list[PoolNode]:
     """Return a pool's nodes: two at most, for legacy calicoctl could put one of IPv6 in two places."""
-    found = [node for node in stored[0] if node.pool.network.key() == network.key()]
-    if not found:
-        raise CommandError(f"{network} is not a configured pool.")
-    return found
+    return [node for node in stored[0] if node.pool.network.key() == network.key()]
 
 
 def _remove_pool(found: PoolNode, seconds: float, environment: Environment) -> None:

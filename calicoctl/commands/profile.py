@@ -6,6 +6,7 @@ from calicoctl.commands.messages import invalid_profile_names, provided
 from calicoctl.datastore.endpoints import Endpoints, Filter
 from calicoctl.datastore.profiles import Profiles
 from calicoctl.errors import CommandError, MalformedObject
+from calicoctl.felix.rules import FatalValue, rules_problems
 from calicoctl.model.endpoint import MalformedEndpoint
 from calicoctl.model.names import is_profile_name, is_stored_profile_name, is_stored_tag, is_tag
 from calicoctl.output import complaint, table, visible
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
+    from calicoctl.model.rules import Rules
 
 _DETAILED_HEADINGS = ("Name", "Host", "Orchestrator ID", "Workload ID", "Endpoint ID", "State")
 _MOST_USERS = 10  # that a refusal names
@@ -154,10 +156,12 @@ def _tag_add(name: str, tag: str, environment: Environment) -> int:
         was_there = tag in tags
         return None if was_there else [*tags, tag]
 
-    profiles_and_networks(environment).edit_tags(name, with_tag)
+    rules = profiles_and_networks(environment).edit_tags(name, with_tag)
     environment.say(f"Tag {tag} added to profile {name}")
     if was_there:
         environment.complain("It was there already: nothing was written.")
+    if rules is not None:
+        warn_of_dropped_profile(name, rules, environment)
     return 0
 
 
@@ -170,6 +174,19 @@ def _tag_remove(name: str, tag: str, environment: Environment) -> int:
     profiles_and_networks(environment).edit_tags(name, without_tag)
     environment.say(f"Tag {visible(tag)} removed from profile {name}")
     return 0
+
+
+def warn_of_dropped_profile(name: str, rules: Rules, environment: Environment) -> None:
+    """Warn of stored rules for which Felix drops the whole profile."""
+    try:
+        problem = next(rules_problems(rules.document()), None)
+    except FatalValue as error:
+        problem = f"{error}, which ends the Felix process"
+    if problem:
+        environment.complain(
+            f"Warning: Felix refuses the rules of profile {name} and drops all traffic of its endpoints: {problem}. "
+            "'calicoq check' shows all that is wrong."
+        )
 
 
 def profiles_and_networks(environment: Environment) -> Profiles:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from calicoctl.commands.messages import is_number, provided
-from calicoctl.commands.profile import profiles_and_networks
+from calicoctl.commands.profile import profiles_and_networks, warn_of_dropped_profile
 from calicoctl.errors import CommandError
-from calicoctl.model.rules import MalformedRules, Rules
+from calicoctl.model.rules import PORTS_MENDED, MalformedRules, Rules
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
@@ -44,6 +44,7 @@ def _rule_show(name: str, environment: Environment) -> int:
     for heading, listed in (("Inbound rules:", rules.inbound), ("Outbound rules:", rules.outbound)):
         lines = [f" {position:3d} {rule_text(rule)}" for position, rule in enumerate(listed, start=1)]
         environment.say("\n".join([heading, *map(visible, lines)]))
+    warn_of_dropped_profile(name, rules, environment)
     return 0
 
 
@@ -58,12 +59,17 @@ def _rule_update(name: str, environment: Environment) -> int:
     text = environment.read_input()
     warnings: list[str] = []
     tally: list[int] = []
+    mended = 0
 
     def updated(stored: Rules | None) -> Rules | None:
+        nonlocal mended
+        before = stored
+        if stored is not None:
+            stored, mended = stored.with_ports_as_numbers()
         update = Update(text, stored)
         warnings[:] = update.warnings
         tally[:] = update.rules.tally(stored or Rules([], []))
-        return None if stored is not None and update.rules.same_as(stored) else update.rules
+        return None if before is not None and update.rules.same_as(before) else update.rules
 
     try:
         profiles_and_networks(environment).replace_rules(name, updated)
@@ -74,6 +80,7 @@ def _rule_update(name: str, environment: Environment) -> int:
     for warning in warnings:
         environment.complain(f"Warning: {warning}.")
     environment.say(f"Successfully updated rules on profile {name}")
+    _say_mended(mended, environment)
     added, removed, kept = tally
     environment.complain(f"Rules added: {added}, removed: {removed}, kept: {kept}.")
     return 0
@@ -101,7 +108,8 @@ def _rule_add(name: str, direction: str, position: int | None, rule: Rule, envir
         present.append((index + 1, to, stored))
         return None if to == index + 1 else rules
 
-    profiles_and_networks(environment).edit_rules(name, with_rule)
+    rules = _edit(name, with_rule, environment)
+    warn_of_dropped_profile(name, rules, environment)
     if present:
         _say_present(direction, *present[0], environment)
     return 0
@@ -123,6 +131,30 @@ def _say_present(direction: str, was: int, place: int, stored: Rule, environment
         )
 
 
+def _edit(name: str, change: Callable[[Rules], Rules | None], environment: Environment) -> Rules:
+    """Edit the rules of a profile; ports that are stored as text become numbers. Returns the rules as they are now."""
+    latest: list[Rules] = []
+    mended = 0
+
+    def changed(stored: Rules) -> Rules | None:
+        nonlocal mended
+        rules = change(stored)
+        latest[:] = [stored if rules is None else rules]
+        if rules is None:
+            return None
+        latest[0], mended = rules.with_ports_as_numbers()
+        return latest[0]
+
+    profiles_and_networks(environment).edit_rules(name, changed)
+    _say_mended(mended, environment)
+    return latest[0]
+
+
+def _say_mended(count: int, environment: Environment) -> None:
+    if count:
+        environment.complain(f"P{PORTS_MENDED.format(count)[1:]}.")
+
+
 def _rule_remove_at(name: str, direction: str, position: int, environment: Environment) -> int:
     def without_rule(rules: Rules) -> Rules:
         listed = rules.in_direction(direction)
@@ -134,7 +166,7 @@ def _rule_remove_at(name: str, direction: str, position: int, environment: Envir
         del listed[position - 1]
         return rules
 
-    profiles_and_networks(environment).edit_rules(name, without_rule)
+    _edit(name, without_rule, environment)
     return 0
 
 
@@ -147,7 +179,7 @@ def _rule_remove(name: str, direction: str, rule: Rule, environment: Environment
         del listed[first]
         return rules
 
-    profiles_and_networks(environment).edit_rules(name, without_rule)
+    _edit(name, without_rule, environment)
     return 0
 
 

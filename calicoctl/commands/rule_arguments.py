@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calicoctl.commands.messages import is_number, provided
 from calicoctl.model import rule_validation
-from calicoctl.model.network import Network
+from calicoctl.model.network import Network, ambiguity
 from calicoctl.model.rule import Rule
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -40,8 +40,12 @@ def invalid_matches(arguments: Arguments) -> Iterator[str]:
     """Say what is wrong with the networks, ICMP types and ports: legacy's messages in legacy's order."""
     networks = {text: _network(text) for text in _given(arguments, "<SRCCIDR>", "<DSTCIDR>")}
     unreadable = [text for text, network in networks.items() if network is None]
-    if unreadable:
-        yield f"Invalid CIDR specified.\n{provided(unreadable)}"
+    # What legacy stored so is found by the form it was stored in.
+    reasons = {} if arguments["remove"] else {text: ambiguity(text) for text in networks if text not in unreadable}
+    ambiguous = [text for text, reason in reasons.items() if reason]
+    if unreadable or ambiguous:
+        problem = f"Invalid CIDR specified.\n{provided(unreadable + ambiguous)}"
+        yield "\n".join([problem, *(f"{text}: {reasons[text]}" for text in ambiguous)])
     # Legacy stored every number of a byte.
     last_type = 255 if arguments["remove"] else rule_validation.LAST_TYPE
     bad_icmp = [text for text in _given(arguments, "<ICMPTYPE>") if not is_number(text, last_type)]

@@ -43,18 +43,18 @@ class NetworkProfiles(Profiles):
         stored = super().rules
         return self._either(name, stored, lambda id, names: _translated(stored(id), names.shown))
 
-    def edit_tags(self, name: str, change: Callable[[list[str]], list[str] | None]) -> None:
+    def edit_tags(self, name: str, change: Callable[[list[str]], list[str] | None]) -> Rules | None:
         """Replace the tags by what ``change`` makes of them. Raises CommandError for a tag that is no network."""
         edit = super().edit_tags
 
-        def edit_network(id: str, names: _Names) -> None:
+        def edit_network(id: str, names: _Names) -> Rules | None:
             def changed(stored: list[str]) -> list[str] | None:
                 tags = change([names.shown(tag) for tag in stored])
                 return None if tags is None else [names.stored(tag) for tag in tags]
 
-            edit(id, changed)
+            return edit(id, changed)
 
-        self._either(name, lambda name: edit(name, change), edit_network)
+        return self._either(name, lambda name: edit(name, change), edit_network)
 
     def edit_rules(self, name: str, change: Callable[[Rules], Rules | None]) -> None:
         """Replace the rules by what ``change`` makes of them. Raises CommandError for a tag that is no network."""

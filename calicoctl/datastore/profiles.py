@@ -65,17 +65,22 @@ class Profiles:
         """Return the rules; a profile without the key has none."""
         return _rules_of(name, self._existing_parts(name).get("rules"))
 
-    def edit_tags(self, name: str, change: Callable[[list[str]], list[str] | None]) -> None:
+    def edit_tags(self, name: str, change: Callable[[list[str]], list[str] | None]) -> Rules | None:
         """Replace the tags by what ``change`` makes of them; None leaves them alone.
 
-        ``change`` is called again when somebody else was faster.
+        ``change`` is called again when somebody else was faster. Returns the profile's rules as they were meanwhile;
+        None if it has none that can be read.
         """
 
         def changed(node: RawNode | None) -> str | None:
             tags = change(_tags_of(node))
             return None if tags is None else tags_to_json(tags)
 
-        self._edit(name, "tags", changed)
+        rules = self._edit(name, "tags", changed).get("rules")
+        try:
+            return None if rules is None else _rules_of(name, rules)
+        except MalformedObject:
+            return None
 
     def edit_rules(self, name: str, change: Callable[[Rules], Rules | None]) -> None:
         """Replace the rules by what ``change`` makes of them; None leaves them alone.
@@ -122,9 +127,15 @@ class Profiles:
                 try:
                     self._client.create(keys.profile_part(name, part), values[part])
                     made.append(part)
+                    written += [part] if part not in written else []
                 except Conflict:  # another creation of the same profile, or its removal after a lost request
                     pass
-            written += [part for part in made if part not in written]
+                except DatastoreError as error:
+                    if not written:
+                        raise
+                    done = f"Its {' and '.join(written)} were written before that"
+                    remedy = f"'calicoctl profile add {name}' completes it."
+                    raise DatastoreError(f"{error.message}\n{done}; {remedy}") from None
             if made == missing and self._client.index == before + len(made):
                 break  # nobody else wrote anything: so nobody removed the profile between two of our writes
             overtaken = overtaken or Overtaken(keys.profile(name))
@@ -160,7 +171,10 @@ class Profiles:
             raise ProfileNotFound(name)
         return parts
 
-    def _edit(self, name: str, part: str, changed: Callable[[RawNode | None], str | None]) -> None:
+    def _edit(
+        self, name: str, part: str, changed: Callable[[RawNode | None], str | None]
+    ) -> dict[str, RawNode]:
+        """Edit a part; return all parts as they were read for that."""
         seen: list[RawNode] = []
 
         def read() -> RawNode | None:
@@ -175,6 +189,7 @@ class Profiles:
             self._take_back_if_removed(name, part, seen[0], index)
 
         edit(self._client, keys.profile_part(name, part), read, changed, made)
+        return _parts_of(seen[0])
 
     def _take_back_if_removed(self, name: str, part: str, before: RawNode, index: int) -> None:
         """Take back a part, made at an index, if the profile, read as ``before``, had been removed: it stays removed.

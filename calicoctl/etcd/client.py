@@ -201,7 +201,7 @@ class Client:
                 lost = failure
                 if index := self._applied_at(lost, action, key, value, since):
                     return index
-        raise self._gave_up(lost, "Nothing was changed as far as etcd can tell.")
+        raise self._gave_up(lost, f"{key} was not written, as far as etcd can tell.")
 
     def _index_of_own(self, key: str, value: str, since: int) -> int:
         """Return the index of the write that was just answered; ``since`` if it cannot be told."""

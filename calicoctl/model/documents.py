@@ -114,8 +114,8 @@ def read(text: str) -> list[Any]:
 
 def each(text: str) -> Iterator[tuple[Any, int]]:
     """Yield what `read` returns, each document with the number of its first line; those before a fault are yielded."""
-    document = _read_json(text) if text.lstrip()[:1] in ("{", "[") else None
-    for value, line in _read_yaml(text) if document is None else [(document, 1)]:
+    stream = _read_json(text) if text.lstrip()[:1] in ("{", "[") else None
+    for value, line in _read_yaml(text) if stream is None else stream:
         if value is not None:
             yield value, line
 
@@ -123,17 +123,32 @@ def each(text: str) -> Iterator[tuple[Any, int]]:
 # JSON: the parser of YAML stumbles over tabs and over the surrogate pairs of JSON.
 
 
-def _read_json(text: str) -> Any:
-    """Return the one document of a JSON text; None for a text that is no JSON, but maybe YAML."""
+def _read_json(text: str) -> list[tuple[Any, int]] | None:
+    """Return the documents of a JSON text, each with its line; None for a text that is no JSON, but maybe YAML.
+
+    Several documents may follow one another, as programs print them.
+    """
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_members, parse_int=Plain, parse_float=Plain, parse_constant=_no_constant
+    )
+    documents = []
+    position = _after_blanks(text, 0)
     try:
-        document = json.loads(
-            text, object_pairs_hook=_members, parse_int=Plain, parse_float=Plain, parse_constant=_no_constant
-        )
+        while position < len(text):
+            document, end = decoder.raw_decode(text, position)
+            documents.append((document, text.count("\n", 0, position) + 1))
+            position = _after_blanks(text, end)
     except json.JSONDecodeError:
         return None
     except (_JsonFault, RecursionError):
         raise _fault_of_json(text) from None
-    return _without_booleans(document, text, 0)
+    return [(_as_read(document, line, text, 0), line) for document, line in documents]
+
+
+def _after_blanks(text: str, position: int) -> int:
+    found = re.compile(r"[ \t\n\r]*").match(text, position)
+    assert found is not None
+    return found.end()
 
 
 def _members(pairs: list[tuple[str, Any]]) -> Mapping:
@@ -182,16 +197,18 @@ def _place_in(text: str, position: int) -> str:
     return f"line {text.count(chr(10), 0, position) + 1}, column {position - text.rfind(chr(10), 0, position)}"
 
 
-def _without_booleans(value: Any, text: str, depth: int) -> Any:
+def _as_read(value: Any, line: int, text: str, depth: int) -> Any:
+    """Return a value with truth values as `Plain`, and with its document's line in each mapping."""
     if depth > _DEEPEST:
         raise _fault_of_json(text)
     if isinstance(value, bool):
         return Plain("true" if value else "false")
     if isinstance(value, list):
-        return [_without_booleans(item, text, depth + 1) for item in value]
+        return [_as_read(item, line, text, depth + 1) for item in value]
     if isinstance(value, Mapping):
+        value.line = line
         for name, member in value.items():
-            value[name] = _without_booleans(member, text, depth + 1)
+            value[name] = _as_read(member, line, text, depth + 1)
     return value
 
 

@@ -70,6 +70,22 @@ class Network:
         return f"{inet_ntop(AF_INET if self.version == 4 else AF_INET6, packed)}/{self.prefix_length}"
 
 
+def ambiguity(text: str) -> str:
+    """Say why a CIDR that `Network.parse` reads is not taken as new: its author may mean another network.
+
+    Nothing for one that can only be read in one way.
+    """
+    address = text.strip().partition("/")[0]
+    numbers = address.split(".")
+    if ":" in address:
+        return ""
+    if len(numbers) < 4:
+        return "it is only the beginning of an address: give all four numbers"
+    if any(re.match("0[0-9]", number) for number in numbers):
+        return "its leading zeros mean octal to some programs: write it without"
+    return ""
+
+
 def overlap(one: Network, other: Network) -> bool:
     """Tell whether two networks have an address in common."""
     if one.version != other.version:

@@ -13,8 +13,8 @@ from calicoctl.model.names import ALLOWED, is_profile_name, is_tag
 from calicoctl.model.resource_fields import Problems, member, shown
 from calicoctl.model.rule import Rule
 from calicoctl.model.rule_folding import Group
-from calicoctl.model.rule_mapping import identity, rules_of
-from calicoctl.model.rules import Rules
+from calicoctl.model.rule_mapping import identity, remarks_on, rules_of
+from calicoctl.model.rules import PORTS_MENDED, Rules
 from calicoctl.model.stored_profile import MEMBERS, PARTS, StoredProfile
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -66,6 +66,10 @@ class Plan:
     def result(self, texts: dict[str, str]) -> StoredProfile:
         """Return the profile as it is after the changes; ``texts`` are the values that are stored now."""
         return StoredProfile(self.resource.name, {**texts, **self.changes})
+
+    def erases_rules(self) -> bool:
+        """Tell whether the stored rules give way to none."""
+        return "rules" in self.changes and self.stored.rules.count() > 0 and not any(self.resource.rules.values())
 
     def _order(self) -> tuple[str, ...]:
         """Return the parts in the order of writing: the rules last, for Felix drops the traffic of a profile without.
@@ -169,7 +173,12 @@ class Plan:
     def _rules(self) -> str | None:
         lists = {way: self._rules_of_direction(way) for way in ("ingress", "egress")}
         rules = Rules(lists["ingress"], lists["egress"], self._extra())
-        return rules.to_json() if self._differs("rules", not rules.same_as(self.stored.rules)) else None
+        if not self._differs("rules", not rules.same_as(self.stored.rules)):
+            return None
+        mended, count = rules.with_ports_as_numbers()
+        if count:
+            self.warnings.append(PORTS_MENDED.format(count))
+        return mended.to_json()
 
     def _rules_of_direction(self, direction: str) -> list[Rule]:
         groups = self.stored.groups()
@@ -177,7 +186,13 @@ class Plan:
         rules = []
         for form, path in self.resource.rules[direction]:
             group = same.take(form)
-            rules += rules_of(form, path, self._found) if group is None else self._kept(group, path)
+            rules += self._new(form, path) if group is None else self._kept(group, path)
+        return rules
+
+    def _new(self, form: Form, path: str) -> list[Rule]:
+        rules = rules_of(form, path, self._found)
+        if rules:
+            self.warnings += [f"{path}: {remark}" for remark in remarks_on(form, rules)]
         return rules
 
     def _kept(self, group: Group, path: str) -> list[Rule]:

@@ -30,6 +30,7 @@ class ProfileResource:
     None where the document does not mention it. ``labels_to_apply`` are the labels that its endpoints inherit.
     ``rules`` has the forms of the rules by direction (``ingress``, ``egress``), each with its path in the document.
     ``stored_fields`` are further members of the stored rules object. ``resource_version`` is None where there is none.
+    ``has_spec`` tells whether the document says anything about all but the metadata.
     """
 
     def __init__(self, name: str) -> None:
@@ -41,6 +42,7 @@ class ProfileResource:
         self.labels_to_apply: dict[str, str] = {}
         self.rules: dict[str, list[tuple[Form, str]]] = {"ingress": [], "egress": []}
         self.stored_fields: Form = {}
+        self.has_spec = False
 
     def to_document(self) -> dict[str, Any]:
         """Return the document of the resource, its fields in the order of Go's JSON; what is absent is left out."""
@@ -73,6 +75,7 @@ def read_profile(document: dict[str, Any], problems: Problems) -> ProfileResourc
 
     top = read.fields(document, "", TOP_FIELDS, problems)
     profile = _read_metadata(top.get("metadata"), problems)
+    profile.has_spec = top.get("spec") is not None
     spec = read.fields(top.get("spec"), "spec", ("ingress", "egress", "labelsToApply", "storedFields"), problems)
     for direction, rules in profile.rules.items():
         listed = spec.get(direction, [])

@@ -30,7 +30,6 @@ NOT_IN_V1 = "cannot be stored in the Calico v1 data model"
 
 _WITH_PORTS = ("TCP", "UDP", 6, 17)
 _VERSION_OF_ICMP: dict[Any, int] = {"ICMP": 4, "ICMPv6": 6}
-_NUMBERS_OF_ICMP: dict[Any, str] = {1: "ICMP", 58: "ICMPv6"}
 _NUMBER = "(?:0|[1-9][0-9]{0,2})"
 _CIDR = re.compile(rf"(?:{_NUMBER}(?:\.{_NUMBER}){{3}}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)/{_NUMBER}")
 _PORT = re.compile(r"(0|[1-9][0-9]{0,8})(?::(0|[1-9][0-9]{0,8}))?")
@@ -117,14 +116,13 @@ class _Check:
     def ip_versions(self) -> None:
         expected = self.form.get("ipVersion")
         because = f"ipVersion is {expected}"
-        given, excluded = self.form.get("protocol"), self.form.get("notProtocol")
-        protocol = _NUMBERS_OF_ICMP.get(given, given)
-        text = given if protocol == given else f"{given}, which is {protocol}"
-        for field, name, shown_name in (("protocol", protocol, text), ("notProtocol", excluded, excluded)):
-            if expected in (4, 6) and _VERSION_OF_ICMP.get(name, expected) != expected:
-                self.add("ipVersion", f"{expected} does not go with {field} {shown_name}")
+        for field in ("protocol", "notProtocol"):
+            protocol = self.form.get(field)
+            if expected in (4, 6) and _VERSION_OF_ICMP.get(protocol, expected) != expected:
+                self.add("ipVersion", f"{expected} does not go with {field} {protocol}")
+        protocol = self.form.get("protocol")
         if protocol in _VERSION_OF_ICMP and expected is None:
-            expected, because = _VERSION_OF_ICMP[protocol], f"the protocol is {text}"
+            expected, because = _VERSION_OF_ICMP[protocol], f"the protocol is {protocol}"
         for where, network in self.networks():
             if expected not in (None, network.version):
                 self.add(where, f"{network} is IPv{network.version}, but {because}")

@@ -13,7 +13,7 @@ import re
 from calicoctl.model.resource_fields import Problems
 from calicoctl.model.rule_form import ENTITIES, FIELDS
 from calicoctl.model.rule_form_validation import check_form, nets_of
-from calicoctl.model.rule_validation import RuleProblems, new_rules
+from calicoctl.model.rule_validation import RuleProblems, new_rules, remarks
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -52,6 +52,11 @@ def rules_of(form: Form, path: str, problems: Problems) -> list[Rule]:
                 found.add(path, problem)
     problems.texts += found.texts
     return []
+
+
+def remarks_on(form: Form, rules: list[Rule]) -> list[str]:
+    """Return what is worth telling of a new form that becomes these stored rules."""
+    return remarks(_stored_fields(form), rules)
 
 
 def _is_whole(form: Form) -> bool:

@@ -6,7 +6,7 @@ import json
 import math
 
 from calicoctl.model.rule import Rule
-from calicoctl.model.rule_validation import RuleProblems, new_rules, stored_problems
+from calicoctl.model.rule_validation import RuleProblems, new_rules, remarks, stored_problems
 from calicoctl.model.rules import LISTS, MalformedRules, Rules, decode
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -26,7 +26,7 @@ class Update:
     Each rule that is already stored in the profile, in whichever list, is taken as it is; every other one is
     checked and brought to the form that is stored (``new_rules``). ``rules`` is the result, with the further members
     of the stored object kept; ``warnings`` has a line for each rule that is kept though it would not be stored so as
-    new input, and for each new one that is empty.
+    new input, and for what is worth telling of new ones.
     """
 
     def __init__(self, text: str, stored: Rules | None) -> None:
@@ -76,7 +76,9 @@ class Update:
             if not fields:
                 self._doubts.append(f"{where}: it is empty, which allows everything")
             try:
-                return new_rules(fields, hints=_SHOWN_PROBLEMS - len(self._problems))
+                rules = new_rules(fields, hints=_SHOWN_PROBLEMS - len(self._problems))
+                self._doubts += [f"{where}: {remark}" for remark in remarks(fields, rules)]
+                return rules
             except RuleProblems as error:
                 # A lost value is refused even where a stored rule says what is left: that may say too much.
                 known = None if None in fields.values() else self._stored_equal(Rule(fields))

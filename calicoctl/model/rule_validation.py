@@ -10,7 +10,7 @@ import math
 import re
 
 from calicoctl.model.names import ALLOWED, is_tag
-from calicoctl.model.network import Network
+from calicoctl.model.network import Network, ambiguity
 from calicoctl.model.rule import Rule, has_leading_zero
 from calicoctl.model.wording import shown as _shown
 
@@ -25,9 +25,10 @@ _ACTIONS = ("allow", "deny", "next-tier", "log")
 _PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite")
 LAST_TYPE, LAST_CODE = 254, 255  # of ICMP; the kernel takes type 255 for any, and Felix makes a drop of it
 MOST_RULES = 200_000  # with two networks each, already more than the 10 MB that etcd takes
+MANY_RULES = 100  # that one rule becomes; more are told to the operator
 _HINTS = 20
 _NAMES_OF_NUMBERS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6"}
-_VERSIONS = {"icmp": 4, 1: 4, "icmpv6": 6, 58: 6}  # of IP, with the protocols that have one
+_VERSIONS = {"icmp": 4, "icmpv6": 6}  # of IP; protocols that are given as numbers Felix takes with both
 _RANGE = re.compile(r"([0-9]{1,9})(?:[:-]([0-9]{1,9}))?")
 
 
@@ -68,12 +69,23 @@ def _checked(fields: Fields, hints: int) -> Fields:
             checked[key] = check(value)
         except ValueError as error:
             problems.append(f"{key}: {error}")
-    if not problems:
-        _prefer_protocol_names(checked)
-        problems = _contradictions(checked)
+    _prefer_protocol_names(checked)
+    problems += _contradictions(checked, fields)
     if problems:
         raise RuleProblems(problems)
     return checked
+
+
+def remarks(given: Fields, rules: list[Rule]) -> list[str]:
+    """Return what is worth telling of a new rule that was given so and that becomes these stored rules."""
+    texts = []
+    for key, text in given.items():
+        stored = rules[0].fields.get(key)
+        if key.endswith("_selector") and stored != text:
+            texts.append(f"{key}: {_shown(text)} is stored as {_shown(stored)}: Felix 1.4 may not apply the other")
+    if len(rules) > MANY_RULES:
+        texts.append(f"it becomes {len(rules):,} stored rules, one for each network")
+    return texts
 
 
 def stored_problems(fields: Fields, hints: int = _HINTS) -> list[str]:
@@ -94,6 +106,10 @@ def stored_problems(fields: Fields, hints: int = _HINTS) -> list[str]:
         for item in value if key.endswith("_ports") and value is not None else ():
             if item != port_item(item):
                 problems.append(f"{key}: Felix refuses {_shown(item)}, which is {_shown(port_item(item))}")
+    for key in ("src_selector", "dst_selector", "!src_selector", "!dst_selector"):
+        text = fields.get(key)
+        if text is not None and _selector(text) != text:
+            problems.append(f"{key}: Felix 1.4 may not apply {_shown(text)}; {_shown(_selector(text))} says the same")
     if _needs_protocol_name(fields) and fields.get("protocol") not in _PROTOCOLS:
         problems.append(f"protocol: Felix drops everything here unless {_shown(fields['protocol'])} is given by name")
     return problems
@@ -142,7 +158,8 @@ def _selector(value: Any) -> str:
 
     if not isinstance(value, str):
         raise ValueError(f"{_shown(value)} is not a string")
-    selector.parse(value, new=True)
+    if selector.parse(value, new=True).is_misfiled:
+        return selector.without_one_value_sets(value)
     return value
 
 
@@ -156,9 +173,12 @@ def _network(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{_shown(value)} is not a CIDR")
     try:
-        return str(Network.parse(value))
+        network = Network.parse(value)
     except ValueError:
         raise ValueError(f"{_shown(value)} is not a CIDR such as 10.0.0.0/8 or fd80::/64") from None
+    if problem := ambiguity(value):
+        raise ValueError(f"{_shown(value)}: {problem}")
+    return str(network)
 
 
 def _networks(value: Any) -> list[str]:
@@ -274,17 +294,23 @@ def _needs_protocol_name(fields: Fields) -> bool:
     return any((key in _PORTS or key in _ICMP) and value is not None for key, value in fields.items())
 
 
-def _contradictions(fields: Fields) -> list[str]:
+def _contradictions(fields: Fields, given: Fields) -> list[str]:
+    """Return what is wrong with fields together.
+
+    ``given`` are the fields as they were given, ``fields`` those that are sound alone: what another one may say that
+    is not sound is not judged.
+    """
     problems: list[str] = []
     protocol = fields.get("protocol")
+    is_protocol_known = "protocol" in fields or "protocol" not in given
     for key in fields:
         if key in _PORTS:
-            if protocol not in ("tcp", "udp"):
+            if is_protocol_known and protocol not in ("tcp", "udp"):
                 problems.append(f"{key}: ports need the protocol tcp or udp")
         elif key in _ICMP:
-            if protocol not in ("icmp", "icmpv6"):
+            if is_protocol_known and protocol not in ("icmp", "icmpv6"):
                 problems.append(f"{key}: needs the protocol icmp or icmpv6")
-            if key.replace("code", "type") not in fields:
+            if key.replace("code", "type") not in given:
                 problems.append(f"{key}: needs {key.replace('code', 'type')}")
     if not _NETWORK_LISTS.isdisjoint(fields):
         problems += _problems_of_lists(fields)

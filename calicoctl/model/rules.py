@@ -18,6 +18,8 @@ LISTS = ("inbound_rules", "outbound_rules")
 # As Python's own scanner parts a text, up to where that stopped; what else JSON consists of says nothing here.
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 _TOKEN = rf'"[^"\\]*(?:\\.[^"\\]*)*"|[][{{}}]|NaN|-?Infinity|{_NUMBER}'
+_PORT = re.compile("[0-9]{1,5}", re.ASCII)
+PORTS_MENDED = "ports that were stored as text, for which Felix drops the profile, are now numbers in {} rule(s)"
 _DEEPEST = 100  # far more than any rule needs, and far less than what Python's JSON encoder can write
 
 
@@ -55,7 +57,7 @@ class Rules:
 
     def to_json(self, indent: int | None = None) -> str:
         """Return the value to store, or with ``indent`` the lines that ``rule json`` prints."""
-        return json.dumps(self._document(), indent=indent)
+        return json.dumps(self.document(), indent=indent)
 
     def same_as(self, other: Rules) -> bool:
         """Tell whether both are the same JSON, whatever the order of the members of an object."""
@@ -65,21 +67,46 @@ class Rules:
             and json.dumps(self.extra, sort_keys=True) == json.dumps(other.extra, sort_keys=True)
         )
 
+    def count(self) -> int:
+        """Return the number of rules in both directions."""
+        return len(self.inbound) + len(self.outbound)
+
+    def with_ports_as_numbers(self) -> tuple[Rules, int]:
+        """Return the rules with ports that are stored as texts (``"80"``) as numbers, and how many rules that changes.
+
+        Felix drops a whole profile for a port as text, which legacy calicoctl stored from what it was piped.
+        """
+        lists = [[_with_ports_as_numbers(rule) for rule in rules] for rules in (self.inbound, self.outbound)]
+        before = self.inbound + self.outbound
+        changed = sum(rule is not old for rule, old in zip(lists[0] + lists[1], before, strict=True))
+        return (Rules(lists[0], lists[1], self.extra), changed) if changed else (self, 0)
+
     def tally(self, before: Rules) -> tuple[int, int, int]:
         """Return how many rules come on top of those before, how many of those are gone, and how many stay.
 
         A rule that changes from one direction to the other is gone from the one and new in the other.
         """
         kept = _in_both(self.inbound, before.inbound) + _in_both(self.outbound, before.outbound)
-        added, removed = (len(rules.inbound) + len(rules.outbound) - kept for rules in (self, before))
+        added, removed = (rules.count() - kept for rules in (self, before))
         return added, removed, kept
 
-    def _document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
+        """Return the object that is stored."""
         return {
             "inbound_rules": [rule.ordered() for rule in self.inbound],
             "outbound_rules": [rule.ordered() for rule in self.outbound],
             **self.extra,
         }
+
+
+def _with_ports_as_numbers(rule: Rule) -> Rule:
+    changes = {}
+    for key, items in rule.fields.items():
+        if key.endswith("_ports") and isinstance(items, list):
+            numbers = [int(item) if isinstance(item, str) and _PORT.fullmatch(item) else item for item in items]
+            if numbers != items:
+                changes[key] = numbers
+    return Rule({**rule.fields, **changes}) if changes else rule
 
 
 def _in_both(now: list[Rule], before: list[Rule]) -> int:

@@ -70,7 +70,8 @@ class Format:
                 }
             from calicoctl.resources import text
 
-            environment.say((text.to_json if self.name == "json" else text.to_yaml)(document))
+            write = text.to_json if self.name == "json" else text.to_yaml
+            environment.say(write(document, environment.takes_all_characters()))
 
     def _table(self, records: list[Any]) -> str:
         lines = [""] * (len(records) + 1)

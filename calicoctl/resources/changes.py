@@ -25,6 +25,10 @@ class Failure(CommandError):
     """One resource cannot be dealt with; the message is what stands after ``Failed to ...:``."""
 
 
+class Missing(Failure):
+    """What is to be deleted is not there."""
+
+
 class Change:
     """What becomes of one resource of the input; ``outcome`` is what happened, or would."""
 
@@ -53,7 +57,8 @@ class Change:
         elif self.verb == CREATE and existing is not None and not self._begun(existing):
             self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
         elif (self.verb == REPLACE and existing is None) or (self.verb == DELETE and self.record is None):
-            self._skip_or_fail("does not exist, skipped", f"resource does not exist: {self.item}")
+            missing = f"resource does not exist: {self.item}"
+            self._skip_or_fail("does not exist, skipped", missing, Missing if self.verb == DELETE else Failure)
         else:
             self._require_version()
             if self.verb == DELETE:
@@ -68,9 +73,9 @@ class Change:
         """Tell whether this very resource is stored in part, as an interrupted creation leaves it."""
         return self.item.kind.plan(self.item.resource, record, True).completes
 
-    def _skip_or_fail(self, outcome: str, failure: str) -> None:
+    def _skip_or_fail(self, outcome: str, failure: str, kind: type[Failure] = Failure) -> None:
         if not self._skip:
-            raise Failure(failure)
+            raise kind(failure)
         self.skipped = True
         self.outcome = outcome
 
@@ -90,6 +95,16 @@ class Change:
         problems = self.item.kind.plan(self.item.resource, None, True).problems
         problems = ["metadata.resourceVersion: must not be set to create a resource", *problems]
         self.problems = [self.item.complaint(text) for text in problems]
+
+    def warn(self, environment: Environment) -> None:
+        """Print on standard error what is worth knowing before it is carried out."""
+        warnings = list(self.plan.warnings) if self.plan else []
+        if self.record is not None and not self.skipped:
+            warnings += self.item.kind.consequences(self.item.resource, self.plan, self.record)
+        for warning in warnings[:_SHOWN_WARNINGS]:
+            environment.complain(f"Warning: {self.item}: {warning}.")
+        if len(warnings) > _SHOWN_WARNINGS:
+            environment.complain(f"Warning: {self.item}: {len(warnings) - _SHOWN_WARNINGS} more warnings like these.")
 
     def carry_out(self, just_read: bool) -> None:
         """Write, if there is anything to write; ``just_read``: nothing was written since the record was read.
@@ -177,12 +192,14 @@ def run(verb: str, manifest: Manifest, environment: Environment, skip: bool = Fa
 
     Nothing is written if anything is wrong with any of them as far as it can be told before. Then they are dealt with
     in order up to the first failure. ``skip`` takes one that exists already (create) or does not exist (delete) for
-    done. Raises CommandError.
+    done. Of several that are to be deleted those that exist are, so that the command can be given again after an
+    interruption. Raises CommandError.
     """
-    changes = prepared(verb, manifest, skip)
+    missing: list[str] = []
+    changes = prepared(verb, manifest, skip, missing)
     report = Report(verb, manifest.items, environment, dry_run)
     for change in changes:
-        warn(change.item, change.plan, environment)
+        change.warn(environment)
     done: list[tuple[Item, str]] = []
     for change in changes:
         try:
@@ -191,19 +208,31 @@ def run(verb: str, manifest: Manifest, environment: Environment, skip: bool = Fa
         except (Failure, DatastoreError) as failure:
             return report.failed(done, failure.message)
         done.append((change.item, change.outcome))
-    return report.succeeded(done, skipped=sum(change.skipped for change in changes))
+    status = report.succeeded(done, skipped=sum(change.skipped for change in changes) + len(missing))
+    for message in missing:
+        environment.complain(message)
+    return 1 if missing else status
 
 
-def prepared(verb: str, manifest: Manifest, skip: bool = False) -> list[Change]:
-    """Return what is to become of each resource of the input. Raises CommandError if one of them cannot be done."""
-    changes, failures = [], []
+def prepared(verb: str, manifest: Manifest, skip: bool = False, missing: list[str] | None = None) -> list[Change]:
+    """Return what is to become of each resource of the input. Raises CommandError if one of them cannot be done.
+
+    With ``missing`` one that is to be deleted and is not there is named in that list, if others are there.
+    """
+    changes, failures, absent = [], [], []
     items = [item for item in manifest.items if item.resource.name]
     for item, record in zip(items, _records(items), strict=True):
         try:
             changes.append(Change(verb, item, record, skip))
             item.problems += changes[-1].problems
+        except Missing as failure:
+            absent.append(failure.message)
         except Failure as failure:
             failures.append(failure.message)
+    if missing is not None and changes:
+        missing += absent
+    else:
+        failures += absent
     for item in manifest.items:
         if not item.resource.name:  # refused for that; what else is wrong with it is said at once
             item.problems += Change(VALIDATE, item, None).problems
@@ -228,12 +257,3 @@ def _records(items: list[Item]) -> list[Record | None]:
         names = [item.resource.name for item in items if item.kind.name == kind.name]
         found |= {(kind.name, name): record for name, record in kind.find(names).items()}
     return [found.get(item.key) for item in items]
-
-
-def warn(item: Item, plan: Plan | None, environment: Environment) -> None:
-    """Print the warnings of a plan on standard error."""
-    warnings = plan.warnings if plan else []
-    for warning in warnings[:_SHOWN_WARNINGS]:
-        environment.complain(f"Warning: {item}: {warning}.")
-    if len(warnings) > _SHOWN_WARNINGS:
-        environment.complain(f"Warning: {item}: {len(warnings) - _SHOWN_WARNINGS} more warnings like these.")

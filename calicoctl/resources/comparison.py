@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from calicoctl.output import visible
-from calicoctl.resources.changes import DIFF, prepared, warn
+from calicoctl.resources.changes import DIFF, prepared
 from calicoctl.resources.text import to_yaml
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -22,18 +22,18 @@ def run(manifest: Manifest, environment: Environment) -> int:
     """Print the differences and return 0 if there are none, else 1. Raises CommandError."""
     differences = False
     for change in prepared(DIFF, manifest):
-        warn(change.item, change.plan, environment)
+        change.warn(environment)
         if change.plan is not None and change.plan.changes:
             differences = True
-            for line in _difference(change, change.plan):
+            for line in _difference(change, change.plan, environment.takes_all_characters()):
                 environment.say(line)
     return 1 if differences else 0
 
 
-def _difference(change: Change, plan: Plan) -> Iterator[str]:
+def _difference(change: Change, plan: Plan, with_unicode: bool) -> Iterator[str]:
     kind, record, name = change.item.kind, change.record, str(change.item)
-    before = to_yaml(kind.to_document(record, export=True)).splitlines() if record else []
+    before = to_yaml(kind.to_document(record, export=True), with_unicode).splitlines() if record else []
     before = [f"# {visible(remark)}" for remark in plan.replaced] + before  # what no document shows
-    after = to_yaml(kind.planned_document(plan, record)).splitlines()
+    after = to_yaml(kind.planned_document(plan, record), with_unicode).splitlines()
     labels = (f"{name} as it is stored" if record else "/dev/null", f"{name} as the document says")
     return difflib.unified_diff(before, after, *labels, lineterm="")

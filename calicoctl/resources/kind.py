@@ -69,6 +69,9 @@ if TYPE_CHECKING:
         def plan(self, resource: Any, record: Any, rewrite: bool) -> Plan:
             """Compare a resource with what is stored of it; ``record`` is None for one to be created."""
 
+        def consequences(self, resource: Any, plan: Any, record: Any) -> list[str]:
+            """Say what a plan, or a removal where it is None, takes away from what uses the stored resource."""
+
         def write(self, resource: Any, plan: Any, record: Any) -> None:
             """Carry a plan out. Raises PartlyWritten."""
 

@@ -50,6 +50,7 @@ class Manifest:
         self._identity_only = identity_only
         self.items: list[Item] = []
         self.problems: list[str] = []
+        self._kinds: dict[str, Kind] = {}
 
     def read(self, filename: str, recursive: bool) -> None:
         """Read a file, standard input (``-``) or the files of a directory. Raises CommandError."""
@@ -68,7 +69,7 @@ class Manifest:
 
     def name(self, word: str, names: list[str]) -> None:
         """Take resources by the word for their kind and their names. Raises CommandError for an unknown kind."""
-        kind = kinds.of_word(word, self._client)
+        kind = self._one_of_its_kind(kinds.of_word(word, self._client))
         for name in dict.fromkeys(names):
             problems = Problems()
             resource = kind.read_identity({"metadata": {"name": name}}, problems)
@@ -84,6 +85,10 @@ class Manifest:
             more = len(found) - _SHOWN_PROBLEMS
             rest = [f"and {more} more problems"] if more > 0 else []
             raise CommandError("\n".join([*found[:_SHOWN_PROBLEMS], *rest, *([remark] if remark else [])]))
+
+    def _one_of_its_kind(self, kind: Kind) -> Kind:
+        """Return the same object for all items of a kind: it keeps what it has read for one of them."""
+        return self._kinds.setdefault(kind.name, kind)
 
     def _document(self, document: Any, label: str, line: int) -> None:
         place = f"{label}:{line}"
@@ -111,7 +116,7 @@ class Manifest:
         elif found[1]:
             self._list(value, origin, label, found[0])
         else:
-            self._item(value, origin, found[0])
+            self._item(value, origin, self._one_of_its_kind(found[0]))
 
     def _list(self, value: Mapping, origin: str, label: str, kind: Kind) -> None:
         problems = Problems()

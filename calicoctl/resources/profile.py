@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 
 from calicoctl.datastore.profile_resources import ProfileRecord, ProfileResources
 from calicoctl.etcd.form import excess_of
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from calicoctl.etcd.client import Client
     from calicoctl.model.profile_plan import Plan
     from calicoctl.model.resource_fields import Problems
+
+_MOST_USERS = 10  # that a warning names
+
+
+def _uses(users: list[str]) -> str:
+    if not users:
+        return "no endpoint uses it"
+    names = sorted(users)[:_MOST_USERS] + (["..."] if len(users) > _MOST_USERS else [])
+    return f"{len(users)} endpoint{'s use' if len(users) > 1 else ' uses'} it ({', '.join(names)})"
 
 
 def _go_map(texts: dict[str, str]) -> str:
@@ -89,6 +99,34 @@ class ProfileKind:
             ]  # fmt: skip
         plan.problems += _too_large(plan, record)
         return plan
+
+    def consequences(self, resource: ProfileResource, plan: Plan | None, record: ProfileRecord) -> list[str]:
+        if plan is None:
+            effect = "Felix drops all traffic that comes to it there"
+        elif plan.erases_rules():
+            what = "the document has no spec" if not resource.has_spec else "the document has no rules"
+            effect = f"{what}, so all of its {record.profile.rules.count()} stored rules are removed"
+        else:
+            return []
+        users = self._users.get(record.profile.name, [])
+        if not users and (plan is None or resource.has_spec):
+            return []
+        return [f"{effect}; {_uses(users)}" if plan else f"{_uses(users)}: {effect}"]
+
+    @cached_property
+    def _users(self) -> dict[str, list[str]]:
+        """The endpoints of each profile, as far as they can be read; read when first asked for."""
+        from calicoctl.datastore.endpoints import Endpoints
+
+        assert self._client is not None
+        users: dict[str, list[str]] = {}
+        for found in Endpoints(self._client).all():
+            try:
+                for profile in set(found.decode().profile_ids):
+                    users.setdefault(profile, []).append(str(found.name))
+            except ValueError:  # 'calicoq check' tells
+                continue
+        return users
 
     def write(self, resource: ProfileResource, plan: Plan, record: ProfileRecord | None) -> None:
         self._store.write(resource.name, plan.changes, record, plan.barring_rules)

@@ -13,17 +13,20 @@ if TYPE_CHECKING:
 _NO_FOLDING = 1_000_000  # characters in a line
 
 
-def to_yaml(document: Any) -> str:
-    """Return a document in YAML, its fields sorted; texts that some reader would take for something else in quotes."""
+def to_yaml(document: Any, with_unicode: bool = True) -> str:
+    """Return a document in YAML, its fields sorted; texts that some reader would take for something else in quotes.
+
+    Without ``with_unicode`` all but ASCII is written in YAML's escapes.
+    """
     import yaml
 
     try:
-        return _dumped(document, getattr(yaml, "CSafeDumper", yaml.SafeDumper))
+        return _dumped(document, getattr(yaml, "CSafeDumper", yaml.SafeDumper), with_unicode)
     except UnicodeEncodeError:  # half of a surrogate pair, as JSON can hold it: libyaml cannot write that
-        return _dumped(document, yaml.SafeDumper)
+        return _dumped(document, yaml.SafeDumper, with_unicode)
 
 
-def _dumped(document: Any, dumper: Any) -> str:
+def _dumped(document: Any, dumper: Any, with_unicode: bool) -> str:
     import yaml
 
     from calicoctl.model.documents import is_plain_safe
@@ -33,18 +36,21 @@ def _dumped(document: Any, dumper: Any) -> str:
             return True
 
     def text_node(dumper: Any, text: str) -> Any:
-        style = None if is_plain_safe(text) and text.isprintable() else '"'
+        is_written_as_it_is = text.isprintable() and (with_unicode or text.isascii())
+        style = None if is_plain_safe(text) and is_written_as_it_is else '"'
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, text_node)
-    dumped: str = yaml.dump(document, Dumper=Dumper, default_flow_style=False, allow_unicode=True, width=_NO_FOLDING)
+    dumped: str = yaml.dump(
+        document, Dumper=Dumper, default_flow_style=False, allow_unicode=with_unicode, width=_NO_FOLDING
+    )
     # The escapes of `visible` are YAML's too, and what they are for stands in double quotes.
     return "\n".join(map(visible, dumped.rstrip("\n").split("\n")))
 
 
-def to_json(document: Any) -> str:
-    """Return a document in JSON, its fields in the order they have."""
-    text = json.dumps(document, indent=2, ensure_ascii=False)
+def to_json(document: Any, with_unicode: bool = True) -> str:
+    """Return a document in JSON, its fields in the order they have; ``with_unicode`` as for `to_yaml`."""
+    text = json.dumps(document, indent=2, ensure_ascii=not with_unicode)
     return "\n".join(line if line.isprintable() else "".join(map(_in_json, line)) for line in text.split("\n"))
 
 

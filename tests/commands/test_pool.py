@@ -470,10 +470,18 @@ def test_waits_that_are_none(wait: str, calicoctl: Calicoctl, in_use: EtcdServer
 
 def test_removing_what_is_not_there(calicoctl: Calicoctl, in_use: EtcdServer) -> None:
     index = in_use.index()
-    reasons = {"10.0.0.0/25": "10.0.0.0/25 is not a configured pool.\n", "x": "Invalid CIDR specified x\n"}
-    for cidr, message in reasons.items():
-        assert calicoctl("pool", "remove", "10.1.0.0/24", cidr, "--wait=0") == refused(message)
+    missing = "10.0.0.0/25 is not a configured pool.\n10.9.0.0/24 is not a configured pool.\n"
+    assert calicoctl("pool", "remove", "10.0.0.0/25", "10.9.0.0/24", "--wait=0") == refused(missing)
+    assert calicoctl("pool", "remove", "10.1.0.0/24", "x", "--wait=0") == refused("Invalid CIDR specified x\n")
     assert in_use.index() == index
+
+
+def test_removing_pools_of_which_some_are_gone_already(calicoctl: Calicoctl, in_use: EtcdServer) -> None:
+    """So it is when a command that was interrupted is given again."""
+    missing = "10.0.0.0/25 is not a configured pool.\n"
+    result = calicoctl("pool", "remove", "10.0.0.0/25", "10.1.0.0/24", "--wait=0")
+    assert result == Result(1, REMOVED, missing)
+    assert "10.1.0.0/24" not in calicoctl("pool", "show").stdout
 
 
 def test_removing_a_pool_that_legacy_put_in_the_wrong_place(calicoctl: Calicoctl, etcd: EtcdServer) -> None:

@@ -258,6 +258,8 @@ def test_add_cut_off_denies_and_can_be_completed(
     complaint = (
         f"Error accessing etcd at http://{proxy.authority} (Remote end closed connection without response).  {advice}\n"
     )
+    if left:
+        complaint += f"Its {' and '.join(left)} were written before that; 'calicoctl profile add P' completes it.\n"
     assert calicoctl("profile", "add", "P") == Result(1, "", complaint)
     # Felix drops the traffic of a profile without rules.
     assert etcd.keys() == {f"{PROFILES}/P/{part}": new_profile("P")[f"{PROFILES}/P/{part}"] for part in left}

@@ -92,10 +92,7 @@ def test_ports_with_leading_zeros_are_removed_but_not_added(calicoctl: Calicoctl
         ("allow from tag to to tag from", '{"action": "allow", "dst_tag": "from", "src_tag": "to"}'),
         ("allow from cidr 10.1.2.3/8", '{"action": "allow", "src_net": "10.1.2.3/8"}'),
         ("allow from cidr 10.0.0.1", '{"action": "allow", "src_net": "10.0.0.1/32"}'),
-        ("allow from cidr 10", '{"action": "allow", "src_net": "10.0.0.0/32"}'),
-        ("allow from cidr 192.168/16", '{"action": "allow", "src_net": "192.168.0.0/16"}'),
         ("allow from cidr 10.0.0.0/255.0.0.0", '{"action": "allow", "src_net": "10.0.0.0/8"}'),
-        ("allow from cidr 010.0.0.8", '{"action": "allow", "src_net": "10.0.0.8/32"}'),
         ("allow to cidr FE80::0:1/64", '{"action": "allow", "dst_net": "fe80::1/64"}'),
         ("allow icmpv6 to cidr ::", '{"action": "allow", "dst_net": "::/128", "protocol": "icmpv6"}'),
         ("deny from", '{"action": "deny"}'),
@@ -250,7 +247,7 @@ def test_add_of_a_rule_that_is_there(calicoctl: Calicoctl, etcd: EtcdServer) -> 
         ),
     ],
 )
-def test_add_warns_of_a_stored_rule_that_felix_would_refuse(
+def test_add_warns_of_a_stored_rule_that_would_not_be_stored_as_new(
     calicoctl: Calicoctl, etcd: EtcdServer, present: str, words: str, problem: str
 ) -> None:
     etcd.put(RULES, stored(present, ""))
@@ -259,7 +256,12 @@ def test_add_warns_of_a_stored_rule_that_felix_would_refuse(
         "Warning: it is inbound rule 1, which is stored in a form that would not be stored as new: "
         f"{problem}. Remove it and add it again.\n"
     )
-    assert rule(calicoctl, f"add inbound {words}") == Result(0, "Rule already present, skipping.\n", warning)
+    result = rule(calicoctl, f"add inbound {words}")
+    refused = [line for line in result.stderr.splitlines(keepends=True) if line != warning]
+    assert (result.status, result.stdout) == (0, "Rule already present, skipping.\n")
+    assert all(line.startswith("Warning: Felix refuses the rules of profile P and drops all tr") for line in refused)
+    assert len(refused) == ("_nets" in present or '"80"' in present)
+    assert warning in result.stderr
     assert etcd.index() == index
     assert rule(calicoctl, f"remove inbound {words}") == DONE
     assert rule(calicoctl, f"add inbound {words}") == DONE
@@ -272,7 +274,7 @@ def test_add_warns_of_a_stored_rule_that_felix_would_refuse(
         '{"action": "deny", "ip_version": 4}',
         '{"action": "deny", "src_selector": ""}',
         '{"action": "deny", "!protocol": "tcp"}',
-        '{"action": "deny", "future": 1}',
+        '{"action": "deny", "!dst_tag": "T"}',
         '{"action": "allow"}',
         '{"action": "deny", "src_net": "0.0.0.0/0"}',
     ],
@@ -378,8 +380,12 @@ STRANGE = (
 
 def test_edits_keep_unknown_fields_and_members(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, f'{{"extra": {{"z": 1, "a": 2}}, "outbound_rules": [{STRANGE}], "id": "P", "inbound_rules": []}}')
-    calicoctl("profile", "P", "tag", "add", "T")
-    assert rule(calicoctl, "add inbound deny") == DONE
+    warning = (
+        "Warning: Felix refuses the rules of profile P and drops all traffic of its endpoints: outbound rule 1: "
+        "\"future\" is not a field of a rule. 'calicoq check' shows all that is wrong.\n"
+    )
+    assert calicoctl("profile", "P", "tag", "add", "T") == Result(0, "Tag T added to profile P\n", warning)
+    assert rule(calicoctl, "add inbound deny") == Result(0, "", warning)
     kept = f'"outbound_rules": [{STRANGE}], "extra": {{"z": 1, "a": 2}}, "id": "P"}}'
     assert etcd.get(RULES) == f'{{"inbound_rules": [{{"action": "deny"}}], {kept}'
     assert rule(calicoctl, "remove inbound --at=1") == DONE
@@ -450,7 +456,66 @@ Inbound rules:
 Outbound rules:
    1 allow from tag "a\\u001b[2J" to selector "x\\n" log-prefix "\\x9b"
 """
-    assert rule(calicoctl, "show") == Result(0, text, "")
+    result = rule(calicoctl, "show")
+    assert (result.status, result.stdout) == (0, text)
+    assert result.stderr == (
+        "Warning: Felix refuses the rules of profile P and drops all traffic of its endpoints: inbound rule 1: "
+        "\"future\" is not a field of a rule. 'calicoq check' shows all that is wrong.\n"
+    )
+
+
+PORTS_AS_TEXT = '{"action": "allow", "protocol": "tcp", "dst_ports": ["80", "90:91"]}'
+PORTS_AS_NUMBERS = PORTS_AS_TEXT.replace('"80"', "80")
+MENDED = "Ports that were stored as text, for which Felix drops the profile, are now numbers in 1 rule(s).\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "before", "after"),
+    [
+        ("add inbound deny", [PORTS_AS_TEXT], [PORTS_AS_NUMBERS, '{"action": "deny"}']),
+        ("remove inbound deny", [PORTS_AS_TEXT, '{"action": "deny"}'], [PORTS_AS_NUMBERS]),
+        ("remove inbound --at=2", [PORTS_AS_TEXT, '{"action": "deny"}'], [PORTS_AS_NUMBERS]),
+    ],
+)
+def test_an_edit_stores_ports_as_numbers(
+    calicoctl: Calicoctl, etcd: EtcdServer, words: str, before: list[str], after: list[str]
+) -> None:
+    etcd.put(RULES, stored(", ".join(before), ""))
+    shown = rule(calicoctl, "show")
+    assert "allow tcp to ports 80,90:91" in shown.stdout
+    assert 'inbound rule 1: dst_ports: "80" is neither a port as a number' in shown.stderr
+    assert rule(calicoctl, words) == Result(0, "", MENDED)
+    assert etcd.get(RULES) == stored(", ".join(after), "")
+    assert rule(calicoctl, "show").stderr == ""
+
+
+def test_a_rule_that_is_present_is_no_edit(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(RULES, stored(PORTS_AS_TEXT + ', {"action": "deny"}', ""))
+    index = etcd.index()
+    assert rule(calicoctl, "add inbound deny").stdout == "Rule already present, skipping.\n"
+    assert etcd.index() == index
+
+
+@pytest.mark.parametrize(
+    ("cidr", "problem"),
+    [
+        ("10", "it is only the beginning of an address: give all four numbers"),
+        ("192.168/16", "it is only the beginning of an address: give all four numbers"),
+        ("172.16", "it is only the beginning of an address: give all four numbers"),
+        ("010.0.0.8", "its leading zeros mean octal to some programs: write it without"),
+        ("012.0.0.0/8", "its leading zeros mean octal to some programs: write it without"),
+    ],
+)
+def test_networks_that_may_mean_another(calicoctl: Calicoctl, etcd: EtcdServer, cidr: str, problem: str) -> None:
+    etcd.put(RULES, stored("", ""))
+    message = f"Invalid CIDR specified.\nValue provided is '{cidr}'\n{cidr}: {problem}\n"
+    assert rule(calicoctl, f"add inbound allow from cidr {cidr}") == Result(1, "", message)
+    given = json.dumps({"inbound_rules": [{"src_net": cidr}], "outbound_rules": []})
+    result = calicoctl("profile", "P", "rule", "update", stdin=given)
+    assert result == Result(1, "", f'inbound rule 1: src_net: "{cidr}": {problem}\nNothing was written.\n')
+    as_stored = {"10": "10.0.0.0/32", "172.16": "172.16.0.0/32"}.get(cidr, cidr)
+    etcd.put(RULES, stored(f'{{"action": "allow", "src_net": "{as_stored}"}}', ""))
+    assert rule(calicoctl, f"remove inbound allow from cidr {cidr}") == DONE
 
 
 def test_json(calicoctl: Calicoctl, etcd: EtcdServer) -> None:

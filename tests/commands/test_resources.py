@@ -542,11 +542,117 @@ def test_delete_by_file_refuses_a_misspelt_version(etcd: EtcdServer, calicoctl: 
     assert etcd.index() == before
 
 
+def test_a_profile_in_use_is_deleted_with_a_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("profile", "add", "P")
+    for number in range(11):
+        key = f"/calico/v1/host/h/workload/o/w{number:02}/endpoint/e"
+        etcd.put(key, json.dumps({"name": "cali1", "state": "active", "profile_ids": ["P", "P"]}))
+    etcd.put("/calico/v1/host/h/workload/o/x/endpoint/e", "no JSON")
+    names = ", ".join(f"h/o/w{number:02}/e" for number in range(10))
+    warning = (
+        f"Warning: Profile(P): 11 endpoints use it ({names}, ...): Felix drops all traffic that comes to it there.\n"
+    )
+    assert calicoctl("delete", "profile", "P", "--dry-run").stderr == warning
+    result = calicoctl("delete", "profile", "P")
+    assert result == Result(0, done("deleted", 1, "Profile(P): deleted").stdout, warning)
+
+
+@pytest.mark.parametrize("verb", ["apply", "replace", "diff"])
+def test_a_document_without_a_spec_takes_all_rules_away_with_a_warning(
+    etcd: EtcdServer, calicoctl: Calicoctl, verb: str
+) -> None:
+    calicoctl("profile", "add", "P")
+    document = json.dumps({"apiVersion": "projectcalico.org/v3", "kind": "Profile", "metadata": {"name": "P"}})
+    begin = "Warning: Profile(P): the document has no spec, so all of its 2 stored rules are removed; "
+    assert calicoctl("diff", "-f", "-", stdin=document).stderr == f"{begin}no endpoint uses it.\n"
+    etcd.put("/calico/v1/host/h/endpoint/e", json.dumps({"name": "eth0", "profile_ids": ["P"]}))
+    assert calicoctl(verb, "-f", "-", stdin=document).stderr == f"{begin}1 endpoint uses it (h/e).\n"
+
+
+def test_an_empty_spec_takes_all_rules_of_a_profile_in_use_away_with_a_warning(
+    etcd: EtcdServer, calicoctl: Calicoctl
+) -> None:
+    calicoctl("profile", "add", "P")
+    document = stdin_of(profile("P", ingress=[], egress=[]))
+    assert calicoctl("diff", "-f", "-", stdin=document).stderr == ""
+    etcd.put("/calico/v1/host/h/endpoint/e", json.dumps({"name": "eth0", "profile_ids": ["P"]}))
+    assert calicoctl("apply", "-f", "-", stdin=document).stderr == (
+        "Warning: Profile(P): the document has no rules, so all of its 2 stored rules are removed; 1 endpoint uses it "
+        "(h/e).\n"
+    )
+
+
+def test_a_stream_of_json_documents(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("profile", "add", "a")
+    calicoctl("profile", "add", "b")
+    items = json.loads(calicoctl("get", "profile", "-o", "json").stdout)["items"]
+    stream = "\n".join(json.dumps(item, indent=2) for item in items)  # as jq '.items[]' prints it
+    unchanged = ("Profile(a): unchanged", "Profile(b): unchanged")
+    assert calicoctl("apply", "-f", "-", stdin=stream) == done("applied", 2, *unchanged)
+    close = "".join(json.dumps(item) for item in items)
+    assert calicoctl("validate", "-f", "-", stdin=close).status == 0
+    line = json.dumps(items[0], indent=2).count("\n") + 2
+    bad = stream.replace('"name": "b"', '"nam": "b"')
+    assert calicoctl("validate", "-f", "-", stdin=bad).stderr.startswith(f"stdin:{line}: ")
+
+
+def test_a_rule_of_many_networks_says_how_many_it_becomes(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    warning = "Warning: Profile(P): spec.ingress[0]: it becomes 101 stored rules, one for each network.\n"
+    for count, expected in ((100, ""), (101, warning)):
+        nets = [f"10.{number}.0.0/16" for number in range(count)]
+        document = stdin_of(profile("P", ingress=[{"action": "Allow", "source": {"nets": nets}}]))
+        assert calicoctl("apply", "-f", "-", stdin=document).stderr == expected
+    given = json.dumps({"inbound_rules": [{"src_nets": nets, "action": "deny"}], "outbound_rules": []})
+    result = calicoctl("profile", "P", "rule", "update", stdin=given)
+    assert result.stderr.startswith("Warning: inbound rule 1: it becomes 101 stored rules, one for each network.\n")
+
+
+@pytest.mark.parametrize("field", ["selector", "notSelector"])
+def test_an_in_of_one_value_is_stored_as_an_equality(etcd: EtcdServer, calicoctl: Calicoctl, field: str) -> None:
+    selector, better = "role in {'db'} && has(team)", "role == 'db' && has(team)"
+    rule = {"action": "Allow", "source": {field: selector}}
+    document = stdin_of(profile("P", ingress=[rule]))
+    key = "src_selector" if field == "selector" else "!src_selector"
+    warning = f'{key}: "{selector}" is stored as "{better}": Felix 1.4 may not apply the other'
+    result = calicoctl("apply", "-f", "-", stdin=document)
+    assert (result.status, result.stderr) == (0, f"Warning: Profile(P): spec.ingress[0]: {warning}.\n")
+    rules = etcd.get(f"{PROFILES}/P/rules") or ""
+    assert json.loads(rules)["inbound_rules"] == [{"action": "allow", key: better}]
+    assert calicoctl("diff", "-f", "-", stdin=document).status == 0
+    given = json.dumps({"inbound_rules": [{key: selector}], "outbound_rules": []})
+    result = calicoctl("profile", "P", "rule", "update", stdin=given)
+    assert result.stderr.startswith(f"Warning: inbound rule 1: {warning}.\n")
+    # What is stored so already stays so, and is named.
+    etcd.put(f"{PROFILES}/P/rules", given)
+    shown = calicoctl("get", "profile", "P", "-o", "yaml").stdout
+    kept = calicoctl("apply", "-f", "-", stdin=shown)
+    assert (kept.status, "calicoctl replace' rewrites it" in kept.stderr) == (0, True)
+    assert etcd.get(f"{PROFILES}/P/rules") == given
+
+
+def test_ports_as_text_become_numbers_with_a_change(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    rules = '{"inbound_rules": [{"action": "allow", "protocol": "tcp", "dst_ports": ["80"]}], "outbound_rules": []}'
+    etcd.put(f"{PROFILES}/P/rules", rules)
+    shown = json.loads(calicoctl("get", "profile", "P", "-o", "json").stdout)
+    assert calicoctl("apply", "-f", "-", stdin=json.dumps(shown)).stdout.endswith("Profile(P): unchanged\n")
+    assert etcd.get(f"{PROFILES}/P/rules") == rules
+    shown["spec"]["egress"] = [{"action": "Deny"}]
+    result = calicoctl("apply", "-f", "-", stdin=json.dumps(shown))
+    mended = "ports that were stored as text, for which Felix drops the profile, are now numbers in 1 rule(s)"
+    assert f"Warning: Profile(P): {mended}.\n" in result.stderr
+    assert json.loads(etcd.get(f"{PROFILES}/P/rules") or "")["inbound_rules"][0]["dst_ports"] == [80]
+
+
 def test_delete_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("profile", "add", "a")
     message = "resource does not exist: Profile(nope)"
     assert calicoctl("delete", "profile", "nope") == failed(f"Failed to delete 'Profile' resource: {message}")
-    assert calicoctl("delete", "profile", "a", "nope") == failed(f"Failed to delete any 'Profile' resources: {message}")
+    several = f"Failed to delete any 'Profile' resources: {message}\nresource does not exist: Profile(never)"
+    assert calicoctl("delete", "profile", "nope", "never") == failed(several)
+    # As it is when a command that was interrupted is given again
+    answer = "Successfully deleted 1 'Profile' resource(s)\nProfile(a): deleted\n"
+    assert calicoctl("delete", "profile", "a", "nope") == failed(message, answer)
+    calicoctl("profile", "add", "a")
     assert calicoctl("delete", "profile", "nope", "a", "--skip-not-exists") == done(
         "deleted", 1, "Profile(nope): does not exist, skipped", "Profile(a): deleted"
     )

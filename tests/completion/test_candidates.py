@@ -128,7 +128,7 @@ def test_the_words_are_those_that_the_commands_take(calicoctl: Calicoctl, etcd: 
             assert calicoctl("get", kind, f"--output={output}{columns}").status == 0
         assert calicoctl("validate", f"--schema={kind}").status == 0
     for output in WORDS["<format>"]:
-        assert calicoq("endpoint", "x", f"--output={output}").status == 0
+        assert calicoq("endpoint", "", f"--output={output}").status == 0
     assert set(WORDS["<protocol>"]) == set(PROTOCOLS)
 
 

@@ -340,7 +340,7 @@ def test_etcd_cannot_be_reached_for_a_second_try(calicoctl: Calicoctl, profile: 
 @pytest.mark.parametrize(
     ("command", "advice"),
     [
-        (("P", "tag", "add", "T"), "Nothing was changed as far as etcd can tell."),
+        (("P", "tag", "add", "T"), "/calico/v1/policy/profile/P/tags was not written, as far as etcd can tell."),
         (("remove", "P", "--no-check"), "The directory is still there."),
     ],
 )

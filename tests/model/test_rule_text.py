@@ -59,7 +59,7 @@ def sayable(draw: st.DrawFn) -> Words:
     protocol = draw(st.sampled_from(["", "tcp", "udp", "icmp", "icmpv6"]))
     version = {"icmp": 4, "icmpv6": 6}.get(protocol) or draw(st.sampled_from([4, 6]))
     cidrs = (
-        st.one_of(IPV4_NETS, st.sampled_from(["10", "10/8", "10.1.2.3", "010.0.0.0/255.0.0.0"]))
+        st.one_of(IPV4_NETS, st.sampled_from(["10.1.2.3", "10.0.0.0/255.0.0.0"]))
         if version == 4
         else st.one_of(IPV6_NETS, st.sampled_from(["::", "FD80:0::/64"]))
     )
@@ -101,7 +101,7 @@ def test_what_the_grammar_says_comes_back_as_the_same_rule(words: Words) -> None
         ("allow icmp type 8", "allow icmp type 8"),
         ("deny icmpv6 type 008 code 0", "deny icmpv6 type 8 code 0"),
         ("allow from tag WEB", "allow from tag WEB"),
-        ("allow to cidr 10/8", "allow to cidr 10.0.0.0/8"),
+        ("allow to cidr 10.0.0.0/255.0.0.0", "allow to cidr 10.0.0.0/8"),
         ("allow from tag to to tag from", "allow from tag to to tag from"),
         (
             "deny udp from ports 80-90,443,22:22 tag a cidr 10.1.2.3/8 to ports 0 tag b cidr 10.0.0.1",

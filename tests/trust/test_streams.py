@@ -34,7 +34,8 @@ LONGEST_SECONDS = 0.4
 TOGETHER_SECONDS = 0.25  # longer than signals may lie apart that are one
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 # Where Python's own start and our first lines are: what is interrupted there nobody can answer for.
-START = re.compile(r'  File "(<[^>]*>|.*/lib/python3[^"]*(?<!-packages)/[^"/]+|.*/calicoctl/(__init__|__main__|start)\.py)"')
+OUR_START = r".*/calicoctl/(__init__|__main__|start)\.py"
+START = re.compile(rf'  File "(<[^>]*>|.*/lib/python3[^"]*(?<!-packages)/[^"/]+|{OUR_START})"')
 PACKAGES = re.compile(r'  File ".*/(site|dist)-packages/')
 
 
