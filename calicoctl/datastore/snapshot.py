@@ -88,7 +88,8 @@ class Snapshot:
             self.ready = stored
 
     def _add_of_host(self, segments: list[str], stored: Stored) -> None:
-        self.hosts.add(segments[4])
+        if len(segments) > 5:
+            self.hosts.add(segments[4])
         names = keys.endpoint_names(stored.key)
         if names is not None:
             name = EndpointName(*names)

@@ -64,6 +64,10 @@ class Network:
         host_bits = self.width - self.prefix_length
         return self.version, self.address >> host_bits << host_bits, self.prefix_length
 
+    def has_host_bits(self) -> bool:
+        """Tell whether bits are set beyond the prefix length, which no packet is compared with."""
+        return self.key()[1] != self.address
+
     def __str__(self) -> str:
         """The text that is stored: ``10.1.2.3/8``; IPv6 in lower case and compressed."""
         packed = self.address.to_bytes(self.width // 8, "big")
@@ -78,7 +82,8 @@ def ambiguity(text: str) -> str:
     address = text.strip().partition("/")[0]
     numbers = address.split(".")
     if ":" in address:
-        return ""
+        is_mapped = Network.parse(text).address >> 32 == 0xFFFF
+        return "it is IPv4 to some programs and IPv6 to others: write it as IPv4" if is_mapped else ""
     if len(numbers) < 4:
         return "it is only the beginning of an address: give all four numbers"
     if any(re.match("0[0-9]", number) for number in numbers):

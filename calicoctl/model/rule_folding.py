@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from calicoctl.model.network import Network
+from calicoctl.model.network import Network, ambiguity
 from calicoctl.model.resource_fields import Problems
-from calicoctl.model.rule_form_validation import network_problem
 from calicoctl.model.rule_mapping import form_of, rules_of
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -83,7 +82,7 @@ def _version_if_canonical(text: object) -> int | None:
         network = Network.parse(text) if isinstance(text, str) else None
     except ValueError:
         return None
-    if network is None or str(network) != text or network_problem(network):
+    if network is None or str(network) != text or ambiguity(text):
         return None
     return network.version
 

@@ -11,7 +11,7 @@ import re
 
 from calicoctl.model import selector
 from calicoctl.model.names import ALLOWED, is_tag
-from calicoctl.model.network import Network, without
+from calicoctl.model.network import Network, ambiguity, without
 from calicoctl.model.resource_fields import below, shown
 from calicoctl.model.rule_form import ENTITIES
 from calicoctl.model.rule_validation import LAST_CODE, LAST_TYPE, MOST_RULES
@@ -153,28 +153,20 @@ def _cidr_problem(text: str) -> str:
     if not _CIDR.fullmatch(text):
         return allowed
     try:
-        return network_problem(Network.parse(text))
+        problem = ambiguity(text)
+        Network.parse(text)
     except ValueError:
         return allowed
-
-
-def network_problem(network: Network) -> str:
-    """Say why a network is refused as new, however it is written; nothing if it is not."""
-    version, address, prefix_length = network.key()
-    if address != network.address:
-        return f"has bits set beyond its prefix length; the network is {Network(version, address, prefix_length)}"
-    if version == 6 and address >> 32 == 0xFFFF:
-        return "is an IPv4-mapped IPv6 network, which some readers take for IPv4 and others for IPv6; write it as IPv4"
-    return ""
+    return f"is not accepted: {problem}" if problem else ""
 
 
 def _port_problem(port: int | str) -> str:
-    allowed = "is not a port from 1 to 65535 or a range such as 8000:8080"
+    allowed = "is not a port from 0 to 65535 or a range such as 8000:8080"
     match = _PORT.fullmatch(str(port))
     if match is None:
         return f"is a named port, which {NOT_IN_V1}" if _NAMED_PORT.fullmatch(str(port)) else allowed
     first, last = int(match[1]), int(match[2] or match[1])
-    if not (1 <= first <= 65535 and last <= 65535):
+    if not (first <= 65535 and last <= 65535):
         return allowed
     return "ends below its beginning" if last < first else ""
 

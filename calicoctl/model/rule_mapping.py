@@ -151,6 +151,8 @@ def _entity_of(left: Fields, side: str) -> Form:
                 entity[proper] = [left.pop(single)]
             elif stored in left and _can_say(name, left[stored]):
                 entity[proper] = left.pop(stored)
+                if name == "selector" and entity[proper] == "":
+                    entity[proper] = "all()"  # an empty one is none in a document, and would match more
     return entity
 
 

@@ -83,6 +83,12 @@ def remarks(given: Fields, rules: list[Rule]) -> list[str]:
         stored = rules[0].fields.get(key)
         if key.endswith("_selector") and stored != text:
             texts.append(f"{key}: {_shown(text)} is stored as {_shown(stored)}: Felix 1.4 may not apply the other")
+    for key in ("src_net", "dst_net", "!src_net", "!dst_net"):
+        networks = [Network.parse(text) for text in dict.fromkeys(rule.fields.get(key) for rule in rules) if text]
+        with_host_bits = [network for network in networks if network.has_host_bits()]
+        if with_host_bits:
+            meant = Network(*with_host_bits[0].key())
+            texts.append(f"{key}: {with_host_bits[0]} has bits set beyond its prefix length: it means {meant}")
     if len(rules) > MANY_RULES:
         texts.append(f"it becomes {len(rules):,} stored rules, one for each network")
     return texts

@@ -168,7 +168,7 @@ spec:
   ingress:
   - action: allow
     protocol: TCP
-    source: {ports: [80, 010, 0]}
+    source: {ports: [80, 010, 65536]}
 ---
 apiVersion: v1
 kind: profile
@@ -184,8 +184,8 @@ metadata: {name: older}
             "stdin:5: Profile(bad): spec.ingress[0].source.ports[1]: 010 is not accepted as a number: it is octal to "
             "some and decimal to others; write it without leading zeros\n"
             'stdin:5: Profile(bad): spec.ingress[0].action: "allow" is not one of Allow, Deny, Log, Pass\n'
-            "stdin:5: Profile(bad): spec.ingress[0].source.ports[2]: 0 is not a port from 1 to 65535 or a range such "
-            "as 8000:8080\n" + NOTHING_WRITTEN,
+            "stdin:5: Profile(bad): spec.ingress[0].source.ports[2]: 65536 is not a port from 0 to 65535 or a range "
+            "such as 8000:8080\n" + NOTHING_WRITTEN,
         )
     assert etcd.keys() == {}
 
@@ -318,7 +318,8 @@ text
 
 
 def test_unchanged_rules_are_kept_with_a_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
-    rules: Any = {"inbound_rules": [{"action": "allow", "src_net": "10.0.0.1/24"}], "outbound_rules": [{"future": 1}]}
+    mapped = {"action": "allow", "src_net": "::ffff:1.2.3.4/128"}
+    rules: Any = {"inbound_rules": [mapped], "outbound_rules": [{"future": 1}]}
     etcd.put(f"{PROFILES}/old/rules", json.dumps(rules))
     shown = calicoctl("get", "profile", "old", "-o", "yaml").stdout
     before = etcd.index()
@@ -326,7 +327,8 @@ def test_unchanged_rules_are_kept_with_a_warning(etcd: EtcdServer, calicoctl: Ca
     assert result._replace(stderr="") == done("applied", 1, "Profile(old): unchanged")
     assert result.stderr == (
         "Warning: Profile(old): spec.ingress[0] is kept as it is stored, though it would be refused as new: "
-        'source.nets[0]: "10.0.0.1/24" has bits set beyond its prefix length; the network is 10.0.0.0/24.\n'
+        'source.nets[0]: "::ffff:1.2.3.4/128" is not accepted: it is IPv4 to some programs and IPv6 to others: write '
+        "it as IPv4.\n"
         "Warning: Profile(old): spec.egress[0] is kept as it is stored, though it would be refused as new: "
         "storedFields: can only stand in a rule that is stored in this profile and is left as it is.\n"
     )
@@ -628,6 +630,36 @@ def test_an_in_of_one_value_is_stored_as_an_equality(etcd: EtcdServer, calicoctl
     kept = calicoctl("apply", "-f", "-", stdin=shown)
     assert (kept.status, "calicoctl replace' rewrites it" in kept.stderr) == (0, True)
     assert etcd.get(f"{PROFILES}/P/rules") == given
+
+
+def test_host_bits_are_kept_with_a_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    """What `rule update` takes documents take, also where another field of the rule is changed."""
+    rule = {"action": "allow", "protocol": "tcp", "src_net": "10.1.2.3/8", "dst_ports": [0]}
+    given = json.dumps({"inbound_rules": [rule], "outbound_rules": []})
+    calicoctl("profile", "add", "P")
+    remark = "src_net: 10.1.2.3/8 has bits set beyond its prefix length: it means 10.0.0.0/8"
+    result = calicoctl("profile", "P", "rule", "update", stdin=given)
+    assert result.stderr.startswith(f"Warning: inbound rule 1: {remark}.\n")
+    shown = json.loads(calicoctl("get", "profile", "P", "-o", "json").stdout)
+    shown["spec"]["ingress"][0]["destination"]["tag"] = "WEB"
+    result = calicoctl("apply", "-f", "-", stdin=json.dumps(shown))
+    assert (result.status, result.stderr) == (0, f"Warning: Profile(P): spec.ingress[0]: {remark}.\n")
+    stored = json.loads(etcd.get(f"{PROFILES}/P/rules") or "")["inbound_rules"]
+    assert stored == [{**rule, "dst_tag": "WEB"}]
+    again = json.dumps({"inbound_rules": [{**stored[0], "action": "deny"}], "outbound_rules": []})
+    assert calicoctl("profile", "P", "rule", "update", stdin=again).status == 0
+
+
+def test_an_empty_selector_is_every_endpoint_in_a_document(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    rules = '{"inbound_rules": [{"action": "allow", "src_selector": ""}], "outbound_rules": []}'
+    etcd.put(f"{PROFILES}/P/rules", rules)
+    shown = json.loads(calicoctl("get", "profile", "P", "-o", "json").stdout)
+    assert shown["spec"]["ingress"][0]["source"] == {"selector": "all()"}
+    shown["spec"]["ingress"][0]["protocol"] = "TCP"
+    assert calicoctl("apply", "-f", "-", stdin=json.dumps(shown)).status == 0
+    assert json.loads(etcd.get(f"{PROFILES}/P/rules") or "")["inbound_rules"] == [
+        {"action": "allow", "src_selector": "all()", "protocol": "tcp"}
+    ]
 
 
 def test_ports_as_text_become_numbers_with_a_change(etcd: EtcdServer, calicoctl: Calicoctl) -> None:

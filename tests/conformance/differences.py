@@ -11,6 +11,16 @@ from __future__ import annotations
 OTHER_VERDICT = {
     "every row whose api is v1": "the resource of Go calicoctl 1.x is another kind; what it stored is shown and kept",
     "v3-validator-032: should allow a name of 253 chars": "a name has at most 128 characters in v1",
+    **dict.fromkeys(
+        (
+            "v3-validator-001: should reject Rule with invalid port (name + number)",
+            "v3-validator-068: should reject Rule with invalid port (port 0)",
+            "port range starting at 0",
+            "v3-validator-088: should reject Rule with one invalid port in the port range (MinPort 0)",
+        ),
+        "rule add and rule update store port 0, as legacy did: such a rule can be changed as a document",
+    ),
+    "CIDR with host bits": "rule add and rule update store them, as legacy did: taken with a warning",
     "capital letters in a v3 name": "names follow the resource's page and the v1 model, both of which have capitals",
 }
 STORED_OTHERWISE = {
@@ -23,9 +33,9 @@ WITHOUT_IDLE_NOT_NETS = {"st v3 data.py:471": "none of its notNets is in its net
 
 # port-protocol-parsing.json: what Go's types read, here is read and checked in one step
 
+TAKEN_AS_A_PORT = "a port may be 0, as rule add and rule update take it; a protocol may not"
 REFUSED_WHEN_CHECKED: dict[int | str, str] = {
-    0: "0 is no port of any packet, and to iptables it is any protocol: the v3 validator refuses both",
-    "0:65535": "a range that begins with port 0: the v3 validator refuses it",
+    0: "to iptables 0 is any protocol: the v3 validator refuses it",
     "foo-bar": "a named port cannot be stored in the v1 data model: Felix 1.x drops the profile for it",
     "256": "the largest number of a protocol is 255, and no protocol is called so: the v3 validator refuses it",
     "tcp": "this is the name in the store; a resource has TCP, and the v3 validator refuses another spelling",
@@ -46,6 +56,7 @@ STRICTER_THAN_LIBCALICO_GO = {
     "is not a field of a rule": "the fields orig_… are of Calico 3, and Felix 1.4 drops a profile that has them",
 }
 STRICTER_THAN_FELIX = {
+    **STRICTER_THAN_BOTH,
     "255 is not a number from 0 to 254": "Felix turns ICMP type 255 into a drop of all traffic",
 }
 
@@ -53,6 +64,7 @@ STRICTER_THAN_FELIX = {
 
 STRICTER_THAN_THE_READER = {
     **STRICTER_THAN_BOTH,
+    "it is only the beginning of an address: give all four numbers": "legacy stored one address, or a network, of it",
     "ports need the protocol tcp or udp": "Felix turns ports with sctp or udplite into a drop of all traffic",
     "is missing; an empty list means no rules": "a forgotten list would silently take a profile's rules away",
     "null is not a value; give one, or leave the field out": "a generator's lost value would open the profile",

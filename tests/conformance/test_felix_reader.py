@@ -44,7 +44,7 @@ def complaints(row: Row) -> list[str]:
 
 def test_what_is_accepted_here_is_accepted_by_felix(rows: list[Row]) -> None:
     accepted = [row for row in rows_of(rows, "rules") if not complaints(row)]
-    assert len(accepted) >= 80
+    assert len(accepted) >= 76
     assert [row["name"] for row in accepted if not row["accept"]] == []
 
 

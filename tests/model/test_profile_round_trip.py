@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from calicoctl.model import documents
@@ -16,8 +16,11 @@ from calicoctl.model.profile_resource import ProfileResource, read_profile
 from calicoctl.model.resource_fields import Problems
 from calicoctl.model.rule import Rule
 from calicoctl.model.rule_folding import groups_of
+from calicoctl.model.rule_mapping import form_of, rules_of
+from calicoctl.model.rule_validation import RuleProblems, new_rules
 from calicoctl.model.stored_profile import StoredProfile
 from calicoctl.resources.text import to_json, to_yaml
+from tests.model.strategies import typed_fields, valid_fields
 from tests.stored_profiles import ANY_JSON, NAMES, profiles, rule_lists
 
 TEXTS = st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["", "x"]), max_size=2)
@@ -116,7 +119,7 @@ def test_folding(stored: list[tuple[str | None, ...]], folded: list[tuple[list[s
 
 
 @pytest.mark.parametrize(
-    ("odd", "version"), [("10.0.0.1/24", 4), ("::ffff:10.0.0.0/120", 6), ("::ffff:10.0.0.1/120", 6), ("fd80::1/64", 6)]
+    ("odd", "version"), [("::ffff:10.0.0.0/120", 6), ("::ffff:10.0.0.1/120", 6), ("10.0.0.1/024", 4)]
 )
 def test_a_network_that_would_be_refused_as_new_stands_alone(odd: str, version: int) -> None:
     """Beside it the others are folded, in a time that grows with their number and not with its square."""
@@ -167,3 +170,34 @@ def test_a_stored_port_in_quotes_is_told_from_a_number() -> None:
     assert json.loads(plan.changes["rules"])["inbound_rules"] == [
         {"action": "allow", "protocol": "tcp", "dst_ports": [80]}
     ]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(typed_fields(), valid_fields()))
+def test_what_rule_update_takes_as_new_documents_take_as_new(fields: dict[str, Any]) -> None:
+    """So a rule that one of them has stored can be changed with the other."""
+    try:
+        rules = new_rules(fields)
+    except RuleProblems:
+        reject()
+    for rule in rules:
+        problems = Problems()
+        assert ([each.fields for each in rules_of(form_of(rule), "", problems)], problems.texts) == (
+            [with_action_and_selectors(rule.fields)], []
+        )  # fmt: skip
+
+
+def with_action_and_selectors(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields as documents have them: with an action, and all() for an empty selector."""
+    selectors = {key: "all()" for key, value in fields.items() if key.endswith("_selector") and value == ""}
+    return {"action": "allow", **fields, **selectors}
+
+
+@settings(max_examples=300, deadline=None)
+@given(rule_lists())
+def test_what_documents_take_as_new_rule_update_takes_as_new(rules: list[Any]) -> None:
+    for group in groups_of([Rule(fields) for fields in rules if isinstance(fields, dict)]):
+        as_new, problems = group.as_new()
+        if not problems:
+            for rule in as_new:
+                assert [each.fields for each in new_rules(rule.fields)] == [rule.fields]

@@ -167,7 +167,7 @@ def test_what_is_accepted_the_schema_accepts(metadata: dict[str, Any], rules: li
         {"spec": {"ingress": [{"action": "allow"}]}},
         {"spec": {"ingress": [{"action": "Allow", "protocol": "tcp"}]}},
         {"spec": {"ingress": [{"action": "Allow", "source": {"net": "10.0.0.0/8"}}]}},
-        {"spec": {"ingress": [{"action": "Allow", "source": {"ports": [0]}}]}},
+        {"spec": {"ingress": [{"action": "Allow", "source": {"ports": [65536]}}]}},
         {"spec": {"ingress": [{"action": "Allow", "http": {"methods": ["GET"]}}]}},
         {"spec": {"labelsToApply": {"a b": "c"}}},
     ],

@@ -18,7 +18,7 @@ from calicoctl.model.rule_update import Update
 
 PATH = "spec.ingress[1]"
 NOT_IN_V1 = "cannot be stored in the Calico v1 data model"
-PORT = "is not a port from 1 to 65535 or a range such as 8000:8080"
+PORT = "is not a port from 0 to 65535 or a range such as 8000:8080"
 NET = "is not a CIDR such as 10.0.0.0/8 or fd80::/64"
 TAG = "is not a tag: 1 to 128 letters, digits, dots, dashes and underscores"
 PROTOCOL = "is not one of TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from 1 to 255"
@@ -99,14 +99,10 @@ def stored(text: str) -> list[dict[str, Any]]:
             )
         ),
         (
-            "action: Allow\nsource: {notNets: [1.2.3.4/24]}",
-            ['source.notNets[0]: "1.2.3.4/24" has bits set beyond its prefix length; the network is 1.2.3.0/24'],
-        ),
-        (
             "action: Allow\nsource: {nets: ['::ffff:10.0.0.0/104']}",
             [
-                'source.nets[0]: "::ffff:10.0.0.0/104" is an IPv4-mapped IPv6 network, which some readers take for '
-                "IPv4 and others for IPv6; write it as IPv4"
+                'source.nets[0]: "::ffff:10.0.0.0/104" is not accepted: it is IPv4 to some programs and IPv6 to '
+                "others: write it as IPv4"
             ],
         ),
         (
@@ -138,7 +134,7 @@ def stored(text: str) -> list[dict[str, Any]]:
         *(
             (f"action: Allow\nprotocol: TCP\nsource: {{ports: [{port}]}}", [f"source.ports[0]: {shown} {PORT}"])
             for port, shown in (
-                ("0", "0"), ("65536", "65536"), ("-1", "-1"), ("0:10", '"0:10"'), ("1:65536", '"1:65536"'),
+                ("65536", "65536"), ("-1", "-1"), ("1:65536", '"1:65536"'),
                 ("80-90", '"80-90"'), ("1:2:3", '"1:2:3"'), ("'*'", '"*"'), ("''", '""'), ("HTTP", '"HTTP"'),
             )
         ),
