@@ -101,7 +101,7 @@ class Walk:
         """
         if any(step.outcome == ALLOW for step in self._failsafe()):
             return []
-        return _up_to_decision(self._untracked(self._policies_in_force()))
+        return _up_to_decision(self._untracked(self._policies_in_force((True,))))
 
     def _all(self) -> Iterator[Step]:
         is_host_endpoint = self._endpoint.name.workload is None
@@ -111,10 +111,11 @@ class Walk:
                 self.has_chains = False
                 yield Step("", problem, DENY)
                 return
-        for tier, _ in self._policies_by_tier():
+        kinds = (False, True) if is_host_endpoint else (False,)  # untracked ones are nothing to a workload
+        for tier, _ in self._policies_by_tier(kinds):
             if is_skipped(tier, self._version):
                 yield Step("", f'Tier "{tier.name}" has no metadata: packets skip its policies', GO_ON)
-        by_tier = self._policies_in_force()
+        by_tier = self._policies_in_force(kinds)
         if is_host_endpoint:
             yield from self._failsafe()
             yield from self._untracked(by_tier)
@@ -142,8 +143,8 @@ class Walk:
                 return f"Its {problem}"
         return "" if endpoint.state == "active" else f"It is {endpoint.state}: Felix lets nothing pass"
 
-    def _policies_in_force(self) -> list[list[Policy]]:
-        return [policies for tier, policies in self._policies_by_tier() if not is_skipped(tier, self._version)]
+    def _policies_in_force(self, kinds: tuple[bool, ...]) -> list[list[Policy]]:
+        return [policies for tier, policies in self._policies_by_tier(kinds) if not is_skipped(tier, self._version)]
 
     def _invalid(self) -> Iterator[Step]:
         packet = self._packet
@@ -152,12 +153,15 @@ class Walk:
             what = f"ICMP type {packet.icmp_type} opens no connection: Felix drops it before any rule"
             yield Step("", f"{what}, unless it belongs to one", DENY)
 
-    def _policies_by_tier(self) -> list[tuple[Tier, list[Policy]]]:
-        """Return the tiers that have policies that select the endpoint, with these, all in order."""
+    def _policies_by_tier(self, kinds: tuple[bool, ...]) -> list[tuple[Tier, list[Policy]]]:
+        """Return the tiers that have policies that select the endpoint, with these, all in order.
+
+        ``kinds`` has True for untracked policies, False for the others.
+        """
         labels = self._felix.identities[self._version].of_endpoint(self._endpoint).labels
         selecting: dict[str, list[Policy]] = {}
         for policy in sorted(self._felix.policies, key=lambda policy: policy.position):
-            if self._is_for_direction(policy) and self._selects(policy, labels):
+            if policy.untracked in kinds and self._is_for_direction(policy) and self._selects(policy, labels):
                 selecting.setdefault(policy.tier, []).append(policy)
         tiers = sorted((self._felix.tiers[name] for name in selecting), key=lambda tier: tier.position)
         return [(tier, selecting[tier.name]) for tier in tiers]
@@ -166,6 +170,8 @@ class Walk:
         selector = policy.selector
         if not selector.matches(labels):
             return False
+        if is_skipped(self._felix.tiers[policy.tier], self._version):
+            return True  # whatever Felix does with it
         return not (selector.is_misfiled and self._version == FELIX_1) or self._chances.likely(
             f"{_policy_title(policy)} has an in of one value in its selector: Felix 1.4 applies it to "
             f"{self._endpoint.name} only if the endpoint's labels were written after the policy"

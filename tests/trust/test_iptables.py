@@ -13,6 +13,7 @@ from tests.trust.iptables import NUMBERS, SELECTORS, Kernel, Packet
 PACKETS_OF_A_STATE = 40
 MOST_QUESTIONS = 6  # verdict tries every combination of answers up to this number
 NETS = ["10.65.0.0/30", "10.65.0.2/32", "fd65::/126", "0.0.0.0/0", "192.0.2.0/24"]
+PASSING_UDP: list[dict[str, Any]] = [{"action": "next-tier", "protocol": "udp"}, {"action": "allow"}]
 OUTSIDE = {4: "192.0.2.9", 6: "2001:db8::9"}
 STATUS = {frozenset({True}): 0, frozenset({False}): 1, frozenset({True, False}): 2}
 
@@ -68,8 +69,13 @@ def random_world(dice: random.Random) -> dict[str, Any]:
     policies = [
         {"id": f"policy{number}", "tier": dice.choice(["default", "default", "first"]), "order": dice.randint(1, 2),
          "selector": dice.choice(selectors), "untracked": dice.random() < 0.3, "rules": random_rules(dice)}
-        for number in range(dice.choice([0, 1, 1, 2, 3]))
+        for number in range(dice.choice([0, 0, 1, 1, 2, 3]))
     ]  # fmt: skip
+    if dice.random() < 0.3:  # the mark of next-tier goes from one profile into the other
+        profiles["p"] = {**profiles["p"], "rules": {"outbound": [{"action": "next-tier"}], "inbound": PASSING_UDP}}
+        profiles["q"] = {**profiles["p"], "id": "q", "rules": {"outbound": [{"action": "allow"}], "inbound": PASSING_UDP}}
+        for workload in workloads:
+            workload["profiles"] = dice.choice([["p", "q"], ["q"]])
     return {
         "profiles": profiles,
         "workloads": workloads,
