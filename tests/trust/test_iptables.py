@@ -73,7 +73,8 @@ def random_world(dice: random.Random) -> dict[str, Any]:
     ]  # fmt: skip
     if dice.random() < 0.3:  # the mark of next-tier goes from one profile into the other
         profiles["p"] = {**profiles["p"], "rules": {"outbound": [{"action": "next-tier"}], "inbound": PASSING_UDP}}
-        profiles["q"] = {**profiles["p"], "id": "q", "rules": {"outbound": [{"action": "allow"}], "inbound": PASSING_UDP}}
+        allowing = {"outbound": [{"action": "allow"}], "inbound": PASSING_UDP}
+        profiles["q"] = {**profiles["p"], "id": "q", "rules": allowing}
         for workload in workloads:
             workload["profiles"] = dice.choice([["p", "q"], ["q"]])
     return {
