@@ -297,6 +297,24 @@ def test_output_in_another_encoding(calicoctl: Calicoctl, etcd: EtcdServer) -> N
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\xe9\n\\u65e5\\u672c\n\\ud800\n", b"")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_documents_mean_the_same_in_every_encoding(
+    calicoctl: Calicoctl, etcd: EtcdServer, encoding: str, form: str
+) -> None:
+    """A selector that is written with another character matches nobody, and a deny with it denies nothing."""
+    rules = {"inbound_rules": [{"action": "deny", "src_selector": "ort == 'Köln 日'"}], "outbound_rules": []}
+    etcd.put(RULES, json.dumps(rules))
+    shown = subprocess.run(
+        [sys.executable, "-m", "calicoctl", "get", "profile", "P", "-o", form],
+        env={**calicoctl.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=PROCESS_SECONDS,
+    )
+    assert (shown.returncode, shown.stderr, shown.stdout.isascii()) == (0, b"", True)
+    assert calicoctl("apply", "-f", "-", stdin=shown.stdout.decode()).stdout.endswith("Profile(P): unchanged\n")
+
+
 def test_an_interrupt_while_it_waits_for_input(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, EMPTY)
     ours, its = os.openpty()

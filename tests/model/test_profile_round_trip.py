@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from calicoctl.environment import Environment
 from calicoctl.model import documents
 from calicoctl.model.profile_plan import Plan
 from calicoctl.model.profile_resource import ProfileResource, read_profile
@@ -201,3 +203,20 @@ def test_what_documents_take_as_new_rule_update_takes_as_new(rules: list[Any]) -
         if not problems:
             for rule in as_new:
                 assert [each.fields for each in new_rules(rule.fields)] == [rule.fields]
+
+
+@settings(max_examples=150, deadline=None)
+@given(NAMES, profiles(), st.sampled_from(["ascii", "latin-1", "iso8859-15", "koi8-r", "utf-8", "UTF8"]))
+def test_what_get_shows_means_the_same_in_every_encoding(name: str, values: dict[str, str], encoding: str) -> None:
+    stored = StoredProfile(name, values)
+    document = stored.to_resource().to_document()
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding, "backslashreplace", newline="")  # as the program opens it
+    environment = Environment({}, None, stdout, io.StringIO())
+    for write in (to_yaml, to_json):
+        stdout.buffer.seek(0)
+        stdout.buffer.truncate()
+        environment.say(write(document, environment.takes_all_characters()))
+        stdout.flush()
+        written = stdout.buffer.getvalue()
+        plan = Plan(taken_back(written.decode("utf-8")), stored)
+        assert (plan.problems, plan.changes) == ([], {})
