@@ -84,7 +84,7 @@ def test_a_slow_answer_after_another(calicoctl: Calicoctl, etcd: EtcdServer, pro
 
 
 @pytest.mark.parametrize("columns", [20, 10])
-@pytest.mark.parametrize("program", [["calicoctl", "profile", "show"], ["calicoq", "endpoint", "x"]], ids=" ".join)
+@pytest.mark.parametrize("program", [["calicoctl", "profile", "show"], ["calicoq", "endpoint", ""]], ids=" ".join)
 def test_a_narrow_terminal(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, columns: int, program: list[str]
 ) -> None:

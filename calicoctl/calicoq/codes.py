@@ -116,9 +116,10 @@ CODES: dict[str, Code] = {
     NOT_PROGRAMMED: Code(
         ERROR,
         "a rule that iptables refuses",
-        "iptables takes one match of a kind in a rule, and refuses all rules of the profile or policy that come with "
-        "such a one, for that IP version. The rules in force before stay in force, also after a restart of Felix: a "
-        "change made since has no effect. Of a new profile or policy there is nothing, and its endpoints drop.",
+        "iptables takes one match of a kind in a rule, and no ports with leading zeros or blanks. It refuses all rules "
+        "of the profile or policy that come with such a one, for that IP version. The rules in force before stay in "
+        "force, also after a restart of Felix: a change made since has no effect. Of a new profile or policy there is "
+        "nothing, and its endpoints drop.",
     ),
     WRONGLY_PROGRAMMED: Code(
         ERROR,

@@ -25,15 +25,16 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
         raise CommandError(f"Invalid selector: {go_quoted(text)}. {error}.") from None
     felix_version = felix_version_of(arguments)
-    remarks = Remarks(felix_version)
-    remarks.on_selector(selector, f'what has the selector "{text}"')
     state = read_state(environment)
+    remarks = Remarks(felix_version, state)
+    remarks.on_selector(selector, f'a policy or rule with the selector "{text}"')
     ours, theirs = state.identities(felix_version)
     endpoints = []
     for endpoint in sorted(state.endpoints(), key=full_title):
         matches = selector.matches(ours.of_endpoint(endpoint).labels)
         if matches:
             endpoints.append(endpoint)
+            remarks.on_shown(endpoint)
         if matches != selector.matches(theirs.of_endpoint(endpoint).labels):
             remarks.on_endpoint(endpoint)
     heading = f"Endpoints matching selector {text}"

@@ -90,7 +90,7 @@ class Journey:
     def answers_are_dropped_by(self, packet: Packet) -> str:
         """Say which untracked policy of the source's host drops what answers the packet; nothing if none does."""
         endpoint = self._source.endpoint
-        if endpoint is None or self._is_on_one_host():
+        if endpoint is None or self._is_on_one_host() or self._lets_pass(endpoint.name.host):
             return ""
         answer = Packet(packet.version, packet.ends["dst"], packet.ends["src"], packet.protocol)
         in_the_way = [endpoint] if endpoint.name.workload is None else self._host_endpoints(endpoint.name.host)
@@ -121,22 +121,18 @@ class Journey:
         """Return what an endpoint does; ``leaves``: what its Felix lets pass has passed all that is on its host."""
         steps = walk.steps()
         host = endpoint.name.host
-        action = self._felix.parameter(host, "DropActionOverride") or ""
-        is_let_pass = walk.has_chains and self._lets_pass(action)
-        if steps[-1].outcome == DENY and is_let_pass:
+        is_overridden = walk.has_chains and steps[-1].outcome == DENY and self._lets_pass(host)
+        if is_overridden:
+            action = self._felix.parameter(host, "DropActionOverride")
             what = f"DropActionOverride is {action} on {host}: its Felix lets pass what it would drop"
             steps.append(Step("", what, ALLOW))
-            return Side(full_title(endpoint), direction, steps, is_last=leaves)
-        for parameter in self._felix.ending_parameters(host) if self._felix_version == FELIX_1 else ():
-            if not chances.likely(
-                f"Felix on {host} ends when it starts, as {parameter}: if it was started since, what was in force "
-                "before still is"
-            ):
-                other = ALLOW if steps[-1].outcome == DENY else DENY
-                steps.append(Step("", f"Felix on {host} does not run", other))
-        return Side(full_title(endpoint), direction, steps)
+        standstill = self._felix.standstill(host) if self._felix_version == FELIX_1 else ""
+        if standstill and not chances.likely(f"{standstill}: what was in force before still is"):
+            steps.append(Step("", standstill, ALLOW if steps[-1].outcome == DENY else DENY))
+        return Side(full_title(endpoint), direction, steps, is_last=is_overridden and leaves)
 
-    def _lets_pass(self, action: str) -> bool:
+    def _lets_pass(self, host: str) -> bool:
+        action = self._felix.parameter(host, "DropActionOverride") or ""
         return lets_pass(action if self._felix_version == FELIX_1 else action.upper().replace("AND", "and"))
 
     def _before_workload(self, endpoint: Endpoint, packet: Packet, chances: Chances) -> Iterator[Side]:
@@ -145,6 +141,8 @@ class Journey:
         for host_endpoint in in_the_way:
             steps = self._walk(host_endpoint, "inbound", packet, chances).untracked_steps()
             if not steps or steps[-1].outcome not in (ALLOW, DENY):
+                continue
+            if steps[-1].outcome == DENY and self._lets_pass(endpoint.name.host):
                 continue
             title = full_title(host_endpoint)
             if len(in_the_way) > 1 and not chances.likely(

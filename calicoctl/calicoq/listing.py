@@ -31,9 +31,10 @@ class Listing:
     """What to show of each endpoint: with ``rules`` also the rules that name it, with ``selectors`` every selector."""
 
     def __init__(
-        self, evaluation: Evaluation, tiers: Mapping[str, Tier], felix_version: int, rules: bool, selectors: bool
-    ) -> None:
-        self.remarks = Remarks(felix_version)
+        self, evaluation: Evaluation, tiers: Mapping[str, Tier], remarks: Remarks, felix_version: int, rules: bool,
+        selectors: bool,
+    ) -> None:  # fmt: skip
+        self.remarks = remarks
         self._evaluation = evaluation
         self._tiers = tiers
         self._felix_version = felix_version
@@ -138,7 +139,8 @@ def show(
     rules = not arguments["--hide-rule-matches"]
     if rules:
         evaluation.add_rule_matches(state.profile_matches())
-    listing = Listing(evaluation, tiers, felix_version, rules, not arguments["--hide-selectors"])
+    remarks = Remarks(felix_version, state)
+    listing = Listing(evaluation, tiers, remarks, felix_version, rules, not arguments["--hide-selectors"])
     other_felix = OtherFelix(evaluation, theirs, listing.remarks)
     shown = [endpoint for endpoint in endpoints if wanted(endpoint.name)]
     if arguments["--output"] == TEXT:
@@ -148,6 +150,7 @@ def show(
     else:
         say_endpoints(HEADING, map(listing.document, shown), arguments["--output"], environment)
     for endpoint in shown:
+        remarks.on_shown(endpoint)
         other_felix.compare(endpoint, with_rules=rules)
     listing.remarks.complain(environment)
     return finish(state, environment)

@@ -27,8 +27,8 @@ def run(arguments: Arguments, environment: Environment) -> int:
     """Show every policy of the given name, one for each tier that has one. Raises CommandError if there is none."""
     name: str = arguments["<policy-name>"]
     felix_version = felix_version_of(arguments)
-    remarks = Remarks(felix_version)
     state = read_state(environment)
+    remarks = Remarks(felix_version, state)
     tiers, (ours, theirs) = state.tiers(), state.identities(felix_version)
     endpoints = sorted(state.endpoints(), key=full_title)
     policies = [policy for policy in state.policies() if policy.name == name]

@@ -7,6 +7,7 @@ from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from calicoctl.calicoq.state import State
     from calicoctl.environment import Environment
     from calicoctl.felix.evaluation import Evaluation, Identities, RuleUse
     from calicoctl.model.endpoint import Endpoint
@@ -25,13 +26,16 @@ _OTHER = {
 class Remarks:
     """Collects the remarks on what is shown as one version of Felix has it."""
 
-    def __init__(self, felix_version: int) -> None:
+    def __init__(self, felix_version: int, state: State) -> None:
         self._felix_version = felix_version
+        self._state = state
+        self._refused: dict[str, None] = {}
         self._misfiled: dict[str, None] = {}
-        self._otherwise: list[str] = []
+        self._otherwise: dict[str, None] = {}
 
     def on_policy(self, policy: Policy) -> None:
-        """Note whether Felix may fail to apply a policy."""
+        """Note whether Felix ignores a policy, or may fail to apply it."""
+        self._note_refusal(self._state.refusal_of_policy(policy))
         self.on_selector(policy.selector, f'policy "{policy.name}"')
 
     def on_rule(self, use: RuleUse) -> None:
@@ -44,12 +48,23 @@ class Remarks:
         if selector.is_misfiled and self._felix_version == FELIX_1:
             self._misfiled[owner] = None
 
+    def on_shown(self, endpoint: Endpoint) -> None:
+        """Note whether Felix refuses an endpoint."""
+        self._note_refusal(self._state.refusal_of_endpoint(endpoint))
+
+    def _note_refusal(self, refusal: str) -> None:
+        if refusal:
+            self._refused[refusal] = None
+
     def on_endpoint(self, endpoint: Endpoint) -> None:
         """Note that the other Felix decides otherwise about an endpoint."""
-        self._otherwise.append(str(endpoint.name))
+        self._otherwise[str(endpoint.name)] = None
 
     def complain(self, environment: Environment) -> None:
         """Say all of it on standard error."""
+        for refusal in [*self._state.refusals_of_profiles(), *self._refused]:
+            what_then = "'calicoq check' says what it does instead."
+            environment.complain(visible(f"Warning: Felix refuses {refusal}. {what_then}"))
         for owner in self._misfiled:
             environment.complain(
                 visible(
@@ -59,7 +74,7 @@ class Remarks:
             )
         if self._otherwise:
             more = len(self._otherwise) - _SHOWN
-            names = ", ".join(self._otherwise[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+            names = ", ".join(list(self._otherwise)[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
             environment.complain(visible(f"Note: {_OTHER[self._felix_version].format(names)}."))
 
 

@@ -116,15 +116,16 @@ def _is_for_every_packet(rule: Rule) -> bool:
 
 def _of_rule(rule: Rule, owner: Owner, is_profile: bool, felix_version: int) -> Iterator[tuple[str, str, str]]:
     fields = rule.fields
-    for version in sorted(owner.versions):
-        if refused := unprogrammable(fields, version):
+    for version in (4, 6):
+        is_used = version in owner.versions
+        if (is_used or not owner.users) and (refused := unprogrammable(fields, version)):
             kind = "profile" if is_profile else "policy"
             reason = (
                 f"iptables refuses {refused.reason}: Felix programs nothing of this {kind} for IPv{version}. What was "
                 f"in force before stays in force; if the {kind} is new, its endpoints drop all IPv{version} traffic"
             )
             yield codes.NOT_PROGRAMMED, reason, refused.remedy
-        for fault in faults(fields, version) if felix_version == FELIX_1 else ():
+        for fault in faults(fields, version) if is_used and felix_version == FELIX_1 else ():
             yield codes.WRONGLY_PROGRAMMED, fault.reason, fault.remedy
     for field, value in fields.items():
         if value is None and field != "log_prefix":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import partial
 
@@ -9,6 +10,16 @@ from calicoctl.datastore.keys import READY, ROOT
 from calicoctl.datastore.snapshot import Snapshot
 from calicoctl.errors import CommandError
 from calicoctl.felix.evaluation import FELIX_1, FELIX_2, Identities
+from calicoctl.felix.objects import (
+    endpoint_problems,
+    policy_problems,
+    profile_labels_problems,
+    profile_rules_problems,
+    tags_problems,
+)
+from calicoctl.felix.reading import as_model, decoded
+from calicoctl.felix.rules import FatalValue
+from calicoctl.felix.view import judged
 from calicoctl.model.endpoint import Endpoint, MalformedEndpoint
 from calicoctl.model.labels import labels_from_json, labels_of
 from calicoctl.model.policy import Policy, Tier
@@ -19,8 +30,8 @@ from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeVar
+    from collections.abc import Callable, Iterable
+    from typing import Any, TypeVar
 
     from calicoctl.datastore.snapshot import Stored
     from calicoctl.environment import Environment
@@ -58,15 +69,42 @@ class State:
         return [
             policy
             for tier, name, stored in self._snapshot.policies
-            if (policy := self._read(stored, partial(Policy.from_json, tier, name)))
+            if (policy := self._read(stored, _as_felix_reads(partial(Policy.from_json, tier, name))))
         ]
 
     def tiers(self) -> dict[str, Tier]:
         """Return the tiers that have metadata or a policy, by name."""
         tiers = {tier: Tier(tier) for tier, _, _ in self._snapshot.policies}
         for name, stored in self._snapshot.tiers.items():
-            tiers[name] = self._read(stored, partial(Tier.from_json, name)) or Tier(name)
+            tiers[name] = self._read(stored, _as_felix_reads(partial(Tier.from_json, name))) or Tier(name)
         return tiers
+
+    def refusal_of_policy(self, policy: Policy) -> str:
+        """Say why Felix ignores a policy that can be read; nothing if it does not."""
+        problems = partial(policy_problems, policy.tier, policy.name)
+        found = (stored for tier, name, stored in self._snapshot.policies if (tier, name) == (policy.tier, policy.name))
+        return _refusal(next(found), problems)
+
+    def refusal_of_endpoint(self, endpoint: Endpoint) -> str:
+        """Say why Felix treats an endpoint that can be read as deleted; nothing if it does not."""
+        try:
+            problem = next(endpoint_problems(endpoint.name, endpoint.fields), None)
+        except FatalValue as error:
+            problem = f"{error}, which ends the Felix process"
+        return f"{full_title(endpoint)}: {problem}" if problem else ""
+
+    def refusals_of_profiles(self) -> list[str]:
+        """Say which parts of profiles Felix refuses, and why, but of those that could not be read."""
+        unreadable = {complaint.split(":")[0] for complaint in self.complaints}
+        checks = {"rules": profile_rules_problems, "labels": profile_labels_problems, "tags": tags_problems}
+        return [
+            refusal
+            for name, parts in sorted(self._snapshot.profiles.items())
+            for part, check in checks.items()
+            if part in parts
+            and f"Cannot read {parts[part].key}" not in unreadable
+            and (refusal := _refusal(parts[part], partial(check, name)))
+        ]
 
     def profile_matches(self) -> dict[str, list[RuleMatch]]:
         """Return the selectors and tags in the rules of each profile, by the profile's name."""
@@ -169,6 +207,31 @@ def _endpoint(name: EndpointName, text: str) -> Endpoint:
     if mac and not _MAC.fullmatch(mac):
         raise MalformedEndpoint("mac is not a MAC address")
     return endpoint
+
+
+def _as_felix_reads(read: Callable[[str], Decoded]) -> Callable[[str], Decoded]:
+    """Return what reads a value as ``read`` does, and what only Felix reads besides."""
+
+    def read_it(text: str) -> Decoded:
+        try:
+            return read(text)
+        except ValueError:
+            try:
+                document = decoded(text)
+            except ValueError:
+                document = None
+            as_read = as_model(document) if isinstance(document, dict) else document
+            if as_read is document:
+                raise
+            return read(json.dumps(as_read))
+
+    return read_it
+
+
+def _refusal(stored: Stored, problems: Callable[[Any], Iterable[str]]) -> str:
+    """Say why Felix refuses a value that can be read; nothing if it takes it."""
+    document, reason, _ = judged(stored, problems)
+    return f"{stored.key}: {reason}" if reason and document is not None else ""
 
 
 def _rule_matches(text: str) -> list[RuleMatch]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import signal
 import subprocess
 import tempfile
+from difflib import unified_diff
 
 from calicoctl.errors import CommandError
 from calicoctl.resources import changes, comparison
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from calicoctl.resources.manifest import Item
 
 _DEFAULT_EDITOR = "vi"
+_OVERTAKEN = "Somebody else has changed it meanwhile: nothing was written."
 _UNCHANGED = "Edit cancelled: nothing was changed."
 _NOTES = """\
 # Lines that begin with # are left out. An empty file, or one that is not changed,
@@ -44,45 +45,52 @@ class _Edit:
         self._item = item
         self._environment = environment
         self._path = ""
-        self._shown = ""  # what the file held when the editor was started
+        self._record: Record  # as it was stored when the file was made
+        self._notes = _NOTES
 
     def run(self) -> int:
         """Edit until it is written or given up. Raises CommandError."""
-        record = self._record()
+        self._record = self._read_record()
         with tempfile.NamedTemporaryFile(prefix="calicoctl-", suffix=".yaml", delete=False) as file:
             self._path = file.name
-        self._write_file(_NOTES + self._document(record))
-        is_needed = True
         try:
-            status = self._edit(record)
-            is_needed = False
+            self._write_file(_NOTES + self._stored())
+            status = self._edit()
+            os.remove(self._path)
             return status
         except CommandError as error:
-            is_needed = self._read_file() != self._shown
-            remark = f"\nThe changes are in {self._path}." if is_needed else ""
-            raise CommandError(error.message + remark, error.status) from None
-        finally:
-            if not is_needed:
-                os.remove(self._path)
+            raise CommandError(error.message + self._kept(), error.status) from None
+        except KeyboardInterrupt:
+            if kept := self._kept():
+                self._environment.complain(kept.strip())
+            raise
 
-    def _edit(self, record: Record) -> int:
+    def _kept(self) -> str:
+        """Say where the changes are that are not written; where there are none, remove the file."""
+        if _content(self._read_file()) in ("", _content(self._stored())) and self._notes == _NOTES:
+            os.remove(self._path)
+            return ""
+        return f"\nThe changes are in {self._path}."
+
+    def _edit(self) -> int:
         while True:
+            before = self._read_file()
             self._start_editor()
             text = self._read_file()
-            if text == self._shown or not _without_notes(text).strip():
+            if _content(text) in ("", _content(self._stored())) and self._notes == _NOTES:
                 self._environment.say(_UNCHANGED)
                 return 0
+            if text == before:
+                raise CommandError("The editor has changed nothing: the edit ends here.")
             try:
                 return self._apply()
             except CommandError as error:
+                self._ask_whether_to_go_on(error)
                 self._offer_again(error, text)
-            latest = self._record()
-            if latest.version != record.version:
-                self._show_others_changes(record, latest)
-                record = latest
 
-    def _record(self) -> Record:
-        record: Record | None = self._item.kind.find([self._item.resource.name]).get(self._item.resource.name)
+    def _read_record(self) -> Record:
+        name = self._item.resource.name
+        record: Record | None = self._item.kind.find([name]).get(name)
         if record is None:
             raise CommandError(f"resource does not exist: {self._item}")
         complaints = self._item.kind.complaints(record)
@@ -90,59 +98,67 @@ class _Edit:
             raise CommandError("\n".join(complaints))
         return record
 
-    def _document(self, record: Record) -> str:
-        return to_yaml(self._item.kind.to_document(record, export=False)) + "\n"
+    def _stored(self) -> str:
+        return to_yaml(self._item.kind.to_document(self._record, export=False)) + "\n"
 
     def _apply(self) -> int:
         """Check what the file says, show what it changes and write it."""
         manifest = Manifest(self._environment, self._environment.client())
         manifest.read(self._path, recursive=False)
         manifest.require_sound()
-        keys = [item.key for item in manifest.items]
-        if keys != [self._item.key]:
-            raise CommandError(f"the file is to hold {self._item} and nothing else")
-        if manifest.items[0].resource.resource_version is None:
-            raise CommandError("metadata.resourceVersion is missing: without it the changes of others would be lost")
+        if [item.key for item in manifest.items] != [self._item.key]:
+            raise CommandError(f"The file is to hold {self._item} and nothing else.")
+        if manifest.items[0].resource.resource_version != self._record.version:
+            raise CommandError(
+                f"metadata.resourceVersion is to be {self._record.version}, as it was: else what others have changed "
+                "meanwhile could be lost."
+            )
+        if self._read_record().version != self._record.version:
+            raise CommandError(_OVERTAKEN)
         if comparison.run(manifest, self._environment) == 0:
             self._environment.say(_UNCHANGED)
             return 0
-        status = changes.run(changes.APPLY, manifest, self._environment)
-        if status:
+        if changes.run(changes.APPLY, manifest, self._environment, has_warned=True):
             raise CommandError("It was not applied, or not all of it.")
-        return status
+        return 0
 
-    def _offer_again(self, error: CommandError, text: str) -> None:
-        """Say what is wrong and ask whether to go on; without a terminal, or with no, raise the error."""
+    def _ask_whether_to_go_on(self, error: CommandError) -> None:
+        """Say what is wrong and ask; raise CommandError for any other answer than yes, and without a terminal."""
         self._environment.complain(error.message)
         stdin = self._environment.stdin
-        if stdin is None or not stdin.isatty():
-            raise CommandError("The edit ends here.")
-        self._environment.complain("Edit it again? [Y/n]")
-        if stdin.readline().strip().lower() not in ("", "y", "yes"):
-            raise CommandError("The edit ends here.")
-        notes = "".join(f"# {line}\n" for line in error.message.splitlines())
-        self._write_file(notes + _without_notes(text))
+        if stdin is not None and stdin.isatty():
+            self._environment.complain("Edit it again? [Y/n]")
+            answer = stdin.readline()
+            if answer and answer.strip().lower() in ("", "y", "yes"):
+                return
+        raise CommandError("The edit ends here.")
 
-    def _show_others_changes(self, before: Record, now: Record) -> None:
-        """Show what others have changed, and let the file be applied on top of it."""
-        from difflib import unified_diff
+    def _offer_again(self, error: CommandError, text: str) -> None:
+        """Write the file anew, with what was wrong as notes.
 
-        names = (f"{self._item} as it was", f"{self._item} as others have changed it")
-        texts = (self._document(before).splitlines(), self._document(now).splitlines())
-        for line in unified_diff(*texts, *names, lineterm=""):
-            self._environment.complain(line)
-        text = self._read_file()
-        version = re.compile(r"^(\s*resourceVersion:\s*).*$", re.MULTILINE)
-        self._write_file(version.sub(rf'\g<1>"{now.version}"', text, count=1))
+        If others have changed the resource, the file holds what is stored now, and the notes what the operator had
+        changed: so nothing of theirs is undone by mistake.
+        """
+        latest = self._read_record()
+        if latest.version == self._record.version:
+            self._write_file(_as_notes(error.message.splitlines()) + _without_notes(text))
+            return
+        own = unified_diff(
+            _content(self._stored()).splitlines(), _content(text).splitlines(), "as it was", "with your changes",
+            lineterm="",
+        )  # fmt: skip
+        self._record = latest
+        self._notes = _as_notes([_OVERTAKEN, "This is what is stored now. You had changed:", *own])
+        self._write_file(self._notes + self._stored())
 
     def _start_editor(self) -> None:
-        self._shown = self._read_file()
         variables = self._environment.variables
-        editor = variables.get("VISUAL") or variables.get("EDITOR") or _DEFAULT_EDITOR
+        named = (variables.get(name, "").strip() for name in ("VISUAL", "EDITOR"))
+        editor = next(filter(None, named), _DEFAULT_EDITOR)
         try:
             words = shlex.split(editor)
             process = subprocess.Popen([*words, self._path], env=dict(variables))
-        except (OSError, ValueError, IndexError) as error:
+        except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise CommandError(f"Cannot start the editor {editor}: {reason}. Set EDITOR.") from None
         interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the editor
@@ -163,6 +179,15 @@ class _Edit:
     def _write_file(self, text: str) -> None:
         with open(self._path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             file.write(text)
+
+
+def _as_notes(lines: list[str]) -> str:
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def _content(text: str) -> str:
+    """Return what counts of a text: the lines that are no notes, without empty ones at its ends."""
+    return _without_notes(text).strip()
 
 
 def _without_notes(text: str) -> str:

@@ -163,28 +163,32 @@ def _remove(networks: Sequence[Network], seconds: float, environment: Environmen
     """Remove the pools that there are and name the others: so the command can be given again after an interruption."""
     stored = _stored(networks, environment)
     present = [network for network in networks if _nodes_of(network, stored)]
-    missing = "\n".join(f"{network} is not a configured pool." for network in networks if network not in present)
+    missing = [network for network in networks if network not in present]
     if not present:
-        raise CommandError(missing)
+        raise CommandError(_not_configured(missing))
     _complain_of_unreadable(stored, environment)
     for network in present:
-        _remove_with_retries(network, stored, seconds, environment)
+        if not _remove_with_retries(network, stored, seconds, environment):
+            missing.append(network)
     if missing:
-        environment.complain(missing)
-    return 1 if missing or stored[1] else 0
+        raise CommandError(_not_configured(missing))
+    return 1 if stored[1] else 0
 
 
-def _remove_with_retries(network: Network, stored: Stored, seconds: float, environment: Environment) -> None:
+def _not_configured(networks: Sequence[Network]) -> str:
+    return "\n".join(f"{network} is not a configured pool." for network in networks)
+
+
+def _remove_with_retries(network: Network, stored: Stored, seconds: float, environment: Environment) -> bool:
+    """Remove a pool; False if others have done so."""
     for attempt in range(_REMOVAL_TRIES):
         if attempt:
             stored = _stored([network], environment)
         try:
             nodes = _nodes_of(network, stored)
-            if not nodes:
-                raise CommandError(f"{network} is not a configured pool.")
             for node in nodes:
                 _remove_pool(node, seconds, environment)
-            return
+            return bool(nodes)
         except Conflict:
             environment.complain(f"Somebody else has changed pool {network} meanwhile. Trying again.")
     raise CommandError(

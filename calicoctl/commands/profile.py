@@ -160,7 +160,9 @@ def _tag_add(name: str, tag: str, environment: Environment) -> int:
     environment.say(f"Tag {tag} added to profile {name}")
     if was_there:
         environment.complain("It was there already: nothing was written.")
-    if rules is not None:
+    if isinstance(rules, MalformedObject):
+        environment.complain(f"Warning: Felix drops all traffic of the profile's endpoints. {rules.message}")
+    elif rules is not None:
         warn_of_dropped_profile(name, rules, environment)
     return 0
 

@@ -111,7 +111,8 @@ def _rule_add(name: str, direction: str, position: int | None, rule: Rule, envir
     rules = _edit(name, with_rule, environment)
     warn_of_dropped_profile(name, rules, environment)
     if present:
-        _say_present(direction, *present[0], environment)
+        was, place, _ = present[0]
+        _say_present(direction, was, place, rules.in_direction(direction)[place - 1], environment)
     return 0
 
 
@@ -138,6 +139,7 @@ def _edit(name: str, change: Callable[[Rules], Rules | None], environment: Envir
 
     def changed(stored: Rules) -> Rules | None:
         nonlocal mended
+        mended = 0
         rules = change(stored)
         latest[:] = [stored if rules is None else rules]
         if rules is None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
+    from calicoctl.errors import MalformedObject
     from calicoctl.etcd.client import Client
 
     FindNetwork = Callable[[str], tuple[str, str] | None]
@@ -43,11 +44,13 @@ class NetworkProfiles(Profiles):
         stored = super().rules
         return self._either(name, stored, lambda id, names: _translated(stored(id), names.shown))
 
-    def edit_tags(self, name: str, change: Callable[[list[str]], list[str] | None]) -> Rules | None:
+    def edit_tags(
+        self, name: str, change: Callable[[list[str]], list[str] | None]
+    ) -> Rules | MalformedObject | None:
         """Replace the tags by what ``change`` makes of them. Raises CommandError for a tag that is no network."""
         edit = super().edit_tags
 
-        def edit_network(id: str, names: _Names) -> Rules | None:
+        def edit_network(id: str, names: _Names) -> Rules | MalformedObject | None:
             def changed(stored: list[str]) -> list[str] | None:
                 tags = change([names.shown(tag) for tag in stored])
                 return None if tags is None else [names.stored(tag) for tag in tags]

@@ -65,11 +65,13 @@ class Profiles:
         """Return the rules; a profile without the key has none."""
         return _rules_of(name, self._existing_parts(name).get("rules"))
 
-    def edit_tags(self, name: str, change: Callable[[list[str]], list[str] | None]) -> Rules | None:
+    def edit_tags(
+        self, name: str, change: Callable[[list[str]], list[str] | None]
+    ) -> Rules | MalformedObject | None:
         """Replace the tags by what ``change`` makes of them; None leaves them alone.
 
-        ``change`` is called again when somebody else was faster. Returns the profile's rules as they were meanwhile;
-        None if it has none that can be read.
+        ``change`` is called again when somebody else was faster. Returns the profile's rules as they were meanwhile, or
+        why they cannot be read; None if it has none.
         """
 
         def changed(node: RawNode | None) -> str | None:
@@ -79,8 +81,8 @@ class Profiles:
         rules = self._edit(name, "tags", changed).get("rules")
         try:
             return None if rules is None else _rules_of(name, rules)
-        except MalformedObject:
-            return None
+        except MalformedObject as error:
+            return error
 
     def edit_rules(self, name: str, change: Callable[[Rules], Rules | None]) -> None:
         """Replace the rules by what ``change`` makes of them; None leaves them alone.

@@ -18,7 +18,9 @@ LOG_LEVELS = ("none", "debug", "info", "warn", "warning", "err", "error", "crit"
 ENDPOINT_TO_HOST_ACTIONS = ("DROP", "RETURN", "ACCEPT")
 DROP_ACTIONS = ("DROP", "LOG-and-DROP", "ACCEPT", "LOG-and-ACCEPT")
 _YES, _NO = ("true", "1", "yes", "y", "t"), ("false", "0", "no", "n", "f")
-_NUMBER = re.compile(r"\s*[-+]?(?:0x[0-9a-f]+|0b[01]+|0o?[0-7]*|[1-9][0-9]*)\s*", re.IGNORECASE | re.ASCII)
+# As Python 2 reads one with int(text, 0): 010 is octal.
+_DIGITS = "(0x[0-9a-f]+|0b[01]+|0o[0-7]+|[1-9][0-9]*|0)|0([0-7]+)"
+_NUMBER = re.compile(rf"\s*([-+]?)(?:{_DIGITS})\s*", re.IGNORECASE | re.ASCII)
 _PORT = re.compile("0*[0-9]{1,5}", re.ASCII)
 _NUMBERS = (
     "StartupCleanupDelay", "PeriodicResyncInterval", "HostInterfacePollInterval", "IptablesRefreshInterval",
@@ -86,11 +88,14 @@ def _endpoint_to_host(value: str) -> str | None:
 
 
 def _mask(value: str) -> str | None:
-    if problem := _number(value):
-        return problem
-    text = re.sub("^0o?(?=[0-7])", "0o", value.strip().lower().removeprefix("+"))  # octal as Python 2 has it
-    mask = int(text, 0) if len(text) <= _LONGEST_MASK else 0
-    return "it has only one bit set, and Felix needs two" if mask > 0 and mask.bit_count() == 1 else None
+    found = _NUMBER.fullmatch(value)
+    if found is None:
+        return _number(value)
+    sign, number, octal = found.groups()
+    if sign == "-" or len(value) > _LONGEST_MASK:
+        return None  # out of range: Felix takes its default
+    mask = int(octal, 8) if octal else int(number, 0)
+    return "it has only one bit set, and Felix needs two" if mask.bit_count() == 1 else None
 
 
 def _address(value: str) -> str | None:

@@ -204,8 +204,8 @@ def unprogrammable(fields: Fields, version: int) -> Fault | None:
     Felix then programs nothing of the whole profile or policy for that version. What it programmed before stays in
     force, also after a restart; of a new profile or policy there is nothing, and its endpoints drop.
     """
-    if fields.get("ip_version") not in (None, version):
-        return None
+    if fields.get("ip_version") not in (None, version) or _drop(fields, version):
+        return None  # Felix writes no rule, or one that drops everything in its place
     for key in _DOUBLES:
         if fields.get(key) is not None and fields.get(f"!{key}") is not None:
             if key == "protocol" or not {key, f"!{key}"}.intersection(foreign_networks(fields, version)):

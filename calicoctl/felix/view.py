@@ -6,6 +6,7 @@ import json
 import re
 from functools import partial
 
+from calicoctl.datastore.keys import READY
 from calicoctl.felix import parameters, reading
 from calicoctl.felix.evaluation import FELIX_1, FELIX_2, Identities
 from calicoctl.felix.objects import (
@@ -96,11 +97,22 @@ class Felix:
         """
         return self._snapshot.host_config.get((host, name), self._snapshot.config.get(name))
 
-    def ending_parameters(self, host: str) -> list[str]:
-        """Return, for each parameter that ends Felix when it starts on a host, what is wrong with it."""
+    def standstill(self, host: str) -> str:
+        """Say why Felix on a host applies nothing of what is stored, so that what was in force before stays.
+
+        It ends for a value that it does not expect, or it waits for a datastore that is not ready.
+        """
+        if found := self._snapshot.not_ready():
+            return f'Felix applies nothing, as {READY} {found}, not "true"'
+        empty = [stored.key for stored in self._snapshot.bird_ips.values() if stored.value == ""]
+        for key in sorted(self.fatal.union(empty)):
+            return f"Felix on {host} ends when it reads {key}"
         names = {*self._snapshot.config, *(name for of, name in self._snapshot.host_config if of == host)}
-        values = {name: self.parameter(host, name) or "" for name in sorted(names)}
-        return [f'{name} is "{value}"' for name, value in values.items() if parameters.ending(name, value)]
+        for name in sorted(names):
+            value = self.parameter(host, name) or ""
+            if parameters.ending(name, value):
+                return f'Felix on {host} ends when it starts, as {name} is "{value}"'
+        return ""
 
     def profile_problem(self, name: str) -> str:
         """Say why Felix has no rules of a profile that an endpoint names."""

@@ -6,7 +6,7 @@ import json
 import math
 
 from calicoctl.model.rule import Rule
-from calicoctl.model.rule_validation import RuleProblems, new_rules, remarks, stored_problems
+from calicoctl.model.rule_validation import RuleProblems, may_mean_another, new_rules, remarks, stored_problems
 from calicoctl.model.rules import LISTS, MalformedRules, Rules, decode
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -80,8 +80,8 @@ class Update:
                 self._doubts += [f"{where}: {remark}" for remark in remarks(fields, rules)]
                 return rules
             except RuleProblems as error:
-                # A lost value is refused even where a stored rule says what is left: that may say too much.
-                known = None if None in fields.values() else self._stored_equal(Rule(fields))
+                # Refused even where a stored rule means what this one seems to mean: its author may mean another.
+                known = None if may_mean_another(fields) else self._stored_equal(Rule(fields))
                 if known is None:
                     self._problems += [f"{where}: {problem}" for problem in error.problems]
                     return []

@@ -76,6 +76,24 @@ def _checked(fields: Fields, hints: int) -> Fields:
     return checked
 
 
+def may_mean_another(fields: Fields) -> bool:
+    """Tell whether the author of a rule may mean another: a value is null, a port octal or a network cut short."""
+    for key, value in fields.items():
+        items = value if isinstance(value, list) else [value]
+        if value is None or (key.endswith("_ports") and any(isinstance(p, str) and has_leading_zero(p) for p in items)):
+            return True
+        if key.endswith(("_net", "_nets")) and any(isinstance(text, str) and _is_ambiguous(text) for text in items):
+            return True
+    return False
+
+
+def _is_ambiguous(text: str) -> bool:
+    try:
+        return bool(ambiguity(text))
+    except ValueError:
+        return False
+
+
 def remarks(given: Fields, rules: list[Rule]) -> list[str]:
     """Return what is worth telling of a new rule that was given so and that becomes these stored rules."""
     texts = []
@@ -338,7 +356,7 @@ def _doubles(fields: Fields) -> Iterator[str]:
     for side in ("src", "dst"):
         given = [key for key in (f"{side}_net", f"{side}_nets") if key in fields]
         excluded = [key for key in (f"!{side}_net", f"!{side}_nets") if key in fields]
-        if given and excluded:
+        if given and excluded and (":" in str(fields[given[0]])) == (":" in str(fields[excluded[0]])):
             exception = f"{excluded[0][1:]} {_shown(fields[excluded[0]])}"
             other_way = f"make one rule for each network that is left without {exception}"
             if fields.get("action", "allow") == "allow":

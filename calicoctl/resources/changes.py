@@ -187,27 +187,41 @@ class Change:
         )
 
 
-def run(verb: str, manifest: Manifest, environment: Environment, skip: bool = False, dry_run: bool = False) -> int:
+def run(
+    verb: str,
+    manifest: Manifest,
+    environment: Environment,
+    skip: bool = False,
+    dry_run: bool = False,
+    has_warned: bool = False,
+) -> int:
     """Carry out a verb for all resources of the input and return the exit status.
 
     Nothing is written if anything is wrong with any of them as far as it can be told before. Then they are dealt with
     in order up to the first failure. ``skip`` takes one that exists already (create) or does not exist (delete) for
     done. Of several that are to be deleted those that exist are, so that the command can be given again after an
-    interruption. Raises CommandError.
+    interruption. ``has_warned`` tells that the warnings have been printed. Raises CommandError.
     """
     missing: list[str] = []
     changes = prepared(verb, manifest, skip, missing)
     report = Report(verb, manifest.items, environment, dry_run)
-    for change in changes:
+    for change in () if has_warned else changes:
         change.warn(environment)
     done: list[tuple[Item, str]] = []
     for change in changes:
         try:
             if not dry_run:
                 change.carry_out(just_read=not done)
+        except Missing as failure:  # gone meanwhile
+            missing.append(failure.message)
+            continue
         except (Failure, DatastoreError) as failure:
+            for message in missing:
+                environment.complain(message)
             return report.failed(done, failure.message)
         done.append((change.item, change.outcome))
+    if missing and not done:
+        raise CommandError("\n".join([failed_sentence(verb, manifest.items, missing[0]), *missing[1:]]))
     status = report.succeeded(done, skipped=sum(change.skipped for change in changes) + len(missing))
     for message in missing:
         environment.complain(message)

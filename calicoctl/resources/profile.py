@@ -63,6 +63,7 @@ class ProfileKind:
 
     def __init__(self, client: Client | None) -> None:
         self._client = client
+        self._unreadable: list[str] = []  # endpoints, known once ``_users`` has been read
 
     @property
     def _store(self) -> ProfileResources:
@@ -109,9 +110,11 @@ class ProfileKind:
         else:
             return []
         users = self._users.get(record.profile.name, [])
-        if not users and (plan is None or resource.has_spec):
+        unreadable = len(self._unreadable)
+        doubt = f"; {unreadable} more cannot be read, and 'calicoq check' says why" if unreadable else ""
+        if not users and not doubt and (plan is None or resource.has_spec):
             return []
-        return [f"{effect}; {_uses(users)}" if plan else f"{_uses(users)}: {effect}"]
+        return [f"{effect}; {_uses(users)}{doubt}" if plan else f"{_uses(users)}{doubt}: {effect}"]
 
     @cached_property
     def _users(self) -> dict[str, list[str]]:
@@ -124,8 +127,8 @@ class ProfileKind:
             try:
                 for profile in set(found.decode().profile_ids):
                     users.setdefault(profile, []).append(str(found.name))
-            except ValueError:  # 'calicoq check' tells
-                continue
+            except ValueError:
+                self._unreadable.append(found.key)
         return users
 
     def write(self, resource: ProfileResource, plan: Plan, record: ProfileRecord | None) -> None:

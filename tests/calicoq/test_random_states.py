@@ -19,7 +19,7 @@ NAMES = st.sampled_from(["a", "b", "c", "A", "b b"])
 VALUES = st.sampled_from(["1", "2", ""])
 LABELS = st.dictionaries(st.sampled_from(["x", "y", "z"]), VALUES, max_size=3)
 TAGS = st.lists(st.sampled_from(["T1", "T2"]), max_size=2, unique=True)
-REMARKS = ("Warning: Felix 1.4 applies ", "Note: Felix 2 (--felix=2) decides otherwise about ")
+REMARKS = ("Warning: Felix refuses ", "Warning: Felix 1.4 applies ", "Note: Felix 2 (--felix=2) decides otherwise ")
 
 # A selector is made as a tree, which the evaluator below walks, and printed for calicoq.
 Tree = tuple[Any, ...]
@@ -117,7 +117,8 @@ def stored(state: State) -> dict[str, Any]:
     for (host, workload, name), endpoint in state["endpoints"].items():
         middle = "" if workload is None else f"workload/k8s/{workload}/"
         keys[f"/calico/v1/host/{host}/{middle}endpoint/{name}"] = {
-            "state": "active", "name": "cali1", "labels": endpoint["labels"], "profile_ids": endpoint["profiles"]
+            "name": "cali1", "labels": endpoint["labels"], "profile_ids": endpoint["profiles"],
+            **({} if workload is None else {"state": "active"}),
         }  # fmt: skip
     return keys
 

@@ -211,7 +211,7 @@ class Plain:
 
     def is_refused_by_iptables(self, rule: Any) -> bool:
         """Whether a rule has two matches of one kind where it is programmed; one is not for the other IP version."""
-        if rule.get("ip_version", self.version) != self.version:
+        if rule.get("ip_version", self.version) != self.version or self.becomes_a_drop(rule):
             return False
         for field in ("protocol", "src_net", "dst_net"):
             both = [rule[key] for key in (field, f"!{field}") if key in rule]

@@ -591,7 +591,7 @@ class TestOneValueIn:
         assert calicoq("policy", "p").stderr == policy + rule
         assert calicoq("policy", "p", "--felix=2").stderr == ""
         assert calicoq("eval", self.SELECTOR).stderr == (
-            f'Warning: Felix 1.4 applies what has the selector "{self.SELECTOR}"{why}'
+            f'Warning: Felix 1.4 applies a policy or rule with the selector "{self.SELECTOR}"{why}'
         )
 
 
@@ -686,6 +686,14 @@ class TestUntrackedPoliciesBeforeWorkloads:
         )
         assert calicoq("verdict", WEB, DB, "udp", "80").status == 1
 
+    def test_what_they_drop_is_let_pass_where_that_is_overridden(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.policy("raw", "role == 'h2'", inbound=[{"action": "deny"}], **self.RAW)
+        pair.put("host/h2/config/DropActionOverride", "ACCEPT")
+        assert calicoq("verdict", WEB, DB, "tcp", "5432").status == 0
+        pair.policy("raw", "role == 'h1'", inbound=[{"action": "deny"}], **self.RAW)
+        pair.put("host/h1/config/DropActionOverride", "ACCEPT")
+        assert "What answers" not in calicoq("verdict", WEB, DB, "tcp", "5432").stdout
+
     def test_failsafe_ports_pass_them_by(self, pair: Store, calicoq: Calicoq) -> None:
         pair.policy("raw", "role == 'h2'", inbound=[{"action": "deny"}], **self.RAW)
         pair.profile("db", inbound=[{}])
@@ -711,6 +719,29 @@ class TestUntrackedPoliciesBeforeWorkloads:
         assert "What answers" not in calicoq("verdict", WEB, DB, "tcp", "5432").stdout
 
 
+class TestWhatStopsFelix:
+    @pytest.mark.parametrize(
+        ("key", "value", "reason"),
+        [
+            ("policy/profile/x/rules", {"inbound_rules": [{"src_tag": 5}]}, "/calico/v1/policy/profile/x/rules"),
+            ("host/h9/bird_ip", "", "/calico/v1/host/h9/bird_ip"),
+        ],
+    )
+    def test_a_value_that_ends_it(self, pair: Store, calicoq: Calicoq, key: str, value: Any, reason: str) -> None:
+        pair.put(key, value)
+        result = calicoq("verdict", WEB, DB, "tcp", "5432")
+        assert result.status == 2
+        assert result.stdout.startswith(
+            f"Not certain: Felix on h1 ends when it reads {reason}: what was in force before still is.\n"
+        )
+
+    def test_also_where_what_it_drops_is_let_pass(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.put("host/h2/config/DropActionOverride", "ACCEPT")
+        assert calicoq("verdict", WEB, DB, "tcp", "80").status == 0
+        pair.put("host/h2/config/IpInIpEnabled", "maybe")
+        assert calicoq("verdict", WEB, DB, "tcp", "80").status == 2
+
+
 class TestParametersOfFelix:
     def test_one_that_ends_it(self, pair: Store, calicoq: Calicoq) -> None:
         pair.put("config/LogSeverityFile", "verbose")
@@ -718,8 +749,8 @@ class TestParametersOfFelix:
         result = calicoq("verdict", WEB, DB, "tcp", "5432")
         assert result.status == 2
         assert result.stdout.startswith(
-            'Not certain: Felix on h2 ends when it starts, as LogSeverityFile is "verbose": if it was started since, '
-            "what was in force before still is.\n"
+            'Not certain: Felix on h2 ends when it starts, as LogSeverityFile is "verbose": what was in force before '
+            "still is.\n"
         )
 
     def test_an_interface_prefix_that_may_be_in_a_file(self, pair: Store, calicoq: Calicoq) -> None:
@@ -921,4 +952,6 @@ def test_arguments_that_mean_nothing(calicoq: Calicoq, arguments: tuple[str, ...
 def test_not_ready(pair: Store, calicoq: Calicoq) -> None:
     pair.put("Ready", "false")
     result = calicoq("verdict", WEB, DB, "tcp", "5432")
-    assert (result.status, result.stderr.count("Warning")) == (0, 1)
+    assert (result.status, result.stderr.count("Warning")) == (2, 1)
+    reason = 'Felix applies nothing, as /calico/v1/Ready is "false", not "true": what was in force before still is'
+    assert result.stdout.startswith(f"Not certain: {reason}.\n")

@@ -133,37 +133,65 @@ def test_the_changes_of_others_are_not_lost(editor: Editor, profile: EtcdServer)
     code = OTHERS_CHANGE.format(profile.endpoint, TAGS) + "text = text.replace('tags:\\n  - P', 'tags:\\n  - mine')"
     result = editor(code)
     assert result.status == 1
-    assert "update conflict: Profile(P)\n" in result.stderr
+    assert result.stderr.startswith("Somebody else has changed it meanwhile: nothing was written.\n")
     assert profile.get(TAGS) == '["P", "theirs"]'
     assert len(editor.kept()) == 1
 
 
-def test_a_conflict_shows_what_others_have_changed(editor: Editor, profile: EtcdServer) -> None:
+OFFERED = """\
+# Somebody else has changed it meanwhile: nothing was written.
+# This is what is stored now. You had changed:
+# --- as it was
+# +++ with your changes
+"""
+
+
+def test_after_a_conflict_the_file_holds_what_others_have_stored(editor: Editor, profile: EtcdServer) -> None:
     code = OTHERS_CHANGE.format(profile.endpoint, TAGS) + (
         "if turn == 1:\n    text = text.replace('tags:\\n  - P', 'tags:\\n  - mine')\n"
-        "else:\n    text = text.replace('  - mine', '  - mine\\n  - theirs')"
+        f"else:\n    assert text.startswith({OFFERED!r}), text\n    assert '# +  - mine' in text, text\n"
+        "    text = text.replace('  - theirs', '  - theirs\\n  - mine')"
     )
     result = editor(code, stdin=Terminal("\n"))
-    assert (result.status, profile.get(TAGS)) == (0, '["mine", "theirs"]')
-    assert "--- Profile(P) as it was\n+++ Profile(P) as others have changed it\n" in result.stderr
-    assert "+  - theirs\n" in result.stderr
+    assert (result.status, profile.get(TAGS)) == (0, '["P", "theirs", "mine"]')
+    assert editor.kept() == []
+
+
+@pytest.mark.parametrize("by_others", [False, True])
+def test_an_editor_that_is_left_in_the_second_round_loses_nothing(
+    editor: Editor, profile: EtcdServer, by_others: bool
+) -> None:
+    code = OTHERS_CHANGE.format(profile.endpoint, TAGS) if by_others else ""
+    wrong = "mine" if by_others else "not a tag"
+    result = editor(f"{code}\nif turn == 1:\n    text = text.replace('  - P', '  - {wrong}')", stdin=Terminal("y\n"))
+    (path,) = editor.kept()
+    assert result.status == 1
+    assert result.stderr.endswith(f"The editor has changed nothing: the edit ends here.\nThe changes are in {path}.\n")
+    assert f"  - {wrong}" in path.read_text()
+    assert profile.get(TAGS) == ('["P", "theirs"]' if by_others else '["P"]')
+
+
+def test_the_end_of_the_input_is_no_answer(editor: Editor) -> None:
+    assert editor("text = text.replace('Allow', 'Permit')", stdin=Terminal("")).status == 1
+    assert len(editor.kept()) == 1
 
 
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("text = text.replace('name: P', 'name: Q')", "the file is to hold Profile(P) and nothing else"),
-        ("text += '---\\n' + text.replace('name: P', 'name: Q')", "the file is to hold Profile(P) and nothing else"),
+        ("text = text.replace('name: P', 'name: Q')", "The file is to hold Profile(P) and nothing else."),
+        ("text += '---\\n' + text.replace('name: P', 'name: Q')", "The file is to hold Profile(P) and nothing else."),
         (
             "import re\ntext = re.sub('.*resourceVersion.*\\n', '', text)",
-            "metadata.resourceVersion is missing: without it the changes of others would be lost",
+            "metadata.resourceVersion is to be 7, as it was: else what others have changed meanwhile could be lost.",
         ),
     ],
 )
 def test_another_resource_is_not_written(editor: Editor, profile: EtcdServer, code: str, message: str) -> None:
     index = profile.index()
     result = editor(code)
-    assert (result.status, result.stderr.splitlines()[0]) == (1, message)
+    assert result.status == 1
+    assert re.sub("[0-9]+", "7", result.stderr.splitlines()[0]) == message
     assert profile.index() == index
 
 

@@ -396,7 +396,12 @@ def test_edits_keep_unknown_fields_and_members(calicoctl: Calicoctl, etcd: EtcdS
 def test_a_tag_edit_leaves_the_rules_alone(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, "{not even JSON")
     etcd.put("/calico/v1/policy/profile/P/further", "x")
-    assert calicoctl("profile", "P", "tag", "add", "T") == Result(0, "Tag T added to profile P\n", "")
+    warning = (
+        "Warning: Felix drops all traffic of the profile's endpoints. Cannot read /calico/v1/policy/profile/P/rules: "
+        "Expecting property name enclosed in double quotes at line 1, column 2.  'calicoctl profile P rule update' "
+        "replaces it.\n"
+    )
+    assert calicoctl("profile", "P", "tag", "add", "T") == Result(0, "Tag T added to profile P\n", warning)
     assert etcd.keys() == {
         RULES: "{not even JSON",
         "/calico/v1/policy/profile/P/further": "x",
