@@ -80,7 +80,7 @@ class Response:
 
 
 class Meter:
-    """Counts the bytes of one answer, head and body, and ends one that drips or has no end."""
+    """Counts the bytes of one answer, head and body, and ends one that is too slow or has no end."""
 
     def __init__(self, seconds: float, received: Callable[[int], None]) -> None:
         """``seconds`` is the read timeout; ``received`` is told the number of the bytes whenever some have come."""
@@ -95,7 +95,7 @@ class Meter:
         self._received(count)
         elapsed = time.monotonic() - self._began
         if elapsed > self._patience and self.count < elapsed * _BYTES_A_SECOND:
-            raise Unusable(f"its answer drips: {self.count:,} bytes within {elapsed:.3g} s")
+            raise Unusable(f"its answer is too slow: {self.count:,} bytes within {elapsed:.3g} s")
         if self.count > MAX_BYTES:
             raise Unusable(f"its answer is larger than {MAX_BYTES:,} bytes")
 

@@ -231,6 +231,6 @@ def test_a_drip(way: Way) -> None:
 
     way.proxy.since(1, drip)
     began = time.monotonic()
-    with pytest.raises(DatastoreError, match="its answer drips: "):
+    with pytest.raises(DatastoreError, match="its answer is too slow: "):
         way.client(read_timeout=0.2).get(KEY)
     assert 0.6 <= time.monotonic() - began < 3

@@ -372,7 +372,7 @@ def test_a_drip_ends(head: bytes, etcd: EtcdServer, calicoctl: Calicoctl) -> Non
         result = calicoctl("profile", "show", env=env)
         seconds = time.monotonic() - began
     assert (result.status, result.stdout) == (1, "")
-    assert f"http://{proxy.authority} (its answer drips: " in result.stderr
+    assert f"http://{proxy.authority} (its answer is too slow: " in result.stderr
     assert 0.9 <= seconds < 3.0
 
 
