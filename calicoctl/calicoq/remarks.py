@@ -90,7 +90,7 @@ class OtherFelix:
 
     def compare(self, endpoint: Endpoint, with_rules: bool) -> None:
         """Note an endpoint to which other policies apply, or ``with_rules`` which other rules name."""
-        if len(endpoint.profile_ids) < 2 and not (endpoint.profile_ids and self._tags_count):
+        if not self._tags_count and not self._identities.has_conflict(endpoint.profile_ids):
             return
         ours, theirs = self._evaluation.identity(endpoint), self._identities.of_endpoint(endpoint)
         if ours.label_set == theirs.label_set:

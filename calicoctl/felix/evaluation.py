@@ -46,6 +46,7 @@ class Identities:
         self._tags = tags
         self._felix_version = felix_version
         self._tags_of_profiles: dict[tuple[str, ...], frozenset[str]] = {}
+        self._conflicts: dict[tuple[str, ...], bool] = {}
 
     def of_endpoint(self, endpoint: Endpoint) -> Identity:
         """Return an endpoint's identity. Raises MalformedEndpoint, MalformedLabels."""
@@ -61,6 +62,15 @@ class Identities:
         if self._felix_version == FELIX_2 and tags:
             labels = {**dict.fromkeys(tags, ""), **labels}
         return Identity(labels, tags)
+
+    def has_conflict(self, profiles: Sequence[str]) -> bool:
+        """Tell whether two of these profiles give a label different values."""
+        key = tuple(profiles)
+        found = self._conflicts.get(key)
+        if found is None:
+            given = [item for profile in profiles for item in self._labels.get(profile, {}).items()]
+            found = self._conflicts[key] = len(set(given)) > len({label for label, _ in given})
+        return found
 
     def tags(self) -> set[str]:
         """Return the tags of all profiles."""
