@@ -51,8 +51,11 @@ class _Edit:
     def run(self) -> int:
         """Edit until it is written or given up. Raises CommandError."""
         self._record = self._read_record()
-        with tempfile.NamedTemporaryFile(prefix="calicoctl-", suffix=".yaml", delete=False) as file:
-            self._path = file.name
+        try:
+            with tempfile.NamedTemporaryFile(prefix="calicoctl-", suffix=".yaml", delete=False) as file:
+                self._path = file.name
+        except OSError as error:
+            raise CommandError(f"Cannot make a file for the editor: {error.strerror}. Set TMPDIR.") from None
         try:
             self._write_file(_NOTES + self._stored())
             status = self._edit()
