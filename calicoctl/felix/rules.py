@@ -14,7 +14,7 @@ from calicoctl.model.wording import shown
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from calicoctl.model.rule import Fields
@@ -48,6 +48,8 @@ def rules_problems(document: Any) -> Iterator[str]:
             yield f"{direction}_rules is not a list"
             continue
         for number, fields in enumerate(listed, start=1):
+            if _is_usual(fields):
+                continue
             where = f"{direction} rule {number}"
             if not isinstance(fields, dict):
                 yield f"{where}: it is not an object"
@@ -57,6 +59,47 @@ def rules_problems(document: Any) -> Iterator[str]:
                     yield f"{where}: {problem}"
             except FatalValue as error:
                 raise FatalValue(f"{where}: {error}") from None
+
+
+def _is_usual(fields: Any) -> bool:
+    """Tell quickly whether a rule is one of the many with which nothing is wrong; False says nothing."""
+    if type(fields) is not dict:
+        return False
+    for key, value in fields.items():
+        check = _USUAL.get(key)
+        if check is None or not check(value):
+            return False
+    has_ports = "dst_ports" in fields or "src_ports" in fields
+    return not has_ports or fields.get("protocol") in ("tcp", "udp")
+
+
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_USUAL_NETWORK = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}/(?:[12]?[0-9]|3[0-2])")
+
+
+def _is_usual_net(value: Any) -> bool:
+    return type(value) is str and _USUAL_NETWORK.fullmatch(value) is not None
+
+
+def _is_usual_tag(value: Any) -> bool:
+    return type(value) is str and ID.fullmatch(value) is not None
+
+
+def _are_usual_ports(value: Any) -> bool:
+    return type(value) is list and all(map(is_port, value))
+
+
+_USUAL: dict[str, Callable[[Any], bool]] = {
+    "action": lambda value: type(value) is str and value in _ACTIONS,
+    "protocol": lambda value: type(value) is str and value in _PROTOCOLS,
+    "src_net": _is_usual_net,
+    "dst_net": _is_usual_net,
+    "src_tag": _is_usual_tag,
+    "dst_tag": _is_usual_tag,
+    "src_ports": _are_usual_ports,
+    "dst_ports": _are_usual_ports,
+    "icmp_type": lambda value: type(value) is int and 0 <= value <= 255,
+}
 
 
 def rule_problems(fields: Fields) -> Iterator[str]:

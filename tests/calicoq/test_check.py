@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from calicoctl.felix.rules import _is_usual, rule_problems
 from tests.calicoq.conftest import Calicoq, Store
 from tests.conftest import Calicoctl
+from tests.model.strategies import Fields, odd_fields, typed_fields, valid_fields
 
 WEB = "host/h1/workload/k8s/web/endpoint/e"
 GOOD: dict[str, list[Any]] = {"inbound_rules": [], "outbound_rules": []}
@@ -1058,3 +1062,9 @@ def test_it_could_not_look(calicoq: Calicoq) -> None:
 def test_an_empty_datastore(store: Store, calicoq: Calicoq) -> None:
     store.etcd.clear()
     assert calicoq("check").status == 1
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.one_of(odd_fields(), typed_fields(), valid_fields()))
+def test_nothing_is_wrong_with_rules_that_are_passed_over_quickly(fields: Fields) -> None:
+    assert not _is_usual(fields) or list(rule_problems(fields)) == []
