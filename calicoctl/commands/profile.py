@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from calicoctl.commands.messages import invalid_profile_names, provided
+from calicoctl.commands.profiles import profiles_and_networks, warn_of_dropped_profile
 from calicoctl.datastore.endpoints import Endpoints, Filter
 from calicoctl.datastore.profiles import Profiles
 from calicoctl.errors import CommandError, MalformedObject
-from calicoctl.felix.rules import FatalValue, rules_problems
 from calicoctl.model.endpoint import MalformedEndpoint
 from calicoctl.model.names import is_profile_name, is_stored_profile_name, is_stored_tag, is_tag
 from calicoctl.output import complaint, table, visible
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
-    from calicoctl.model.rules import Rules
 
 _DETAILED_HEADINGS = ("Name", "Host", "Orchestrator ID", "Workload ID", "Endpoint ID", "State")
 _MOST_USERS = 10  # that a refusal names
@@ -176,27 +175,6 @@ def _tag_remove(name: str, tag: str, environment: Environment) -> int:
     profiles_and_networks(environment).edit_tags(name, without_tag)
     environment.say(f"Tag {visible(tag)} removed from profile {name}")
     return 0
-
-
-def warn_of_dropped_profile(name: str, rules: Rules, environment: Environment) -> None:
-    """Warn of stored rules for which Felix drops the whole profile."""
-    try:
-        problem = next(rules_problems(rules.document()), None)
-    except FatalValue as error:
-        problem = f"{error}, which ends the Felix process"
-    if problem:
-        environment.complain(
-            f"Warning: Felix refuses the rules of profile {name} and drops all traffic of its endpoints: {problem}. "
-            "'calicoq check' shows all that is wrong."
-        )
-
-
-def profiles_and_networks(environment: Environment) -> Profiles:
-    """Return the profiles for tags and rules: also those that are named after Docker networks, if there is Docker."""
-    from calicoctl.datastore.network_profiles import NetworkProfiles
-    from calicoctl.host.docker import Networks
-
-    return NetworkProfiles(environment.client(), Networks(environment.variables).find)
 
 
 # Arguments, all of which are checked before anything is read: legacy's messages in legacy's order

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.commands.messages import is_number, provided
-from calicoctl.commands.profile import profiles_and_networks, warn_of_dropped_profile
+from calicoctl.commands.profiles import profiles_and_networks, warn_of_dropped_profile
 from calicoctl.errors import CommandError
 from calicoctl.model.rules import PORTS_MENDED, MalformedRules, Rules
 from calicoctl.output import visible
