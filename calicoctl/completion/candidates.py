@@ -94,8 +94,11 @@ def _in_time(
     def find_all() -> None:
         try:
             client = Client(Settings.from_environment({**variables, **_TIMEOUTS}))
-            for find in finders:
-                found.extend(find(client))
+            try:
+                for find in finders:
+                    found.extend(find(client))
+            finally:
+                client.close()
         except Exception:  # a message would break the line that is being typed
             pass
 
