@@ -110,10 +110,10 @@ class _Edit:
         manifest.read(self._path, recursive=False)
         manifest.require_sound()
         if [item.key for item in manifest.items] != [self._item.key]:
-            raise CommandError(f"The file is to hold {self._item} and nothing else.")
+            raise CommandError(f"The file must hold {self._item} and nothing else.")
         if manifest.items[0].resource.resource_version != self._record.version:
             raise CommandError(
-                f"metadata.resourceVersion is to be {self._record.version}, as it was: else what others have changed "
+                f"metadata.resourceVersion must be {self._record.version}, as it was: else what others have changed "
                 "meanwhile could be lost."
             )
         if self._read_record().version != self._record.version:
@@ -180,8 +180,11 @@ class _Edit:
             raise CommandError(f"Cannot read {self._path}: {error.strerror}.") from None
 
     def _write_file(self, text: str) -> None:
-        with open(self._path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            file.write(text)
+        try:
+            with open(self._path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                file.write(text)
+        except OSError as error:
+            raise CommandError(f"Cannot write {self._path}: {error.strerror}.") from None
 
 
 def _as_notes(lines: list[str]) -> str:

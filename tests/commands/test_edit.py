@@ -179,11 +179,11 @@ def test_the_end_of_the_input_is_no_answer(editor: Editor) -> None:
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("text = text.replace('name: P', 'name: Q')", "The file is to hold Profile(P) and nothing else."),
-        ("text += '---\\n' + text.replace('name: P', 'name: Q')", "The file is to hold Profile(P) and nothing else."),
+        ("text = text.replace('name: P', 'name: Q')", "The file must hold Profile(P) and nothing else."),
+        ("text += '---\\n' + text.replace('name: P', 'name: Q')", "The file must hold Profile(P) and nothing else."),
         (
             "import re\ntext = re.sub('.*resourceVersion.*\\n', '', text)",
-            "metadata.resourceVersion is to be 7, as it was: else what others have changed meanwhile could be lost.",
+            "metadata.resourceVersion must be 7, as it was: else what others have changed meanwhile could be lost.",
         ),
     ],
 )
@@ -209,3 +209,11 @@ def test_the_editor_fails(editor: Editor, calicoctl: Calicoctl) -> None:
         1, "", "Cannot start the editor /no/such editor: No such file or directory. Set EDITOR.\n"
     )  # fmt: skip
     assert editor.kept() == []
+
+
+def test_the_file_cannot_be_written_anew(editor: Editor) -> None:
+    code = "import os\nos.remove(path)\nos.symlink('/proc/version', path)\nturns.close()\nos._exit(0)"
+    result = editor(code, stdin=Terminal("y\n"))
+    (path,) = editor.kept()
+    assert result.status == 1
+    assert re.search(f"\\nCannot write {path}: [A-Z].*\\.\\nThe changes are in {path}\\.\\n$", result.stderr)

@@ -45,6 +45,8 @@ OTHER_SPELLINGS = dict.fromkeys(
     "Go's FromString finds names in any case, but no resource gets that far: its v3 validator takes one spelling only",
 )
 
+NAME_OF_NO_PROTOCOL = "xxxXXX"  # as the tables spell one
+
 # v1-backend-rule-table.json: what libcalico-go or Felix takes as a rule and this project refuses as new, by the end of
 # the complaint
 

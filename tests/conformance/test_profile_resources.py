@@ -18,6 +18,7 @@ from calicoctl.model.rule_update import InvalidRules, Update
 from calicoctl.model.stored_profile import StoredProfile
 from calicoctl.resources.text import to_json, to_yaml
 from tests.conformance.differences import (
+    NAME_OF_NO_PROTOCOL,
     OTHER_SPELLINGS,
     OTHER_VERDICT,
     REFUSED_WHEN_CHECKED,
@@ -176,7 +177,7 @@ def check_spelling(row: Row) -> None:
     problems = checked({"action": "Allow", "protocol": name})
     exact = name in ("TCP", "UDP", "UDPLite", 2)
     assert (problems == []) == exact
-    assert exact or name in OTHER_SPELLINGS or name == "xxxXXX"
+    assert exact or name in OTHER_SPELLINGS or name == NAME_OF_NO_PROTOCOL
     if exact and isinstance(name, str):
         resource = {"metadata": {"name": "p"}, "spec": {"ingress": [{"action": "Allow", "protocol": name}]}}
         (stored,) = json.loads(of_resource(resource)[1].changes["rules"])["inbound_rules"]
