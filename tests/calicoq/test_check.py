@@ -980,7 +980,7 @@ def test_many_cases_are_grouped_by_their_cause(sound: Store, calicoq: Calicoq) -
         1,
         [
             *heading,
-            *keys[:3], "and 2 more (--all)".join(["  ", ""]), gone.format("gone"), remedy.format("gone"),
+            *keys[:3], "  and 2 more (--all)", gone.format("gone"), remedy.format("gone"),
             keys[0], gone.format("lost0"), remedy.format("lost0"),
             keys[1], gone.format("lost1"), remedy.format("lost1"),
             "  and 3 more for other reasons (--all)",

@@ -97,7 +97,11 @@ class TestEndpoints:
         store.policy("team%2fweb", "ns == 'default'", tier="a%2fb")
         store.tier("a%2fb", order=1)
         result = calicoq("endpoint", "h%2f1/k8s/ns/pod/e% 0")
-        assert all(line.startswith("Warning: Felix refuses ") for line in result.stderr.splitlines())
+        assert [line.split(":")[1] for line in result.stderr.splitlines()] == [
+            " Felix refuses /calico/v1/policy/profile/kns%2fdefault/labels",
+            " Felix refuses /calico/v1/policy/tier/a%2fb/policy/team%2fweb",
+            " Felix refuses Workload endpoint h%2f1/k8s/ns/pod/e% 0",
+        ]
         assert result._replace(stderr="") == (
             0,
             f"{HEADING}\nWorkload endpoint k8s/ns/pod/e% 0\n  Policies:\n"

@@ -33,7 +33,7 @@ WITHOUT_IDLE_NOT_NETS = {"st v3 data.py:471": "none of its notNets is in its net
 
 # port-protocol-parsing.json: what Go's types read, here is read and checked in one step
 
-TAKEN_AS_A_PORT = "a port may be 0, as rule add and rule update take it; a protocol may not"
+TAKEN_AS_PORTS = {0: "rule add and rule update take port 0; a protocol may not be 0"}
 REFUSED_WHEN_CHECKED: dict[int | str, str] = {
     0: "to iptables 0 is any protocol: the v3 validator refuses it",
     "foo-bar": "a named port cannot be stored in the v1 data model: Felix 1.x drops the profile for it",
@@ -45,7 +45,7 @@ OTHER_SPELLINGS = dict.fromkeys(
     "Go's FromString finds names in any case, but no resource gets that far: its v3 validator takes one spelling only",
 )
 
-NAME_OF_NO_PROTOCOL = "xxxXXX"  # as the tables spell one
+UNKNOWN_PROTOCOL = "xxxXXX"  # port-protocol-parsing.json
 
 # v1-backend-rule-table.json: what libcalico-go or Felix takes as a rule and this project refuses as new, by the end of
 # the complaint

@@ -18,7 +18,6 @@ from calicoctl.model.rule_update import InvalidRules, Update
 from calicoctl.model.stored_profile import StoredProfile
 from calicoctl.resources.text import to_json, to_yaml
 from tests.conformance.differences import (
-    NAME_OF_NO_PROTOCOL,
     OTHER_SPELLINGS,
     OTHER_VERDICT,
     REFUSED_WHEN_CHECKED,
@@ -26,7 +25,8 @@ from tests.conformance.differences import (
     STORED_OTHERWISE,
     STRICTER_THAN_BOTH,
     STRICTER_THAN_LIBCALICO_GO,
-    TAKEN_AS_A_PORT,
+    TAKEN_AS_PORTS,
+    UNKNOWN_PROTOCOL,
     WITHOUT_IDLE_NOT_NETS,
 )
 from tests.conftest import Calicoctl
@@ -161,7 +161,7 @@ def check_parsed(row: Row) -> None:
     given = form["source"]["ports"][0] if port else form["protocol"]
     assert str(given) == row["expect"]["go"]
     value = row["expect"]["value"]
-    is_taken = value == 0 and port and bool(TAKEN_AS_A_PORT)
+    is_taken = port and value in TAKEN_AS_PORTS
     assert (problems != []) == (value in REFUSED_WHEN_CHECKED and not is_taken), row
 
 
@@ -177,7 +177,7 @@ def check_spelling(row: Row) -> None:
     problems = checked({"action": "Allow", "protocol": name})
     exact = name in ("TCP", "UDP", "UDPLite", 2)
     assert (problems == []) == exact
-    assert exact or name in OTHER_SPELLINGS or name == NAME_OF_NO_PROTOCOL
+    assert exact or name in OTHER_SPELLINGS or name == UNKNOWN_PROTOCOL
     if exact and isinstance(name, str):
         resource = {"metadata": {"name": "p"}, "spec": {"ingress": [{"action": "Allow", "protocol": name}]}}
         (stored,) = json.loads(of_resource(resource)[1].changes["rules"])["inbound_rules"]

@@ -789,7 +789,7 @@ def test_files_that_may_not_be_read(certificates: Path, hidden: str, variable: s
         env = {"ETCD_SCHEME": "https", "ETCD_CA_CERT_FILE": str(folder / "ca.crt")}
         env |= {"ETCD_CERT_FILE": str(folder / "client.crt"), "ETCD_KEY_FILE": str(folder / "client.key")}
         settings = Settings.from_environment(env)
-        check_files(settings.ca_file, settings.certificate)  # also loads what nobody may not be allowed to read
+        check_files(settings.ca_file, settings.certificate)  # also imports what the user nobody may not read
         nobody = 65534
         os.setresuid(nobody, nobody, 0)
         try:

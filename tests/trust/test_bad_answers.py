@@ -1,4 +1,4 @@
-"""Every command when what answers is not etcd, or not well: one line, exit 1 (2 where 1 is an answer), in bounds."""
+"""Every command when what answers is not etcd, or not well: one line, exit 1 (2 where 1 is a result), in bounds."""
 
 from __future__ import annotations
 
