@@ -23,7 +23,7 @@ class Environment:
 
     Answers go to ``stdout``, complaints to ``stderr``. ``variables`` are the environment variables. Nothing is
     looked at before a command needs it, so that help and version work in a broken environment. ``failure_status`` is
-    the exit status of a command that fails: 1, but 2 for a command whose 1 is an answer.
+    the exit status of a command that fails: 1, but 2 for a command that uses 1 as a result.
     """
 
     def __init__(self, variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> None:
