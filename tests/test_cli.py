@@ -297,8 +297,7 @@ def test_output_in_another_encoding(calicoctl: Calicoctl, etcd: EtcdServer) -> N
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\xe9\n\\u65e5\\u672c\n\\ud800\n", b"")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-@pytest.mark.parametrize("form", ["yaml", "json"])
+@pytest.mark.parametrize(("encoding", "form"), [("ascii", "yaml"), ("latin-1", "json")])
 def test_documents_mean_the_same_in_every_encoding(
     calicoctl: Calicoctl, etcd: EtcdServer, encoding: str, form: str
 ) -> None:

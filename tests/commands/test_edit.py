@@ -45,14 +45,14 @@ class Editor:
         script = self.folder / "editor.py"
         turns = self.folder / "turns"
         script.write_text(
-            f"import sys, urllib.request\nturns = open({str(turns)!r}, 'a+')\nturns.write('x')\nturns.seek(0)\n"
+            f"import sys\nturns = open({str(turns)!r}, 'a+')\nturns.write('x')\nturns.seek(0)\n"
             f"turn = len(turns.read())\npath = sys.argv[-1]\ntext = open(path).read()\n{code}\n"
             "open(path, 'w').write(text)\n"
         )
         stdout, stderr = io.StringIO(), io.StringIO()
         variables = {
             **self.calicoctl.environ, "PATH": os.environ["PATH"], "TMPDIR": str(self.folder),
-            "EDITOR": f"{sys.executable} {script}",
+            "EDITOR": f"{sys.executable} -IS {script}",
         }  # fmt: skip
         words = ["edit", *(arguments or ("profile", "P"))]
         return Result(run(words, variables, stdin, stdout, stderr), stdout.getvalue(), stderr.getvalue())
@@ -124,6 +124,7 @@ def test_no_is_an_answer(editor: Editor) -> None:
 
 OTHERS_CHANGE = """
 if turn == 1:
+    import urllib.request
     data = b"value=%5B%22P%22%2C+%22theirs%22%5D"
     urllib.request.urlopen(urllib.request.Request("http://{}/v2/keys{}", data, method="PUT")).read()
 """
