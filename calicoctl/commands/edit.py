@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from difflib import unified_diff
 
 from calicoctl.errors import CommandError
@@ -47,6 +48,7 @@ class _Edit:
         self._path = ""
         self._record: Record  # as it was stored when the file was made
         self._notes = _NOTES
+        self._is_open = False  # in the editor, which may still save it
 
     def run(self) -> int:
         """Edit until it is written or given up. Raises CommandError."""
@@ -58,38 +60,55 @@ class _Edit:
             raise CommandError(f"Cannot make a file for the editor: {error.strerror}. Set TMPDIR.") from None
         try:
             self._write_file(_NOTES + self._stored())
-            status = self._edit()
-            os.remove(self._path)
-            return status
+            manifest = self._edited()
+            if manifest and changes.run(changes.APPLY, manifest, self._environment, has_warned=True):
+                raise CommandError("It was not applied, or not all of it.")
         except CommandError as error:
             raise CommandError(error.message + self._kept(), error.status) from None
         except KeyboardInterrupt:
             if kept := self._kept():
                 self._environment.complain(kept.strip())
             raise
+        self._remove_file()
+        return 0
 
     def _kept(self) -> str:
         """Say where the changes are that are not written; where there are none, remove the file."""
-        if _content(self._read_file()) in ("", _content(self._stored())) and self._notes == _NOTES:
-            os.remove(self._path)
+        try:
+            content = _content(self._read_file())
+        except CommandError:
+            return ""  # the editor has removed it
+        if self._is_open:
+            return f"\nThe editor still has {self._path}."
+        if content in ("", _content(self._stored())) and self._notes == _NOTES:
+            self._remove_file()
             return ""
         return f"\nThe changes are in {self._path}."
 
-    def _edit(self) -> int:
+    def _edited(self) -> Manifest | None:
+        """Return what the editor leaves, once it can be applied; None if nothing is to be changed."""
         while True:
             before = self._read_file()
             self._start_editor()
             text = self._read_file()
-            if _content(text) in ("", _content(self._stored())) and self._notes == _NOTES:
+            if not _content(text) or (_content(text) == _content(self._stored()) and self._notes == _NOTES):
                 self._environment.say(_UNCHANGED)
-                return 0
+                return None
             if text == before:
                 raise CommandError("The editor has changed nothing: the edit ends here.")
             try:
-                return self._apply()
+                return self._checked()
+            except BrokenPipeError:
+                raise CommandError("Standard output is closed: nothing was written.") from None
             except CommandError as error:
-                self._ask_whether_to_go_on(error)
-                self._offer_again(error, text)
+                latest = self._read_record()
+                is_overtaken = latest.version != self._record.version
+                problem = _OVERTAKEN if is_overtaken else error.message
+                self._ask_whether_to_go_on(problem)
+                if is_overtaken:
+                    self._offer_latest(latest, text)
+                else:
+                    self._write_file(_as_notes(problem.splitlines()) + _without_notes(text))
 
     def _read_record(self) -> Record:
         name = self._item.resource.name
@@ -104,8 +123,8 @@ class _Edit:
     def _stored(self) -> str:
         return to_yaml(self._item.kind.to_document(self._record, export=False)) + "\n"
 
-    def _apply(self) -> int:
-        """Check what the file says, show what it changes and write it."""
+    def _checked(self) -> Manifest | None:
+        """Check what the file says and show what it changes; None if that is nothing."""
         manifest = Manifest(self._environment, self._environment.client())
         manifest.read(self._path, recursive=False)
         manifest.require_sound()
@@ -116,18 +135,14 @@ class _Edit:
                 f"metadata.resourceVersion must be {self._record.version}, as it was: else what others have changed "
                 "meanwhile could be lost."
             )
-        if self._read_record().version != self._record.version:
-            raise CommandError(_OVERTAKEN)
         if comparison.run(manifest, self._environment) == 0:
             self._environment.say(_UNCHANGED)
-            return 0
-        if changes.run(changes.APPLY, manifest, self._environment, has_warned=True):
-            raise CommandError("It was not applied, or not all of it.")
-        return 0
+            return None
+        return manifest
 
-    def _ask_whether_to_go_on(self, error: CommandError) -> None:
-        """Say what is wrong and ask; raise CommandError for any other answer than yes, and without a terminal."""
-        self._environment.complain(error.message)
+    def _ask_whether_to_go_on(self, problem: str) -> None:
+        """Say what is wrong and ask. Raises CommandError if the answer is no, and without a terminal."""
+        self._environment.complain(problem)
         stdin = self._environment.stdin
         if stdin is not None and stdin.isatty():
             self._environment.complain("Edit it again? [Y/n]")
@@ -136,16 +151,11 @@ class _Edit:
                 return
         raise CommandError("The edit ends here.")
 
-    def _offer_again(self, error: CommandError, text: str) -> None:
-        """Write the file anew, with what was wrong as notes.
+    def _offer_latest(self, latest: Record, text: str) -> None:
+        """Write the file anew with what others have stored, and with what the operator had changed as notes.
 
-        If others have changed the resource, the file holds what is stored now, and the notes what the operator had
-        changed: so nothing of theirs is undone by mistake.
+        So nothing of theirs is undone by mistake.
         """
-        latest = self._read_record()
-        if latest.version == self._record.version:
-            self._write_file(_as_notes(error.message.splitlines()) + _without_notes(text))
-            return
         own = unified_diff(
             _content(self._stored()).splitlines(), _content(text).splitlines(), "as it was", "with your changes",
             lineterm="",
@@ -165,8 +175,10 @@ class _Edit:
             reason = error.strerror if isinstance(error, OSError) else error
             raise CommandError(f"Cannot start the editor {editor}: {reason}. Set EDITOR.") from None
         interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the editor
+        self._is_open = True
         try:
             status = process.wait()
+            self._is_open = False
         finally:
             signal.signal(signal.SIGINT, interrupted)
         if status:
@@ -178,6 +190,10 @@ class _Edit:
                 return file.read()
         except OSError as error:
             raise CommandError(f"Cannot read {self._path}: {error.strerror}.") from None
+
+    def _remove_file(self) -> None:
+        with suppress(OSError):
+            os.remove(self._path)
 
     def _write_file(self, text: str) -> None:
         try:
@@ -192,7 +208,7 @@ def _as_notes(lines: list[str]) -> str:
 
 
 def _content(text: str) -> str:
-    """Return what counts of a text: the lines that are no notes, without empty ones at its ends."""
+    """Return a text without its notes, and without blank lines at its ends."""
     return _without_notes(text).strip()
 
 

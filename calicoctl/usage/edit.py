@@ -5,9 +5,9 @@ Usage:
   calicoctl edit <KIND> <NAME>
 
 Description:
-  Change a resource in the editor that $VISUAL or $EDITOR names, else vi. What
-  the editor leaves is checked, shown as the difference that it makes, and
-  written on condition that nobody else has changed the resource meanwhile.
+  Change a resource in the editor that $VISUAL or $EDITOR names, else vi. The
+  edited file is checked, what it changes is shown, and it is written only if
+  nobody else has changed the resource meanwhile.
   After a mistake or such a conflict the file is offered again. An unchanged or
   empty file changes nothing.
 

@@ -6,15 +6,18 @@ import io
 import json
 import os
 import re
+import signal
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from calicoctl.cli import run
-from tests.conftest import Calicoctl, Result
+from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdServer
+from tests.proxy import Proxy, drop_request
 
 RULES = "/calico/v1/policy/profile/P/rules"
 TAGS = "/calico/v1/policy/profile/P/tags"
@@ -34,6 +37,13 @@ def profile(etcd: EtcdServer, calicoctl: Calicoctl) -> EtcdServer:
     return etcd
 
 
+class ClosedPipe(io.StringIO):
+    """A standard output that nobody reads any more."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
 class Editor:
     """An editor that does what a piece of Python does: ``text`` is what is in the file, ``turn`` counts from 1."""
 
@@ -41,7 +51,14 @@ class Editor:
         self.folder = folder
         self.calicoctl = calicoctl
 
-    def __call__(self, code: str, *arguments: str, stdin: io.StringIO | None = None) -> Result:
+    def __call__(
+        self, code: str, *arguments: str, stdin: io.StringIO | None = None, stdout: io.StringIO | None = None
+    ) -> Result:
+        stdout, stderr = stdout or io.StringIO(), io.StringIO()
+        words = ["edit", *(arguments or ("profile", "P"))]
+        return Result(run(words, self.variables(code), stdin, stdout, stderr), stdout.getvalue(), stderr.getvalue())
+
+    def variables(self, code: str) -> dict[str, str]:
         script = self.folder / "editor.py"
         turns = self.folder / "turns"
         script.write_text(
@@ -49,13 +66,10 @@ class Editor:
             f"turn = len(turns.read())\npath = sys.argv[-1]\ntext = open(path).read()\n{code}\n"
             "open(path, 'w').write(text)\n"
         )
-        stdout, stderr = io.StringIO(), io.StringIO()
-        variables = {
+        return {
             **self.calicoctl.environ, "PATH": os.environ["PATH"], "TMPDIR": str(self.folder),
             "EDITOR": f"{sys.executable} -IS {script}",
         }  # fmt: skip
-        words = ["edit", *(arguments or ("profile", "P"))]
-        return Result(run(words, variables, stdin, stdout, stderr), stdout.getvalue(), stderr.getvalue())
 
     def kept(self) -> list[Path]:
         return list(self.folder.glob("calicoctl-*.yaml"))
@@ -218,3 +232,63 @@ def test_the_file_cannot_be_written_anew(editor: Editor) -> None:
     (path,) = editor.kept()
     assert result.status == 1
     assert re.search(f"\\nCannot write {path}: [A-Z].*\\.\\nThe changes are in {path}\\.\\n$", result.stderr)
+
+
+WEB_TAG = "text = text.replace('tags:\\n  - P', 'tags:\\n  - P\\n  - web')"
+
+
+def test_it_reads_no_more_than_it_needs(proxy: Proxy, editor: Editor) -> None:
+    before = len(proxy.requests)
+    assert editor(WEB_TAG).status == 0
+    # To begin with, for the difference, and for the write.
+    assert [request.split()[0] for request in proxy.requests[before:]] == ["GET", "GET", "GET", "PUT"]
+
+
+def test_a_write_that_fails_ends_it_and_keeps_the_file(proxy: Proxy, editor: Editor, profile: EtcdServer) -> None:
+    proxy.since(len(proxy.requests) + 4, drop_request)
+    result = editor(WEB_TAG, stdin=Terminal("y\n"))
+    (path,) = editor.kept()
+    assert result.status == 1
+    assert "Edit it again?" not in result.stderr
+    assert result.stderr.endswith(f"\nIt was not applied, or not all of it.\nThe changes are in {path}.\n")
+    assert "  - web" in path.read_text()
+    assert profile.get(TAGS) == '["P"]'
+
+
+def test_a_closed_standard_output_is_a_failure(editor: Editor, profile: EtcdServer) -> None:
+    index = profile.index()
+    result = editor(WEB_TAG, stdout=ClosedPipe())
+    (path,) = editor.kept()
+    assert (result.status, profile.index()) == (1, index)
+    assert result.stderr == f"Standard output is closed: nothing was written.\nThe changes are in {path}.\n"
+
+
+def test_an_editor_that_removes_the_file_and_fails(editor: Editor) -> None:
+    result = editor("import os\nos.remove(path)\nsys.exit(3)")
+    assert result.status == 1
+    assert re.fullmatch("The editor .* ended with status 3: nothing was written.\n", result.stderr)
+
+
+def test_an_empty_file_changes_nothing_after_a_conflict_too(editor: Editor, profile: EtcdServer) -> None:
+    code = OTHERS_CHANGE.format(profile.endpoint, TAGS) + f"if turn == 1:\n    {WEB_TAG}\nelse:\n    text = ''"
+    result = editor(code, stdin=Terminal("y\n"))
+    assert (result.status, result.stdout, profile.get(TAGS)) == (0, CANCELLED, '["P", "theirs"]')
+
+
+def test_a_signal_leaves_an_open_editor_its_file(editor: Editor, calicoctl: Calicoctl) -> None:
+    code = (
+        "import os, signal\nparent = os.getppid()\nos.kill(parent, signal.SIGTERM)\n"
+        f"while os.getppid() == parent:\n    pass\n{WEB_TAG}"
+    )
+    done = subprocess.run(
+        calicoctl.command("edit", "profile", "P"),
+        env=editor.variables(code),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PROCESS_SECONDS,
+    )  # the streams are the editor's too: it has ended by now
+    (path,) = editor.kept()
+    assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, "")
+    assert f"The editor still has {path}." in done.stderr
+    assert "  - web" in path.read_text()
