@@ -160,16 +160,22 @@ def _check_ipip(networks: Sequence[Network], options: Options) -> None:
 
 
 def _remove(networks: Sequence[Network], seconds: float, environment: Environment) -> int:
-    """Remove the pools that there are and name the others: so the command can be given again after an interruption."""
+    """Remove the pools that exist and name the others, so that an interrupted command can be given again."""
     stored = _stored(networks, environment)
     present = [network for network in networks if _nodes_of(network, stored)]
     missing = [network for network in networks if network not in present]
     if not present:
         raise CommandError(_not_configured(missing))
     _complain_of_unreadable(stored, environment)
-    for network in present:
-        if not _remove_with_retries(network, stored, seconds, environment):
-            missing.append(network)
+    removed: list[Network] = []
+    try:
+        for network in present:
+            is_removed = _remove_with_retries(network, stored, seconds, environment)
+            (removed if is_removed else missing).append(network)
+    except CommandError as error:
+        done = f"  Removed before that: {', '.join(map(str, removed))}." if removed else ""
+        rest = f"\n{_not_configured(missing)}" if missing else ""
+        raise CommandError(error.message + done + rest, error.status) from None
     if missing:
         raise CommandError(_not_configured(missing))
     return 1 if stored[1] else 0

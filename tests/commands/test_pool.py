@@ -19,7 +19,7 @@ from calicoctl.model.address import Address
 from calicoctl.model.network import Network
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
-from tests.proxy import Behaviour, Proxy, Request, drop_reply
+from tests.proxy import Behaviour, Proxy, Request, drop_reply, drop_request
 
 V4, V6 = "/calico/v1/ipam/v4/pool", "/calico/v1/ipam/v6/pool"
 REMOVED = "Disabling IP Pool\nRemoving IPAM configuration for pool\nDeleted IP Pool\n"
@@ -482,6 +482,23 @@ def test_removing_pools_of_which_some_are_gone_already(calicoctl: Calicoctl, in_
     result = calicoctl("pool", "remove", "10.0.0.0/25", "10.1.0.0/24", "--wait=0")
     assert result == Result(1, REMOVED, missing)
     assert "10.1.0.0/24" not in calicoctl("pool", "show").stdout
+
+
+def test_a_removal_that_fails_says_what_was_done_and_what_was_missing(
+    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy
+) -> None:
+    calicoctl("pool", "add", "10.1.0.0/24", "10.2.0.0/24")
+    proxy.reset()
+    assert calicoctl("pool", "remove", "10.1.0.0/24", "--wait=0").status == 0
+    one_removal = len(proxy.requests)
+    calicoctl("pool", "add", "10.1.0.0/24")
+    proxy.reset()
+    proxy.since(one_removal + 1, drop_request)  # the list of pools is read once for both
+    result = calicoctl("pool", "remove", "10.1.0.0/24", "10.9.0.0/24", "10.2.0.0/24", "--wait=0")
+    assert result.status == 1
+    end = "  Removed before that: 10.1.0.0/24.\n10.9.0.0/24 is not a configured pool.\n"
+    assert result.stderr.endswith(end), result.stderr
+    assert f"{V4}/10.1.0.0-24" not in etcd.keys()
 
 
 def test_removing_a_pool_that_legacy_put_in_the_wrong_place(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
