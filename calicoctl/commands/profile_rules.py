@@ -63,13 +63,13 @@ def _rule_update(name: str, environment: Environment) -> int:
 
     def updated(stored: Rules | None) -> Rules | None:
         nonlocal mended
-        before = stored
-        if stored is not None:
-            stored, mended = stored.with_ports_as_numbers()
-        update = Update(text, stored)
+        before = stored or Rules([], [])
+        readable, _ = before.with_ports_as_numbers()
+        update = Update(text, None if stored is None else readable)
         warnings[:] = update.warnings
-        tally[:] = update.rules.tally(stored or Rules([], []))
-        return None if before is not None and update.rules.same_as(before) else update.rules
+        tally[:] = update.rules.tally(readable)
+        mended = tally[-1] - update.rules.tally(before)[-1]  # of those that are kept
+        return None if stored is not None and update.rules.same_as(stored) else update.rules
 
     try:
         profiles_and_networks(environment).replace_rules(name, updated)

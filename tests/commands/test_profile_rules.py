@@ -498,6 +498,22 @@ def test_an_edit_stores_ports_as_numbers(
     assert rule(calicoctl, "show").stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("given", "remarks"),
+    [
+        (PORTS_AS_TEXT, f"{MENDED}Rules added: 0, removed: 0, kept: 1.\n"),
+        (f'{PORTS_AS_TEXT}, {{"action": "deny"}}', f"{MENDED}Rules added: 1, removed: 0, kept: 1.\n"),
+        ('{"action": "deny"}', "Rules added: 1, removed: 1, kept: 0.\n"),
+    ],
+)
+def test_an_update_counts_as_mended_what_it_keeps(
+    calicoctl: Calicoctl, etcd: EtcdServer, given: str, remarks: str
+) -> None:
+    etcd.put(RULES, stored(PORTS_AS_TEXT, ""))
+    result = calicoctl("profile", "P", "rule", "update", stdin=f'{{"inbound_rules": [{given}], "outbound_rules": []}}')
+    assert result == Result(0, "Successfully updated rules on profile P\n", remarks)
+
+
 def test_a_rule_that_is_present_is_no_edit(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, stored(PORTS_AS_TEXT + ', {"action": "deny"}', ""))
     index = etcd.index()
