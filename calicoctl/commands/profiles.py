@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from calicoctl.felix.rules import FatalValue, rules_problems
-
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from calicoctl.datastore.profiles import Profiles
@@ -13,6 +11,8 @@ if TYPE_CHECKING:
 
 def warn_of_dropped_profile(name: str, rules: Rules, environment: Environment) -> None:
     """Warn of stored rules for which Felix drops the whole profile."""
+    from calicoctl.felix.rules import FatalValue, rules_problems
+
     try:
         problem = next(rules_problems(rules.document()), None)
     except FatalValue as error:
