@@ -199,8 +199,8 @@ def run(
 
     Nothing is written if anything is wrong with any of them as far as it can be told before. Then they are dealt with
     in order up to the first failure. ``skip`` takes one that exists already (create) or does not exist (delete) for
-    done. Of several that are to be deleted those that exist are, so that the command can be given again after an
-    interruption. ``has_warned`` tells that the warnings have been printed. Raises CommandError.
+    done. A delete of several removes those that exist and names the others, so that an interrupted delete can be given
+    again. ``has_warned`` tells that the warnings have been printed. Raises CommandError.
     """
     missing: list[str] = []
     changes = prepared(verb, manifest, skip, missing)
@@ -231,7 +231,7 @@ def run(
 def prepared(verb: str, manifest: Manifest, skip: bool = False, missing: list[str] | None = None) -> list[Change]:
     """Return what is to become of each resource of the input. Raises CommandError if one of them cannot be done.
 
-    With ``missing`` one that is to be deleted and is not there is named in that list, if others are there.
+    If ``missing`` is given and some of the resources exist, the complaints about those that do not are added to it.
     """
     changes, failures, absent = [], [], []
     items = [item for item in manifest.items if item.resource.name]

@@ -102,19 +102,17 @@ class ProfileKind:
         return plan
 
     def consequences(self, resource: ProfileResource, plan: Plan | None, record: ProfileRecord) -> list[str]:
-        if plan is None:
-            effect = "Felix drops all traffic that comes to it there"
-        elif plan.erases_rules():
-            what = "the document has no spec" if not resource.has_spec else "the document has no rules"
-            effect = f"{what}, so all of its {record.profile.rules.count()} stored rules are removed"
-        else:
+        if plan is not None and not plan.erases_rules():
             return []
         users = self._users.get(record.profile.name, [])
         unreadable = len(self._unreadable)
-        doubt = f"; {unreadable} more cannot be read, and 'calicoq check' says why" if unreadable else ""
+        doubt = f"; endpoints that cannot be read (see 'calicoq check'): {unreadable}" if unreadable else ""
         if not users and not doubt and (plan is None or resource.has_spec):
             return []
-        return [f"{effect}; {_uses(users)}{doubt}" if plan else f"{_uses(users)}{doubt}: {effect}"]
+        if plan is None:
+            return [f"{_uses(users)}{doubt}. Where it is used, Felix will drop all that no profile before it allows"]
+        what = "the document has no spec" if not resource.has_spec else "the document has no rules"
+        return [f"{what}, so all of its {record.profile.rules.count()} stored rules are removed; {_uses(users)}{doubt}"]
 
     @cached_property
     def _users(self) -> dict[str, list[str]]:

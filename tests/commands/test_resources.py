@@ -552,8 +552,8 @@ def test_a_profile_in_use_is_deleted_with_a_warning(etcd: EtcdServer, calicoctl:
     etcd.put("/calico/v1/host/h/workload/o/x/endpoint/e", "no JSON")
     names = ", ".join(f"h/o/w{number:02}/e" for number in range(10))
     warning = (
-        f"Warning: Profile(P): 11 endpoints use it ({names}, ...); 1 more cannot be read, and 'calicoq check' says "
-        "why: Felix drops all traffic that comes to it there.\n"
+        f"Warning: Profile(P): 11 endpoints use it ({names}, ...); endpoints that cannot be read (see 'calicoq "
+        "check'): 1. Where it is used, Felix will drop all that no profile before it allows.\n"
     )
     assert calicoctl("delete", "profile", "P", "--dry-run").stderr == warning
     result = calicoctl("delete", "profile", "P")
