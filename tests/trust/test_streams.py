@@ -35,6 +35,7 @@ TOGETHER_SECONDS = 0.25  # longer than signals may lie apart that are one
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 # Where Python's own start and our first lines are: what is interrupted there nobody can answer for.
 OUR_START = r".*/calicoctl/(__init__|__main__|start)\.py"
+SITE = "Fatal Python error: init_import_site:"  # it runs lines of *.pth files, which import packages
 START = re.compile(rf'  File "(<[^>]*>|.*/lib/python3[^"]*(?<!-packages)/[^"/]+|{OUR_START})"')
 PACKAGES = re.compile(r'  File ".*/(site|dist)-packages/')
 
@@ -99,9 +100,11 @@ def is_of_pythons_start(status: int, by: signal.Signals, stdout: str, stderr: st
         return False
     if status == -by and not stderr:
         return True
+    if by != signal.SIGINT or status not in (1, -by) or "KeyboardInterrupt" not in stderr:
+        return False
     places = re.findall(r"^  File .*", stderr, re.MULTILINE)
     ours = any(not START.match(place) or PACKAGES.match(place) for place in places)
-    return status in (1, -by) and by == signal.SIGINT and "KeyboardInterrupt" in stderr and not ours
+    return stderr.startswith(SITE) or not ours
 
 
 REMOVING = "Disabling IP Pool\nRemoving IPAM configuration for pool\n"
