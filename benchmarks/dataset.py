@@ -102,14 +102,15 @@ def profiles(count: int) -> Iterator[tuple[str, str]]:
 
 
 def policies(count: int, applications: int) -> Iterator[tuple[str, str]]:
-    """Yield policies: each is for one of the applications and names two others in its rules."""
+    """Yield a tier with policies: each selects one of the applications and names three others in its rules."""
+    yield "/calico/v1/policy/tier/default/metadata", "{}"
     for number in range(count):
-        own, source, target = (f"app-{(number + step) % applications:04d}" for step in range(3))
+        own, source, one, other = (f"app-{(number + step) % applications:04d}" for step in range(4))
         policy = {
             "order": number,
             "selector": f"app == '{own}' && stage != 'test'",
             "inbound_rules": [{"action": "allow", "src_selector": f"app == '{source}'"}],
-            "outbound_rules": [{"action": "allow", "dst_selector": f"app in {{'{target}'}} && has(name)"}],
+            "outbound_rules": [{"action": "allow", "dst_selector": f"app in {{'{one}', '{other}'}} && has(name)"}],
         }
         yield f"/calico/v1/policy/tier/default/policy/policy-{number:04d}", json.dumps(policy)
 

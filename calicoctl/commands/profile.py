@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from calicoctl.commands.messages import invalid_profile_names, provided
 from calicoctl.commands.profiles import profiles_and_networks, warn_of_dropped_profile
-from calicoctl.datastore.endpoints import Endpoints, Filter
 from calicoctl.datastore.profiles import Profiles
 from calicoctl.errors import CommandError, MalformedObject
-from calicoctl.model.endpoint import MalformedEndpoint
 from calicoctl.model.names import is_profile_name, is_stored_profile_name, is_stored_tag, is_tag
 from calicoctl.output import complaint, table, visible
 
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from calicoctl.grammar import Arguments
 
 _DETAILED_HEADINGS = ("Name", "Host", "Orchestrator ID", "Workload ID", "Endpoint ID", "State")
-_MOST_USERS = 10  # that a refusal names
-_FORCE = "Use the '--no-check' flag to remove the profile anyway."
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
@@ -61,8 +57,10 @@ def _show(environment: Environment) -> int:
 
 
 def _show_detailed(environment: Environment) -> int:
+    from calicoctl.commands.profile_users import users_of_profiles
+
     names = Profiles(environment.client()).names()
-    users, complaints = _users_of_profiles(environment)
+    users, complaints = users_of_profiles(environment)
     rows: list[tuple[str | None, ...]] = []
     for name in names:
         rows += [(name, *row) for row in sorted(users.get(name, ()))] or [(name, *[None] * 5)]
@@ -70,22 +68,6 @@ def _show_detailed(environment: Environment) -> int:
     for text in complaints:
         environment.complain(text)
     return 1 if complaints else 0
-
-
-def _users_of_profiles(environment: Environment) -> tuple[dict[str, list[tuple[str, ...]]], list[str]]:
-    """Return the workload endpoints by the profiles they use, as rows, and complaints about unreadable ones."""
-    users: dict[str, list[tuple[str, ...]]] = {}
-    complaints = []
-    for found in Endpoints(environment.client()).matching(Filter()):
-        name = found.name
-        try:
-            endpoint = found.decode()
-            row = (name.host, str(name.orchestrator), str(name.workload), name.endpoint, str(endpoint.state))
-            for profile in dict.fromkeys(endpoint.profile_ids):
-                users.setdefault(profile, []).append(row)
-        except MalformedEndpoint as error:
-            complaints.append(MalformedObject(found.key, error).message)
-    return users, sorted(complaints)
 
 
 def _add(name: str, environment: Environment) -> int:
@@ -102,43 +84,15 @@ def _add(name: str, environment: Environment) -> int:
 
 
 def _remove(name: str, check: bool, environment: Environment) -> int:
+    from calicoctl.commands.profile_users import check_unused
+
     profiles = Profiles(environment.client())
     directory = profiles.find(name)
     if check:
-        _check_unused(name, environment)
+        check_unused(name, environment)
     profiles.delete(name, directory)
     environment.say(f"Deleted profile {name}")
     return 0
-
-
-def _check_unused(name: str, environment: Environment) -> None:
-    users = []
-    unreadable = []
-    for found in Endpoints(environment.client()).all():
-        try:
-            if name in found.decode().profile_ids:
-                users.append(str(found.name))
-        except MalformedEndpoint as error:
-            unreadable.append(MalformedObject(found.key, error).message)
-    if users:
-        raise CommandError(
-            f"Cannot remove profile - profile in use by endpoint(s).\n{_FORCE}\n{_uses(sorted(users))}"
-        )
-    if unreadable:
-        reasons = "\n".join(sorted(unreadable))
-        raise CommandError(
-            f"Cannot remove profile - an endpoint that may use it cannot be read.\n{reasons}\n{_FORCE}\n"
-            "'calicoq check' says what is wrong with each."
-        )
-
-
-def _uses(users: list[str]) -> str:
-    count = "1 endpoint uses it" if len(users) == 1 else f"{len(users)} endpoints use it"
-    lead = f"; the first {_MOST_USERS} are " if len(users) > _MOST_USERS else ": "
-    return f"{count}{lead}{', '.join(users[:_MOST_USERS])}."
-
-
-# Tags
 
 
 def _tag_show(name: str, environment: Environment) -> int:

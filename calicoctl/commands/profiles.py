@@ -27,6 +27,6 @@ def warn_of_dropped_profile(name: str, rules: Rules, environment: Environment) -
 def profiles_and_networks(environment: Environment) -> Profiles:
     """Return the profiles for tags and rules: also those that are named after Docker networks, if there is Docker."""
     from calicoctl.datastore.network_profiles import NetworkProfiles
-    from calicoctl.host.docker import Networks
+    from calicoctl.host.docker_networks import Networks
 
     return NetworkProfiles(environment.client(), Networks(environment.variables).find)

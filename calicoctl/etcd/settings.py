@@ -12,9 +12,9 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_HOST_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_OF_LABELS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")  # in the name of a host
 # Somebody may have put a password there as it is, so all up to the last sign counts; %40 is the sign quoted.
-_CREDENTIALS = re.compile(r"^((?:https?|tcp|ssh|unix|npipe)://)?.*(@|%(25)*40)", re.DOTALL)
+_CREDENTIALS = r"(?s)^((?:https?|tcp|ssh|unix|npipe)://)?.*(@|%(25)*40)"  # compiled when a message needs it
 _LONGEST_PATH_SHOWN = 300
 
 
@@ -88,7 +88,7 @@ def masked(text: str) -> str:
 
 
 def _without_credentials(text: str) -> str:
-    return _CREDENTIALS.sub(r"\1***@", text)
+    return re.sub(_CREDENTIALS, r"\1***@", text)
 
 
 def _path_shown(value: str) -> str:
@@ -184,7 +184,11 @@ def _is_host(host: str) -> bool:
         except (OSError, ValueError):
             return False
         return True
-    return len(host) <= 254 and re.fullmatch(rf"{_HOST_LABEL}(\.{_HOST_LABEL})*\.?", host) is not None
+    return len(host) <= 254 and all(map(_is_label, host.removesuffix(".").split(".")))
+
+
+def _is_label(text: str) -> bool:
+    return 1 <= len(text) <= 63 and _OF_LABELS.issuperset(text) and "-" not in (text[0], text[-1])
 
 
 def _tls_files(variables: Mapping[str, str]) -> tuple[str | None, tuple[str, str] | None]:

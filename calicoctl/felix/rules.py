@@ -74,11 +74,11 @@ def _is_usual(fields: Any) -> bool:
 
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_USUAL_NETWORK = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}/(?:[12]?[0-9]|3[0-2])")
+_USUAL_NETWORK = rf"{_OCTET}(?:\.{_OCTET}){{3}}/(?:[12]?[0-9]|3[0-2])"  # compiled at its first use
 
 
 def _is_usual_net(value: Any) -> bool:
-    return type(value) is str and _USUAL_NETWORK.fullmatch(value) is not None
+    return type(value) is str and re.fullmatch(_USUAL_NETWORK, value) is not None
 
 
 def _is_usual_tag(value: Any) -> bool:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-
-_SECONDS_FOR_A_NETWORK = 5  # of a look-up that is only made in case the profile is a network's
 _NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]*")  # as Docker has it: the SDK makes it a part of a path
 _NOT_DOCKER = "What answers is not Docker; see DOCKER_HOST."
 _ID = re.compile(r"[A-Za-z0-9]+")
@@ -133,27 +131,6 @@ class Docker:
             raise _unavailable(error) from None
         except (AttributeError, LookupError, RecursionError, TypeError):  # the library trusts in the shape of an answer
             raise _no_docker(_NOT_DOCKER) from None
-
-
-class Networks:
-    """The networks of Docker, for those who can do without: Docker is asked only when a network is looked for."""
-
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        """``variables`` are the environment variables."""
-        self._variables = variables
-        self._docker: Docker | None = None
-        self._unavailable = False
-
-    def find(self, name: str) -> tuple[str, str] | None:
-        """Return id and name of the network of a name or full id; None if there is none, or no Docker to ask."""
-        if self._unavailable:
-            return None
-        try:
-            self._docker = self._docker or Docker(self._variables, _SECONDS_FOR_A_NETWORK)
-            return self._docker.network(name)
-        except DockerUnavailable:
-            self._unavailable = True
-            return None
 
 
 def _unavailable(error: BaseException) -> DockerUnavailable:

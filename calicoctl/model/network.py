@@ -7,7 +7,7 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 BLOCK_PREFIX_LENGTHS = {4: 26, 6: 122}  # of the blocks that addresses are assigned from, by IP version
 
-_PLAIN = re.compile(r"([0-9.]+|[0-9A-Fa-f:.]+)(?:/([0-9]{1,3}))?")
+_PLAIN = r"([0-9.]+|[0-9A-Fa-f:.]+)(?:/([0-9]{1,3}))?"  # compiled at its first use: many commands meet no network
 
 
 class Network:
@@ -31,7 +31,7 @@ class Network:
         text = text.strip(" \t\n\r\f\v")
         if not text.isascii():
             raise ValueError(f"{text!r} is no CIDR")
-        match = _PLAIN.fullmatch(text)
+        match = re.fullmatch(_PLAIN, text)
         if match:
             version = 6 if ":" in text else 4
             try:
