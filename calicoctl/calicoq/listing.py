@@ -42,6 +42,7 @@ class Listing:
         self._selectors = selectors
         self._policy_lines: dict[Policy, str] = {}
         self._policy_documents: dict[Policy, Document] = {}
+        self._rule_lines: dict[RuleUse, str] = {}
         self._rule_documents: dict[RuleUse, Document] = {}
 
     def block(self, endpoint: Endpoint) -> str:
@@ -105,8 +106,12 @@ class Listing:
         return "missing" if is_skipped(tier, self._felix_version) else order_text(tier.order)
 
     def _rule_line(self, use: RuleUse) -> str:
-        self.remarks.on_rule(use)
-        return f"    {visible(f'{use.line}; {use.match.what}' if self._selectors else use.line)}"
+        line = self._rule_lines.get(use)
+        if line is None:
+            self.remarks.on_rule(use)
+            text = f"{use.line}; {use.match.what}" if self._selectors else use.line
+            line = self._rule_lines[use] = f"    {visible(text)}"
+        return line
 
     def _rule_members(self, use: RuleUse) -> Document:
         members = self._rule_documents.get(use)
