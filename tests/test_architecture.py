@@ -16,6 +16,7 @@ IMPORTS = {
     "output": "",
     "signals": "",
     "progress": "signals",
+    "package_data": "",
     "grammar": "",
     "expected": "grammar",
     "usage": "",
@@ -27,11 +28,11 @@ IMPORTS = {
     "datastore": "errors model output etcd",
     "environment": "errors output etcd signals",
     "host": "errors model output signals etcd.settings",  # which masks the password that DOCKER_HOST may have
-    "resources": "errors model output etcd datastore environment",
+    "resources": "errors model output etcd datastore environment package_data",
     "completion": "expected usage etcd datastore host.hostname calicoq.cli",
     "felix": "model datastore",
     "commands": "errors model output signals undo etcd datastore environment felix grammar host resources "
-    "completion suggestion usage",
+    "completion package_data suggestion usage",
     "cli": "errors environment grammar suggestion usage usage_error commands",
     "calicoq": "errors model output datastore environment felix grammar suggestion usage cli",
     "start": "signals cli calicoq.cli",
@@ -143,6 +144,8 @@ def test_what_is_done_in_one_place_only() -> None:
     assert where(ast.Constant, "'/calico/") == {"datastore.keys"}
     assert where(ast.Attribute, r"sys\.std(in|out|err)$") == {"cli"}
     assert where(ast.Call, r"print\(") == set()
+    assert where(ast.Name, "__file__$") == set()  # there is none in a zip file
+    assert where(ast.Attribute, r".*\.__path__$") == {"package_data"}
     assert {module for module, names in IMPORTED.items() if room(module) == "commands" and "json" in names} == {
         "commands.ipam"  # the attributes of an address are shown as the JSON that they are
     }

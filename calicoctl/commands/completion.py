@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from calicoctl.environment import Environment
@@ -25,6 +23,6 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 def _script(shell: str) -> str:
     from calicoctl import completion
+    from calicoctl.package_data import read_text
 
-    with open(os.path.join(completion.__path__[0], f"calicoctl.{shell}"), encoding="utf-8") as file:
-        return file.read().rstrip("\n")
+    return read_text(completion, f"calicoctl.{shell}").rstrip("\n")

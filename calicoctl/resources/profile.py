@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 
+from calicoctl import resources
 from calicoctl.datastore.profile_resources import ProfileRecord, ProfileResources
 from calicoctl.etcd.form import excess_of
 from calicoctl.model.profile_resource import API_VERSION, KIND, ProfileResource, read_identity, read_profile
+from calicoctl.package_data import read_text
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ class ProfileKind:
         return read_identity(document, problems)
 
     def schema(self) -> str:
-        with open(os.path.join(os.path.dirname(__file__), "profile.schema.json"), encoding="utf-8") as file:
-            return file.read().rstrip("\n")
+        return read_text(resources, "profile.schema.json").rstrip("\n")
 
     def all(self) -> tuple[list[ProfileRecord], list[str]]:
         return self._store.all()
