@@ -29,7 +29,7 @@ IMPORTS = {
     "environment": "errors output etcd signals",
     "host": "errors model output signals etcd.settings",  # which masks the password that DOCKER_HOST may have
     "resources": "errors model output etcd datastore environment package_data",
-    "completion": "expected usage etcd datastore host.hostname calicoq.cli",
+    "completion": "expected usage etcd datastore host.hostname resources.kinds calicoq.cli",
     "felix": "model datastore",
     "commands": "errors model output signals undo etcd datastore environment felix grammar host resources "
     "completion package_data suggestion usage",
@@ -48,11 +48,11 @@ PACKAGES = {
     "prettytable": {"output"},
     "requests": {"host.docker"},
     "urllib3": {"etcd.https"},
-    "yaml": {"model.documents", "calicoq.formats", "resources.text"},
+    "yaml": {"resources.documents", "calicoq.formats", "resources.text"},
 }
 
 # What the model may import besides: nothing that reads, writes or waits. Of socket it takes the forms of addresses.
-PURE = set("__future__ base64 collections difflib hashlib json math netaddr re socket typing yaml".split())
+PURE = set("__future__ base64 collections difflib hashlib json math netaddr re socket typing".split())
 
 
 def _name(path: Path) -> str:
@@ -130,6 +130,17 @@ def test_the_model_does_nothing_but_think() -> None:
     from_socket = [node for module in inside for node in TREES[module] if getattr(node, "module", "") == "socket"]
     names = {alias.name for node in from_socket if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert names == {"AF_INET", "AF_INET6", "inet_ntop", "inet_pton"}
+
+
+def test_the_engine_of_resources_knows_no_kind() -> None:
+    modules = {module.removeprefix("resources.") for module in TREES if module.startswith("resources.")}
+    kinds = {module.partition(".")[0] for module in modules if "." in module}
+    engine = {module for module in modules - kinds if "." not in module}
+    assert {"changes", "kind"} <= engine and "profile" in kinds
+    for module in engine - {"kinds"}:
+        words = set(re.findall(r"[a-z]+", (HOME / "resources" / f"{module}.py").read_text("utf-8").lower()))
+        words |= {word[:-1] for word in words if word.endswith("s")}
+        assert not words & {*kinds, "profile", "rule", "barred", "barring"}, module
 
 
 def test_what_is_done_in_one_place_only() -> None:

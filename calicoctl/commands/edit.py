@@ -111,8 +111,8 @@ class _Edit:
                     self._write_file(_as_notes(problem.splitlines()) + _without_notes(text))
 
     def _read_record(self) -> Record:
-        name = self._item.resource.name
-        record: Record | None = self._item.kind.find([name]).get(name)
+        identity = self._item.resource.identity
+        record: Record | None = self._item.kind.find([identity]).get(identity)
         if record is None:
             raise CommandError(f"resource does not exist: {self._item}")
         complaints = self._item.kind.complaints(record)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from calicoctl.output import visible
 from calicoctl.resources import kinds
 from calicoctl.resources.answers import Format
+from calicoctl.resources.manifest import Manifest, records_of
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -13,57 +13,71 @@ if TYPE_CHECKING:
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
     from calicoctl.resources.kind import Kind
+    from calicoctl.resources.manifest import Item
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Carry out ``calicoctl get`` and return the exit status. Raises CommandError."""
     client = environment.client()
     if arguments["<KIND>"] is not None and not arguments["<NAME>"]:
-        kind = kinds.of_word(arguments["<KIND>"], client)
-        return _show_all(kind, Format(arguments["--output"], kind), arguments["--export"], environment)
-    from calicoctl.resources.manifest import Manifest
-
+        return _show_all(kinds.of_word(arguments["<KIND>"], client), arguments, environment)
     manifest = Manifest(environment, client, identity_only=True)
     if arguments["<KIND>"] is None:
         manifest.read(arguments["--filename"], arguments["--recursive"])
-        kind = manifest.items[0].kind if manifest.items else kinds.KINDS[0](None)
     else:
         manifest.name(arguments["<KIND>"], arguments["<NAME>"])
-        kind = kinds.of_word(arguments["<KIND>"], client)
-    form = Format(arguments["--output"], kind)
+    forms = {kind.name: Format(arguments["--output"], kind) for kind in manifest.kinds()}
     manifest.require_sound()
-    return _show(kind, [item.resource.name for item in manifest.items], form, arguments["--export"], environment)
+    return _show(manifest.items, forms, arguments["--export"], environment)
 
 
-def _show_all(kind: Kind, form: Format, export: bool, environment: Environment) -> int:
+def _show_all(kind: Kind, arguments: Arguments, environment: Environment) -> int:
+    form = Format(arguments["--output"], kind)
+    export = arguments["--export"]
     records, complaints = kind.all()
-    readable = _readable(kind, records, form, complaints)
-    form.show(readable, environment, export, as_list=True, version=str(environment.client().index))
+    readable = [record for record in records if _is_readable(kind, record, form, complaints)]
+    if form.is_of_documents():
+        document = {
+            "kind": f"{kind.name}List",
+            "apiVersion": kind.api_version,
+            "metadata": {} if export else {"resourceVersion": str(environment.client().index)},
+            "items": [kind.to_document(record, export) for record in readable],
+        }
+        form.say_documents(document, environment)
+    elif readable or form.name != "name":
+        environment.say(form.lines(readable))
     return _complain(complaints, environment)
 
 
-def _show(kind: Kind, names: list[str], form: Format, export: bool, environment: Environment) -> int:
-    found = kind.find(names)
-    missing = [f"resource does not exist: {kind.name}({visible(name)})"
-               for name in names if name not in found]  # fmt: skip
+def _show(items: list[Item], forms: dict[str, Format], export: bool, environment: Environment) -> int:
+    """Show the named resources: documents in the order of the input, tables one a kind."""
+    missing = []
     complaints: list[str] = []
-    readable = _readable(kind, [found[name] for name in names if name in found], form, complaints)
-    if readable:
-        form.show(readable, environment, export, as_list=False, version="")
+    readable: dict[str, list[Any]] = {}
+    documents = []
+    for item, record in zip(items, records_of(items), strict=True):
+        kind, form = item.kind, forms[item.kind.name]
+        if record is None:
+            missing.append(f"resource does not exist: {item}")
+        elif _is_readable(kind, record, form, complaints):
+            readable.setdefault(kind.name, []).append(record)
+            if form.is_of_documents():
+                documents.append(kind.to_document(record, export))
+    if documents:
+        next(iter(forms.values())).say_documents(documents if len(documents) > 1 else documents[0], environment)
+    else:
+        for name, records in readable.items():
+            environment.say(forms[name].lines(records))
     if missing:
         complaints.append("\n".join([f"Failed to get resources: {missing[0]}", *missing[1:]]))
     return _complain(complaints, environment)
 
 
-def _readable(kind: Kind, records: list[Any], form: Format, complaints: list[str]) -> list[Any]:
-    """Return the resources that can be shown, and add to ``complaints`` what is wrong with the others."""
-    readable = []
-    for record in records:
-        found = kind.complaints(record) if form.needs_contents() or record.obstacle else []
-        complaints += found
-        if not found:
-            readable.append(record)
-    return readable
+def _is_readable(kind: Kind, record: Any, form: Format, complaints: list[str]) -> bool:
+    """Tell whether a resource can be shown; if not, add what is wrong with it to ``complaints``."""
+    found = kind.complaints(record) if form.needs_contents() or record.obstacle else []
+    complaints += found
+    return not found
 
 
 def _complain(complaints: list[str], environment: Environment) -> int:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # By what the usage texts call the argument
 WORDS: dict[str, tuple[str, ...]] = {
-    "<KIND>": ("profile",),
     "<OUTPUT>": ("ps", "wide", "name", "yaml", "json", "custom-columns="),
     "<format>": ("ps", "json", "yaml"),
     "<protocol>": ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite"),
@@ -33,6 +32,10 @@ def words_of(argument: str) -> tuple[str, ...]:
         from calicoctl.calicoq.cli import COMMANDS as OF_CALICOQ
 
         return tuple(OF_CALICOQ)
+    if argument == "<KIND>":
+        from calicoctl.resources.kinds import KINDS
+
+        return tuple(row.words[0] for row in KINDS)
     return WORDS.get(argument, ())
 
 
@@ -59,6 +62,12 @@ def _tags(given: Given, variables: Variables, client: Client) -> Iterable[str]:
 
     profiles = Profiles(client)
     return profiles.tags(given.positional[1]) if given.positional[2:] == ["tag", "remove"] else profiles.all_tags()
+
+
+def _resources(given: Given, variables: Variables, client: Client) -> Iterable[str]:
+    from calicoctl.resources.kinds import of_word
+
+    return of_word(given.positional[1], client).names()
 
 
 def _part_of_endpoints(part: str) -> Find:
@@ -107,7 +116,7 @@ _ENDPOINT, _HOST = _part_of_endpoints("endpoint"), _part_of_endpoints("host")
 _FIND: dict[str, Find] = {
     "<PROFILE>": _profiles,
     "<PROFILES>": _others(_profiles, 4),  # endpoint <ENDPOINT_ID> profile append, and the same of containers
-    "<NAME>": _others(_profiles, 2),  # of a resource; profiles are the only kind
+    "<NAME>": _others(_resources, 2),
     "<TAG>": _tags,
     "<SRCTAG>": _tags,
     "<DSTTAG>": _tags,

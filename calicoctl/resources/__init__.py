@@ -1,1 +1,1 @@
-"""The resource commands' shared machinery: documents in, outcomes and answers out, one module a kind."""
+"""The engine of the commands on resources: documents in, outcomes and answers out. Each kind has a folder."""

@@ -31,8 +31,8 @@ class Format:
                 f"unrecognized output format '{self.name}'\n"
                 f"Known are: ps, wide, name, yaml, json, {_CUSTOM}<COLUMN>[,<COLUMN>...]"
             )
-        elif self.name in ("ps", "name"):
-            self._columns = ["NAME"]
+        elif self.name == "ps":
+            self._columns = list(kind.ps)
         elif self.name == "wide":
             self._columns = list(kind.wide)
 
@@ -48,30 +48,25 @@ class Format:
         return columns
 
     def needs_contents(self) -> bool:
-        """Tell whether more of a resource than its name is shown."""
-        return self._columns != ["NAME"]
+        """Tell whether more of an object than its identity is shown."""
+        return self.name != "name" and not (self._columns and set(self._columns) <= set(self._kind.of_identity))
 
-    def show(self, records: list[Any], environment: Environment, export: bool, as_list: bool, version: str) -> None:
-        """Print resources; ``as_list`` prints them as the list of their kind, which is at ``version``."""
-        if self.name == "name":
-            for record in records:
-                environment.say(visible(self._kind.name_of(record)))
-        elif self._columns:
-            environment.say(self._table(records))
-        else:
-            documents = [self._kind.to_document(record, export) for record in records]
-            document: Any = documents[0] if len(documents) == 1 else documents
-            if as_list:
-                document = {
-                    "kind": f"{self._kind.name}List",
-                    "apiVersion": self._kind.api_version,
-                    "metadata": {} if export else {"resourceVersion": version},
-                    "items": documents,
-                }
-            from calicoctl.resources import text
+    def is_of_documents(self) -> bool:
+        """Tell whether resources are shown as documents."""
+        return self.name in ("yaml", "yml", "json")
 
-            write = text.to_json if self.name == "json" else text.to_yaml
-            environment.say(write(document, environment.takes_all_characters()))
+    def say_documents(self, document: Any, environment: Environment) -> None:
+        """Print a document, or a list of documents."""
+        from calicoctl.resources import text
+
+        write = text.to_json if self.name == "json" else text.to_yaml
+        environment.say(write(document, environment.takes_all_characters()))
+
+    def lines(self, records: list[Any]) -> str:
+        """Return stored resources as a table, or their identities as one line each."""
+        if self.name != "name":
+            return self._table(records)
+        return "\n".join(visible(str(self._kind.identity_of(record))) for record in records)
 
     def _table(self, records: list[Any]) -> str:
         lines = [""] * (len(records) + 1)

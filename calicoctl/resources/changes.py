@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from calicoctl.datastore import edit
-from calicoctl.datastore.profile_resources import PartlyWritten
 from calicoctl.errors import CommandError, status_of
 from calicoctl.etcd.errors import DatastoreError
-from calicoctl.resources.manifest import Item, Manifest
+from calicoctl.resources.kind import Stopped
+from calicoctl.resources.manifest import Item, Manifest, records_of
 from calicoctl.resources.report import Report, failed_sentence
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from calicoctl.datastore.edit import Overtaken
     from calicoctl.environment import Environment
-    from calicoctl.resources.kind import Plan, Record
+    from calicoctl.resources.kind import Plan, Record, Writer
 
 _SHOWN_WARNINGS = 20
 
@@ -43,9 +45,11 @@ class Change:
         self.problems: list[str] = []
         self._skip = skip
         self._has_written = False  # also what others have removed since
-        self._written: list[str] = []  # parts that have their new value, where not all have
-        self._barred = False  # the rules are behind one that denies everything
         self._decide()
+
+    @cached_property
+    def _writer(self) -> Writer:
+        return self.item.kind.writer(self.item.resource)
 
     def _decide(self) -> None:
         """Work out the outcome from what is stored. Raises Failure."""
@@ -128,11 +132,12 @@ class Change:
         try:
             self._write_until_done()
         except (Failure, DatastoreError) as error:
-            message = error.message + self._left_behind(error)
+            message = error.message + self._remains(error)
             raise (Failure(message) if isinstance(error, Failure) else DatastoreError(message)) from None
         except KeyboardInterrupt as interruption:
-            if self._barred or (self.plan is not None and self.plan.barring_rules is not None):
-                raise CommandError(f"Aborted command.  {self._bar('may stand')}", status_of(interruption)) from None
+            remains = self._writer.may_be_left_behind(self.plan, str(self.item), self.verb)
+            if remains:
+                raise CommandError(f"Aborted command.  {remains}", status_of(interruption)) from None
             raise
 
     def _write_until_done(self) -> None:
@@ -140,9 +145,9 @@ class Change:
         overtaken: Overtaken | None = None
         while self.plan is not None and self.plan.changes:
             try:
-                self.item.kind.write(self.item.resource, self.plan, self.record)
+                self._writer.write(self.plan, self.record)
                 break
-            except PartlyWritten as stopped:
+            except Stopped as stopped:
                 self._after(stopped)
                 place = stopped.place
             overtaken = overtaken or edit.Overtaken(str(self.item))
@@ -154,37 +159,28 @@ class Change:
             self.outcome = "changed"
 
     def _read_again(self) -> None:
-        name = self.item.resource.name
-        self.record = self.item.kind.find([name]).get(name)
+        identity = self.item.resource.identity
+        self.record = self.item.kind.find([identity]).get(identity)
         if self.record is None:
-            self._written, self._barred = [], False
+            self._writer.forget()
         self._decide()
 
-    def _after(self, stopped: PartlyWritten) -> None:
+    def _after(self, stopped: Stopped) -> None:
         """Note what was written. Raises what ends the writing; otherwise it can be tried again."""
-        self._has_written = self._has_written or bool(stopped.written)
-        self._written += [part for part in stopped.written if part not in self._written]
-        self._barred = (self._barred or stopped.barred) and "rules" not in stopped.written
+        self._has_written = self._has_written or stopped.has_written
         if isinstance(stopped.cause, DatastoreError):
             raise stopped.cause
-        if self.verb == CREATE and not stopped.written:
+        if self.verb == CREATE and not stopped.has_written:
             self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
         elif self.verb == CREATE or self.item.resource.resource_version is not None:
             raise Failure(f"update conflict: {self.item}\nSomebody else changed it at the same time.")
 
-    def _left_behind(self, error: CommandError) -> str:
-        text = f"\nIts {' and '.join(self._written)} were written before that." if self._written else ""
-        if self._barred:
-            text += f"\n{self._bar('stands')}"
+    def _remains(self, error: CommandError) -> str:
+        """Return the end of a message that says what is left behind; empty if that is nothing."""
+        text = self._writer.left_behind(str(self.item), self.verb)
         if text and self.verb == CREATE and isinstance(error, DatastoreError):
             text += "  'calicoctl create --skip-exists' with the same input completes it."
-        return text
-
-    def _bar(self, stands: str) -> str:
-        return (
-            f"A rule that denies everything {stands} before the rules of {self.item} until 'calicoctl {self.verb}' "
-            "with a document that is accepted, without a resourceVersion, completes the change."
-        )
+        return f"\n{text}" if text else ""
 
 
 def run(
@@ -234,8 +230,8 @@ def prepared(verb: str, manifest: Manifest, skip: bool = False, missing: list[st
     If ``missing`` is given and some of the resources exist, the complaints about those that do not are added to it.
     """
     changes, failures, absent = [], [], []
-    items = [item for item in manifest.items if item.resource.name]
-    for item, record in zip(items, _records(items), strict=True):
+    items = [item for item in manifest.items if item.resource.identity]
+    for item, record in zip(items, records_of(items), strict=True):
         try:
             changes.append(Change(verb, item, record, skip))
             item.problems += changes[-1].problems
@@ -248,7 +244,7 @@ def prepared(verb: str, manifest: Manifest, skip: bool = False, missing: list[st
     else:
         failures += absent
     for item in manifest.items:
-        if not item.resource.name:  # refused for that; what else is wrong with it is said at once
+        if not item.resource.identity:  # refused for that; what else is wrong with it is said at once
             item.problems += Change(VALIDATE, item, None).problems
     manifest.require_sound("Nothing was written." if verb != DIFF else "")
     if failures:
@@ -262,12 +258,3 @@ def validate(manifest: Manifest, environment: Environment) -> int:
         item.problems += Change(VALIDATE, item, None).problems
     manifest.require_sound()
     return Report(VALIDATE, manifest.items, environment, False).succeeded([])
-
-
-def _records(items: list[Item]) -> list[Record | None]:
-    """Return what is stored of each resource of the input. One request a kind."""
-    found: dict[tuple[str, str], Record] = {}
-    for kind in {item.kind.name: item.kind for item in items}.values():
-        names = [item.resource.name for item in items if item.kind.name == kind.name]
-        found |= {(kind.name, name): record for name, record in kind.find(names).items()}
-    return [found.get(item.key) for item in items]

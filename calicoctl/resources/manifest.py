@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from calicoctl.errors import CommandError
-from calicoctl.model.resource_fields import Problems, fields, shown
 from calicoctl.output import visible
 from calicoctl.resources import kinds
+from calicoctl.resources.fields import Problems, fields, shown
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from collections.abc import Hashable
     from typing import Any
 
     from calicoctl.environment import Environment
     from calicoctl.etcd.client import Client
-    from calicoctl.model.documents import Mapping
-    from calicoctl.resources.kind import Kind, Resource
+    from calicoctl.resources.documents import Mapping
+    from calicoctl.resources.kind import Kind, Record, Resource
 
 _SHOWN_PROBLEMS = 100
 
 
 class Item:
-    """One resource of the input: its ``kind``, what it says, where it stands (``profiles.yaml:12``), what is wrong.
+    """One resource of the input: its ``kind``, what it says, where it stands (``web.yaml:12``), what is wrong.
 
     ``key`` is the same for two items that are about one resource.
     """
@@ -29,11 +30,11 @@ class Item:
         self.kind = kind
         self.resource = resource
         self.origin = origin
-        self.key = (kind.name, resource.name)
+        self.key = (kind.name, resource.identity)
         self.problems = [self.complaint(text) for text in problems.texts]
 
     def __str__(self) -> str:
-        return f"{self.kind.name}({visible(self.resource.name)})"
+        return f"{self.kind.name}({visible(str(self.resource.identity or ''))})"
 
     def complaint(self, text: str) -> str:
         """Return a complaint about the resource with the place where it stands."""
@@ -54,8 +55,7 @@ class Manifest:
 
     def read(self, filename: str, recursive: bool) -> None:
         """Read a file, standard input (``-``) or the files of a directory. Raises CommandError."""
-        from calicoctl.model import documents
-        from calicoctl.resources import files
+        from calicoctl.resources import documents, files
 
         for label, text in files.texts(filename, recursive, self._environment, self.problems):
             try:
@@ -74,6 +74,10 @@ class Manifest:
             problems = Problems()
             resource = kind.read_identity({"metadata": {"name": name}}, problems)
             self.items.append(Item(kind, resource, "command line", problems))
+
+    def kinds(self) -> list[Kind]:
+        """Return the kinds of the items, in the order in which they appear."""
+        return list({item.kind.name: item.kind for item in self.items}.values())
 
     def require_sound(self, remark: str = "") -> None:
         """Raise CommandError with all problems found so far, of the input and of its items, if there are any.
@@ -100,7 +104,7 @@ class Manifest:
 
     def _resource(self, value: Any, label: str, place: str, inherited: tuple[str, str] = ("", "")) -> None:
         """Take a resource out of the input; ``place`` is where it stands, for what has no line of its own."""
-        from calicoctl.model.documents import Mapping
+        from calicoctl.resources.documents import Mapping
 
         if not isinstance(value, Mapping):
             self.problems.append(f"{place}: {shown(value)} is not a resource: a mapping with apiVersion and kind")
@@ -111,7 +115,7 @@ class Manifest:
         if found is None:
             self.problems.append(
                 f"{origin}: Unknown resource type ({kind}) and/or version ({version}); known are "
-                + ", ".join(f"{known.name} and {known.name}List of {known.api_version}" for known in kinds.KINDS)
+                + ", ".join(f"{row.name} and {row.name}List of {row.api_version}" for row in kinds.KINDS)
             )
         elif found[1]:
             self._list(value, origin, label, found[0])
@@ -135,10 +139,19 @@ class Manifest:
         self.items.append(Item(kind, resource, origin, problems))
 
     def _refuse_repetition(self) -> None:
-        first: dict[tuple[str, str], Item] = {}
+        first: dict[tuple[str, Hashable], Item] = {}
         for item in self.items:
-            if item.resource.name and first.setdefault(item.key, item) is not item:
+            if item.resource.identity and first.setdefault(item.key, item) is not item:
                 item.problems.append(item.complaint(f"stands in the input twice, first at {first[item.key].origin}"))
+
+
+def records_of(items: list[Item]) -> list[Record | None]:
+    """Return what is stored of each resource of the input. One request a kind."""
+    found: dict[tuple[str, Hashable], Record] = {}
+    for kind in {item.kind.name: item.kind for item in items}.values():
+        identities = [item.resource.identity for item in items if item.kind.name == kind.name]
+        found |= {(kind.name, identity): record for identity, record in kind.find(identities).items()}
+    return [found.get(item.key) for item in items]
 
 
 def _type_of(value: Mapping, inherited: tuple[str, str]) -> tuple[str, str]:

@@ -29,7 +29,7 @@ def to_yaml(document: Any, with_unicode: bool = True) -> str:
 def _dumped(document: Any, dumper: Any, with_unicode: bool) -> str:
     import yaml
 
-    from calicoctl.model.documents import is_plain_safe
+    from calicoctl.resources.documents import is_plain_safe
 
     class Dumper(dumper):  # type: ignore[misc]
         def ignore_aliases(self, data: Any) -> bool:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from calicoctl.completion.names import WORDS
+from calicoctl.completion.names import WORDS, words_of
 from calicoctl.felix.packet import PROTOCOLS
 from calicoctl.usage.table import COMMANDS
 from tests.conftest import Calicoctl, Result
@@ -122,7 +122,7 @@ def test_a_profile_that_is_called_like_the_beginning_of_a_keyword(calicoctl: Cal
 def test_the_words_are_those_that_the_commands_take(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     calicoq = Calicoctl(calicoctl.environ, program="calicoq")
     etcd.put("/calico/v1/Ready", "true")
-    for kind in WORDS["<KIND>"]:
+    for kind in words_of("<KIND>"):
         for output in WORDS["<OUTPUT>"]:
             columns = "NAME" if output.endswith("=") else ""
             assert calicoctl("get", kind, f"--output={output}{columns}").status == 0

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from calicoctl.model import documents
-from calicoctl.model.profile_plan import Plan
-from calicoctl.model.profile_resource import read_profile
-from calicoctl.model.resource_fields import Problems
-from calicoctl.model.rule_form import read_form
-from calicoctl.model.rule_form_validation import check_form
 from calicoctl.model.rule_update import InvalidRules, Update
-from calicoctl.model.stored_profile import StoredProfile
+from calicoctl.resources import documents
+from calicoctl.resources.fields import Problems
+from calicoctl.resources.profile.plan import Plan
+from calicoctl.resources.profile.resource import read_profile
+from calicoctl.resources.profile.rule_form import read_form
+from calicoctl.resources.profile.rule_form_validation import check_form
+from calicoctl.resources.profile.stored import StoredProfile
 from calicoctl.resources.text import to_json, to_yaml
 from tests.conformance.differences import (
     OTHER_SPELLINGS,

@@ -13,7 +13,7 @@ from calicoctl.datastore import keys
 from calicoctl.datastore.snapshot import Snapshot
 from calicoctl.etcd.client import Client
 from calicoctl.model.network import Network
-from calicoctl.model.stored_profile import PARTS
+from calicoctl.resources.profile.stored import PARTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "data-model.md").read_text(encoding="utf-8")

@@ -50,7 +50,7 @@ def test_every_command_of_the_page(
 
 def field_tables() -> str:
     """The tables of fields, made of the descriptions in the schema."""
-    schema = json.loads((ROOT / "calicoctl" / "resources" / "profile.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / "calicoctl" / "resources" / "profile" / "schema.json").read_text(encoding="utf-8"))
     return "\n".join(line for title, path in SECTIONS for line in _table(title, _at(schema, path)["properties"]))
 
 

@@ -1,14 +1,15 @@
-"""The kind Profile."""
+"""The kind Profile: what `calicoctl.resources.kind.Kind` asks for."""
 
 from __future__ import annotations
 
 from functools import cached_property
 
-from calicoctl import resources
-from calicoctl.datastore.profile_resources import ProfileRecord, ProfileResources
 from calicoctl.etcd.form import excess_of
-from calicoctl.model.profile_resource import API_VERSION, KIND, ProfileResource, read_identity, read_profile
 from calicoctl.package_data import read_text
+from calicoctl.resources import profile
+from calicoctl.resources.profile.resource import API_VERSION, KIND_NAME, ProfileResource, read_identity, read_profile
+from calicoctl.resources.profile.store import ProfileRecord, ProfileResources
+from calicoctl.resources.profile.writer import ProfileWriter
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from calicoctl.etcd.client import Client
-    from calicoctl.model.profile_plan import Plan
-    from calicoctl.model.resource_fields import Problems
+    from calicoctl.resources.fields import Problems
+    from calicoctl.resources.profile.plan import Plan
 
 _MOST_USERS = 10  # that a warning names
 
@@ -52,15 +53,16 @@ def _too_large(plan: Plan, record: ProfileRecord | None) -> Iterator[str]:
 class ProfileKind:
     """Profiles (see `Kind`); without a client only what needs no datastore can be asked."""
 
-    name = KIND
+    name = KIND_NAME
     api_version = API_VERSION
-    aliases: tuple[str, ...] = ("profile", "profiles", "pro", "pros")
     columns: dict[str, Callable[[Any], str]] = {
         "NAME": lambda record: str(record.profile.name),
         "LABELS": lambda record: _go_map(record.profile.labels),
         "TAGS": lambda record: ",".join(record.profile.tags),
     }
+    ps: tuple[str, ...] = ("NAME",)
     wide: tuple[str, ...] = ("NAME", "LABELS")
+    of_identity: tuple[str, ...] = ("NAME",)
 
     def __init__(self, client: Client | None) -> None:
         self._client = client
@@ -78,16 +80,22 @@ class ProfileKind:
         return read_identity(document, problems)
 
     def schema(self) -> str:
-        return read_text(resources, "profile.schema.json").rstrip("\n")
+        return read_text(profile, "schema.json").rstrip("\n")
+
+    def names(self) -> Iterable[str]:
+        from calicoctl.datastore.profiles import Profiles
+
+        assert self._client is not None
+        return Profiles(self._client).names()
 
     def all(self) -> tuple[list[ProfileRecord], list[str]]:
         return self._store.all()
 
-    def find(self, names: Iterable[str]) -> dict[str, ProfileRecord]:
-        return self._store.find(names)
+    def find(self, identities: Iterable[str]) -> dict[str, ProfileRecord]:
+        return self._store.find(identities)
 
     def plan(self, resource: ProfileResource, record: ProfileRecord | None, rewrite: bool) -> Plan:
-        from calicoctl.model.profile_plan import Plan
+        from calicoctl.resources.profile.plan import Plan
 
         plan = Plan(resource, record.profile if record and not record.obstacle else None, rewrite)
         if record is not None and record.obstacle:
@@ -129,13 +137,14 @@ class ProfileKind:
                 self._unreadable.append(found.key)
         return users
 
-    def write(self, resource: ProfileResource, plan: Plan, record: ProfileRecord | None) -> None:
-        self._store.write(resource.name, plan.changes, record, plan.barring_rules)
+    def writer(self, resource: ProfileResource) -> ProfileWriter:
+        assert self._client is not None
+        return ProfileWriter(resource.name, self._client)
 
     def delete(self, record: ProfileRecord) -> bool:
         return self._store.delete(record)
 
-    def name_of(self, record: ProfileRecord) -> str:
+    def identity_of(self, record: ProfileRecord) -> str:
         return record.profile.name
 
     def complaints(self, record: ProfileRecord) -> list[str]:
@@ -151,3 +160,6 @@ class ProfileKind:
 
     def planned_document(self, plan: Plan, record: ProfileRecord | None) -> dict[str, Any]:
         return plan.result(record.texts if record else {}).to_resource().to_document()
+
+
+KIND = ProfileKind

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calicoctl.cli import run
-from calicoctl.model.rule_form import ENTITY_FIELDS, FIELDS
+from calicoctl.resources.profile.rule_form import ENTITY_FIELDS, FIELDS
 from tests.commands.resources import DEV_APPS, profile
 
 SCHEMA = json.loads(
-    (Path(__file__).parents[2] / "calicoctl" / "resources" / "profile.schema.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[2] / "calicoctl" / "resources" / "profile" / "schema.json").read_text(encoding="utf-8")
 )
 
 

@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calicoctl.model import documents
-from calicoctl.model.documents import MalformedDocument, Mapping, Plain
+from calicoctl.resources import documents
+from calicoctl.resources.documents import MalformedDocument, Mapping, Plain
 from calicoctl.resources.text import to_json, to_yaml
 from tests.stored_profiles import ANY_JSON
 

@@ -12,17 +12,17 @@ import re
 from calicoctl.model import selector
 from calicoctl.model.names import ALLOWED, is_tag
 from calicoctl.model.network import Network, ambiguity, without
-from calicoctl.model.resource_fields import below, shown
-from calicoctl.model.rule_form import ENTITIES
 from calicoctl.model.rule_validation import LAST_CODE, LAST_TYPE, MOST_RULES
+from calicoctl.resources.fields import below, shown
+from calicoctl.resources.profile.rule_form import ENTITIES
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from calicoctl.model.resource_fields import Problems
-    from calicoctl.model.rule_form import Form
+    from calicoctl.resources.fields import Problems
+    from calicoctl.resources.profile.rule_form import Form
 
 ACTIONS = ("Allow", "Deny", "Log", "Pass")
 PROTOCOLS = ("TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "UDPLite")

@@ -1,13 +1,10 @@
-"""Whole profiles in etcd, as the resource commands read and write them: the keys ``tags``, ``labels``, ``metadata``
-and ``rules``, each written by compare-and-swap on the version that was read.
-"""
+"""Whole profiles in etcd, as the commands on resources read and delete them: a directory of up to four keys."""
 
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.etcd.errors import Conflict, DatastoreError
 from calicoctl.etcd.wire import LONGEST_KEY
-from calicoctl.model.stored_profile import PARTS, StoredProfile
+from calicoctl.resources.profile.stored import PARTS, StoredProfile
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -32,23 +29,6 @@ class ProfileRecord:
         self.indexes = {part: int(child["modifiedIndex"]) for part, child in parts.items()}
         self.version = str(max(self.indexes.values(), default=int(node["modifiedIndex"])))
         self.profile = StoredProfile(name, self.texts, directories)
-
-
-class PartlyWritten(Exception):
-    """A write stopped midway. ``written`` are the parts that have their new value; ``cause`` is what stopped it.
-
-    ``barred`` tells that the rules were made to deny everything and neither their old nor their new value was written
-    after that. ``place`` is the part at which it stopped and the index at which that was last modified, as was thought.
-    """
-
-    def __init__(
-        self, written: list[str], cause: Conflict | DatastoreError, barred: bool, place: tuple[str, int | None]
-    ) -> None:
-        super().__init__(written)
-        self.written = written
-        self.cause = cause
-        self.barred = barred
-        self.place = place
 
 
 class ProfileResources:
@@ -92,44 +72,6 @@ class ProfileResources:
     def _hidden(self, names: set[str]) -> dict[str, ProfileRecord]:
         """Return the profiles that etcd leaves out of listings, for their names begin with an underscore."""
         return {name: record for each in names if each.startswith("_") for name, record in self.find([each]).items()}
-
-    def write(
-        self, name: str, changes: dict[str, str], record: ProfileRecord | None, barring_rules: str | None = None
-    ) -> None:
-        """Write new values of parts, in order, each on condition that it is still as in ``record``.
-
-        ``barring_rules`` are rules to be stored meanwhile; after all else the new rules take their place, or the old
-        ones where ``changes`` has none. Raises PartlyWritten with the Conflict or DatastoreError that ended it, also if
-        nothing was written.
-        """
-        key = {part: keys.profile_part(keys.escaped(name), part) for part in PARTS}
-        indexes = dict(record.indexes) if record is not None else {}
-        written: list[str] = []
-        barred = False
-        part = "rules"
-        try:
-            if barring_rules is not None and record is not None:
-                indexes["rules"] = self._client.swap(key["rules"], barring_rules, indexes["rules"])
-                barred = True
-                changes = {**changes, "rules": changes.get("rules", record.texts["rules"])}
-            for part, value in changes.items():
-                if part in indexes:
-                    self._client.swap(key[part], value, indexes[part])
-                else:
-                    self._client.create(key[part], value)
-                written.append(part)
-        except (Conflict, DatastoreError) as error:
-            # Only after a conflict it is certain that the other parts are as they were: so are the rules, then.
-            if barred and record is not None and not written and isinstance(error, Conflict):
-                barred = not self._swapped(key["rules"], record.texts["rules"], indexes["rules"])
-            raise PartlyWritten(written, error, barred, (part, indexes.get(part))) from None
-
-    def _swapped(self, key: str, value: str, index: int) -> bool:
-        try:
-            self._client.swap(key, value, index)
-        except (Conflict, DatastoreError):
-            return False
-        return True
 
     def delete(self, record: ProfileRecord) -> bool:
         """Remove a profile, read before, with all below its directory; False if it was gone already.

@@ -12,15 +12,15 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from calicoctl.environment import Environment
-from calicoctl.model import documents
-from calicoctl.model.profile_plan import Plan
-from calicoctl.model.profile_resource import ProfileResource, read_profile
-from calicoctl.model.resource_fields import Problems
 from calicoctl.model.rule import Rule
-from calicoctl.model.rule_folding import groups_of
-from calicoctl.model.rule_mapping import form_of, rules_of
 from calicoctl.model.rule_validation import RuleProblems, new_rules
-from calicoctl.model.stored_profile import StoredProfile
+from calicoctl.resources import documents
+from calicoctl.resources.fields import Problems
+from calicoctl.resources.profile.plan import Plan
+from calicoctl.resources.profile.resource import ProfileResource, read_profile
+from calicoctl.resources.profile.rule_folding import groups_of
+from calicoctl.resources.profile.rule_mapping import form_of, rules_of
+from calicoctl.resources.profile.stored import StoredProfile
 from calicoctl.resources.text import to_json, to_yaml
 from tests.model.strategies import typed_fields, valid_fields
 from tests.stored_profiles import ANY_JSON, NAMES, profiles, rule_lists

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 
 from calicoctl.model.network import Network, ambiguity
-from calicoctl.model.resource_fields import Problems
-from calicoctl.model.rule_mapping import form_of, rules_of
+from calicoctl.resources.fields import Problems
+from calicoctl.resources.profile.rule_mapping import form_of, rules_of
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
     from calicoctl.model.rule import Rule
-    from calicoctl.model.rule_form import Form
+    from calicoctl.resources.profile.rule_form import Form
 
     Pair = tuple[str | None, str | None]
 

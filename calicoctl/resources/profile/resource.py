@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from calicoctl.model import resource_fields as read
-from calicoctl.model.resource_fields import Problems, shown
+from calicoctl.resources import fields as read
+from calicoctl.resources.fields import Problems, shown
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from typing import Any
 
-    from calicoctl.model.rule_form import Form
+    from calicoctl.resources.profile.rule_form import Form
 
 API_VERSION = "projectcalico.org/v3"
-KIND = "Profile"
+KIND_NAME = "Profile"
 TOP_FIELDS = ("apiVersion", "kind", "metadata", "spec")
 
 # Fields of every Kubernetes object that mean nothing here: accepted so that the output of other tools can be applied.
@@ -44,9 +44,14 @@ class ProfileResource:
         self.stored_fields: Form = {}
         self.has_spec = False
 
+    @property
+    def identity(self) -> str:
+        """Return the name, which tells profiles apart."""
+        return self.name
+
     def to_document(self) -> dict[str, Any]:
         """Return the document of the resource, its fields in the order of Go's JSON; what is absent is left out."""
-        from calicoctl.model.rule_mapping import form_to_document
+        from calicoctl.resources.profile.rule_mapping import form_to_document
 
         metadata = {
             "name": self.name,
@@ -62,7 +67,7 @@ class ProfileResource:
             "storedFields": self.stored_fields,
         }
         return {
-            "kind": KIND,
+            "kind": KIND_NAME,
             "apiVersion": API_VERSION,
             "metadata": {name: value for name, value in metadata.items() if value},
             "spec": {name: value for name, value in spec.items() if value},
@@ -71,7 +76,7 @@ class ProfileResource:
 
 def read_profile(document: dict[str, Any], problems: Problems) -> ProfileResource:
     """Read a whole document of the kind, noting what is not of the right shape or type."""
-    from calicoctl.model.rule_form import read_form, stored_fields
+    from calicoctl.resources.profile.rule_form import read_form, stored_fields
 
     top = read.fields(document, "", TOP_FIELDS, problems)
     profile = _read_metadata(top.get("metadata"), problems)

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import re
 
-from calicoctl.model import resource_fields as read
-from calicoctl.model.documents import Plain, plain_values
+from calicoctl.resources import fields as read
+from calicoctl.resources.documents import Plain, plain_values
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from calicoctl.model.resource_fields import Problems
+    from calicoctl.resources.fields import Problems
 
     Form = dict[str, Any]
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from typing import Any
 
-    from calicoctl.model.profile_resource import ProfileResource
-    from calicoctl.model.rule_folding import Group
+    from calicoctl.resources.profile.resource import ProfileResource
+    from calicoctl.resources.profile.rule_folding import Group
 
 # In the order in which they are written: the rules come last, for without them Felix takes a profile for missing.
 PARTS = ("tags", "labels", "metadata", "rules")
@@ -66,14 +66,14 @@ class StoredProfile:
     def groups(self) -> dict[str, list[Group]]:
         """Return the rules by direction (``ingress``, ``egress``) as the rules of the resource."""
         if self._groups is None:
-            from calicoctl.model.rule_folding import groups_of
+            from calicoctl.resources.profile.rule_folding import groups_of
 
             self._groups = {"ingress": groups_of(self.rules.inbound), "egress": groups_of(self.rules.outbound)}
         return self._groups
 
     def to_resource(self) -> ProfileResource:
         """Return the resource that the profile is. Nothing that is stored is left out."""
-        from calicoctl.model.profile_resource import ProfileResource
+        from calicoctl.resources.profile.resource import ProfileResource
 
         resource = ProfileResource(self.name)
         resource.labels, resource.annotations = map(self.member, MEMBERS)

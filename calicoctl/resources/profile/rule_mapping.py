@@ -10,17 +10,17 @@ from __future__ import annotations
 import json
 import re
 
-from calicoctl.model.resource_fields import Problems
-from calicoctl.model.rule_form import ENTITIES, FIELDS
-from calicoctl.model.rule_form_validation import check_form, nets_of
 from calicoctl.model.rule_validation import RuleProblems, new_rules, remarks
+from calicoctl.resources.fields import Problems
+from calicoctl.resources.profile.rule_form import ENTITIES, FIELDS
+from calicoctl.resources.profile.rule_form_validation import check_form, nets_of
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from typing import Any
 
     from calicoctl.model.rule import Fields, Rule
-    from calicoctl.model.rule_form import Form
+    from calicoctl.resources.profile.rule_form import Form
 
 _ACTIONS = {"Allow": "allow", "Deny": "deny", "Log": "log", "Pass": "next-tier"}
 _ACTION_NAMES = {stored: name for name, stored in _ACTIONS.items()} | {"": "Allow"}

@@ -29,7 +29,7 @@ class Problems:
 
 def shown(value: Any) -> str:
     """Return a value of a document as a complaint shows it: unquoted text as it was written, all else as JSON."""
-    from calicoctl.model.documents import Plain, plain_values
+    from calicoctl.resources.documents import Plain, plain_values
 
     return wording.cut(str(value)) if isinstance(value, Plain) else wording.shown(plain_values(value))
 
@@ -86,7 +86,7 @@ def text(value: Any, path: str, problems: Problems) -> str | None:
 
 def integer(value: Any, path: str, problems: Problems) -> int | None:
     """Return a whole number; a number in quotes is none."""
-    from calicoctl.model.documents import Plain
+    from calicoctl.resources.documents import Plain
 
     if not isinstance(value, Plain):
         problems.add(path, f"{shown(value)} is not a number")

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import json
 
-from calicoctl.model import object_labels
 from calicoctl.model.names import ALLOWED, is_profile_name, is_tag
-from calicoctl.model.resource_fields import Problems, member, shown
 from calicoctl.model.rule import Rule
-from calicoctl.model.rule_folding import Group
-from calicoctl.model.rule_mapping import identity, remarks_on, rules_of
 from calicoctl.model.rules import PORTS_MENDED, Rules
-from calicoctl.model.stored_profile import MEMBERS, PARTS, StoredProfile
+from calicoctl.resources import object_labels
+from calicoctl.resources.fields import Problems, member, shown
+from calicoctl.resources.profile.rule_folding import Group
+from calicoctl.resources.profile.rule_mapping import identity, remarks_on, rules_of
+from calicoctl.resources.profile.stored import MEMBERS, PARTS, StoredProfile
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from calicoctl.model.profile_resource import ProfileResource
-    from calicoctl.model.rule_form import Form
+    from calicoctl.resources.profile.resource import ProfileResource
+    from calicoctl.resources.profile.rule_form import Form
 
 _DENY = {"action": "deny"}
 

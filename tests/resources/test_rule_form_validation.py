@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calicoctl.model import documents
-from calicoctl.model.resource_fields import Problems
-from calicoctl.model.rule_form import ENTITY_FIELDS, FIELDS, read_form
-from calicoctl.model.rule_mapping import form_of, identity, rules_of
 from calicoctl.model.rule_update import Update
+from calicoctl.resources import documents
+from calicoctl.resources.fields import Problems
+from calicoctl.resources.profile.rule_form import ENTITY_FIELDS, FIELDS, read_form
+from calicoctl.resources.profile.rule_mapping import form_of, identity, rules_of
 
 PATH = "spec.ingress[1]"
 NOT_IN_V1 = "cannot be stored in the Calico v1 data model"

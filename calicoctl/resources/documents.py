@@ -1,6 +1,6 @@
 """Documents in YAML or JSON, read so that a scalar means what its author wrote.
 
-YAML turns unquoted text into numbers, truth values and dates by rules that differ between its versions: ``10:20`` is
+YAML turns unquoted text into numbers, truth values and dates differently in each of its versions: ``10:20`` is
 620 here and a text there, ``010`` is 8 or 10, ``y`` may be true. So nothing is turned into anything here: an unquoted
 scalar is kept as `Plain`, the text that was written, and whoever knows the type of a field decides. An unquoted
 ``null``, ``~`` or nothing at all is None.

@@ -1,4 +1,4 @@
-"""What labels and annotations may be called and hold: the rules of Kubernetes, which the resource has taken over."""
+"""The names and values that labels and annotations may have, as Kubernetes limits them."""
 
 from __future__ import annotations
 
