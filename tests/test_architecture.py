@@ -29,7 +29,7 @@ IMPORTS = {
     "environment": "errors output etcd signals",
     "host": "errors model output signals etcd.settings",  # which masks the password that DOCKER_HOST may have
     "resources": "errors model output etcd datastore environment package_data",
-    "completion": "expected usage etcd datastore host.hostname resources.kinds calicoq.cli",
+    "completion": "expected usage model etcd datastore host.hostname resources.kinds calicoq.cli",
     "felix": "model datastore",
     "commands": "errors model output signals undo etcd datastore environment felix grammar host resources "
     "completion package_data suggestion usage",

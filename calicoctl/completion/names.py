@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from calicoctl.model.protocols import PROTOCOLS
 from calicoctl.usage.table import COMMANDS
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 WORDS: dict[str, tuple[str, ...]] = {
     "<OUTPUT>": ("ps", "wide", "name", "yaml", "json", "custom-columns="),
     "<format>": ("ps", "json", "yaml"),
-    "<protocol>": ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite"),
+    "<protocol>": tuple(PROTOCOLS),
 }
 
 

@@ -41,13 +41,13 @@ class Rule:
 
     def places_in(self, rules: Sequence[Rule]) -> Iterator[int]:
         """Yield the indexes of the rules that mean the same."""
-        identity, keys = self.identity(), _plain_keys(self.fields)
+        meaning, keys = self.meaning(), _plain_keys(self.fields)
         for index, other in enumerate(rules):
-            others = _plain_keys(other.fields)  # spares most rules the long way
-            if (keys is None or others is None or keys == others) and other.identity() == identity:
+            others = _plain_keys(other.fields)  # which tells most rules apart
+            if (keys is None or others is None or keys == others) and other.meaning() == meaning:
                 yield index
 
-    def identity(self) -> Hashable:
+    def meaning(self) -> Hashable:
         """Return what is the same for two rules that mean the same, however they are spelled.
 
         Ports are equal as sets of items, a one-port range is its port; networks are equal by network; no action is
@@ -64,9 +64,9 @@ class Rule:
                 side = (negation, field[:3])
                 so_far = meaning.get(side, frozenset())
                 assert isinstance(so_far, frozenset)
-                meaning[side] = so_far | frozenset(map(_network_identity, nets))
+                meaning[side] = so_far | frozenset(map(_network_meaning, nets))
             elif field in ("src_ports", "dst_ports") and isinstance(value, list):
-                meaning[key] = frozenset(map(_port_identity, value))
+                meaning[key] = frozenset(map(_port_meaning, value))
             elif field == "protocol" and isinstance(value, str) and value.isascii() and value.isdigit():
                 meaning[key] = _without_leading_zeros(value)
             else:
@@ -75,12 +75,12 @@ class Rule:
 
 
 def _plain_keys(fields: Fields) -> set[str] | None:
-    """Return what of two equal rules is equal: their keys; None for rules of which this is not so."""
+    """Return the set of keys, for a cheap first comparison; None where equal rules may have different keys."""
     keys = fields.keys() - _ACTION
     return None if None in fields.values() or any(key.endswith("_nets") for key in keys) else keys
 
 
-def _network_identity(value: Any) -> Hashable:
+def _network_meaning(value: Any) -> Hashable:
     from calicoctl.model.network import Network  # few commands compare rules
 
     try:
@@ -89,7 +89,7 @@ def _network_identity(value: Any) -> Hashable:
         return json.dumps(value, sort_keys=True)
 
 
-def _port_identity(value: Any) -> Hashable:
+def _port_meaning(value: Any) -> Hashable:
     if isinstance(value, str):
         first, colon, last = value.partition(":")
         if first.isascii() and first.isdigit() and last == (first if colon else ""):

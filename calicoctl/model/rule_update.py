@@ -34,7 +34,7 @@ class Update:
         self._stored = stored or Rules([], [])
         self._by_fields = {repr(rule.fields): rule for rule in self._stored_rules()}
         self._by_text: dict[str, Rule] | None = None
-        self._by_identity: dict[Any, Rule] | None = None
+        self._by_meaning: dict[Any, Rule] | None = None
         self._problems: list[str] = []
         self._doubts: list[str] = []
         document = decode(text, _members)
@@ -97,9 +97,9 @@ class Update:
 
     def _stored_equal(self, rule: Rule) -> Rule | None:
         """Return the first stored rule that means the same."""
-        if self._by_identity is None:
-            self._by_identity = {stored.identity(): stored for stored in reversed(self._stored_rules())}
-        return self._by_identity.get(rule.identity())
+        if self._by_meaning is None:
+            self._by_meaning = {stored.meaning(): stored for stored in reversed(self._stored_rules())}
+        return self._by_meaning.get(rule.meaning())
 
     def _extra(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return the further members: those stored, and those given that are ``id`` or are stored already."""

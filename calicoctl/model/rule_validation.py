@@ -11,6 +11,7 @@ import re
 
 from calicoctl.model.names import ALLOWED, is_tag
 from calicoctl.model.network import Network, ambiguity
+from calicoctl.model.protocols import PROTOCOLS
 from calicoctl.model.rule import Rule, has_leading_zero
 from calicoctl.model.wording import shown as _shown
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from calicoctl.model.rule import Fields
 
 _ACTIONS = ("allow", "deny", "next-tier", "log")
-_PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite")
 LAST_TYPE, LAST_CODE = 254, 255  # of ICMP; the kernel takes type 255 for any, and Felix makes a drop of it
 MOST_RULES = 200_000  # with two networks each, already more than the 10 MB that etcd takes
 MANY_RULES = 100  # that one rule becomes; more are told to the operator
@@ -134,7 +134,7 @@ def stored_problems(fields: Fields, hints: int = _HINTS) -> list[str]:
         text = fields.get(key)
         if text is not None and _selector(text) != text:
             problems.append(f"{key}: Felix 1.4 may not apply {_shown(text)}; {_shown(_selector(text))} says the same")
-    if _needs_protocol_name(fields) and fields.get("protocol") not in _PROTOCOLS:
+    if _needs_protocol_name(fields) and fields.get("protocol") not in PROTOCOLS:
         problems.append(f"protocol: Felix drops everything here unless {_shown(fields['protocol'])} is given by name")
     return problems
 
@@ -162,7 +162,7 @@ def _protocol(value: Any) -> str | int:
         value = int(value)
     if _is_int(value) and 1 <= value <= 255:
         return int(value)
-    return _one_of(value, _PROTOCOLS, " or a number from 1 to 255")
+    return _one_of(value, tuple(PROTOCOLS), " or a number from 1 to 255")
 
 
 def _one_of(value: Any, allowed: tuple[str, ...], or_else: str = "") -> str:

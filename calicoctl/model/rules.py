@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
 
+from calicoctl.model import stored_json
 from calicoctl.model.rule import Rule
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 LISTS = ("inbound_rules", "outbound_rules")
-# As Python's own scanner parts a text, up to where that stopped; what else JSON consists of says nothing here.
-_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
-_TOKEN = rf'"[^"\\]*(?:\\.[^"\\]*)*"|[][{{}}]|NaN|-?Infinity|{_NUMBER}'
 _PORT = re.compile("[0-9]{1,5}", re.ASCII)
 PORTS_MENDED = "ports that were stored as text, for which Felix drops the profile, are now numbers in {} rule(s)"
 _DEEPEST = 100  # far more than any rule needs, and far less than what Python's JSON encoder can write
@@ -126,64 +123,9 @@ def _same_rules(some: list[Rule], others: list[Rule]) -> bool:
 def decode(text: str, pairs_hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = None) -> dict[str, Any]:
     """Read the JSON object that rules are; ``pairs_hook`` makes an object of its members. Raises MalformedRules."""
     try:
-        document = json.loads(text, object_pairs_hook=pairs_hook, parse_constant=_refuse, parse_float=_finite)
-    except json.JSONDecodeError as error:
-        what = error.msg.removesuffix(" at")
-        raise MalformedRules(f"{what} at line {error.lineno}, column {error.colno}") from None
-    except (ValueError, RecursionError):
-        raise MalformedRules(_first_fault(text)) from None
+        document = stored_json.decode_or_say_why(text, pairs_hook, _DEEPEST)
+    except ValueError as error:
+        raise MalformedRules(str(error)) from None
     if not isinstance(document, dict):
         raise MalformedRules(f"it is not an object with the lists {' and '.join(LISTS)}")
-    if _is_too_deep(document):
-        raise MalformedRules(_first_fault(text))
     return document
-
-
-def _is_too_deep(document: dict[str, Any]) -> bool:
-    level: list[Any] = [document]
-    for _ in range(_DEEPEST):
-        level = [
-            value
-            for parent in level
-            for value in (parent.values() if type(parent) is dict else parent)
-            if type(value) in (dict, list)
-        ]
-        if not level:
-            return False
-    return True
-
-
-def _first_fault(text: str) -> str:
-    """Say what in a text that is well formed, at least so far, is the first that rules cannot hold, and where it is."""
-    depth = 0
-    for found in re.finditer(_TOKEN, text, re.DOTALL):
-        token, offset = found[0], found.start()
-        depth += (token in "[{") - (token in "]}")
-        fault = "it is nested too deeply" if depth > _DEEPEST else _fault_of(token)
-        if fault:
-            line = text.count("\n", 0, offset) + 1
-            return f"{fault} at line {line}, column {offset - text.rfind(chr(10), 0, offset)}"
-    return "it cannot be read"
-
-
-def _fault_of(token: str) -> str:
-    if token.endswith(("NaN", "Infinity")):
-        return f"{token} is not JSON"
-    if not token[-1].isdigit():
-        return ""
-    if set(token) & set(".eE"):
-        return f"the number {token[:40]} is out of range" if math.isinf(float(token)) else ""
-    try:
-        int(token)
-    except ValueError:  # Python's own limit, against the time that it would take
-        return "a number has too many digits"
-    return ""
-
-
-def _refuse(token: str) -> Any:
-    raise ValueError(token)
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _refuse(text)

@@ -475,8 +475,8 @@ def test_tag_remove_of_what_is_not_there(calicoctl: Calicoctl, etcd: EtcdServer,
 @pytest.mark.parametrize(
     ("value", "cause"),
     [
-        ("", "it is not JSON (Expecting value: line 1 column 1 (char 0))"),
-        ('["WEB"', "it is not JSON (Expecting ',' delimiter: line 1 column 7 (char 6))"),
+        ("", "it is not JSON (Expecting value at line 1, column 1)"),
+        ('["WEB"', "it is not JSON (Expecting ',' delimiter at line 1, column 7)"),
         ("{}", "it is not a list of strings"),
         ('["WEB", 1]', "it is not a list of strings"),
         ("null", "it is not a list of strings"),
