@@ -62,14 +62,14 @@ def _at(schema: Any, path: tuple[str, ...]) -> Any:
 
 def _table(title: str, properties: dict[str, dict[str, Any]]) -> Iterator[str]:
     yield from (f"**{title}**", "", "| field | meaning and allowed values |", "|---|---|")
-    passed_over = []
+    ignored = []
     for name, field in properties.items():
-        if field["description"] == "Accepted and passed over.":
-            passed_over.append(f"`{name}`")
+        if field["description"] == "Accepted and ignored.":
+            ignored.append(f"`{name}`")
         else:
             yield f"| `{name}` | {field['description'].replace('|', chr(92) + '|')} |"
-    if passed_over:
-        yield f"| {', '.join(passed_over)} | Accepted and passed over. |"
+    if ignored:
+        yield f"| {', '.join(ignored)} | Accepted and ignored. |"
     yield ""
 
 
