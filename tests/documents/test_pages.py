@@ -25,7 +25,7 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 TROUBLESHOOTING = DOCS / "troubleshooting.md"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
-REPLAYED = [README, DOCS / "from-legacy.md", DOCS / "gitops.md", TROUBLESHOOTING]
+REPLAYED = [README, DOCS / "from-legacy.md", DOCS / "gitops.md", DOCS / "profile-resource.md", TROUBLESHOOTING]
 
 
 def read(page: Path) -> str:
