@@ -33,17 +33,18 @@ def run(bench: Bench) -> None:
     ours = _without(_least(bench, bench.ours("profile", "show").command), python)
     naive = _without(_least(bench, bench.naive("profile", "show").command), python)
 
-    bench.report.heading("Where the rest goes, import by import")
-    print(f"`calicoctl profile show`, beyond `python -c pass`: {sum(ours.values()):.0f} ms in {len(ours)} modules, of "
-          f"which `-X importtime` itself is a part. The least of {RUNS} runs of each module.\n")  # fmt: skip
+    bench.report.heading("The remaining start-up time, by import")
+    print(f"`calicoctl profile show` takes {sum(ours.values()):.0f} ms more than `python -c pass`, in {len(ours)} "
+          "modules. This includes the cost of `-X importtime` itself. The time of each module is the minimum of "
+          f"{RUNS} runs.\n")  # fmt: skip
     reasons = {title: why for title, _, why in GROUPS}
     reasons[REST] = f"`{' '.join(sorted(module for module in ours if _group(module) == REST))}`"
-    bench.report.columns("what", "ms", "why it is still there")
+    bench.report.columns("what", "ms", "why it is needed")
     for title, ms in _grouped(ours, _group):
         bench.report.row(title, f"{ms:.1f}", reasons[title])
 
     besides = _without(naive, ours)
-    print(f"\nThe naive script spends {sum(naive.values()):.0f} ms in {len(naive)} modules. What it loads besides:\n")
+    print(f"\nThe naive script spends {sum(naive.values()):.0f} ms in {len(naive)} modules. In addition, it loads:\n")
     bench.report.columns("what", "ms")
     packages = dict(_grouped(besides, lambda module: module.partition(".")[0]))
     for package, ms in _grouped(packages, lambda name: name if packages[name] >= WORTH_A_LINE else REST):
