@@ -26,6 +26,7 @@ IMPORTS = {
     "undo": "errors",
     "etcd": "errors output progress",  # of output what composes and cleans messages; it never prints them
     "datastore": "errors model output etcd",
+    "configuration": "",
     "environment": "errors output etcd signals",
     "host": "errors model output signals etcd.settings",  # which masks the password that DOCKER_HOST may have
     "resources": "errors model output etcd datastore environment package_data",
@@ -48,7 +49,7 @@ PACKAGES = {
     "prettytable": {"output"},
     "requests": {"host.docker"},
     "urllib3": {"etcd.https"},
-    "yaml": {"resources.documents", "calicoq.formats", "resources.text"},
+    "yaml": {"configuration.text", "resources.documents", "calicoq.formats", "resources.text"},
 }
 
 # What the model may import besides: nothing that reads, writes or waits. Of socket it takes the forms of addresses.
