@@ -21,20 +21,22 @@ IMPORTS = {
     "expected": "grammar",
     "usage": "",
     "suggestion": "output",
-    "usage_error": "expected grammar suggestion",
+    "global_options": "",
+    "usage_error": "expected global_options grammar suggestion",
+    "configuration": "errors output suggestion",
     "model": "",
     "undo": "errors",
     "etcd": "errors output progress",  # of output what composes and cleans messages; it never prints them
     "datastore": "errors model output etcd",
-    "configuration": "",
-    "environment": "errors output etcd signals",
+    "environment": "errors output configuration etcd signals",
     "host": "errors model output signals etcd.settings",  # which masks the password that DOCKER_HOST may have
     "resources": "errors model output etcd datastore environment package_data",
-    "completion": "expected usage etcd datastore host.hostname resources.kinds calicoq.cli",
+    "completion": "errors expected global_options usage configuration etcd datastore host.hostname resources.kinds "
+    "calicoq.cli",
     "felix": "model datastore",
-    "commands": "errors model output signals undo etcd datastore environment felix grammar host resources "
-    "completion package_data suggestion usage",
-    "cli": "errors environment grammar suggestion usage usage_error commands",
+    "commands": "errors model output signals undo configuration etcd datastore environment felix grammar host "
+    "resources completion package_data suggestion usage",
+    "cli": "errors environment global_options grammar suggestion usage usage_error commands",
     "calicoq": "errors model output datastore environment felix grammar suggestion usage cli",
     "start": "signals cli calicoq.cli",
     "__main__": "start",
