@@ -9,7 +9,7 @@ import os
 import sys
 
 from calicoctl import grammar
-from calicoctl.environment import Environment
+from calicoctl.environment import SYSTEM_FILE, Environment
 from calicoctl.errors import CommandError, status_of
 from calicoctl.usage.table import COMMANDS, OVERVIEW, usage_of
 
@@ -18,17 +18,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
+    from calicoctl.usage.table import Command
+
     Dispatch = Callable[[Sequence[str], Environment], int]
     Program = Callable[[Sequence[str], Mapping[str, str], TextIO | None, TextIO, TextIO], int]
 
 
-def run(argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> int:
+def run(
+    argv: Sequence[str],
+    variables: Mapping[str, str],
+    stdin: TextIO | None,
+    stdout: TextIO,
+    stderr: TextIO,
+    system_file: str = SYSTEM_FILE,
+) -> int:
     """Run one command line of calicoctl and return its exit status: 0, 1, 2, or 128 and the signal that ended it.
 
-    ``argv`` are the arguments after the program's name, ``variables`` the environment variables. Every error ends
-    here as a message on ``stderr``; a reader of ``stdout`` that has gone away ends the command quietly.
+    ``argv`` are the arguments after the program's name, ``variables`` the environment variables; ``system_file`` is
+    the configuration file for all users. Every error ends here as a message on ``stderr``; a reader of ``stdout`` that
+    has gone away ends the command quietly.
     """
-    return run_program(_dispatch, argv, Environment(variables, stdin, stdout, stderr))
+    return run_program(_dispatch, argv, Environment(variables, stdin, stdout, stderr, system_file))
 
 
 def run_program(dispatch: Dispatch, argv: Sequence[str], environment: Environment) -> int:
@@ -70,7 +80,29 @@ def _status_or_help(dispatch: Dispatch, argv: Sequence[str], environment: Enviro
         return 0
 
 
+def without_global_options(
+    argv: Sequence[str], environment: Environment, usage: str, commands: Mapping[str, Command]
+) -> Sequence[str]:
+    """Note the options before the command in the environment and return the arguments without them.
+
+    ``usage`` and ``commands`` are those of the program. Raises UsageError for options that are not used as they are
+    to be.
+    """
+    if not argv or not argv[0].startswith("-"):
+        return argv
+    from calicoctl.global_options import Leading
+
+    leading = Leading(argv)
+    environment.options = leading.values
+    if leading.problem:
+        command = next((commands[word] for word in leading.rest if word in commands), None)
+        environment.failure_status = command.failure_status if command else 1
+        raise grammar.UsageError(usage, argv, leading.problem)
+    return leading.rest
+
+
 def _dispatch(argv: Sequence[str], environment: Environment) -> int:
+    argv = without_global_options(argv, environment, OVERVIEW, COMMANDS)
     if argv[:1] == ["--version"]:
         argv = ["version", *argv[1:]]
     name = grammar.parse(OVERVIEW, argv, options_first=True)["<command>"] if argv else None

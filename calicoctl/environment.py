@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from io import BufferedReader, BytesIO
     from typing import TextIO
 
+    from calicoctl.configuration.order import Configuration
     from calicoctl.etcd.client import Client
 
+SYSTEM_FILE = "/etc/calico/calicoctl.cfg"  # where Go calicoctl 1.x has it
 MOST_INPUT = 64 * 2**20  # bytes; more than etcd could hold of it
 _CHUNK = 2**20
 
@@ -21,31 +23,51 @@ _CHUNK = 2**20
 class Environment:
     """The streams and settings that a command works with.
 
-    Answers go to ``stdout``, complaints to ``stderr``. ``variables`` are the environment variables. Nothing is
-    looked at before a command needs it, so that help and version work in a broken environment. ``failure_status`` is
-    the exit status of a command that fails: 1, but 2 for a command that uses 1 as a result.
+    Answers go to ``stdout``, complaints to ``stderr``. ``variables`` are the environment variables, ``options`` the
+    options before the command, by name, and ``system_file`` is the path of the configuration file for all users.
+    Nothing is looked at before a command needs it, so that help and version work in a broken environment.
+    ``failure_status`` is the exit status of a command that fails: 1, but 2 for a command that uses 1 as a result.
     """
 
-    def __init__(self, variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> None:
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        stdin: TextIO | None,
+        stdout: TextIO,
+        stderr: TextIO,
+        system_file: str = SYSTEM_FILE,
+    ) -> None:
         self.variables = variables
+        self.options: Mapping[str, str] = {}
+        self.system_file = system_file
         self.stdin = stdin
         self.stdout = stdout
         self.stderr = stderr
         self.failure_status = 1
+        self._configuration: Configuration | None = None
         self._client: Client | None = None
 
-    def client(self) -> Client:
-        """Return the connection to etcd that the environment variables describe; it connects with its first request.
+    def configuration(self) -> Configuration:
+        """Return what the options, the variables and the configuration files say about etcd. Raises CommandError."""
+        if self._configuration is None:
+            from calicoctl.configuration.order import Configuration
 
-        Raises CommandError if the variables are not usable.
+            self._configuration = Configuration(self.variables, self.options, self.system_file)
+        return self._configuration
+
+    def client(self) -> Client:
+        """Return the connection to etcd that the configuration describes; it connects with its first request.
+
+        Raises CommandError if the configuration is not usable.
         """
         if self._client is None:
             from calicoctl.etcd.client import Client
             from calicoctl.etcd.settings import Settings
 
+            settings = Settings.from_environment(self.configuration().variables())
             terminal = self.stderr if self.stderr.isatty() else None
             trace = self.complain if self.variables.get("CALICOCTL_DEBUG") else None
-            self._client = Client(Settings.from_environment(self.variables), terminal, trace)
+            self._client = Client(settings, terminal, trace)
         return self._client
 
     def say(self, text: str) -> None:
@@ -81,9 +103,14 @@ class Environment:
             self._client.close()
 
     def fail(self, text: str) -> None:
-        """Print why the command ends in failure, after what else the operator should know: that may be the cause."""
+        """Print why the command ends in failure, after what else the operator should know: that may be the cause.
+
+        Below the text are the places in files that the values come from which it names.
+        """
         self._print_remarks()
-        self.complain(text)
+        origins = self._configuration.origins(text) if self._configuration else []
+        sentences = text.rstrip("\n")
+        self.complain("\n".join([sentences, *origins]) + text[len(sentences) :])
 
     def _print_remarks(self) -> None:
         while self._client and self._client.remarks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from calicoctl import global_options
 from calicoctl.expected import Given, Walk, options_of, words_that_are_keywords
 from calicoctl.grammar import Option, patterns, usage_lines
 from calicoctl.suggestion import near
@@ -35,6 +36,8 @@ class _Reading:
 
     def __init__(self, usage: str, argv: Sequence[str]) -> None:
         self._usage = usage
+        self._argv = argv
+        self._program = " ".join(usage_lines(usage)).split()[1]
         self._options, self._all_lines = patterns(usage)
         self._given = Given(self._options, argv)
         self._words = self._given.positional[:_MOST_WORDS]
@@ -72,7 +75,11 @@ class _Reading:
 
     def _unknown_option(self) -> str:
         for word in self._given.unknown:
+            if misplaced := global_options.misplaced(self._program, self._argv, word):
+                return misplaced
             known = [*(option.long for option in self._options if option.long), "--help"]
+            if word == self._argv[0]:  # before the command
+                known += [option.name for option in global_options.OPTIONS]
             meant = near(word.partition("=")[0], known) if word.startswith("--") else []
             return f"unknown option '{word}'{_did_you_mean(meant)}"
         for name in self._given.repeated:

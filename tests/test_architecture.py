@@ -21,19 +21,22 @@ IMPORTS = {
     "expected": "grammar",
     "usage": "",
     "suggestion": "output",
-    "usage_error": "expected grammar suggestion",
+    "global_options": "",
+    "usage_error": "expected global_options grammar suggestion",
+    "configuration": "errors output suggestion",
     "model": "",
     "undo": "errors",
     "etcd": "errors output progress",  # of output what composes and cleans messages; it never prints them
     "datastore": "errors model output etcd",
-    "environment": "errors output etcd signals",
+    "environment": "errors output configuration etcd signals",
     "host": "errors model output signals etcd.settings",  # which masks the password that DOCKER_HOST may have
     "resources": "errors model output etcd datastore environment package_data",
-    "completion": "expected usage model etcd datastore host.hostname resources.kinds calicoq.cli",
+    "completion": "errors expected global_options usage model configuration etcd datastore host.hostname "
+    "resources.kinds calicoq.cli",
     "felix": "model datastore",
-    "commands": "errors model output signals undo etcd datastore environment felix grammar host resources "
-    "completion package_data suggestion usage",
-    "cli": "errors environment grammar suggestion usage usage_error commands",
+    "commands": "errors model output signals undo configuration etcd datastore environment felix grammar host "
+    "resources completion package_data suggestion usage",
+    "cli": "errors environment global_options grammar suggestion usage usage_error commands",
     "calicoq": "errors model output datastore environment felix grammar suggestion usage cli",
     "start": "signals cli calicoq.cli",
     "__main__": "start",
@@ -48,7 +51,7 @@ PACKAGES = {
     "prettytable": {"output"},
     "requests": {"host.docker"},
     "urllib3": {"etcd.https"},
-    "yaml": {"resources.documents", "calicoq.formats", "resources.text"},
+    "yaml": {"configuration.text", "resources.documents", "calicoq.formats", "resources.text"},
 }
 
 # What the model may import besides: nothing that reads, writes or waits. Of socket it takes the forms of addresses.

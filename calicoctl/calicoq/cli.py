@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from calicoctl import cli, grammar
-from calicoctl.environment import Environment
+from calicoctl.environment import SYSTEM_FILE, Environment
 from calicoctl.errors import CommandError
 from calicoctl.output import visible
 from calicoctl.usage.table import Command, by_name
@@ -104,13 +104,21 @@ Exit status:
   verdict: 0 allowed, 1 denied, 2 not certain, or failed.
   check: 0 no errors found, 1 errors found, 2 failed.
 
-etcd is found as by calicoctl: ETCD_AUTHORITY [default: 127.0.0.1:2379] and so on.
+etcd is found as by calicoctl: ETCD_AUTHORITY [default: 127.0.0.1:2379] and so on,
+or a context or a file, named before the command: calicoq --context=<name> check.
 """
 
 
-def run(argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> int:
+def run(
+    argv: Sequence[str],
+    variables: Mapping[str, str],
+    stdin: TextIO | None,
+    stdout: TextIO,
+    stderr: TextIO,
+    system_file: str = SYSTEM_FILE,
+) -> int:
     """Run one command line of calicoq and return its exit status, as ``calicoctl.cli.run`` does for calicoctl."""
-    return cli.run_program(_dispatch, argv, Environment(variables, stdin, stdout, stderr))
+    return cli.run_program(_dispatch, argv, Environment(variables, stdin, stdout, stderr, system_file))
 
 
 def console_main() -> None:
@@ -119,6 +127,7 @@ def console_main() -> None:
 
 
 def _dispatch(argv: Sequence[str], environment: Environment) -> int:
+    argv = cli.without_global_options(argv, environment, USAGE, COMMANDS)
     meant = next((COMMANDS[word] for word in argv if word in COMMANDS), None)
     environment.failure_status = meant.failure_status if meant else 1
     arguments = grammar.parse(USAGE, argv)

@@ -13,7 +13,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
     if arguments["candidates"]:
         from calicoctl.completion.candidates import candidates
 
-        for word in candidates(arguments["<WORD>"], environment.variables):
+        for word in candidates(arguments["<WORD>"], environment.variables, environment.system_file):
             environment.say(word)
         return 0
     shell = next(shell for shell in ("bash", "zsh", "fish") if arguments[shell])
