@@ -47,19 +47,20 @@ class _Edit:
         self._environment = environment
         self._path = ""
         self._record: Record  # as it was stored when the file was made
+        self._stored = ""  # the same as the text of a file
         self._notes = _NOTES
         self._is_open = False  # in the editor, which may still save it
 
     def run(self) -> int:
         """Edit until it is written or given up. Raises CommandError."""
-        self._record = self._read_record()
+        self._take(self._read_record())
         try:
             with tempfile.NamedTemporaryFile(prefix="calicoctl-", suffix=".yaml", delete=False) as file:
                 self._path = file.name
         except OSError as error:
             raise CommandError(f"Cannot make a file for the editor: {error.strerror}. Set TMPDIR.") from None
         try:
-            self._write_file(_NOTES + self._stored())
+            self._write_file(_NOTES + self._stored)
             manifest = self._edited()
             if manifest and changes.run(changes.APPLY, manifest, self._environment, has_warned=True):
                 raise CommandError("It was not applied, or not all of it.")
@@ -80,7 +81,7 @@ class _Edit:
             return ""  # the editor has removed it
         if self._is_open:
             return f"\nThe editor still has {self._path}."
-        if content in ("", _content(self._stored())) and self._notes == _NOTES:
+        if content in ("", _content(self._stored)) and self._notes == _NOTES:
             self._remove_file()
             return ""
         return f"\nThe changes are in {self._path}."
@@ -91,7 +92,7 @@ class _Edit:
             before = self._read_file()
             self._start_editor()
             text = self._read_file()
-            if not _content(text) or (_content(text) == _content(self._stored()) and self._notes == _NOTES):
+            if not _content(text) or (_content(text) == _content(self._stored) and self._notes == _NOTES):
                 self._environment.say(_UNCHANGED)
                 return None
             if text == before:
@@ -120,8 +121,10 @@ class _Edit:
             raise CommandError("\n".join(complaints))
         return record
 
-    def _stored(self) -> str:
-        return to_yaml(self._item.kind.to_document(self._record, export=False)) + "\n"
+    def _take(self, record: Record) -> None:
+        """Keep what is stored, as text too: after an interrupt within an import nothing more could be imported."""
+        self._record = record
+        self._stored = to_yaml(self._item.kind.to_document(record, export=False)) + "\n"
 
     def _checked(self) -> Manifest | None:
         """Check what the file says and show what it changes; None if that is nothing."""
@@ -157,12 +160,12 @@ class _Edit:
         So nothing of theirs is undone by mistake.
         """
         own = unified_diff(
-            _content(self._stored()).splitlines(), _content(text).splitlines(), "as it was", "with your changes",
+            _content(self._stored).splitlines(), _content(text).splitlines(), "as it was", "with your changes",
             lineterm="",
         )  # fmt: skip
-        self._record = latest
+        self._take(latest)
         self._notes = _as_notes([_OVERTAKEN, "This is what is stored now. You had changed:", *own])
-        self._write_file(self._notes + self._stored())
+        self._write_file(self._notes + self._stored)
 
     def _start_editor(self) -> None:
         variables = self._environment.variables
