@@ -37,7 +37,7 @@ IMPORTS = {
     "commands": "errors model output signals undo configuration etcd datastore environment felix grammar host "
     "resources completion package_data suggestion usage",
     "cli": "errors environment global_options grammar suggestion usage usage_error commands",
-    "calicoq": "errors model output datastore environment felix grammar suggestion usage cli",
+    "calicoq": "errors model output datastore environment felix grammar resources.text suggestion usage cli",
     "start": "signals cli calicoq.cli",
     "__main__": "start",
 }
@@ -51,7 +51,7 @@ PACKAGES = {
     "prettytable": {"output"},
     "requests": {"host.docker"},
     "urllib3": {"etcd.https"},
-    "yaml": {"configuration.text", "resources.documents", "calicoq.formats", "resources.text"},
+    "yaml": {"configuration.text", "resources.documents", "resources.text"},
 }
 
 # What the model may import besides: nothing that reads, writes or waits. Of socket it takes the forms of addresses.
