@@ -163,3 +163,29 @@ def test_what_is_done_in_one_place_only() -> None:
     assert {module for module, names in IMPORTED.items() if room(module) == "commands" and "json" in names} == {
         "commands.ipam"  # the attributes of an address are shown as the JSON that they are
     }
+
+
+# Modules that most rooms use; the picture leaves them out.
+COMMON = {"errors", "output", "signals", "progress", "undo", "package_data", "suggestion"}
+
+
+def picture() -> str:
+    """Return IMPORTS as a Mermaid diagram, without the arrows that follow from others."""
+    direct = {
+        importer: {room(name) for name in said.split() if (importer, room(name)) not in UPWARDS} - COMMON
+        for importer, said in IMPORTS.items() if importer not in COMMON
+    }  # fmt: skip
+    below: dict[str, set[str]] = {}
+    for importer, imported in direct.items():  # lowest first
+        below[importer] = imported.union(*(below.get(name, set()) for name in imported))
+    lines = ["flowchart TD"]
+    for importer, imported in reversed(direct.items()):
+        implied = set().union(*(below.get(name, set()) for name in imported))
+        lines += [f"    {importer} --> {name}" for name in sorted(imported - implied)]
+    return "\n".join(lines)
+
+
+def test_the_picture_in_contributing_is_of_this_table() -> None:
+    page = (HOME.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    block = re.search(r"```mermaid\n(.*?)\n```", page, re.DOTALL)
+    assert block and block[1] == picture(), f"replace the picture in CONTRIBUTING.md by:\n{picture()}"
