@@ -81,7 +81,7 @@ def _status_or_help(dispatch: Dispatch, argv: Sequence[str], environment: Enviro
 
 
 def without_global_options(
-    argv: Sequence[str], environment: Environment, usage: str, commands: Mapping[str, Command]
+    program: str, argv: Sequence[str], environment: Environment, usage: str, commands: Mapping[str, Command]
 ) -> Sequence[str]:
     """Note the options before the command in the environment and return the arguments without them.
 
@@ -92,7 +92,7 @@ def without_global_options(
         return argv
     from calicoctl.global_options import Leading
 
-    leading = Leading(argv)
+    leading = Leading(program, argv)
     environment.options = leading.values
     if leading.problem:
         command = next((commands[word] for word in leading.rest if word in commands), None)
@@ -102,7 +102,7 @@ def without_global_options(
 
 
 def _dispatch(argv: Sequence[str], environment: Environment) -> int:
-    argv = without_global_options(argv, environment, OVERVIEW, COMMANDS)
+    argv = without_global_options("calicoctl", argv, environment, OVERVIEW, COMMANDS)
     if argv[:1] == ["--version"]:
         argv = ["version", *argv[1:]]
     name = grammar.parse(OVERVIEW, argv, options_first=True)["<command>"] if argv else None
@@ -113,6 +113,15 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
     command = COMMANDS[name]
     environment.failure_status = command.failure_status
     arguments = grammar.parse(usage_of(command), argv)
+    if environment.wants_rows():
+        from calicoctl.listings import listing_of
+
+        environment.listing = listing_of(command.name, arguments, environment.options)
+        if environment.options.get("--output") == "schema":
+            from calicoctl.rows import say_schema
+
+            say_schema(environment.listing, environment)
+            return 0
     status: int = importlib.import_module(f"calicoctl.commands.{command.module}").run(arguments, environment)
     return status
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from calicoctl.configuration.order import Configuration
     from calicoctl.etcd.client import Client
+    from calicoctl.listings import Listing
 
 SYSTEM_FILE = "/etc/calico/calicoctl.cfg"  # where Go calicoctl 1.x has it
 MOST_INPUT = 64 * 2**20  # bytes; more than etcd could hold of it
@@ -44,6 +45,7 @@ class Environment:
         self.stdout = stdout
         self.stderr = stderr
         self.failure_status = 1
+        self.listing: Listing | None = None  # what the command shows, where its rows are wanted and not its table
         self._configuration: Configuration | None = None
         self._client: Client | None = None
 
@@ -74,6 +76,10 @@ class Environment:
         """Print an answer. Raises CommandError where it cannot be written, BrokenPipeError if nobody reads it."""
         with _WriteErrors():
             self.stdout.write(text + "\n")
+
+    def wants_rows(self) -> bool:
+        """Tell whether the rows of a listing are wanted in another form than the command's own table."""
+        return "--columns" in self.options or self.options.get("--output", "table") != "table"
 
     def takes_all_characters(self) -> bool:
         """Tell whether every character can be printed as an answer, and read again as UTF-8."""

@@ -11,18 +11,31 @@ if TYPE_CHECKING:
 
 
 class GlobalOption:
-    """A row: the name, a short one or nothing, and what completion calls the value; no ``value`` for a flag."""
+    """A row: the name, a short one or nothing, and what completion calls the value; no ``value`` for a flag.
 
-    def __init__(self, name: str, short: str = "", value: str = "") -> None:
+    ``programs`` are those that have the option.
+    """
+
+    def __init__(
+        self, name: str, short: str = "", value: str = "", programs: Sequence[str] = ("calicoctl", "calicoq")
+    ) -> None:
         self.name = name
         self.short = short
         self.value = value
+        self.programs = programs
 
 
 OPTIONS = (
     GlobalOption("--config", short="-c", value="<FILENAME>"),
     GlobalOption("--context", value="<CONTEXT>"),
+    GlobalOption("--output", short="-o", value="<LISTING_OUTPUT>", programs=("calicoctl",)),
+    GlobalOption("--columns", value="<COLUMNS>", programs=("calicoctl",)),
 )
+
+
+def options_of(program: str) -> list[GlobalOption]:
+    """Return the options that a program has."""
+    return [option for option in OPTIONS if program in option.programs]
 
 
 class Leading:
@@ -33,12 +46,12 @@ class Leading:
     would have to follow the words.
     """
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, program: str, words: Sequence[str]) -> None:
         self.values: dict[str, str] = {}
         self.problem = ""
         self.awaiting: GlobalOption | None = None
         self.rest = list(words)
-        while self.rest and (found := _joined(self.rest[0])):
+        while self.rest and (found := _joined(program, self.rest[0])):
             option, value = found
             del self.rest[0]
             if option.value and value is None:
@@ -62,14 +75,14 @@ class Leading:
         self.problem = self.problem or problem
 
 
-def names() -> list[str]:
+def names(program: str) -> list[str]:
     """Return the names as they are typed: ``--color`` or, with a value, ``--context=``."""
-    return [f"{option.name}=" if option.value else option.name for option in OPTIONS]
+    return [f"{option.name}=" if option.value else option.name for option in options_of(program)]
 
 
 def misplaced(program: str, argv: Sequence[str], word: str) -> str:
     """Say where a word of a command line has to stand if it is one of the options here; nothing if it is not."""
-    found = _joined(word)
+    found = _joined(program, word)
     if not found or (found[1] is not None and not word.startswith("--")):  # -cidr is not meant for -c
         return ""
     import shlex
@@ -82,9 +95,9 @@ def misplaced(program: str, argv: Sequence[str], word: str) -> str:
     return f"{option.name} must stand before the command and its options: {program} {moved}{lacking} {others}"
 
 
-def _joined(word: str) -> tuple[GlobalOption, str | None] | None:
+def _joined(program: str, word: str) -> tuple[GlobalOption, str | None] | None:
     """Return the option that a word is or begins with, and the value that is joined to it, if any."""
-    for option in OPTIONS:
+    for option in options_of(program):
         if word in (option.name, option.short):
             return option, None
         if word.startswith(f"{option.name}="):

@@ -26,17 +26,19 @@ IMPORTS = {
     "configuration": "errors output suggestion",
     "model": "",
     "undo": "errors",
+    "listings": "errors",
     "etcd": "errors output progress",  # of output what composes and cleans messages; it never prints them
     "datastore": "errors model output etcd",
-    "environment": "errors output configuration etcd signals",
+    "environment": "errors output configuration etcd listings signals",
     "host": "errors model output signals etcd.settings",  # which masks the password that DOCKER_HOST may have
     "resources": "errors model output etcd datastore environment package_data",
+    "rows": "listings output environment resources.text",
     "completion": "errors expected global_options usage model configuration etcd datastore host.hostname "
     "resources.kinds calicoq.cli",
     "felix": "model datastore",
     "commands": "errors model output signals undo configuration etcd datastore environment felix grammar host "
-    "resources completion package_data suggestion usage",
-    "cli": "errors environment global_options grammar suggestion usage usage_error commands",
+    "resources rows completion package_data suggestion usage",
+    "cli": "errors environment global_options grammar listings rows suggestion usage usage_error commands",
     "calicoq": "errors model output datastore environment felix grammar resources.text suggestion usage cli",
     "start": "signals cli calicoq.cli",
     "__main__": "start",

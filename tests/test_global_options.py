@@ -28,6 +28,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--context=a=b x", {"--context": "a=b"}, "x"),
         ("-c f x", {"--config": "f"}, "x"),
         ("-cf x", {"--config": "f"}, "x"),
+        ("-ojson --columns=a x", {"--output": "json", "--columns": "a"}, "x"),
         ("--config=f -q --context --x profile --quiet", {"--config": "f", "--quiet": "", "--context": "--x"},
          "profile --quiet"),
         ("--help --context lab", {}, "--help --context lab"),
@@ -37,7 +38,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )  # fmt: skip
 def test_leading(quiet: None, line: str, values: dict[str, str], rest: str) -> None:
-    leading = Leading(line.split())
+    leading = Leading("calicoctl", line.split())
     assert (leading.values, leading.rest, leading.problem, leading.awaiting) == (values, rest.split(), "", None)
 
 

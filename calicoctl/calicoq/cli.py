@@ -127,7 +127,7 @@ def console_main() -> None:
 
 
 def _dispatch(argv: Sequence[str], environment: Environment) -> int:
-    argv = cli.without_global_options(argv, environment, USAGE, COMMANDS)
+    argv = cli.without_global_options("calicoq", argv, environment, USAGE, COMMANDS)
     meant = next((COMMANDS[word] for word in argv if word in COMMANDS), None)
     environment.failure_status = meant.failure_status if meant else 1
     arguments = grammar.parse(USAGE, argv)

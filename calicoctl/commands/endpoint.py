@@ -83,9 +83,10 @@ def show_detailed(wanted: Filter, environment: Environment, check_empty: CheckEm
 
 def _readable_rows(wanted: Filter, complaints: list[str], environment: Environment) -> Iterator[tuple[object, ...]]:
     """Yield the detailed rows, also to who only counts them: so that both skip the same endpoints."""
+    as_lists = environment.listing is not None
     for found in Endpoints(environment.client()).matching(wanted):
         try:
-            yield _detailed_row(found.decode())
+            yield _detailed_row(found.decode(), as_lists)
         except MalformedEndpoint as error:
             complaints.append(MalformedObject(found.key, error).message)
 
@@ -109,7 +110,7 @@ def _names(row: tuple[object, ...]) -> tuple[object, ...]:
     return row[:4]
 
 
-def _detailed_row(endpoint: Endpoint) -> tuple[object, ...]:
+def _detailed_row(endpoint: Endpoint, as_lists: bool) -> tuple[object, ...]:
     name = endpoint.name
     return (
         name.host,
@@ -118,7 +119,7 @@ def _detailed_row(endpoint: Endpoint) -> tuple[object, ...]:
         name.endpoint,
         endpoint.addresses,
         endpoint.mac,
-        ",".join(endpoint.profile_ids),
+        endpoint.profile_ids if as_lists else ",".join(endpoint.profile_ids),
         endpoint.state,
     )
 
@@ -126,7 +127,12 @@ def _detailed_row(endpoint: Endpoint) -> tuple[object, ...]:
 def _say_table(
     headings: tuple[str, ...], rows: Sequence[tuple[object, ...]], complaints: list[str], environment: Environment
 ) -> int:
-    environment.say(table(headings, rows) + "\n")
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows((dict(zip(environment.listing.fields, row, strict=True)) for row in rows), environment)
+    else:
+        environment.say(table(headings, rows) + "\n")
     for text in sorted(complaints):
         environment.complain(text)
     return 1 if complaints else 0
@@ -138,7 +144,11 @@ def _profile_show(endpoint: str, wanted: Filter, environment: Environment) -> in
         profiles = found.decode().profile_ids
     except MalformedEndpoint as error:
         raise MalformedObject(found.key, error) from None
-    if profiles:
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows(({"name": profile} for profile in profiles), environment)
+    elif profiles:
         environment.say(table(["Name"], [[profile] for profile in profiles]) + "\n")
     else:
         environment.say("Endpoint has no profiles associated with it.")

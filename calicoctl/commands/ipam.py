@@ -27,7 +27,12 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 def _info(address: Address, ipam: Ipam, environment: Environment) -> int:
     attributes = ipam.attributes_of(address)
-    if attributes is None:
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        assigned = attributes is not None
+        say_rows([{"address": str(address), "assigned": assigned, "attributes": attributes}], environment)
+    elif attributes is None:
         environment.say(f"IP {address} is not currently assigned")
     elif not attributes.get("secondary"):
         environment.say(f"No attributes defined for {address}")

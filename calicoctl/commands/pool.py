@@ -244,11 +244,26 @@ def _release_blocks(pool: Network, client: Client) -> None:
 
 def _show(versions: Sequence[int], environment: Environment) -> int:
     found, unreadable = stored = Pools(environment.client()).read()
-    for version in versions:
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        pools = sorted((node.pool for node in found), key=lambda pool: (pool.network.version, str(pool)))
+        say_rows((_row(pool) for pool in pools if pool.network.version in versions), environment)
+    for version in versions if not environment.listing else ():
         rows = sorted((str(node.pool), _options(node.pool)) for node in found if node.pool.network.version == version)
         environment.say(table([f"IPv{version} CIDR", "Options"], rows))
     _complain_of_unreadable(stored, environment)
     return 1 if unreadable else 0
+
+
+def _row(pool: Pool) -> dict[str, object]:
+    return {
+        "cidr": str(pool),
+        "ip_version": pool.network.version,
+        "ipip": bool(pool.ipip),
+        "nat_outgoing": bool(pool.masquerade),
+        "disabled": bool(pool.disabled),
+    }
 
 
 def _options(pool: Pool) -> str:

@@ -52,7 +52,12 @@ def _run_tag(name: str, tag: str, arguments: Arguments, environment: Environment
 
 def _show(environment: Environment) -> int:
     names = Profiles(environment.client()).names()
-    environment.say(table(["Name"], [[name] for name in names]))
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows(({"name": name} for name in names), environment)
+    else:
+        environment.say(table(["Name"], [[name] for name in names]))
     return 0
 
 
@@ -64,7 +69,12 @@ def _show_detailed(environment: Environment) -> int:
     rows: list[tuple[str | None, ...]] = []
     for name in names:
         rows += [(name, *row) for row in sorted(users.get(name, ()))] or [(name, *[None] * 5)]
-    environment.say(table(_DETAILED_HEADINGS, rows))
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows((dict(zip(environment.listing.fields, row, strict=True)) for row in rows), environment)
+    else:
+        environment.say(table(_DETAILED_HEADINGS, rows))
     for text in complaints:
         environment.complain(text)
     return 1 if complaints else 0
@@ -96,7 +106,13 @@ def _remove(name: str, check: bool, environment: Environment) -> int:
 
 
 def _tag_show(name: str, environment: Environment) -> int:
-    for tag in profiles_and_networks(environment).tags(name):
+    tags = profiles_and_networks(environment).tags(name)
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows(({"tag": tag} for tag in tags), environment)
+        return 0
+    for tag in tags:
         environment.say(visible(tag))
     return 0
 

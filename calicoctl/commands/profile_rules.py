@@ -11,6 +11,7 @@ from calicoctl.output import visible
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
@@ -41,11 +42,25 @@ def _rule_show(name: str, environment: Environment) -> int:
     from calicoctl.model.rule_text import rule_text
 
     rules = profiles_and_networks(environment).rules(name)
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows(_rows(rules), environment)
+        warn_of_dropped_profile(name, rules, environment)
+        return 0
     for heading, listed in (("Inbound rules:", rules.inbound), ("Outbound rules:", rules.outbound)):
         lines = [f" {position:3d} {rule_text(rule)}" for position, rule in enumerate(listed, start=1)]
         environment.say("\n".join([heading, *map(visible, lines)]))
     warn_of_dropped_profile(name, rules, environment)
     return 0
+
+
+def _rows(rules: Rules) -> Iterator[dict[str, Any]]:
+    from calicoctl.model.rule_text import rule_text
+
+    for direction in ("inbound", "outbound"):
+        for position, rule in enumerate(rules.in_direction(direction), start=1):
+            yield {"direction": direction, "position": position, "text": rule_text(rule), "rule": rule.ordered()}
 
 
 def _rule_json(name: str, environment: Environment) -> int:

@@ -8,7 +8,7 @@ import re
 from calicoctl.completion.names import finder, words_of
 from calicoctl.errors import CommandError
 from calicoctl.expected import Expected
-from calicoctl.global_options import OPTIONS, Leading
+from calicoctl.global_options import Leading, options_of
 from calicoctl.global_options import names as global_names
 from calicoctl.usage.table import COMMANDS, usage_of
 
@@ -41,11 +41,12 @@ def candidates(words: Sequence[str], variables: Mapping[str, str], system_file: 
     program = os.path.basename(program)
     if "--" in before:  # no usage but that of this very question has it
         return []
-    leading = Leading(before)
-    if program in ("calicoctl", "calicoq") and (found := _of_global_options(leading, begun, variables)) is not None:
+    leading = Leading(program, before)
+    found = _of_global_options(program, leading, begun, variables)
+    if found is not None:
         return found
     if program == "calicoctl" and not leading.rest:
-        return _beginning(begun, [*global_names(), "--help", "--version"] if begun.startswith("-") else COMMANDS)
+        return _beginning(begun, [*global_names(program), "--help", "--version"] if begun.startswith("-") else COMMANDS)
     usage = _usage(program, leading.rest)
     if usage is None:
         return []
@@ -55,7 +56,7 @@ def candidates(words: Sequence[str], variables: Mapping[str, str], system_file: 
     if equals:  # what is completed is the value that follows
         return _joined(option, value, _values([expected.values.get(option, "")], expected, place, _SECONDS))
     if begun.startswith("-"):
-        before_command = [] if leading.rest else global_names()
+        before_command = [] if leading.rest else global_names(program)
         others = [] if expected.given.awaiting else ["--help"]
         return _beginning(begun, [*before_command, *expected.options(), *others])
     keywords = _beginning(begun, expected.keywords)
@@ -85,13 +86,13 @@ class _Place:
         return Client(Settings.from_environment({**configuration.variables(), **_TIMEOUTS}))
 
 
-def _of_global_options(leading: Leading, begun: str, variables: Mapping[str, str]) -> list[str] | None:
+def _of_global_options(program: str, leading: Leading, begun: str, variables: Mapping[str, str]) -> list[str] | None:
     """Return what is offered for the value of an option before the command; None if none is to be completed."""
     if leading.awaiting:
         found = _constants([leading.awaiting.value], variables)
         return found if found == [FILES] else _beginning(begun, found)
     option, equals, value = begun.partition("=")
-    known = next((each for each in OPTIONS if each.name == option), None)
+    known = next((each for each in options_of(program) if each.name == option), None)
     if leading.rest or not (equals and known):
         return None
     return _joined(option, value, _constants([known.value], variables))

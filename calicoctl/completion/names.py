@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # By what the usage texts call the argument
 WORDS: dict[str, tuple[str, ...]] = {
+    "<LISTING_OUTPUT>": ("table", "json", "yaml", "csv", "name", "schema"),
     "<OUTPUT>": ("ps", "wide", "name", "yaml", "json", "custom-columns="),
     "<format>": ("ps", "json", "yaml"),
     "<protocol>": tuple(PROTOCOLS),

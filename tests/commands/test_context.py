@@ -209,7 +209,7 @@ def test_the_system_s_file_of_tests_is_none() -> None:
         ("calicoctl --context=p", ["--context=prod"]),
         ("calicoctl --context prod ", None),
         ("calicoctl --context prod pro", ["profile"]),
-        ("calicoctl --context prod --", ["--config=", "--context=", "--help", "--version"]),
+        ("calicoctl --context prod --", ["--config=", "--context=", "--output=", "--columns=", "--help", "--version"]),
         ("calicoctl --context prod profile P t", ["tag"]),
         ("calicoctl -c ", [":files"]),
         ("calicoctl --config x", [":files"]),

@@ -25,7 +25,9 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 TROUBLESHOOTING = DOCS / "troubleshooting.md"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
-REPLAYED = [README, DOCS / "from-legacy.md", DOCS / "gitops.md", DOCS / "profile-resource.md", TROUBLESHOOTING]
+REPLAYED = [
+    README, *(DOCS / f"{name}.md" for name in ("from-legacy", "gitops", "output", "profile-resource")), TROUBLESHOOTING
+]  # fmt: skip
 
 
 def read(page: Path) -> str:
