@@ -5,7 +5,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 WITH_ETCD := $(BIN)/python -m tests.etcd_server
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: help demo shell test quick lint torture test-all bench clean
+.PHONY: help demo shell test quick lint reference torture test-all bench clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -26,7 +26,10 @@ quick: $(VENV)/with-tests ## in under a minute, the tests that start no process 
 
 lint: $(VENV)/with-tests ## the linters alone
 	$(BIN)/ruff check .
-	$(BIN)/mypy calicoctl tests
+	$(BIN)/mypy calicoctl manual tests
+
+reference: $(VENV)/with-etcd ## write the pages of docs/reference and docs/man anew
+	$(BIN)/python -m manual
 
 torture: $(VENV)/with-tests ## the tests of reliability at length; SEED=1 repeats a run, ARGS="-k killed" runs a part
 	$(PYTEST) tests/trust --torture $(if $(SEED),--seed=$(SEED)) --durations=10 $(ARGS)
