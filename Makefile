@@ -5,7 +5,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 WITH_ETCD := $(BIN)/python -m tests.etcd_server
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: help demo shell test quick lint reference torture test-all bench clean
+.PHONY: help demo shell test quick lint reference pyz torture test-all bench clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -26,10 +26,13 @@ quick: $(VENV)/with-tests ## in under a minute, the tests that start no process 
 
 lint: $(VENV)/with-tests ## the linters alone
 	$(BIN)/ruff check .
-	$(BIN)/mypy calicoctl manual tests
+	$(BIN)/mypy calicoctl manual release tests
 
 reference: $(VENV)/with-etcd ## write the pages of docs/reference and docs/man anew
 	$(BIN)/python -m manual
+
+pyz: $(VENV)/with-tests ## build dist/calicoctl.pyz, one file that any Python from 3.10 runs
+	$(BIN)/python -m release.pyz
 
 torture: $(VENV)/with-tests ## the tests of reliability at length; SEED=1 repeats a run, ARGS="-k killed" runs a part
 	$(PYTEST) tests/trust --torture $(if $(SEED),--seed=$(SEED)) --durations=10 $(ARGS)
