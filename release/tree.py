@@ -17,10 +17,10 @@ PYTHONS = (OLDEST_PYTHON, "3.11", "3.12", "3.13", "3.14")
 
 # python-etcd looks etcd up by DNS with it, which calicoctl does not do: etcd/https.py loads python-etcd without it.
 _NEVER_LOADED = {"dnspython"}
-# Compiled modules are for one Python and one machine; the libraries that have some do without. The names of all makers
-# of network cards are the largest files of netaddr.
+# Compiled modules are for one Python and one machine; the libraries that have some do without. The largest files of
+# netaddr are about the makers of network cards.
 _LEFT_OUT = re.compile(
-    r"^\.\./|__pycache__/|/tests?/|\.so$|^netaddr/eui/.*\.txt$|\.dist-info/(INSTALLER|RECORD|REQUESTED|direct_url.json)$"
+    r"^\.\./|__pycache__/|/tests?/|\.so$|^netaddr/eui/.*\.(idx|txt)$|\.dist-info/(INSTALLER|RECORD|REQUESTED|direct_url.json)$"
 )
 
 

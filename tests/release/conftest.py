@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from release import deb as deb_module
 from release import pyz as pyz_module
 from release.tree import CannotBuild
-from tests.conftest import PROCESS_SECONDS, Result
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +23,12 @@ def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(command: Sequence[str | Path], environ: Mapping[str, str], stdin: bytes = b"") -> Result:
-    """Run a process, and return what it leaves."""
-    done = subprocess.run(command, input=stdin, env=environ, capture_output=True, timeout=PROCESS_SECONDS)
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+@pytest.fixture(scope="session")
+def deb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package that `make deb` builds."""
+    path = tmp_path_factory.mktemp("deb") / deb_module.TARGET.name
+    try:
+        deb_module.build(path)
+    except CannotBuild as error:
+        pytest.skip(str(error))
+    return path

@@ -20,7 +20,7 @@ from tests.calicoq.conftest import Calicoq
 from tests.conftest import Calicoctl, Result
 from tests.documents.test_documents import HERE as DOCUMENTS
 from tests.etcd_server import EtcdServer
-from tests.release.conftest import run
+from tests.release.process import run
 from tests.transcript import Program, World, check
 
 pytestmark = pytest.mark.once
