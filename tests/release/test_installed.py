@@ -12,12 +12,29 @@ from calicoctl import __version__
 from manual.files import MAN, ROOT
 
 
-def test_the_man_pages_are_installed() -> None:
-    # Not what is on sys.path: the checkout stands there too.
-    (installed,) = Distribution.discover(name="calicoctl", path=[sysconfig.get_path("purelib")])
+@pytest.fixture
+def packages() -> Path:
+    """The folder that calicoctl is installed in: not what is on sys.path, where the checkout stands too."""
+    folder = sysconfig.get_path("purelib")
+    (installed,) = Distribution.discover(name="calicoctl", path=[folder])
     assert installed.version == __version__
     if '"editable": true' in (installed.read_text("direct_url.json") or ""):
-        pytest.skip("calicoctl is installed in place, without its man pages")
+        pytest.skip("calicoctl is installed in place")
+    return Path(folder)
+
+
+def test_every_file_is_installed(packages: Path) -> None:
+    def files(folder: Path) -> set[Path]:
+        return {
+            path.relative_to(folder)
+            for path in folder.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+
+    assert files(packages / "calicoctl") == files(ROOT / "calicoctl")
+
+
+def test_the_man_pages_are_installed(packages: Path) -> None:
     folder = Path(sysconfig.get_path("data"), "share", "man", "man1")
     assert {path.name: path.read_text() for path in folder.glob("calico*.1")} == {
         path.name: path.read_text() for path in (ROOT / MAN).glob("*.1")
