@@ -113,5 +113,5 @@ def test_every_option_of_a_synopsis_is_explained() -> None:
     for page in pages():
         (synopsis,) = page.sections["Synopsis"]
         terms = [term for block in page.sections.get("Options", ()) for term in getattr(block, "terms", ())]
-        explained = set(option.findall(str([term.name for term in terms])))
-        assert set(option.findall(str(synopsis))) <= explained, page.name
+        missing = set(option.findall(str(synopsis))) - set(option.findall(str([term.name for term in terms])))
+        assert not missing, f"Say under `Options:` of the usage text of {page.name} what {', '.join(missing)} does."

@@ -63,6 +63,8 @@ def test_the_programs_run(machine: Machine, calicoctl: Calicoctl) -> None:
         else:
             assert result == calicoctl(*arguments, env=environ)
     assert machine.run("calicoq", "check", environ=etcd).stdout.startswith("1 error, ")  # Ready is not set
+    done = machine.run("calicoctl", "pool", "show", environ={**etcd, "ETCD_SCHEME": "https"})
+    assert (done.status, "TLS" in done.stderr) == (1, True)  # the etcd does not speak https
 
 
 def test_its_modules_are_compiled(machine: Machine) -> None:

@@ -97,6 +97,14 @@ def test_what_could_fail_in_a_file(pyz: Path, calicoctl: Calicoctl) -> None:
                 assert program(arguments, b"") == calicoctl(*arguments), python
 
 
+def test_https_in_a_file(pyz: Path, calicoctl: Calicoctl) -> None:
+    calicoctl.environ = {**calicoctl.environ, "ETCD_SCHEME": "https"}  # which the etcd does not speak
+    with served(sys.executable, pyz, calicoctl) as program:
+        result = program(["pool", "show"], b"")
+    assert result == calicoctl("pool", "show")
+    assert (result.status, "TLS" in result.stderr) == (1, True)
+
+
 def test_every_python_runs_it(pyz: Path, calicoctl: Calicoctl) -> None:
     for python in pythons():
         done = run([python, *ALONE, pyz, "completion", "bash"], calicoctl.environ)
