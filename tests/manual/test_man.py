@@ -6,10 +6,13 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from manual import roff
+from manual.blocks import Block, Literal, Page, Paragraph
 from manual.files import MAN, ROOT
 from manual.pages import pages
 from tests.conftest import PROCESS_SECONDS
@@ -47,6 +50,21 @@ def test_man_shows_a_page_as_it_is_meant() -> None:
         '             "inbound_rules": [\n',
     ):
         assert line in text
+
+
+def test_man_shows_every_character_as_it_is(tmp_path: Path) -> None:
+    lines = ["".join(map(chr, range(33, 127))), ".TH at the beginning", "'tis", "\\fBnot bold\\fR", "-- -\u2026 \u00e9"]
+    sections: dict[str, Sequence[Block]] = {
+        "Synopsis": [Literal("\n".join(lines))],
+        "Description": [Paragraph(lines[1])],
+    }
+    page = Page("calicoctl test", "test", sections)
+    path = tmp_path / "calicoctl-test.1"
+    path.write_text(roff.page(page), encoding="utf-8")
+    shown = [line.strip() for line in run("man", "-l", "-Tutf8", path).splitlines()]
+    start = shown.index("SYNOPSIS") + 1
+    assert shown[start : start + len(lines)] == lines
+    assert shown[shown.index("DESCRIPTION") + 1] == lines[1]
 
 
 def test_the_pages_are_found_by_what_they_are_about() -> None:
