@@ -1,4 +1,4 @@
-"""What a page consists of, whatever it is written in."""
+"""The parts of a page, independent of the format it is written in."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Running text. ``<ARGUMENT>``, ``--option`` and ``'calicoctl command'`` in it are set apart by the writers."""
+    """Running text. ``<ARGUMENT>``, ``--option`` and ``'calicoctl command'`` in it stand out on the page."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Literal:
-    """Lines to be shown as they are: a grammar, or a session at a terminal."""
+    """Preformatted lines: a grammar, or a session at a terminal."""
 
     text: str
     is_session: bool = False
@@ -45,7 +45,7 @@ class Items:
 
 @dataclass(frozen=True)
 class Names:
-    """References to other pages, by the commands that they are about: ``calicoctl profile``."""
+    """References to other pages by their names, such as ``calicoctl profile``."""
 
     names: Sequence[str]
 

@@ -17,7 +17,7 @@ class MissingExample(Exception):
 
 
 def path_of(stem: str) -> Path:
-    """Return where the example of the page with this name is."""
+    """Return the path of the example of a page."""
     return FOLDER / f"{stem}.txt"
 
 
@@ -72,7 +72,7 @@ def _as_on_terminal(step: str) -> str:
 
 
 def _line_on_terminal(line: str) -> str:
-    if line == "\\":  # the line before it has no end
+    if line == "\\":  # marks a line before it that does not end with a newline
         return ""
     if status := re.fullmatch(r"\[(\d+)\]", line):
         return f"$ echo $?\n{status[1]}\n"

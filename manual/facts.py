@@ -1,4 +1,4 @@
-"""Facts of the pages that no usage text has: environment variables, files and exit statuses."""
+"""Facts that are in no usage text: environment variables, files and exit statuses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WITHOUT_ETCD = {
 
 @dataclass(frozen=True)
 class Fact:
-    """A variable or a file, its meaning, and the commands that it is for; all that use etcd if none are named."""
+    """A variable or a file, its meaning, and the commands that use it; no commands means all that use etcd."""
 
     name: str
     meaning: str

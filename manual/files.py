@@ -30,7 +30,7 @@ def contents() -> dict[Path, str]:
 
 
 def stale() -> list[Path]:
-    """Return the files that are not as they should be, or should not be there. Raises MissingExample."""
+    """Return the files that are out of date, missing or superfluous. Raises MissingExample."""
     present = {
         path.relative_to(ROOT): path.read_text(encoding="utf-8")
         for folder in (REFERENCE, MAN)
@@ -41,7 +41,7 @@ def stale() -> list[Path]:
 
 
 def write(path: Path) -> bool:
-    """Write a file as it should be, or remove it; return whether it should be there."""
+    """Write a file of the manual, or remove it if it is superfluous; return whether it was written."""
     text = contents().get(path)
     if text is None:
         (ROOT / path).unlink()

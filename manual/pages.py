@@ -80,7 +80,7 @@ def _command_of_calicoq(command: Command) -> Page:
 
 
 def _options_of(command: Command) -> Iterator[Term]:
-    """Yield the options of calicoq that the usage lines of a command have, and those of all commands."""
+    """Yield the options in the usage lines of a command of calicoq, and ``--help``."""
     used = {*re.findall(r"--[a-z-]+", " ".join(command.usage)), "--help"}
     for block in usage_text.sections(calicoq.USAGE)["Options"]:
         assert isinstance(block, Terms)
@@ -88,9 +88,9 @@ def _options_of(command: Command) -> Iterator[Term]:
 
 
 def _statuses_of_calicoq(command: str) -> Sequence[Term]:
-    """Return the exit statuses of a command as the usage text has them, of all commands for an empty name.
+    """Return the exit statuses of a command from the usage text; with an empty name, those of most commands.
 
-    A line of that section begins with the name of the command, or is for all others.
+    The first line of that section is for all commands without a line of their own, which begins with their name.
     """
     section = calicoq.USAGE.partition("\nExit status:\n")[2].partition("\n\n")[0]
     lines = [line.strip() for line in section.split("\n")]
@@ -126,7 +126,7 @@ def _environment(name: str) -> Iterator[Block]:
 
 
 def _facts(known: Sequence[facts.Fact], name: str) -> Iterator[Block]:
-    """Yield the variables or files of a command; for the page of calicoctl, all."""
+    """Yield the variables or files that a command uses; the page of calicoctl lists all."""
     found = [fact.term for fact in known if name in fact.commands or name == "calicoctl"]
     if found:
         yield Terms(found)

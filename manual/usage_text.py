@@ -63,7 +63,7 @@ def _blocks(title: str, text: str) -> Iterator[Block]:
 
 
 def _terms(lines: list[str]) -> Iterator[Term]:
-    """Yield the terms of a list: each begins without indentation, and two blanks part it from its text."""
+    """Yield the terms of a list. A term begins at the margin; two blanks or a line break separate it from its text."""
     for term in re.split(r"\n(?=\S)", "\n".join(lines)):
         name, _, text = re.sub(r"\n", "  ", term, count=1).partition("  ")
         yield Term(name, " ".join(text.split()))

@@ -1,6 +1,6 @@
 """`make deb`: a Debian package with both programs, their man pages and completion for bash, zsh and fish.
 
-``release/debian/`` has the texts of the package, with @NAMES@ in the place of what is only known here.
+``release/debian/`` has the texts of the package, with @NAMES@ in the place of what is known only when it is built.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _add_completion(share: Path) -> None:
     )
     _write(share / "bash-completion" / "completions" / "calicoctl", bash)
     (share / "bash-completion" / "completions" / "calicoq").symlink_to("calicoctl")
-    # The first completion loads the file as the function _calicoctl, and expects it to complete.
+    # zsh runs the file as the function _calicoctl for the first completion.
     zsh = f'#compdef calicoctl calicoq\n{zsh}_calicoctl "$@"\n'
     _write(share / "zsh" / "vendor-completions" / "_calicoctl", zsh)
     _write(share / "fish" / "vendor_completions.d" / "calicoctl.fish", fish)
@@ -71,7 +71,7 @@ def _add_documents(folder: Path) -> None:
 
 
 def _add_control(root: Path) -> None:
-    """Write what dpkg wants to know; all other files must be there."""
+    """Write the control files of the package; all its other files must exist."""
     files = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
     sums = [f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(root)}\n" for path in files]
     size = sum(path.stat().st_size for path in files) // 1024
@@ -83,7 +83,7 @@ def _add_control(root: Path) -> None:
 
 
 def _set_modes(root: Path) -> None:
-    """Let everybody read all files, whatever the umask of who builds; some are programs."""
+    """Make all files readable, and programs executable, for everybody; the umask of the build does not matter."""
     for path in (root, *root.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" or path.name in SCRIPTS else 0o644)

@@ -29,7 +29,7 @@ if os.path.basename(sys.argv[0]).startswith("calicoq"):
 start.calicoctl()
 """
 _FIRST_LINE = b"#!/usr/bin/env python3\n"
-_TIME = (1980, 1, 1, 0, 0, 0)  # of every file, so that equal contents make equal zip files
+_TIME = (1980, 1, 1, 0, 0, 0)  # the time of every file: equal contents make equal zip files
 
 
 def build(target: Path) -> None:
@@ -50,9 +50,9 @@ def build(target: Path) -> None:
 
 
 def _contents(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield all files of a folder by their names, and beside each module its byte-code for the Python that builds.
+    """Yield the names and contents of all files of a folder, and of the byte-code of each module for this Python.
 
-    Another Python passes over that byte-code and compiles the module each time, which doubles the time of a command.
+    Another Python ignores that byte-code and compiles the modules each time, so a command takes at least twice as long.
     """
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
@@ -64,7 +64,7 @@ def _contents(folder: Path) -> Iterator[tuple[str, bytes]]:
 def _compiled(path: Path, name: str) -> bytes:
     compiled = path.with_suffix(".pyc")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of libraries
+        warnings.simplefilter("ignore")  # warnings about the libraries
         unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
         py_compile.compile(str(path), str(compiled), name, doraise=True, invalidation_mode=unchecked)
     content = compiled.read_bytes()

@@ -25,7 +25,7 @@ _LEFT_OUT = re.compile(
 
 
 class CannotBuild(Exception):
-    """What is to be handed out cannot be built here; the text says why and what to do."""
+    """The file or the package cannot be built here; the text says why and what to do."""
 
 
 def make(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures: what is handed out, built once."""
+"""Fixtures: the file and the package, built once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A copy of this machine whose files may be changed: all changes vanish with it."""
+"""A copy of this machine's file system to change; the changes vanish with the copy."""
 
 from __future__ import annotations
 

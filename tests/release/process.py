@@ -1,4 +1,4 @@
-"""Processes of what is handed out."""
+"""Run a process."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def _find(version: str) -> str | None:
     if version == f"{sys.version_info[0]}.{sys.version_info[1]}":
         return None
     for folder in os.environ["PATH"].split(os.pathsep):
-        path = os.path.join(folder, f"python{version}")  # the first may be a stand-in of pyenv's
+        path = os.path.join(folder, f"python{version}")  # the first on PATH may be a stand-in of pyenv
         if os.access(path, os.X_OK) and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0:
             return path
     return None
@@ -60,7 +60,7 @@ def _find(version: str) -> str | None:
 
 @contextmanager
 def served(python: str, pyz: Path, calicoctl: Calicoctl) -> Iterator[Program]:
-    """Run calicoctl from the file with a Python, in one process for all command lines."""
+    """Start a Python that runs command lines of calicoctl from the file, all in one process."""
     command = [python, *ALONE, "-c", SERVER, str(pyz)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin and process.stdout
@@ -87,7 +87,7 @@ def test_the_examples_of_the_documents(
 def test_what_could_fail_in_a_file(pyz: Path, calicoctl: Calicoctl) -> None:
     calicoctl("profile", "add", "WEB")
     calicoctl.environ = {**calicoctl.environ, "DOCKER_HOST": "unix:///none"}
-    for python in pythons()[:2]:  # the others would say no more: each takes a second to compile the library for Docker
+    for python in pythons()[:2]:  # each takes a second to compile the library for Docker
         with served(python, pyz, calicoctl) as program:
             for arguments in (
                 ["validate", "--schema=profile"],  # a file that is no module
@@ -98,7 +98,7 @@ def test_what_could_fail_in_a_file(pyz: Path, calicoctl: Calicoctl) -> None:
 
 
 def test_https_in_a_file(pyz: Path, calicoctl: Calicoctl) -> None:
-    calicoctl.environ = {**calicoctl.environ, "ETCD_SCHEME": "https"}  # which the etcd does not speak
+    calicoctl.environ = {**calicoctl.environ, "ETCD_SCHEME": "https"}  # the etcd does not speak it
     with served(sys.executable, pyz, calicoctl) as program:
         result = program(["pool", "show"], b"")
     assert result == calicoctl("pool", "show")
