@@ -34,6 +34,8 @@ class Fact:
 
 _DOCKER = ("calicoctl container",)
 
+_CONTEXT = ("calicoctl context",)
+
 VARIABLES = (
     Fact(
         "ETCD_ENDPOINTS",
@@ -58,6 +60,16 @@ VARIABLES = (
         "https://USER:PASSWORD@ADDRESS:PORT, with %40 for @. Use https: over http others can read the password.",
     ),
     Fact("ETCD_PASSWORD", "The password of that user."),
+    Fact("DATASTORE_TYPE", "The kind of datastore: etcdv2, the only one that is supported."),
+    Fact(
+        "CALICO_ETCD_ENDPOINTS, CALICO_ETCD_AUTHORITY, ...",
+        "Each of the variables above also has a name with the prefix CALICO_, which counts before the name without it.",
+    ),
+    Fact(
+        "XDG_CONFIG_HOME",
+        "The directory that has calicoctl/config.yaml. The default is .config in the home directory.",
+        _CONTEXT,
+    ),
     Fact("CALICOCTL_CONNECT_TIMEOUT", "Seconds to wait for a connection to one endpoint. The default is 5."),
     Fact(
         "CALICOCTL_READ_TIMEOUT",
@@ -77,6 +89,8 @@ VARIABLES = (
 )
 
 FILES = (
+    Fact("/etc/calico/calicoctl.cfg", "Where etcd is, for all users of this host.", _CONTEXT),
+    Fact("~/.config/calicoctl/config.yaml", "The contexts of this user.", _CONTEXT),
     Fact(
         "/run/calicoctl.lock",
         "It is locked while a container's network is changed: two commands never change one container at once.",

@@ -15,7 +15,10 @@ from manual.blocks import Block, Names, Page, Paragraph, Term, Terms
 from manual.examples import example
 
 PROGRAMS = ("calicoctl", "calicoq")
-_ETCD = "ETCD_ENDPOINTS, ETCD_AUTHORITY and other variables say where etcd is: see the page of calicoctl."
+_ETCD = (
+    "A context, a file, or variables such as ETCD_ENDPOINTS and ETCD_AUTHORITY say where etcd is: see the pages of "
+    "calicoctl and 'calicoctl context'."
+)
 
 
 def pages() -> list[Page]:
@@ -40,9 +43,16 @@ def _calicoctl() -> Page:
             )
         ],
         **usage_text.sections(table.OVERVIEW),
+        **_options_of_all_commands(),
         "Commands": [Terms([Term(command.name, f"{command.summary}.") for command in table.COMMANDS.values()])],
     }
     return _page("calicoctl", summary, sections, facts.ALL_STATUSES)
+
+
+def _options_of_all_commands() -> dict[str, Sequence[Block]]:
+    """Return the options that stand before any command; the usage text of ``context`` explains them."""
+    explained = usage_text.sections(table.usage_of(table.COMMANDS["context"]))
+    return {title: blocks for title, blocks in explained.items() if title.startswith("Options before the command")}
 
 
 def _command_of_calicoctl(command: Command) -> Page:

@@ -35,9 +35,10 @@ def _block(block: Block, is_first: bool) -> Iterator[str]:
         yield _escaped(block.text)
     elif isinstance(block, Literal):
         yield from ([] if is_first else [".PP"])
-        yield from (".RS 4", ".nf") if block.is_session else (".nf",)
+        is_indented = block.is_session or not is_first
+        yield from (".RS 4", ".nf") if is_indented else (".nf",)
         yield from map(_escaped, block.text.split("\n"))
-        yield from (".fi", ".RE") if block.is_session else (".fi",)
+        yield from (".fi", ".RE") if is_indented else (".fi",)
     elif isinstance(block, Terms):
         for term in block.terms:
             yield from (".TP", rf"\fB{_escaped(term.name)}\fR", _escaped(term.text))

@@ -10,7 +10,7 @@ from calicoctl import grammar
 from manual.blocks import Block, Items, Literal, Paragraph, Term, Terms
 
 WIDTH = 78
-_HEADING = re.compile(r"^([A-Z][a-z]+(?: [a-z]+)*):$", re.MULTILINE)
+_HEADING = re.compile(r"^([A-Z][a-z]+(?:,? [a-z]+)*):$", re.MULTILINE)
 
 
 def sections(usage: str) -> dict[str, Sequence[Block]]:
@@ -47,15 +47,17 @@ def _wrapped(line: str) -> str:
 
 
 def _blocks(title: str, text: str) -> Iterator[Block]:
-    """Yield the blocks of a section."""
+    """Yield the blocks of a section: lists under ``Options``, items after ``-``, literal lines where it is indented."""
     text = textwrap.dedent(text.strip("\n"))
     if title == "Examples":
         yield Literal(text.rstrip("\n"), is_session=True)
         return
     for part in re.split(r"\n\n+", text.strip("\n")):
         lines = part.split("\n")
-        if title in ("Options", "Commands"):
+        if title.startswith("Options") and re.match(r"\S.*?(  |\n )", part):
             yield Terms(list(_terms(lines)))
+        elif all(line.startswith("  ") for line in lines):
+            yield Literal(textwrap.dedent(part))
         elif lines[0].startswith("-  "):
             yield Items([" ".join(item.split()) for item in re.split(r"^-  ", part, flags=re.MULTILINE)[1:]])
         else:

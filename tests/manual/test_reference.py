@@ -38,7 +38,7 @@ def world(calicoctl: Calicoctl, etcd: EtcdServer, tmp_path: Path, monkeypatch: p
     folder = tmp_path / "files"
     shutil.copytree(examples.FOLDER / "files", folder)
     monkeypatch.chdir(folder)
-    calicoctl.environ = {**calicoctl.environ, "HOSTNAME": "node1", "DOCKER_HOST": "unix:///none"}
+    calicoctl.environ = {**calicoctl.environ, "HOME": str(folder), "HOSTNAME": "node1", "DOCKER_HOST": "unix:///none"}
 
     def env(arguments: list[str], stdin: bytes) -> Result:
         name, _, value = arguments[0].partition("=")
@@ -94,7 +94,7 @@ def test_every_variable_is_described() -> None:
         name
         for path in (ROOT / "calicoctl").rglob("*.py")
         for name in re.findall(
-            r'"((?:CALICO|CALICOCTL|CLICOLOR|DOCKER|ETCD|NO|XDG)_[A-Z_]+|EDITOR|HOSTNAME|PAGER|VISUAL)"',
+            r'"((?:CALICO|CALICOCTL|CLICOLOR|DATASTORE|DOCKER|ETCD|NO|XDG)_[A-Z_]+|EDITOR|HOSTNAME|PAGER|VISUAL)"',
             path.read_text(encoding="utf-8"),
         )
     }
