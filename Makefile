@@ -5,7 +5,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 WITH_ETCD := $(BIN)/python -m tests.etcd_server
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: help demo shell test quick lint torture test-all bench clean
+.PHONY: help demo shell test quick lint reference pyz deb torture test-all bench clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -26,7 +26,16 @@ quick: $(VENV)/with-tests ## in under a minute, the tests that start no process 
 
 lint: $(VENV)/with-tests ## the linters alone
 	$(BIN)/ruff check .
-	$(BIN)/mypy calicoctl tests
+	$(BIN)/mypy calicoctl manual release tests
+
+reference: $(VENV)/with-etcd ## write the pages of docs/reference and docs/man anew
+	$(BIN)/python -m manual
+
+pyz: $(VENV)/with-tests ## build dist/calicoctl.pyz, one file that any Python from 3.10 runs
+	$(BIN)/python -m release.pyz
+
+deb: $(VENV)/with-tests ## build a Debian package in dist/, with man pages and completion
+	$(BIN)/python -m release.deb
 
 torture: $(VENV)/with-tests ## the tests of reliability at length; SEED=1 repeats a run, ARGS="-k killed" runs a part
 	$(PYTEST) tests/trust --torture $(if $(SEED),--seed=$(SEED)) --durations=10 $(ARGS)
@@ -39,7 +48,7 @@ bench: $(VENV)/with-etcd ## how fast it is, and whether within the bounds; ARGS=
 
 clean: ## remove the virtual environment and everything else that was made
 	rm -rf $(VENV) .tox build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find calicoctl tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find calicoctl manual release tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # Installed in place (-e): a change of the code needs no second installation, and no network.
 $(VENV)/with-etcd: $(VENV)/made setup.py pyproject.toml

@@ -27,7 +27,8 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["calicoctl", "calicoctl.*"]),
-    package_data={"calicoctl.completion": ["calicoctl.*"], "calicoctl.resources.profile": ["schema.json"]},
+    package_data={"": ["schema.json"], "calicoctl.completion": ["calicoctl.*"]},
+    data_files=[("share/man/man1", sorted(str(page.relative_to(HERE)) for page in HERE.glob("docs/man/*.1")))],
     package_dir={"": "."},  # said although it is the default: only then is an editable install a plain line of sys.path
     python_requires=">=3.10",
     # tox.ini's environment `lowest` installs these lower bounds.
