@@ -35,6 +35,7 @@ def by_name(*commands: Command) -> dict[str, Command]:
 
 # Legacy's commands in its words and order, then those that it does not have.
 COMMANDS = by_name(
+    Command("node", "Configure the main calico/node container and establish Calico networking"),
     Command("container", "Configure containers and their addresses"),
     Command("profile", "Configure endpoint profiles"),
     Command("endpoint", "Configure the endpoints assigned to existing containers"),
