@@ -162,6 +162,18 @@ def peer(address: Address, host: str | None) -> str:
     return f"{bgp_settings(host)}/peer_v{address.version}/{segment(str(address))}"
 
 
+def peer_of(key: str) -> Address | None:
+    """Tell which peer a key (not quoted) is that `peer` builds; None for every other key."""
+    from calicoctl.model.address import Address
+
+    directory, _, text = key.rpartition("/")
+    try:
+        address = Address.parse(text)
+    except ValueError:
+        return None
+    return address if text == str(address) and directory.endswith(f"/peer_v{address.version}") else None
+
+
 def node_address(host: str) -> str:
     """Return the key of the IPv4 address that a host's node connects from."""
     return bgp_setting("ip_addr_v4", host)

@@ -62,7 +62,7 @@ def address_problem(address: Address) -> str:
     """Say why BIRD does not take an address as a neighbour's; nothing if it does."""
     if address.value == 0:
         return "it is the address of no host"
-    if address.version == 6 and address.value >> 32 == 0xFFFF:
+    if address.version == 6 and "." in str(address):  # confd makes the name of BIRD's protocol of the text
         return "BIRD does not take IPv4 in the form of IPv6: write it as IPv4"
     if address.version == 6 and address.value >> 118 == 0xFE80 >> 6:
         return "BIRD takes no link-local address without an interface, and a peer has none here"
