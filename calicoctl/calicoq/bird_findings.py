@@ -70,7 +70,7 @@ class _Check:
             yield from self._addresses(host, settings)
             if own := settings.get("as_num"):
                 yield from _as_number(own, host, self._reach(host))
-            elif default is None:
+            elif default is None and "ip_addr_v4" in settings:
                 reason = f"neither it nor {keys.DEFAULT_AS} is stored; {self._reach(host)}"
                 yield Finding(codes.NO_AS_NUMBER, f"{keys.BGP_HOSTS}/{host}/as_num", reason, _STORE_DEFAULT)
             yield from _peers(settings, host)
