@@ -43,16 +43,21 @@ def takes_as(text: str) -> bool:
     return found is not None and 0 < (int(found[1]) if found[1] else int(found[2], 16)) <= LAST_AS
 
 
-def refused_address(text: str, version: int) -> str:
-    """Say why BIRD of an IP version does not take a text as the address of a neighbour; nothing if it does."""
+def neighbour(text: str, version: int) -> Address:
+    """Return the address that BIRD of an IP version takes a text for, as that of a neighbour.
+
+    Blanks may follow it, and IPv4 may have leading zeros. Raises ValueError, which says why there is none.
+    """
+    written = text.rstrip(" \t\n\r")
     try:
-        address = Address.parse(text)
+        address = Address.parse(re.sub(r"\b0+(?=[0-9])", "", written) if version == 4 else written)
     except ValueError:
-        return f"is no IPv{version} address"
+        raise ValueError(f"is no IPv{version} address") from None
     if address.version != version:
-        return f"is no IPv{version} address"
-    problem = address_problem(address)
-    return f"is refused: {problem}" if problem else ""
+        raise ValueError(f"is no IPv{version} address")
+    if problem := address_problem(address):
+        raise ValueError(f"is refused: {problem}")
+    return address
 
 
 class _Check:
@@ -105,11 +110,17 @@ class _Check:
             reason = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; {when}, {_NO_NODE}"
             remedy = f"Start the node of this host, or remove what is stored of it: {node_removal(host)}."
             yield Finding(code, f"{keys.BGP_HOSTS}/{host}", reason, remedy)
-        for version in _VERSIONS:
+        own = settings.get("ip_addr_v4")
+        if own is not None and not own.value:
+            yield Finding(codes.REFUSED_BY_BIRD, own.key, f"it is empty; {_only(host)}", _START)
+        for version in _VERSIONS if self._mesh_is_on else ():
             stored = settings.get(f"ip_addr_v{version}")
-            if stored and stored.value and (problem := refused_address(stored.value, version)):
-                reason = f"{shown(stored.value)} {problem}; {self._reach(host)}"
-                yield Finding(codes.REFUSED_BY_BIRD, stored.key, reason, _START)
+            if stored is None or not stored.value:
+                continue
+            try:
+                neighbour(stored.value, version)
+            except ValueError as error:
+                yield Finding(codes.REFUSED_BY_BIRD, stored.key, f"{shown(stored.value)} {error}; {_NO_NODE}", _START)
 
     def _shared_addresses(self) -> Iterator[Finding]:
         first: dict[tuple[int, str], str] = {}
@@ -141,48 +152,58 @@ def _peers(settings: Settings, host: str | None) -> Iterator[Finding]:
     consequence = _NO_NODE if host is None else _only(host)
     first: dict[str, str] = {}
     for stored, version in _stored_peers(settings):
-        problem, fields = _peer_problem(stored, version)
-        if not problem and first.setdefault(fields["ip"], stored.key) != stored.key:
-            problem = f"{first[fields['ip']]} is about the same peer"
-        if problem:
-            yield Finding(codes.REFUSED_BY_BIRD, stored.key, f"{problem}; {consequence}", for_peer(stored.key, host))
-        elif not isinstance(fields["as_num"], str):
-            reason = f"as_num is the number {fields['as_num']}: BIRD is given some of these in a form that it refuses"
-            yield Finding(codes.NUMERIC_AS, stored.key, reason, for_peer(stored.key, host, str(fields["as_num"])))
+        try:
+            peer = _Peer(stored, version)
+            if first.setdefault(peer.ip, stored.key) != stored.key:
+                raise ValueError(f"{first[peer.ip]} is about the same peer")
+        except ValueError as error:
+            yield Finding(codes.REFUSED_BY_BIRD, stored.key, f"{error}; {consequence}", for_peer(stored.key, host))
+            continue
+        if not isinstance(peer.as_num, str):
+            reason = f"as_num is the number {peer.as_num}: BIRD is given some of these in a form that it refuses"
+            yield Finding(codes.NUMERIC_AS, stored.key, reason, for_peer(stored.key, host, str(peer.as_num)))
 
 
-def _peer_problem(stored: Stored, version: int) -> tuple[str, dict[str, Any]]:
-    """Say why confd or BIRD refuses a peer, nothing if they take it; and return what is stored of it."""
-    try:
+class _Peer:
+    """A peer that BIRD takes: ``ip`` and ``as_num`` as they are stored, and the ``address``."""
+
+    def __init__(self, stored: Stored, version: int) -> None:
+        """Raises ValueError, which says why confd or BIRD refuses it."""
         fields = decode(stored.value)
-    except ValueError as error:
-        return str(error), {}
-    if not isinstance(fields, dict):
-        return "it is not an object", {}
-    ip, as_num = fields.get("ip"), fields.get("as_num")
-    if not isinstance(ip, str):
-        return "ip is not text", fields
-    if problem := refused_address(ip, version):
-        return f"ip {shown(ip)} {problem}", fields
-    return _as_problem(as_num), fields
+        if not isinstance(fields, dict):
+            raise ValueError("it is not an object")
+        ip = fields.get("ip")
+        if not isinstance(ip, str):
+            raise ValueError("ip is not text")
+        self.ip = ip
+        try:
+            self.address = neighbour(ip, version)
+        except ValueError as error:
+            raise ValueError(f"ip {shown(ip)} {error}") from None
+        self.as_num = fields.get("as_num")
+        _check_as(self.as_num)
 
 
-def _as_problem(as_num: Any) -> str:
-    """Say why BIRD does not take the AS number of a peer; nothing if it does."""
+def _check_as(as_num: Any) -> None:
+    """Raise ValueError, which says why, if BIRD does not take the AS number of a peer."""
+    if as_num is None:
+        raise ValueError("as_num is missing")
     if isinstance(as_num, bool) or not isinstance(as_num, (str, int)):
-        return "as_num is missing" if as_num is None else f"as_num {shown(as_num)} is no AS number"
+        raise ValueError(f"as_num {shown(as_num)} is no AS number")
     if isinstance(as_num, int) and as_num >= _FIRST_IN_E_NOTATION:
-        return f"as_num is the number {shown(as_num)}, which confd writes as 1e+06 and the like"
-    return "" if takes_as(str(as_num)) else f"as_num {shown(as_num)} is no AS number"
+        raise ValueError(f"as_num is the number {shown(as_num)}, which confd writes as 1e+06 and the like")
+    if not takes_as(str(as_num)):
+        raise ValueError(f"as_num {shown(as_num)} is no AS number")
 
 
 def _by_address(settings: Settings) -> dict[Address, Stored]:
     """Return the peers that BIRD takes by their addresses."""
     found = {}
     for stored, version in _stored_peers(settings):
-        problem, fields = _peer_problem(stored, version)
-        if not problem:
-            found[Address.parse(fields["ip"])] = stored
+        try:
+            found[_Peer(stored, version).address] = stored
+        except ValueError:  # a finding of its own
+            continue
     return found
 
 

@@ -29,15 +29,18 @@ class BgpSnapshot:
     def read(cls, client: Client) -> BgpSnapshot:
         """Read it in one request. Raises DatastoreError."""
         snapshot = cls()
-        for stored in _leaves(client.get(keys.BGP, recursive=True)):
-            below = stored.key.removeprefix(f"{keys.BGP}/")
-            scope, _, rest = below.partition("/")
-            if scope == "global":
-                snapshot.everywhere[rest] = stored
-            elif scope == "host" and "/" in rest:
-                host, _, name = rest.partition("/")
-                snapshot.hosts.setdefault(host, {})[name] = stored
+        for stored in sorted(_leaves(client.get(keys.BGP, recursive=True)), key=lambda stored: stored.key):
+            snapshot.add(stored)
         return snapshot
+
+    def add(self, stored: Stored) -> None:
+        """Add a key below ``/calico/bgp/v1`` with its value."""
+        scope, _, rest = stored.key.removeprefix(f"{keys.BGP}/").partition("/")
+        if scope == "global":
+            self.everywhere[rest] = stored
+        elif scope == "host" and "/" in rest:
+            host, _, name = rest.partition("/")
+            self.hosts.setdefault(host, {})[name] = stored
 
 
 def _leaves(tree: RawNode | None) -> Iterator[Stored]:
