@@ -224,6 +224,13 @@ def test_nodes(calicoctl: Calicoctl, three: EtcdServer, proxy: Proxy) -> None:
     assert list(proxy.requests) == [f"GET /v2/keys{BGP}"]
 
 
+def test_a_deprecated_variable_is_not_its_business(calicoctl: Calicoctl, three: EtcdServer) -> None:
+    """Legacy warned of it with every command line of node."""
+    calicoctl.environ = {**calicoctl.environ, "CALICO_NETWORKING": "true"}
+    for line in ("node show", "node bgp peer show", "node bgp peer add 10.0.0.77 as 5"):
+        assert calicoctl(*line.split()).stderr == ""
+
+
 def test_the_default_as_number_where_none_is_stored(calicoctl: Calicoctl, three: EtcdServer) -> None:
     three.delete(f"{BGP}/global/as_num")
     assert calicoctl("node", "show") == Result(0, NODES.replace("64999", "64511"), "")
@@ -248,3 +255,11 @@ def test_a_host_of_which_nothing_can_be_read_is_shown(calicoctl: Calicoctl, etcd
     etcd.put(f"{H1}/peer_v4/10.0.0.3", "{")
     result = calicoctl("node", "show")
     assert (result.status, "|    h1    |" in result.stdout) == (1, True)
+
+
+def test_names_and_values_that_a_terminal_would_obey(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    etcd.put(f"{BGP}/host/a\x1b[2J/ip_addr_v4", "192\x07.0")
+    etcd.put(f"{BGP}/host/a\x1b[2J/peer_v4/x", "{")
+    result = calicoctl("node", "show")
+    assert (result.status, result.stderr) == (1, f"Cannot read {BGP}/host/a\\x1b[2J/peer_v4/x: it is not JSON.\n")
+    assert "| a\\x1b[2J | 192\\x07.0 |" in result.stdout
