@@ -56,8 +56,8 @@ class RefusesAbsent:
         if isinstance(error, NoNode):
             known = names(self._environment.client())
             raise CommandError(
-                f"{_absence(self._host)}{_suggestion(self._host, known)}\n{_CONSEQUENCE} Start the node "
-                "first, name another one with --hostname, or use --force."
+                f"{_absence(self._host)}{_suggestion(self._host, known)}\n{_CONSEQUENCE}\n"
+                "Start the node first, name another one with --hostname, or use --force."
             ) from None
 
 

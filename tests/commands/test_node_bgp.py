@@ -26,7 +26,7 @@ def refused(text: str) -> Result:
 
 
 def absent(host: str, hint: str = "") -> str:
-    return f"Host {host} has no node: {BGP}/host/{host}/ip_addr_v4 does not exist.{hint}\n{CONSEQUENCE} {REMEDY}"
+    return f"Host {host} has no node: {BGP}/host/{host}/ip_addr_v4 does not exist.{hint}\n{CONSEQUENCE}\n{REMEDY}"
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 TROUBLESHOOTING = DOCS / "troubleshooting.md"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
-REPLAYED = [README, DOCS / "from-legacy.md", DOCS / "gitops.md", DOCS / "profile-resource.md", TROUBLESHOOTING]
+NAMES = ("from-legacy.md", "gitops.md", "nodes.md", "profile-resource.md")
+REPLAYED = [README, *(DOCS / name for name in NAMES), TROUBLESHOOTING]
 
 
 def read(page: Path) -> str:
