@@ -1,6 +1,6 @@
 """What ``calicoq check`` has to say about BGP: would confd render it, and would BIRD take the result?
 
-The templates of calico/node up to v1.0.0 count, and BIRD 1.6 (docs/nodes.md, section 1).
+It goes by the templates of calico/node up to v1.0.0 and by BIRD 1.6 (docs/nodes.md, section 3).
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class _Check:
         self._everywhere = snapshot.everywhere
         self._hosts = snapshot.hosts
         self._mesh_is_on = True  # as where nothing is stored
+        self._peers_of_all = _by_address(snapshot.everywhere)
 
     def all(self) -> Iterator[Finding]:
         yield from self._mesh()
@@ -133,10 +134,9 @@ class _Check:
                     yield Finding(codes.REFUSED_BY_BIRD, stored.key, reason, _START)
 
     def _twice(self, host: str, settings: Settings) -> Iterator[Finding]:
-        everywhere = _by_address(self._everywhere)
         for address, stored in _by_address(settings).items():
-            if address in everywhere:
-                reason = f"{address} is a peer of all nodes too: {everywhere[address].key}"
+            if address in self._peers_of_all:
+                reason = f"{address} is a peer of all nodes too: {self._peers_of_all[address].key}"
                 remedy = f"Remove one of the two: {peer_removal(stored.key, host)}."
                 yield Finding(codes.TWO_SESSIONS, stored.key, reason, remedy)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LOG_LEVELS_OF_FELIX = ("none", "debug", "info", "warning", "error", "critical")
 _LOG_LEVELS_OF_BGP = ("none", "debug", "info")
 _LOG_LEVEL = "loglevel"
-# What BGP stores beside settings, or in a form of its own
+# Keys that other commands set, and check
 _ELSEWHERE = {
     "as_num": "'calicoctl bgp default-node-as', or 'calicoctl node --as=<AS_NUM>' for one node",
     "node_mesh": "'calicoctl bgp node-mesh'",
