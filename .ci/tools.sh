@@ -1,6 +1,6 @@
 # What some tests need, for .ci/run to source. Those of the container commands: iproute2, a Docker daemon (which the tests
 # start themselves, with a folder, a socket and a network of their own) and a static busybox to make an image of. Those of
-# completion: the shells. Those of the man pages and of the Debian package: man and lintian.
+# completion: the shells. Those of the man pages and of the Debian package: man and lintian. Those of BGP: BIRD.
 # Nothing is started here, and where something cannot be had the tests that need it are skipped and say why.
 
 install_tools() {
@@ -11,6 +11,7 @@ install_tools() {
   command -v fish >/dev/null || missing+=(fish)
   command -v man >/dev/null || missing+=(man-db)
   command -v lintian >/dev/null || missing+=(lintian)
+  command -v bird >/dev/null || missing+=(bird)
   dpkg-query --show --showformat='${Status}' busybox-static 2>/dev/null | grep -q ' installed$' || missing+=(busybox-static)
   if [ "${#missing[@]}" = 0 ]; then
     return

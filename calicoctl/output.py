@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _WIDTH = 80
 _LONGEST_LINE = 1000  # characters of a message; no name that etcd's data model allows comes near it
@@ -48,9 +48,10 @@ def _visible_character(character: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], to_the_left: bool = False) -> str:
     """Draw a table as prettytable does by default: ``+-|`` borders, one blank of padding, centred cells.
 
+    With ``to_the_left`` they are aligned so instead.
     A cell is the text of its object (None gives ``None``); a list has a line for each of its texts. Rows keep their
     order. Control characters, line ends in a text among them, are made ``visible``.
     The result lacks the last newline. Text of printable ASCII is drawn here; for all other text prettytable
@@ -58,10 +59,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """
     cells = [_cells(row) for row in rows]
     if all("".join(row).isascii() for row in cells):
-        return _ascii_table(headings, cells)
+        return _ascii_table(headings, cells, str.ljust if to_the_left else str.center)
     import prettytable
 
     drawn = prettytable.PrettyTable(list(headings))
+    drawn.align = "l" if to_the_left else "c"
     drawn.add_rows(cells)
     return str(drawn)
 
@@ -81,17 +83,19 @@ def _visible_cell(value: object) -> str:
     return "\n".join(map(visible, value)) if isinstance(value, list) else visible(str(value))
 
 
-def _ascii_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _ascii_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], align: Callable[[str, int], str]
+) -> str:
     lines: list[Sequence[str]] = [headings]
     for row in rows:
         lines += _lines_of_a_tall_row(row) if "\n" in "".join(row) else [row]
-    # Column by column, so that the work for each cell is one call of str.center
+    # Column by column, so that the work for each cell is one call of str.center or str.ljust
     columns = []
     border = "+"
     for column in zip(*lines, strict=True):
         width = max(map(len, column))
         border += "-" * (width + 2) + "+"
-        columns.append([text.center(width) for text in column])
+        columns.append([align(text, width) for text in column])
     heading, *body = ["| " + " | ".join(line) + " |" for line in zip(*columns, strict=True)]
     return "\n".join([border, heading, border, *body, border])
 

@@ -172,6 +172,19 @@ NETWORK = {
 }
 ADDED = (f"container add {CONTAINER} 10.65.0.7", f"container {CONTAINER} profile set OTHER")
 
+BGP = "/calico/bgp/v1"
+NODE = {f"{BGP}/host/h1/ip_addr_v4": "192.0.2.1", f"{BGP}/host/h1/ip_addr_v6": ""}
+PEER = json.dumps({"ip": "10.0.0.1", "as_num": "64512"})
+PEERS = {
+    **NODE,
+    f"{BGP}/global/peer_v4/10.0.0.1": PEER,
+    f"{BGP}/global/peer_v6/fd80::1": json.dumps({"ip": "fd80::1", "as_num": 5, "later": 1}),
+    f"{BGP}/global/node_mesh": '{"enabled": true, "later": 1}',
+    f"{BGP}/global/as_num": "64511",
+    f"{BGP}/global/loglevel": "info",
+    f"{BGP}/host/h1/peer_v4/10.0.0.1": PEER,
+}
+
 WRITING = [
     Row("profile add P", "GET PUT PUT PUT"),
     Row("profile remove P", "GET GET DELETE", PROFILE),
@@ -196,6 +209,16 @@ WRITING = [
     Row(f"pool remove {POOL} --wait=0", "GET PUT GET PUT GET DELETE DELETE", ASSIGNED),
     Row(f"pool remove {POOL} --wait=0", "GET PUT GET PUT DELETE GET DELETE DELETE DELETE", TWO_BLOCKS),
     Row("ipam release 10.65.0.1", "GET PUT GET DELETE", ASSIGNED),
+    Row("bgp peer add 10.0.0.1 as 64512", "GET PUT"),
+    Row("bgp peer add fd80::1 as 6", "GET PUT", PEERS, loads=_QUOTING),
+    Row("bgp peer remove 10.0.0.1", "GET DELETE", PEERS),
+    Row("bgp node-mesh off", "GET PUT", PEERS),
+    Row("bgp default-node-as 1.10", "GET PUT"),
+    Row("node bgp peer add 10.0.0.1 as 5 --hostname=h1", "GET GET PUT GET", NODE),
+    Row("node bgp peer remove 10.0.0.1 --hostname=h1", "GET DELETE", PEERS),
+    Row("config felix loglevel debug", "GET PUT"),
+    Row("config bgp loglevel --remove", "GET DELETE", PEERS),
+    Row("config node bgp loglevel debug --hostname=h1", "GET GET PUT GET", NODE),
     Row("create -f -", "GET PUT PUT PUT", {}, DOCUMENT),
     Row("apply -f -", "GET PUT PUT PUT", {}, DOCUMENT),
     Row("apply -f -", "GET PUT PUT PUT", PROFILE, DOCUMENT),
@@ -218,6 +241,12 @@ READING = [
     Row("endpoint e1 profile show", "GET", USED),
     Row("pool show", "GET", POOLS),
     Row("ipam info 10.65.0.1", "GET", ASSIGNED),
+    Row("bgp peer show", "GET", PEERS),
+    Row("bgp node-mesh", "GET", PEERS),
+    Row("bgp default-node-as", "GET", PEERS),
+    Row("node show", "GET", PEERS),
+    Row("node bgp peer show --hostname=h1", "GET", PEERS),
+    Row("config bgp loglevel", "GET", PEERS),
     Row("get profile", "GET", PROFILE),
     Row("get profile P -o yaml --export", "GET", PROFILE, loads=_YAML),
     Row("edit profile P", "GET", PROFILE, loads=_EDITOR),
@@ -227,7 +256,7 @@ READING = [
     Row("policy pol", "GET", {**USED, **POLICY}, program="calicoq"),
     Row("eval all()", "GET", USED, program="calicoq"),
     Row("verdict e1 10.0.0.1 tcp 80", "GET", USED, program="calicoq"),
-    Row("check", "GET", USED, program="calicoq"),
+    Row("check", "GET GET", {**USED, **PEERS}, program="calicoq"),
 ]
 
 # Where there can be no namespaces, the other rows are all there are.
@@ -315,6 +344,12 @@ FURTHER = [
         f"pool remove {POOL} 10.66.0.0/24 --wait=0", "GET PUT GET GET DELETE PUT GET GET DELETE",
         before={**POOLS, f"{V1}/ipam/v4/pool/10.66.0.0-24": '{"cidr": "10.66.0.0/24"}'},
     ),
+    Row("bgp peer add 10.0.0.1 as 64512", "GET", PEERS),
+    Row("node bgp peer add 10.0.0.1 as 64512", "GET GET", PEERS),
+    Row("node bgp peer add 10.0.0.1 as 5", "GET GET", loads=frozenset({"difflib"})),
+    Row("node bgp peer add 10.0.0.1 as 5 --force", "GET GET PUT"),
+    Row("node bgp peer show --hostname=other", "GET GET", NODE, loads=frozenset({"difflib"})),
+    Row("config felix Other 1 --force", "GET PUT", loads=_PARAGRAPHS),
     Row("get profile P", "GET", PROFILE),
     Row("get profile P -o json", "GET", PROFILE),
     Row("get -f -", "GET", PROFILE, DOCUMENT),
@@ -370,6 +405,9 @@ MOST_MODULES = {
     "calicoctl container with Docker": 340,
     "calicoctl pool": 75,
     "calicoctl ipam": 75,
+    "calicoctl bgp": 75,
+    "calicoctl node": 75,
+    "calicoctl config": 75,
     "calicoctl get": 95,
     "calicoctl create": 95,
     "calicoctl apply": 95,

@@ -150,12 +150,15 @@ Options:
 
 def test_legacys_commands_come_first_in_its_words_and_order() -> None:
     legacy = """\
+    node              Configure the main calico/node container and establish Calico networking
     container         Configure containers and their addresses
     profile           Configure endpoint profiles
     endpoint          Configure the endpoints assigned to existing containers
     pool              Configure ip-pools
+    bgp               Configure global bgp
     ipam              Configure IP address management
     version           Display the version of calicoctl
+    config            Configure low-level component configuration
 """
     assert HELP.startswith(f"""\
 Override the host:port of the ETCD server by setting the environment variable:
@@ -209,7 +212,7 @@ def test_unknown_commands(calicoctl: Calicoctl, name: str, nearest: str) -> None
     assert calicoctl(name, "show") == Result(1, "", said)
 
 
-UNLIKE = ["utils", "remove", "rm", "node", "xyz", "e", "bgp", "status", "diags", "config", "list", "rule"]
+UNLIKE = ["utils", "remove", "rm", "xyz", "e", "status", "diags", "list", "rule"]
 
 
 @pytest.mark.parametrize("name", ["", "-", "é", "\x1b[2J\udcff", *UNLIKE])

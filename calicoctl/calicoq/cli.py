@@ -52,7 +52,7 @@ for ICMP the type or type/code.""",
     Command(
         "check",
         """All in the datastore that Felix drops, rejects or reads otherwise
-than its author thinks.""",
+than its author thinks, and what stops BIRD's configuration.""",
         failure_status=2,
         usage=["check [--all] [--errors-only] [--felix=<version>] [--output=<format>] [--debug]"],
     ),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from calicoctl.etcd.client import Client
+    from calicoctl.expected import Given
 
 # Instead of words: the shell itself is to offer files.
 FILES = ":files"
@@ -117,19 +118,19 @@ def _beginning(begun: str, offered: Iterable[str]) -> list[str]:
 
 
 def _values(arguments: Sequence[str], expected: Expected, place: _Place, seconds: float) -> list[str]:
-    constant = _constants(arguments, place.variables)
+    constant = _constants(arguments, place.variables, expected.given)
     if constant == [FILES]:
         return constant
     finders = [find for argument in arguments if (find := finder(argument, expected.given, place.variables))]
     return constant + (_in_time(finders, place, seconds) if finders else [])
 
 
-def _constants(arguments: Sequence[str], variables: Mapping[str, str]) -> list[str]:
+def _constants(arguments: Sequence[str], variables: Mapping[str, str], given: Given | None = None) -> list[str]:
     """Return what arguments can be without a look at etcd."""
     if "<FILENAME>" in arguments:
         return [FILES]
     found = _contexts(variables) if "<CONTEXT>" in arguments else []
-    return found + [word for argument in arguments for word in words_of(argument)]
+    return found + [word for argument in arguments for word in words_of(argument, given)]
 
 
 def _contexts(variables: Mapping[str, str]) -> list[str]:

@@ -24,10 +24,18 @@ WORDS: dict[str, tuple[str, ...]] = {
     "<format>": ("ps", "json", "yaml"),
     "<protocol>": tuple(PROTOCOLS),
 }
+# By the words before; they are those that calicoctl config knows
+OF_CONFIG: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
+    ("felix",): {"loglevel": ("none", "debug", "info", "warning", "error", "critical")},
+    ("bgp",): {"loglevel": ("none", "debug", "info")},
+    ("node", "bgp"): {"loglevel": ("none", "debug", "info")},
+}
 
 
-def words_of(argument: str) -> tuple[str, ...]:
-    """Return the words that an argument is always one of, by what the usage text calls it."""
+def words_of(argument: str, given: Given | None = None) -> tuple[str, ...]:
+    """Return the words that an argument is always one of, by what the usage text calls it and what was given before."""
+    if given is not None and given.positional[:1] == ["config"]:
+        return _words_of_config(argument, given)
     if argument == "<COMMAND>":
         return tuple(COMMANDS)
     if argument == "<command>":
@@ -41,6 +49,16 @@ def words_of(argument: str) -> tuple[str, ...]:
     return WORDS.get(argument, ())
 
 
+def _words_of_config(argument: str, given: Given) -> tuple[str, ...]:
+    for scope, values in OF_CONFIG.items():
+        if tuple(given.positional[1 : 1 + len(scope)]) == scope:
+            if argument == "<NAME>":
+                return tuple(values)
+            name = given.positional[1 + len(scope)] if argument == "<VALUE>" else ""
+            return values.get(name, ())
+    return ()
+
+
 def finder(argument: str, given: Given, variables: Variables) -> Callable[[Client], Iterable[str]] | None:
     """Return what reads from etcd the names that an argument can take; None for one that etcd knows nothing of.
 
@@ -49,6 +67,10 @@ def finder(argument: str, given: Given, variables: Variables) -> Callable[[Clien
     """
     if argument in ("<PROFILE>", "<CONTAINER>", "<CIDRS>") and given.positional[1:2] == ["add"]:
         return None  # a new one
+    if argument == "<PEER_IP>" and "add" in given.positional:
+        return None
+    if given.positional[:1] == ["config"] and argument == "<NAME>":  # elsewhere that of a resource
+        return None
     find = _FIND.get(argument)
     return partial(find, given, variables) if find else None
 
@@ -114,6 +136,25 @@ def _others(find: Find, first: int) -> Find:
     return find_others
 
 
+def _hosts(given: Given, variables: Variables, client: Client) -> Iterable[str]:
+    if given.positional[0] not in ("node", "config"):
+        return _HOST(given, variables, client)
+    from calicoctl.datastore.nodes import names
+
+    return names(client)
+
+
+def _peers(given: Given, variables: Variables, client: Client) -> Iterable[str]:
+    from calicoctl.datastore.bgp import Peers
+    from calicoctl.host.hostname import hostname
+
+    host = None
+    if given.positional[0] == "node":
+        host = given.options.get("--hostname") or hostname(variables)
+    peers, _ = Peers(client, host).read([4, 6])
+    return [str(peer.address) for peer in peers]
+
+
 _ENDPOINT, _HOST = _part_of_endpoints("endpoint"), _part_of_endpoints("host")
 _FIND: dict[str, Find] = {
     "<PROFILE>": _profiles,
@@ -123,7 +164,8 @@ _FIND: dict[str, Find] = {
     "<SRCTAG>": _tags,
     "<DSTTAG>": _tags,
     "<ENDPOINT_ID>": _ENDPOINT,
-    "<HOSTNAME>": _HOST,
+    "<HOSTNAME>": _hosts,
+    "<PEER_IP>": _peers,
     "<ORCHESTRATOR_ID>": _part_of_endpoints("orchestrator"),
     "<WORKLOAD_ID>": _part_of_endpoints("workload"),
     "<CONTAINER>": _containers,

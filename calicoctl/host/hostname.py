@@ -17,9 +17,14 @@ def hostname(variables: Mapping[str, str]) -> str:
     import socket
 
     name = variables.get("HOSTNAME") or socket.gethostname()
-    if "/" in name or name in ("", ".", "..") or not is_utf8(name):
+    if not is_host_name(name):
         raise CommandError(f"Invalid host name: '{name}'. Set HOSTNAME to the name of this host in Calico.")
     return name
+
+
+def is_host_name(name: str) -> bool:
+    """Tell whether a key in etcd can have the name of a host."""
+    return "/" not in name and name not in ("", ".", "..") and is_utf8(name)
 
 
 def is_utf8(name: str) -> bool:

@@ -35,12 +35,15 @@ def by_name(*commands: Command) -> dict[str, Command]:
 
 # Legacy's commands in its words and order, then those that it does not have.
 COMMANDS = by_name(
+    Command("node", "Configure the main calico/node container and establish Calico networking"),
     Command("container", "Configure containers and their addresses"),
     Command("profile", "Configure endpoint profiles"),
     Command("endpoint", "Configure the endpoints assigned to existing containers"),
     Command("pool", "Configure ip-pools"),
+    Command("bgp", "Configure global bgp"),
     Command("ipam", "Configure IP address management"),
     Command("version", "Display the version of calicoctl"),
+    Command("config", "Configure low-level component configuration"),
     Command("create", "Create resources from files"),
     Command("apply", "Create or change resources from files"),
     Command("replace", "Replace resources from files"),

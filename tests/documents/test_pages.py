@@ -25,9 +25,8 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 TROUBLESHOOTING = DOCS / "troubleshooting.md"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
-REPLAYED = [
-    README, *(DOCS / f"{name}.md" for name in ("from-legacy", "gitops", "output", "profile-resource")), TROUBLESHOOTING
-]  # fmt: skip
+NAMES = ("from-legacy.md", "gitops.md", "nodes.md", "output.md", "profile-resource.md")
+REPLAYED = [README, *(DOCS / name for name in NAMES), TROUBLESHOOTING]
 
 
 def read(page: Path) -> str:
