@@ -70,6 +70,13 @@ _OF_ENDPOINT = {
 }
 
 
+_OF_PEER = {
+    "ip": Field("string", "the address of the peer"),
+    "ip_version": Field("integer", "4 or 6"),
+    "as_num": Field("string", "its AS number, in decimal"),
+}
+
+
 def _or_null(field: Field) -> Field:
     return Field([str(field.type), "null"], f"{field.description}; null if no endpoint uses the profile")
 
@@ -119,6 +126,19 @@ LISTINGS = (
         assigned=Field("boolean", "whether it is assigned"),
         attributes=Field(["object", "null"], "what was stored with the assignment"),
     ),
+    Listing("bgp peer show", "ip", **_OF_PEER),
+    Listing(
+        "node show",
+        "hostname",
+        hostname=_HOSTNAME,
+        ip_addr_v4=Field("string", "the IPv4 address of its BIRD; empty if it has none"),
+        ip_addr_v6=Field("string", "the IPv6 address of its BIRD; empty if it has none"),
+        as_num=Field("string", "its AS number, in decimal"),
+        as_num_inherited=Field("boolean", "whether that is the AS number of all nodes that have none of their own"),
+        peers_v4=Field("array", "its own IPv4 peers, each as `ADDRESS as NUMBER`"),
+        peers_v6=Field("array", "its own IPv6 peers, in the same form"),
+    ),
+    Listing("node bgp peer show", "ip", **_OF_PEER),
 )
 
 

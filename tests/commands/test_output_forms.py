@@ -28,6 +28,9 @@ COMMAND_LINES = {
     "endpoint profile show": "endpoint E1 profile show",
     "pool show": "pool show",
     "ipam info": "ipam info 10.0.0.1",
+    "bgp peer show": "bgp peer show",
+    "node show": "node show",
+    "node bgp peer show": "node bgp peer show",
 }
 RULE = {"action": "deny", "protocol": "tcp", "dst_ports": [80, "90:99"]}
 ROWS: dict[str, list[dict[str, Any]]] = {
@@ -50,6 +53,12 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"cidr": "fd80::/64", "ip_version": 6, "ipip": False, "nat_outgoing": True, "disabled": False},
     ],
     "ipam info": [{"address": "10.0.0.1", "assigned": False, "attributes": None}],
+    "bgp peer show": [{"ip": "192.0.2.254", "ip_version": 4, "as_num": "64512"}],
+    "node show": [
+        {"hostname": "h1", "ip_addr_v4": "192.0.2.1", "ip_addr_v6": "", "as_num": "64511", "as_num_inherited": True,
+         "peers_v4": [], "peers_v6": ["fd80::9 as 64513"]},
+    ],
+    "node bgp peer show": [{"ip": "fd80::9", "ip_version": 6, "as_num": "64513"}],
 }  # fmt: skip
 ROWS["endpoint show --detailed"] = ROWS["container endpoint show"] = [
     {"hostname": "h1", "orchestrator_id": "docker", "workload_id": "C", "endpoint_id": "E1",
@@ -69,6 +78,9 @@ def cluster(etcd: EtcdServer, calicoctl: Calicoctl) -> Calicoctl:
     calicoctl.environ = {**calicoctl.environ, "HOSTNAME": "h1"}
     assert calicoctl("pool", "add", "10.0.0.0/16", "--ipip").status == 0
     assert calicoctl("pool", "add", "fd80::/64", "--nat-outgoing").status == 0
+    etcd.put("/calico/bgp/v1/host/h1/ip_addr_v4", "192.0.2.1")
+    assert calicoctl("bgp", "peer", "add", "192.0.2.254", "as", "64512").status == 0
+    assert calicoctl("node", "bgp", "peer", "add", "fd80::9", "as", "64513").status == 0
     return calicoctl
 
 
