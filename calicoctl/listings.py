@@ -126,6 +126,14 @@ LISTINGS = (
         assigned=Field("boolean", "whether it is assigned"),
         attributes=Field(["object", "null"], "what was stored with the assignment"),
     ),
+    Listing(
+        "find",
+        "name",
+        kind=Field("string", "endpoint, profile, policy or pool"),
+        name=Field("string", "its name: host/orchestrator/workload/endpoint, tier/policy, or a pool's network"),
+        field=Field("string", "what the text was found in, such as address, label or inbound rule 1 source net"),
+        value=Field("string", "what stands there"),
+    ),
     Listing("bgp peer show", "ip", **_OF_PEER),
     Listing(
         "node show",

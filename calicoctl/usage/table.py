@@ -53,6 +53,7 @@ COMMANDS = by_name(
     Command("edit", "Change a resource in an editor"),
     Command("diff", "Show what applying files would change", failure_status=2),
     Command("context", "Choose which etcd the commands work with"),
+    Command("find", "Find objects by address, name, label or tag"),
     Command("completion", "Let a shell complete command lines"),
     Command("help", "Show this text, or the help of a command"),
 )

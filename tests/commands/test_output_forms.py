@@ -28,6 +28,7 @@ COMMAND_LINES = {
     "endpoint profile show": "endpoint E1 profile show",
     "pool show": "pool show",
     "ipam info": "ipam info 10.0.0.1",
+    "find": "find 10.0.0.2",
     "bgp peer show": "bgp peer show",
     "node show": "node show",
     "node bgp peer show": "node bgp peer show",
@@ -53,6 +54,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"cidr": "fd80::/64", "ip_version": 6, "ipip": False, "nat_outgoing": True, "disabled": False},
     ],
     "ipam info": [{"address": "10.0.0.1", "assigned": False, "attributes": None}],
+    "find": [
+        {"kind": "endpoint", "name": "h1/docker/C/E1", "field": "address", "value": "10.0.0.2/32"},
+        {"kind": "pool", "name": "10.0.0.0/16", "field": "network", "value": "10.0.0.0/16"},
+    ],
     "bgp peer show": [{"ip": "192.0.2.254", "ip_version": 4, "as_num": "64512"}],
     "node show": [
         {"hostname": "h1", "ip_addr_v4": "192.0.2.1", "ip_addr_v6": "", "as_num": "64511", "as_num_inherited": True,
