@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.commands.messages import is_number, provided
-from calicoctl.model import rule_validation
+from calicoctl.model import rule_fields, rule_validation
 from calicoctl.model.network import Network, ambiguity
 from calicoctl.model.rule import Rule
 
@@ -47,15 +47,15 @@ def invalid_matches(arguments: Arguments) -> Iterator[str]:
         problem = f"Invalid CIDR specified.\n{provided(unreadable + ambiguous)}"
         yield "\n".join([problem, *(f"{text}: {reasons[text]}" for text in ambiguous)])
     # Legacy stored every number of a byte.
-    last_type = 255 if arguments["remove"] else rule_validation.LAST_TYPE
+    last_type = 255 if arguments["remove"] else rule_fields.LAST_TYPE
     bad_icmp = [text for text in _given(arguments, "<ICMPTYPE>") if not is_number(text, last_type)]
-    bad_icmp += [text for text in _given(arguments, "<ICMPCODE>") if not is_number(text, rule_validation.LAST_CODE)]
+    bad_icmp += [text for text in _given(arguments, "<ICMPCODE>") if not is_number(text, rule_fields.LAST_CODE)]
     if bad_icmp:
         yield (
             f"Invalid ICMP type or ICMP code specified.\n{provided(bad_icmp)}; "
-            f"a type is a number from 0 to {last_type}, a code from 0 to {rule_validation.LAST_CODE}"
+            f"a type is a number from 0 to {last_type}, a code from 0 to {rule_fields.LAST_CODE}"
         )
-    item = rule_validation.port_item if arguments["remove"] else rule_validation.new_port_item
+    item = rule_fields.port_item if arguments["remove"] else rule_fields.new_port_item
     problems = {text: _ports_problem(text, item) for text in _given(arguments, "<SRCPORTS>", "<DSTPORTS>")}
     bad_ports = [f"{provided([text])}: {problem}" for text, problem in problems.items() if problem]
     if bad_ports:
@@ -77,7 +77,7 @@ def _network(text: str) -> Network | None:
         return None
 
 
-def _ports(text: str, item: PortItem = rule_validation.port_item) -> list[int | str]:
+def _ports(text: str, item: PortItem = rule_fields.port_item) -> list[int | str]:
     return [item(part) for part in text.split(",")]
 
 

@@ -1,4 +1,4 @@
-"""JSON as the datastore and the input of commands hold it: without NaN, Infinity and numbers beyond every float."""
+"""Strict parsing of JSON from etcd and from command input: NaN, Infinity and numbers out of range are refused."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     MakeObject = Callable[[list[tuple[str, Any]]], dict[str, Any]]
 
-# The tokens that can be at fault, split as Python's scanner splits them; the rest of a text is skipped.
+# Tokens that may be invalid, and those needed to find them, split as by Python's scanner; all other text is skipped.
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 _TOKEN = rf'"[^"\\]*(?:\\.[^"\\]*)*"|[][{{}}]|NaN|-?Infinity|{_NUMBER}'
 
 
 def decode(text: str) -> Any:
-    """Return the value of a JSON text. Raises ValueError with the same short message for every fault."""
+    """Parse JSON. Raises ValueError with the same short message for every error."""
     try:
         return decode_or_say_why(text)
     except ValueError:
@@ -27,9 +27,9 @@ def decode(text: str) -> Any:
 
 
 def decode_or_say_why(text: str, make_object: MakeObject | None = None, deepest: int | None = None) -> Any:
-    """Return the value of a JSON text. Raises ValueError, which says what is wrong and where.
+    """Parse JSON. Raises ValueError, which says what is wrong and where.
 
-    ``make_object`` makes an object of its members, and ``deepest`` is the depth of nesting that is allowed.
+    ``make_object`` builds an object from the list of its members. ``deepest`` is the maximum depth of nesting.
     """
     try:
         value = json.loads(text, object_pairs_hook=make_object, parse_constant=_refuse, parse_float=_finite)
@@ -58,7 +58,7 @@ def _is_deeper(value: Any, deepest: int) -> bool:
 
 
 def _first_fault(text: str, deepest: int | None) -> str:
-    """Say what and where the first fault is in a text that is well formed up to there."""
+    """Describe and locate the first error in a text that is well formed up to that error."""
     depth = 0
     for found in re.finditer(_TOKEN, text, re.DOTALL):
         token, offset = found[0], found.start()
@@ -79,7 +79,7 @@ def _fault_of(token: str) -> str:
         return f"the number {token[:40]} is out of range" if math.isinf(float(token)) else ""
     try:
         int(token)
-    except ValueError:  # Python's own limit, against the time that it would take
+    except ValueError:  # Python limits the number of digits because the conversion would take too long
         return "a number has too many digits"
     return ""
 

@@ -8,11 +8,11 @@ from calicoctl.model.stored_json import decode_or_say_why
 
 
 class MalformedTags(ValueError):
-    """A stored value that is no JSON list of strings."""
+    """A stored value is not a JSON list of strings."""
 
 
 def tags_from_json(text: str) -> list[str]:
-    """Read a stored value, in its order. Raises MalformedTags."""
+    """Parse a stored value; the order is kept. Raises MalformedTags."""
     try:
         tags = decode_or_say_why(text)
     except ValueError as error:

@@ -13,7 +13,8 @@ from calicoctl.model import selector
 from calicoctl.model.names import ALLOWED, is_tag
 from calicoctl.model.network import Network, ambiguity, without
 from calicoctl.model.protocols import V3_NAMES
-from calicoctl.model.rule_validation import LAST_CODE, LAST_TYPE, MOST_RULES
+from calicoctl.model.rule_fields import LAST_CODE, LAST_TYPE
+from calicoctl.model.rule_validation import MOST_RULES
 from calicoctl.resources.fields import below, shown
 from calicoctl.resources.profile.rule_form import ENTITIES
 
