@@ -368,7 +368,7 @@ def test_a_file_system_that_can_only_be_read(etcd: EtcdServer, calicoctl: Calico
 @pytest.mark.parametrize("redirected", ["<&-", "</"])
 def test_input_that_cannot_be_read(redirected: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     reasons = {
-        "<&-": "Standard input is closed, and this command reads from it.",
+        "<&-": "Standard input is closed, but this command reads from it.",
         "</": "<stdin> is a directory, cannot continue",  # so says Python, before our first line
     }
     for row in ALL:
