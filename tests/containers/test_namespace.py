@@ -165,7 +165,7 @@ def test_a_default_route_comes_back_with_all_that_it_had(route: str, host: Calic
         (["default via 172.30.0.1 dev eth0 tos 0x10"], "tos"),
         (["default via 172.30.0.1 dev eth0 proto 77"], "protocol 77"),
         (["default nexthop via 172.30.0.1 dev eth0 nexthop via 172.30.0.3 dev eth0"], "several next hops"),
-        (["default via 172.30.0.1 dev eth0", "default via 172.30.0.3 dev eth0"], "another one beside it"),
+        (["default via 172.30.0.1 dev eth0", "default via 172.30.0.3 dev eth0"], "a second one beside it"),
     ],
 )
 def test_default_routes_that_could_not_be_brought_back(
@@ -178,7 +178,7 @@ def test_default_routes_that_could_not_be_brought_back(
     state, index = (netns.state(), netns.default_routes()), etcd.index()
     message = (
         f"The container has a default route with {what}, which would be lost. "
-        "With a metric other than 0 it could stay as it is.\n"
+        "Give the route a metric other than 0 to keep it.\n"
     )
     assert host("container", "add", netns.path, "ipv4") == refused(message)
     assert ((netns.state(), netns.default_routes()), etcd.index()) == (state, index)
@@ -223,7 +223,7 @@ def test_a_container_that_others_have_put_on_a_calico_network(
     command = [netns.path, "ip", "add", "ipv4"] if before else ["add", netns.path, "ipv4"]
     assert host("container", *command) == refused(
         "The container is on a Calico network already, through its interface eth0, which has the route to 169.254.1.1. "
-        "A second one would cut it off: take the container off that network first.\n"
+        "A second interface would break the first one. Remove the container from that network first.\n"
     )
     assert (etcd.index(), netns.state()) == (index, state)
 
@@ -479,7 +479,8 @@ def test_a_default_ipv6_route_that_none_can_go_before(
     netns.ip("-6", "route", "add", "default", "via", "fd30::1", "dev", "eth0", "metric", "1")
     before = stored.state(etcd), netns.state()
     assert host("container", "add", netns.path, "fd80:65::7") == refused(
-        "The container has an IPv6 default route of metric 1, and no other can go before it.\n"
+        "The container has an IPv6 default route with metric 1, so Calico's route cannot take precedence. "
+        "Give that route a higher metric.\n"
     )
     assert (stored.state(etcd), netns.state()) == before
 
