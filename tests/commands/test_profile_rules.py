@@ -257,7 +257,7 @@ def test_add_warns_of_a_stored_rule_that_would_not_be_stored_as_new(
     etcd.put(RULES, stored(present, ""))
     index = etcd.index()
     warning = (
-        "Warning: it is inbound rule 1, which is stored in a form that would not be stored as new: "
+        "Warning: inbound rule 1 is stored in a form that is not allowed for new rules: "
         f"{problem}. Remove it and add it again.\n"
     )
     result = rule(calicoctl, f"add inbound {words}")
