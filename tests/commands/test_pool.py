@@ -454,7 +454,7 @@ def test_the_wait(calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.
 
     monkeypatch.setattr(pool_command, "wait", wait)
     answer = calicoctl("pool", "remove", "10.0.0.0/24")
-    assert answer == Result(0, REMOVED, "Waiting 3 s for assignments that have begun (see --wait).\n")
+    assert answer == Result(0, REMOVED, "Waiting 3 s for address assignments in progress (see --wait).\n")
     assert waits == [3.0]
 
 

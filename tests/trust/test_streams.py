@@ -114,7 +114,7 @@ def waiting_removal(calicoctl: Calicoctl) -> subprocess.Popen[str]:
     """Start `pool remove` and return when it has disabled the pool, and waits."""
     process = start(Row(f"pool remove {POOL} --wait=60"), calicoctl)
     assert process.stderr is not None
-    assert process.stderr.readline() == "Waiting 60 s for assignments that have begun (see --wait).\n"
+    assert process.stderr.readline() == "Waiting 60 s for address assignments in progress (see --wait).\n"
     return process
 
 
