@@ -32,7 +32,7 @@ _LONGEST_WAIT = 3600
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``pool`` command line, parsed, and return the exit status. Raises CommandError."""
+    """Carry out a parsed ``pool`` command line and return the exit status. Raises CommandError."""
     if arguments["show"]:
         versions = [4] if arguments["--ipv4"] else [6] if arguments["--ipv6"] else [4, 6]
         return _show(versions, environment)
@@ -50,9 +50,9 @@ def run(arguments: Arguments, environment: Environment) -> int:
 class _Addition:
     """Adds the pools for some networks. A subclass checks which stored pools conflict with them.
 
-    Other commands may add overlapping pools at the same time, each under a key of its own. So the check is repeated
-    whenever somebody else has changed one of the keys, and after the last write: of two overlapping pools, the
-    command that was later then removes its own.
+    Other commands may add overlapping pools at the same time, because each pool has a key of its own. So the check is
+    repeated whenever somebody else has changed one of the keys, and after the last write. If two new pools overlap,
+    the command that added the younger one removes it again.
     """
 
     def __init__(self, networks: Sequence[Network], options: Options, environment: Environment) -> None:
@@ -121,7 +121,7 @@ class _Addition:
         return stored
 
     def _already_added(self, error: CommandError) -> str:
-        """Return what a message about a failure has to add: the pools that were added before it."""
+        """Return the end of a message about a failure: which pools were added before it."""
         if not self._added:
             return ""
         remedy = " Run the same command again to add the rest." if isinstance(error, DatastoreError) else ""
@@ -189,9 +189,9 @@ class _RangeAddition(_Addition):
         return any(overlap(each, network) for each in self.networks)
 
     def _are_own(self, pools: Sequence[Pool], is_repeated: bool) -> bool:
-        """Tell whether pools are some of those to add: by this command, or by one that was interrupted.
+        """Tell whether these pools are part of the range, added by this command or by an interrupted one.
 
-        On the first check they must not be all of them, because then the range already exists.
+        If the first check finds all pools of the range, the range exists already, so the result is False.
         """
         found = {pool.to_json() for pool in pools}
         wanted = {Pool.new(network).with_options(*self.options).to_json() for network in self.networks}

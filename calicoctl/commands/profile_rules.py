@@ -1,4 +1,4 @@
-"""calicoctl profile <PROFILE> rule: the rules of a profile."""
+"""calicoctl profile <PROFILE> rule: show and change the rules of a profile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def run_rule(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``profile <PROFILE> rule`` command line and return the exit status. Raises CommandError."""
+    """Carry out a parsed ``profile <PROFILE> rule`` command line and return the exit status. Raises CommandError."""
     name = arguments["<PROFILE>"]
     if arguments["show"]:
         return _rule_show(name, environment)
@@ -75,7 +75,7 @@ def _rule_update(name: str, environment: Environment) -> int:
 
 
 class _Replacement:
-    """All rules of a profile replaced by a text. The attributes describe the last call of ``apply``.
+    """Replaces all rules of a profile by those in a text. The attributes describe the last call of ``apply``.
 
     ``tally`` has the numbers of rules added, removed and kept; ``mended`` is the number of kept rules whose ports were
     stored as text and become numbers.
@@ -103,10 +103,10 @@ class _Replacement:
 
 
 class _Edit:
-    """A change of the rules of one direction. Subclasses say which.
+    """A change of the rules of one direction. Subclasses define the change.
 
-    ``run`` applies the change to the stored rules, and once more to newer ones whenever somebody else has changed
-    them meanwhile. So the attributes describe the last time. ``rules`` are the rules of the profile after the change.
+    If somebody else changes the rules at the same time, the change is applied again to the newer rules. The attributes
+    describe the last time. ``rules`` holds all rules of the profile after the change.
     """
 
     rules: Rules

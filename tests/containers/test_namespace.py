@@ -237,7 +237,7 @@ def test_an_interface_of_the_host_that_leads_elsewhere_is_left_alone(
     with namespaces() as (other,):
         ip("link", "add", name, "type", "veth", "peer", "name", "eth1", "netns", other.name)
         assert host("container", "add", added.path, "ipv4") == refused(
-            f"There is an interface {name} on this host already, and it leads elsewhere. If nothing uses it, "
+            f"Interface {name} already exists on this host, but does not lead into this container. If nothing uses it, "
             f"remove it: ip link del {name}\n"
         )
         assert host("container", "remove", added.path) == refused(f"Failed find Calico data for {added.path}\n")
@@ -277,7 +277,7 @@ def test_adding_twice(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace
          "Use `calicoctl container add` to add the container to the Calico network.\n\n"),
         (["{path}", "ip", "remove", "10.65.0.1"], "Container is unknown to Calico.\n"),
         (["{path}", "ip", "remove", "ipv4"],
-         "IP address is not assigned to container. Aborting.\n'ipv4' does not name one address.\n"),
+         "IP address is not assigned to container. Aborting.\n'ipv4' is not a single address.\n"),
         (["{path}", "ip", "remove", "10.66.0.0/24"],
          "Invalid CIDR specified for desired pool. No pool found for 10.66.0.0/24.\n\n"),
     ],
@@ -357,7 +357,7 @@ def test_a_block_that_cannot_be_read_is_named_where_there_is_no_other(
 
 @pytest.mark.parametrize(
     ("affinity", "owner"),
-    [("host:h2", "that is only for host h2"), ("", "with strict affinity that no host owns")],
+    [("host:h2", "that is reserved for host h2"), ("", "with strict affinity that no host owns")],
 )
 def test_an_address_in_a_block_that_is_for_others(
     host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace, affinity: str, owner: str
@@ -518,7 +518,7 @@ def test_taking_an_address_away_where_the_handle_cannot_be_read(
     etcd.put(key, "{")
     complaint = f"Cannot read {key}: it is not JSON."
     answer = host("container", added.path, "ip", "remove", "10.65.0.9")
-    assert answer == refused(f"{complaint}  IP 10.65.0.9 was removed and released all the same.\n")
+    assert answer == refused(f"{complaint}  IP 10.65.0.9 was removed and released anyway.\n")
     assert (set(stored.allocated(etcd)), added.addresses()) == ({"10.65.0.192"}, ["eth1 10.65.0.192/32"])
     assert host("container", added.path, "ip", "remove", "10.65.0.9") == refused(f"{complaint}\n")
 
