@@ -136,7 +136,7 @@ def _bug_report(error: Exception, variables: Mapping[str, str]) -> str:
 
         return traceback.format_exc().rstrip("\n")
     cause = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"Internal error: {cause}. This is a defect of calicoctl; CALICOCTL_DEBUG=1 shows where."
+    return f"Internal error: {cause}. This is a bug in calicoctl; set CALICOCTL_DEBUG=1 to see where."
 
 
 def console_main(program: Program = run) -> None:

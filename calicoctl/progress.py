@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _FIRST_DELAY = 2.0  # seconds from the first request until a line is shown
-_LEAST_DELAY = 0.2  # seconds from the start of any request until a line is shown
+_LEAST_DELAY = 0.2  # the shortest time, in seconds, from the start of a request until a line is shown
 _INTERVAL = 0.25  # seconds between two updates of the line
 _COLUMNS = 80  # if the terminal does not report its width
 

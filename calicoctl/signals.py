@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-SLICE = 0.1  # seconds; waits are this short because a signal just before a wait is noticed only at its end
+SLICE = 0.1  # seconds: a signal that arrives just before a wait is noticed only at its end, so each wait is this short
 
 
 class Blocked:

@@ -1,7 +1,7 @@
 """Entry points of both programs. They handle signals before they import the program itself.
 
-So a signal during the imports also ends the process with a message. Only while the Python interpreter itself starts,
-signals are not handled yet.
+So a signal during the imports also ends the process with a message. Signals that arrive earlier, while the Python
+interpreter itself starts, cannot be handled.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _run(program: str) -> None:
 
 def _on_signals(handler: Callable[[int, FrameType | None], None]) -> None:
     for number in INTERRUPTIONS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, and shells for background jobs, ignore signals
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and shells let background jobs ignore signals
             signal.signal(number, handler)
 
 

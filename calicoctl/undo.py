@@ -15,7 +15,8 @@ class Undo:
 
     Note each step before you take it, because a step that fails may still have had an effect. Undoing a step must
     therefore also work if it had none. Steps that cannot be undone are added to the message of the failure. An
-    interrupt while steps are undone leaves the remaining ones as they are, because a dead server would delay each.
+    interrupt while steps are undone leaves the remaining steps as they are: if a server does not answer, each of them
+    would take as long as the timeout.
     """
 
     def __init__(self, remedy: str) -> None:

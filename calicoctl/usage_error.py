@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from calicoctl.grammar import UsageError
 
 _MOST_WORDS = 50  # later words are ignored: the time grows with the square of their number, and no usage line has more
-# Keywords, and the form of the values that follow them: used to name the keyword that is missing before a value.
+# Keywords and the form of the values that follow them. If a value lacks its keyword, its form tells which one.
 _FORMS = (
     ("cidr", re.compile(r"[0-9a-fA-F:.]*[.:][0-9a-fA-F:.]*(/[0-9]*)?|[0-9.]+/[0-9]+")),
     ("ports", re.compile(r"[0-9]+([:,-][0-9]+)*")),
@@ -34,7 +34,7 @@ def explained(error: UsageError) -> str:
 class _Reading:
     """The arguments, and the usage lines that match most of their words.
 
-    Lines "take" words: they match these words from the first one on.
+    A line "takes" words if it matches them, from the first word on.
     """
 
     def __init__(self, usage: str, argv: Sequence[str]) -> None:

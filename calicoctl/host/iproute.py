@@ -132,7 +132,10 @@ def _started(command: list[str], files: list[int]) -> subprocess.Popen[bytes]:
 
 
 def _started_in(namespace: Namespace, command: list[str], files: list[int]) -> subprocess.Popen[bytes]:
-    """Start a program in a namespace: this thread enters it and then returns. Raises _CannotEnter, OSError."""
+    """Start a program in a namespace. This thread enters the namespace, starts the program, and goes back to its own.
+
+    Raises _CannotEnter, OSError.
+    """
     try:
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:

@@ -88,7 +88,7 @@ class Veth:
 
     def check_routes(self, version: int) -> None:
         """Raise NetworkError if ``add_routes`` would fail, or could not be undone. Changes nothing."""
-        if version == 6:  # the next hop is another one for each pair, so that pairs are not in each other's way
+        if version == 6:  # each pair has its own next hop, so several pairs do not conflict
             self._ipv6_metric()
             return
         for route in self._inside("-4", "route", "show", NEXT_HOP):
