@@ -75,7 +75,7 @@ def test_use_where_the_environment_counts_first(calico: Calicoctl) -> None:
         assert calico("context", "use", "lab", env=env) == Result(
             0, "Context lab is chosen.\n",
             "Warning: environment variables set the address of etcd and take precedence over the context. Unset\n"
-            "ETCD_AUTHORITY, or name the context in the command: calicoctl --context=lab ...\n",
+            "ETCD_ENDPOINTS and ETCD_AUTHORITY, or name the context in the command: calicoctl --context=lab ...\n",
         )  # fmt: skip
     assert calico("context", "use", "lab", env={"ETCD_PASSWORD": "x"}).stderr == ""
 
