@@ -1,6 +1,6 @@
-"""The options that stand before the command, of both programs: a row of OPTIONS each.
+"""The options before the command, which both programs accept: the table ``OPTIONS``.
 
-They are taken from the command line before docopt sees it, so that the usage texts of the documents stay as they are.
+They are removed from the command line before docopt parses it, so that the documents' usage texts stay unchanged.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class GlobalOption:
-    """A row: the name, a short one or nothing, and what completion calls the value; no ``value`` for a flag.
+    """A row of the table: the name, the short name if any, and the placeholder of the value, empty for a flag.
 
     ``programs`` are those that have the option.
     """
@@ -39,11 +39,11 @@ def options_of(program: str) -> list[GlobalOption]:
 
 
 class Leading:
-    """The options that the words of a command line begin with.
+    """The options at the beginning of a command line.
 
-    ``values`` has the values by the options' names, an empty one for a flag; ``rest`` are the words from the first that
-    is no such option. ``problem`` says what is wrong, if anything is; ``awaiting`` is the option, if any, whose value
-    would have to follow the words.
+    ``values`` maps the names of the options to their values, which are empty for flags; ``rest`` holds the words after
+    them. ``problem`` says what is wrong with the options, or is empty. ``awaiting`` is the option at the very end
+    whose value is missing, or None.
     """
 
     def __init__(self, program: str, words: Sequence[str]) -> None:
@@ -57,7 +57,7 @@ class Leading:
             if option.value and value is None:
                 if not self.rest:
                     self.awaiting = option
-                    self._note(f"{option.name} requires argument")  # in docopt's words, as for other options
+                    self._note(f"{option.name} requires argument")  # docopt's message for other options
                     return
                 value = self.rest.pop(0)
             self._add(option, value)
@@ -76,27 +76,27 @@ class Leading:
 
 
 def names(program: str) -> list[str]:
-    """Return the names as they are typed: ``--color`` or, with a value, ``--context=``."""
+    """Return the options as the operator types them: ``--color``, or ``--context=`` with a value."""
     return [f"{option.name}=" if option.value else option.name for option in options_of(program)]
 
 
 def misplaced(program: str, argv: Sequence[str], word: str) -> str:
-    """Say where a word of a command line has to stand if it is one of the options here; nothing if it is not."""
+    """Return a message that a word of a command line belongs before the command; empty if it is not such an option."""
     found = _joined(program, word)
-    if not found or (found[1] is not None and not word.startswith("--")):  # -cidr is not meant for -c
+    if not found or (found[1] is not None and not word.startswith("--")):  # -cidr does not mean -c with a value
         return ""
     import shlex
 
     option, value = found
     place = list(argv).index(word)
     end = place + (2 if option.value and value is None else 1)
-    lacking = f" {option.value}" if end > len(argv) else ""
+    missing = f" {option.value}" if end > len(argv) else ""
     moved, others = shlex.join(argv[place:end]), shlex.join([*argv[:place], *argv[end:]])
-    return f"{option.name} must stand before the command and its options: {program} {moved}{lacking} {others}"
+    return f"{option.name} must stand before the command and its options: {program} {moved}{missing} {others}"
 
 
 def _joined(program: str, word: str) -> tuple[GlobalOption, str | None] | None:
-    """Return the option that a word is or begins with, and the value that is joined to it, if any."""
+    """Return the option in a word, and the value that follows it in the same word, if any; None without an option."""
     for option in options_of(program):
         if word in (option.name, option.short):
             return option, None

@@ -559,7 +559,7 @@ def test_too_little_memory(calicoctl: Calicoctl, tmp_path: Path) -> None:
         (KeyboardInterrupt(143), 143, "Aborted command."),
         (MemoryError(), 1, "There is not enough memory for this."),
         (LookupError("x"), 1,
-         "Internal error: LookupError: x. This is a defect of calicoctl; CALICOCTL_DEBUG=1 shows where."),
+         "Internal error: LookupError: x. This is a bug in calicoctl; set CALICOCTL_DEBUG=1 to see where."),
     ],
 )  # fmt: skip
 def test_remarks_come_before_what_ends_a_command(
@@ -600,7 +600,7 @@ def fail(*_: object) -> int:
 def test_a_defect_is_one_line(calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("calicoctl.commands.profile.run", fail)
     complaint = (
-        "Internal error: LookupError: of all things. This is a defect of calicoctl; CALICOCTL_DEBUG=1 shows where.\n"
+        "Internal error: LookupError: of all things. This is a bug in calicoctl; set CALICOCTL_DEBUG=1 to see where.\n"
     )
     assert calicoctl("profile", "show") == Result(1, "", complaint)
 

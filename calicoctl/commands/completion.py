@@ -1,4 +1,4 @@
-"""calicoctl completion: scripts that let shells complete command lines, and what these scripts ask."""
+"""calicoctl completion: print the completion scripts of shells, and the candidates that the scripts ask for."""
 
 from __future__ import annotations
 

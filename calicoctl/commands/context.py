@@ -1,4 +1,4 @@
-"""calicoctl context: the contexts of the user, and where etcd is found."""
+"""calicoctl context: list and choose contexts, and show which settings of etcd apply."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DEFAULTS = {"ETCD_AUTHORITY": "127.0.0.1:2379", "ETCD_SCHEME": "http"}
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``context`` command line, parsed, and return the exit status. Raises CommandError."""
+    """Carry out a parsed ``context`` command line and return the exit status. Raises CommandError."""
     if arguments["list"]:
         _list(environment)
     elif arguments["use"]:
@@ -53,8 +53,8 @@ def _use(name: str | None, environment: Environment) -> None:
     environment.say(f"Context {name} is chosen.")
     if of_environment(variables).address():
         environment.complain(
-            "Warning: the environment says where etcd is, and counts before the context. Unset ETCD_ENDPOINTS and\n"
-            f"ETCD_AUTHORITY, or name the context in the command: calicoctl --context={name} ..."
+            "Warning: environment variables set the address of etcd and take precedence over the context. Unset\n"
+            f"ETCD_ENDPOINTS and ETCD_AUTHORITY, or name the context in the command: calicoctl --context={name} ..."
         )
 
 
@@ -67,13 +67,13 @@ def _show(environment: Environment) -> None:
         problem, endpoints = error, []
     environment.say(table(["Setting", "Value", "From"], _rows(configuration.values, endpoints)))
     for source in configuration.passed_over():
-        environment.complain(f"Not read: {source.title}, because {configuration.decided_by} says where etcd is.")
+        environment.complain(f"Ignored: {source.title}, because {configuration.decided_by} sets the address of etcd.")
     if problem:
         raise problem
 
 
 def _rows(values: Mapping[str, Value], endpoints: list[str]) -> list[list[str]]:
-    """Return a row for each value that matters; ``endpoints`` are the URLs, without a user, if the values are valid."""
+    """Return a row for each setting that applies. ``endpoints`` holds the URLs, without a user, if they are valid."""
     listed = "ETCD_ENDPOINTS" in values
     with_user = listed and "@" in values["ETCD_ENDPOINTS"].text
     rows = []

@@ -1,4 +1,4 @@
-"""calicoctl profile: profiles, their tags and their rules."""
+"""calicoctl profile: show and change profiles, their tags and their rules."""
 
 from __future__ import annotations
 
@@ -20,10 +20,7 @@ _DETAILED_HEADINGS = ("Name", "Host", "Orchestrator ID", "Workload ID", "Endpoin
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``profile`` command line, parsed, and return the exit status.
-
-    Raises CommandError.
-    """
+    """Carry out a parsed ``profile`` command line and return the exit status. Raises CommandError."""
     name = arguments["<PROFILE>"]
     if name is None:
         return _show_detailed(environment) if arguments["--detailed"] else _show(environment)
@@ -128,7 +125,7 @@ def _tag_add(name: str, tag: str, environment: Environment) -> int:
     rules = profiles_and_networks(environment).edit_tags(name, with_tag)
     environment.say(f"Tag {tag} added to profile {name}")
     if was_there:
-        environment.complain("It was there already: nothing was written.")
+        environment.complain("The profile already had this tag: nothing was written.")
     if isinstance(rules, MalformedObject):
         environment.complain(f"Warning: Felix drops all traffic of the profile's endpoints. {rules.message}")
     elif rules is not None:
@@ -147,7 +144,7 @@ def _tag_remove(name: str, tag: str, environment: Environment) -> int:
     return 0
 
 
-# Arguments, all of which are checked before anything is read: legacy's messages in legacy's order
+# Arguments. All are checked before anything is read, with legacy's messages in legacy's order.
 
 
 def _invalid_arguments(arguments: Arguments) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The words that a shell offers for the last word of a command line."""
+"""Find the candidates that a shell offers for the last word of a command line."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ if TYPE_CHECKING:
     from calicoctl.etcd.client import Client
     from calicoctl.expected import Given
 
-# Instead of words: the shell itself is to offer files.
+# The only candidate if the shell itself has to offer files.
 FILES = ":files"
 
-# The operator waits with a half-typed line: nothing is better than an offer that comes late.
+# The operator is waiting in the middle of a line, so after this time there are no candidates from etcd.
 _SECONDS = 2.0
-_SECONDS_BESIDE_KEYWORDS = 0.5  # what was typed may well be meant for a keyword, which is known without etcd
+_SECONDS_BESIDE_KEYWORDS = 0.5  # shorter, because the operator may mean a keyword, which is known without etcd
 _TIMEOUTS = {"CALICOCTL_CONNECT_TIMEOUT": "0.5", "CALICOCTL_READ_TIMEOUT": "1.5"}
-# Shells take offers as they are, and others may have stored what a shell would obey, or a FILES.
+# Shells insert candidates without quoting. Other names in etcd may contain shell syntax, or equal FILES.
 _PLAIN = re.compile(r"[A-Za-z0-9_./@%+,][A-Za-z0-9_.:/@%+,-]*")
 
 
 def candidates(words: Sequence[str], variables: Mapping[str, str], system_file: str) -> list[str]:
-    """Return what can stand in the place of the last word; ``words`` begins with the program and may end with ``""``.
+    """Return the candidates for the last word. ``words`` begins with the program's name and may end with ``""``.
 
-    ``variables`` are the environment variables and ``system_file`` the configuration file for all users, which say
-    where etcd is. An option that takes a value ends with ``=``. Empty for a program that is not calicoctl or calicoq.
+    ``variables`` holds the environment variables and ``system_file`` is the path of the system-wide configuration
+    file; both may have the address of etcd. An option that takes a value ends with ``=``. The result is empty for
+    other programs than calicoctl and calicoq.
     """
     if len(words) < 2:
         return []
     program, *before, begun = words
     program = os.path.basename(program)
-    if "--" in before:  # no usage but that of this very question has it
+    if "--" in before:  # occurs only in the usage of `completion candidates` itself
         return []
     leading = Leading(program, before)
     found = _of_global_options(program, leading, begun, variables)
@@ -54,7 +55,7 @@ def candidates(words: Sequence[str], variables: Mapping[str, str], system_file: 
     expected = Expected(usage, leading.rest)
     place = _Place(variables, leading.values, system_file)
     option, equals, value = begun.partition("=") if begun.startswith("--") else ("", "", begun)
-    if equals:  # what is completed is the value that follows
+    if equals:  # complete the value of the option
         return _joined(option, value, _values([expected.values.get(option, "")], expected, place, _SECONDS))
     if begun.startswith("-"):
         before_command = [] if leading.rest else global_names(program)
@@ -70,7 +71,7 @@ def candidates(words: Sequence[str], variables: Mapping[str, str], system_file: 
 
 
 class _Place:
-    """What says where etcd is: the environment variables, the options before the command, the system's file."""
+    """The sources of the address of etcd: environment variables, options before the command, configuration files."""
 
     def __init__(self, variables: Mapping[str, str], options: Mapping[str, str], system_file: str) -> None:
         self.variables = variables
@@ -78,7 +79,7 @@ class _Place:
         self._system_file = system_file
 
     def client(self) -> Client:
-        """Return a client of that etcd, which gives up soon. Raises CommandError."""
+        """Return a client of etcd with short timeouts. Raises CommandError."""
         from calicoctl.configuration.order import Configuration
         from calicoctl.etcd.client import Client
         from calicoctl.etcd.settings import Settings
@@ -88,7 +89,7 @@ class _Place:
 
 
 def _of_global_options(program: str, leading: Leading, begun: str, variables: Mapping[str, str]) -> list[str] | None:
-    """Return what is offered for the value of an option before the command; None if none is to be completed."""
+    """Return the candidates for the value of an option before the command; None if the last word is no such value."""
     if leading.awaiting:
         found = _constants([leading.awaiting.value], variables)
         return found if found == [FILES] else _beginning(begun, found)
@@ -126,7 +127,7 @@ def _values(arguments: Sequence[str], expected: Expected, place: _Place, seconds
 
 
 def _constants(arguments: Sequence[str], variables: Mapping[str, str], given: Given | None = None) -> list[str]:
-    """Return what arguments can be without a look at etcd."""
+    """Return the candidates for arguments that are known without etcd."""
     if "<FILENAME>" in arguments:
         return [FILES]
     found = _contexts(variables) if "<CONTEXT>" in arguments else []
@@ -158,7 +159,7 @@ def _in_time(finders: Sequence[Callable[[Client], Iterable[str]]], place: _Place
         except Exception:  # a message would break the line that is being typed
             pass
 
-    # Its own thread, because nothing else ends a wait for a name server or for one endpoint after the other.
+    # In a thread, because waiting for a name server, or for several endpoints in turn, cannot be limited otherwise.
     thread = threading.Thread(target=find_all, daemon=True)
     thread.start()
     thread.join(seconds)

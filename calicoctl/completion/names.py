@@ -1,4 +1,4 @@
-"""What an argument can be: words that are always the same, and names that are in etcd."""
+"""Candidates for arguments: fixed words, and names in etcd."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Variables = Mapping[str, str]
     Find = Callable[[Given, Variables, Client], Iterable[str]]
 
-# By what the usage texts call the argument
+# The fixed words, by the placeholder of the argument in the usage texts.
 WORDS: dict[str, tuple[str, ...]] = {
     "<LISTING_OUTPUT>": ("table", "json", "yaml", "csv", "name", "schema"),
     "<OUTPUT>": ("ps", "wide", "name", "yaml", "json", "custom-columns="),
@@ -33,7 +33,10 @@ OF_CONFIG: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
 
 
 def words_of(argument: str, given: Given | None = None) -> tuple[str, ...]:
-    """Return the words that an argument is always one of, by what the usage text calls it and what was given before."""
+    """Return the fixed words for an argument.
+
+    ``argument`` is its placeholder in the usage text (``<KIND>``), ``given`` holds the words before it.
+    """
     if given is not None and given.positional[:1] == ["config"]:
         return _words_of_config(argument, given)
     if argument == "<COMMAND>":
@@ -60,16 +63,16 @@ def _words_of_config(argument: str, given: Given) -> tuple[str, ...]:
 
 
 def finder(argument: str, given: Given, variables: Variables) -> Callable[[Client], Iterable[str]] | None:
-    """Return what reads from etcd the names that an argument can take; None for one that etcd knows nothing of.
+    """Return a function that reads the candidates for an argument from etcd; None if etcd has none.
 
-    ``argument`` is what the usage text calls it (``<PROFILE>``), ``given`` are the words before, ``variables`` the
-    environment variables. The result raises CommandError.
+    ``argument`` is its placeholder in the usage text (``<PROFILE>``), ``given`` holds the words before it and
+    ``variables`` the environment variables. The function raises CommandError.
     """
     if argument in ("<PROFILE>", "<CONTAINER>", "<CIDRS>") and given.positional[1:2] == ["add"]:
-        return None  # a new one
+        return None  # the name of something new
     if argument == "<PEER_IP>" and "add" in given.positional:
         return None
-    if given.positional[:1] == ["config"] and argument == "<NAME>":  # elsewhere that of a resource
+    if given.positional[:1] == ["config"] and argument == "<NAME>":  # in other commands the name of a resource
         return None
     find = _FIND.get(argument)
     return partial(find, given, variables) if find else None
@@ -105,7 +108,7 @@ def _part_of_endpoints(part: str) -> Find:
 
 
 def _containers(given: Given, variables: Variables, client: Client) -> Iterable[str]:
-    """Return the ids of Docker's containers on this host; their names are known to Docker alone."""
+    """Return the ids of Docker containers on this host. Their names are not stored in etcd."""
     from calicoctl.datastore.endpoints import Endpoints, Filter
     from calicoctl.host.hostname import hostname
 
@@ -128,7 +131,7 @@ def _policies(given: Given, variables: Variables, client: Client) -> Iterable[st
 
 
 def _others(find: Find, first: int) -> Find:
-    """Return what finds the names that are not given yet, in a list that begins at that place of the words."""
+    """Return a function that leaves out the names already given, in a list that begins at the word number ``first``."""
 
     def find_others(given: Given, variables: Variables, client: Client) -> Iterable[str]:
         return set(find(given, variables, client)).difference(given.positional[first:])
@@ -158,7 +161,7 @@ def _peers(given: Given, variables: Variables, client: Client) -> Iterable[str]:
 _ENDPOINT, _HOST = _part_of_endpoints("endpoint"), _part_of_endpoints("host")
 _FIND: dict[str, Find] = {
     "<PROFILE>": _profiles,
-    "<PROFILES>": _others(_profiles, 4),  # endpoint <ENDPOINT_ID> profile append, and the same of containers
+    "<PROFILES>": _others(_profiles, 4),  # of `endpoint <ENDPOINT_ID> profile append` and `container ...`
     "<NAME>": _others(_resources, 2),
     "<TAG>": _tags,
     "<SRCTAG>": _tags,

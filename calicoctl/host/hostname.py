@@ -1,4 +1,4 @@
-"""What this host is called in etcd."""
+"""The name of this host in etcd."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 def hostname(variables: Mapping[str, str]) -> str:
-    """Return the value of the environment variable HOSTNAME, else the system's name of this host.
+    """Return the value of the environment variable HOSTNAME or, without it, the host name of the system.
 
-    Raises CommandError for a name that no key in etcd can have.
+    Raises CommandError if the name cannot be part of a key in etcd.
     """
     import socket
 
@@ -28,7 +28,7 @@ def is_host_name(name: str) -> bool:
 
 
 def is_utf8(name: str) -> bool:
-    """Tell whether a name from the command line or the environment is UTF-8, as all keys in etcd are."""
+    """Tell whether a name from the command line or the environment is valid UTF-8. All keys in etcd must be."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:

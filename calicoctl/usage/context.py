@@ -8,8 +8,8 @@ Usage:
 
 Description:
   Choose which etcd the commands of calicoctl and calicoq work with. A context
-  is a name for the values that lead to one, in the file
-  ~/.config/calicoctl/config.yaml:
+  is a named set of values for connecting to an etcd. Contexts are stored in
+  the file ~/.config/calicoctl/config.yaml:
 
     contexts:
       lab:
@@ -20,22 +20,23 @@ Description:
         etcdUsername: calico
         etcdPassword: secret
 
-  'use' chooses the context for the commands that follow. 'show' tells which
-  values count now, and where each comes from; passwords are not shown.
+  'use' chooses the context for later commands. 'show' shows the current values
+  and where each comes from, but no passwords.
 
 Options:
   --none  Choose no context.
 
 Options before the command, of all commands of calicoctl and calicoq:
   calicoctl --context=<CONTEXT> <command>
-                          Work with this context, only now.
+                          Use this context for one command only.
   calicoctl --config=<FILENAME> <command>
-                          (or -c <FILENAME>) Work with the etcd of this file,
-                          which has the form of /etc/calico/calicoctl.cfg.
+                          (or -c <FILENAME>) Use the etcd described in this
+                          file, which has the format of
+                          /etc/calico/calicoctl.cfg.
 
-  A value counts where it is found first: in one of these options; in the
+  Values are searched for in this order: in one of these options; in the
   environment (ETCD_ENDPOINTS and so on, also as CALICO_ETCD_ENDPOINTS); in
-  the context that was chosen; in /etc/calico/calicoctl.cfg. The first of
-  them that has the address of etcd is the last that is read.
+  the chosen context; in /etc/calico/calicoctl.cfg. The first value found
+  applies. The search ends after the first place that has the address of etcd.
 
 """

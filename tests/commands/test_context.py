@@ -74,8 +74,8 @@ def test_use_where_the_environment_counts_first(calico: Calicoctl) -> None:
     for env in ({"ETCD_AUTHORITY": "h:1"}, {"CALICO_ETCD_ENDPOINTS": "http://h:1"}):
         assert calico("context", "use", "lab", env=env) == Result(
             0, "Context lab is chosen.\n",
-            "Warning: the environment says where etcd is, and counts before the context. Unset ETCD_ENDPOINTS and\n"
-            "ETCD_AUTHORITY, or name the context in the command: calicoctl --context=lab ...\n",
+            "Warning: environment variables set the address of etcd and take precedence over the context. Unset\n"
+            "ETCD_ENDPOINTS and ETCD_AUTHORITY, or name the context in the command: calicoctl --context=lab ...\n",
         )  # fmt: skip
     assert calico("context", "use", "lab", env={"ETCD_PASSWORD": "x"}).stderr == ""
 
@@ -149,13 +149,13 @@ def test_show_tells_what_is_not_read(calico: Calicoctl, tmp_path: Path) -> None:
     calico = Calicoctl(calico.environ, system_file=str(system_file))
     calico("context", "use", "lab")
     env = {"ETCD_AUTHORITY": "h:1", "ETCD_PASSWORD": "x", "ETCD_USERNAME": "x"}
-    because = "because the environment says where etcd is.\n"
+    because = "because the environment sets the address of etcd.\n"
     assert calico("context", "show", env=env).stderr == (
-        f"Not read: context lab, {because}Not read: {system_file}, {because}"
+        f"Ignored: context lab, {because}Ignored: {system_file}, {because}"
     )
-    because = "because context prod says where etcd is.\n"
+    because = "because context prod sets the address of etcd.\n"
     assert calico("--context=prod", "context", "show", env=env).stderr == (
-        f"Not read: the environment, {because}Not read: {system_file}, {because}"
+        f"Ignored: the environment, {because}Ignored: {system_file}, {because}"
     )
     system_file.write_text("{", encoding="utf-8")
     result = calico("--context=lab", "context", "show")
