@@ -72,10 +72,29 @@ class Environment:
             self._client = Client(settings, terminal, trace)
         return self._client
 
-    def say(self, text: str) -> None:
-        """Print an answer. Raises CommandError if it cannot be written, BrokenPipeError if the reader has gone."""
+    def say(self, text: str, painter: str = "") -> None:
+        """Print an answer. Raises CommandError if it cannot be written, BrokenPipeError if nobody reads it.
+
+        ``painter`` is the name of the function in ``calicoctl.colour`` that paints the text, where colour is wanted.
+        """
+        text = self._painted(text, painter, self.stdout) if painter else text
         with _WriteErrors():
+            if self.variables.get("CALICOCTL_PAGER") and self.stdout.isatty():
+                from calicoctl.pager import show
+
+                if show(text, self.variables, self.stdout):
+                    return
             self.stdout.write(text + "\n")
+
+    def _painted(self, text: str, painter: str, stream: TextIO) -> str:
+        if not (stream.isatty() or self.variables.get("CLICOLOR_FORCE") or "--color" in self.options):
+            return text  # without a look at the module
+        from calicoctl import colour
+
+        if not colour.is_wanted(self.options.get("--color", "auto"), self.variables, stream):
+            return text
+        painted: str = getattr(colour, painter)(text)
+        return painted
 
     def wants_rows(self) -> bool:
         """Tell whether the rows of a listing are wanted in another form than the command's own table."""
@@ -86,14 +105,15 @@ class Environment:
         encoding = getattr(self.stdout, "encoding", None)
         return encoding is None or encoding.lower().replace("_", "-") in ("utf-8", "utf8")
 
-    def complain(self, text: str) -> None:
+    def complain(self, text: str, painter: str = "message") -> None:
         """Print a complaint, a warning or a remark, none of which is part of the answer."""
         try:
             self.stdout.flush()  # keeps the order when both streams go to the same terminal or file
         except OSError:
             pass  # ``finish`` reports this failure
         try:
-            self.stderr.write("\n".join(visible(shortened(line)) for line in text.split("\n")) + "\n")
+            lines = "\n".join(visible(shortened(line)) for line in text.split("\n"))
+            self.stderr.write(self._painted(lines, painter, self.stderr) + "\n")
         except OSError:
             pass  # there is no other stream to report it on
 
@@ -116,7 +136,7 @@ class Environment:
         self._print_remarks()
         origins = self._configuration.origins(text) if self._configuration else []
         sentences = text.rstrip("\n")
-        self.complain("\n".join([sentences, *origins]) + text[len(sentences) :])
+        self.complain("\n".join([sentences, *origins]) + text[len(sentences) :], "failure")
 
     def _print_remarks(self) -> None:
         while self._client and self._client.remarks:

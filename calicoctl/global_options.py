@@ -13,21 +13,28 @@ if TYPE_CHECKING:
 class GlobalOption:
     """A row of the table: the name, the short name if any, and the placeholder of the value, empty for a flag.
 
-    ``programs`` are those that have the option.
+    ``programs`` are those that have the option. ``values`` are the only values it can have; empty for any.
     """
 
     def __init__(
-        self, name: str, short: str = "", value: str = "", programs: Sequence[str] = ("calicoctl", "calicoq")
+        self,
+        name: str,
+        short: str = "",
+        value: str = "",
+        programs: Sequence[str] = ("calicoctl", "calicoq"),
+        values: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.short = short
         self.value = value
         self.programs = programs
+        self.values = values
 
 
 OPTIONS = (
     GlobalOption("--config", short="-c", value="<FILENAME>"),
     GlobalOption("--context", value="<CONTEXT>"),
+    GlobalOption("--color", value="<WHEN>", values=("auto", "always", "never")),
     GlobalOption("--output", short="-o", value="<LISTING_OUTPUT>", programs=("calicoctl",)),
     GlobalOption("--columns", value="<COLUMNS>", programs=("calicoctl",)),
 )
@@ -67,6 +74,8 @@ class Leading:
             self._note(f"{option.name} is given more than once")
         if option.value and not value:
             self._note(f"the value of {option.name} is empty")
+        if option.values and value and value not in option.values:
+            self._note(f"the value of {option.name} is '{value}'; known are: {', '.join(option.values)}")
         if not option.value and value is not None:
             self._note(f"{option.name} must not have an argument")
         self.values[option.name] = value or ""

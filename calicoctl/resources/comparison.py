@@ -25,8 +25,8 @@ def run(manifest: Manifest, environment: Environment) -> int:
         change.warn(environment)
         if change.plan is not None and change.plan.changes:
             differences = True
-            for line in _difference(change, change.plan, environment.takes_all_characters()):
-                environment.say(line)
+            lines = _difference(change, change.plan, environment.takes_all_characters())
+            environment.say("\n".join(lines), painter="difference")
     return 1 if differences else 0
 
 
