@@ -1,4 +1,4 @@
-"""The options before the command, which both programs accept: the table ``OPTIONS``.
+"""The options before the command: the table ``OPTIONS``, and how to find them on a command line.
 
 They are removed from the command line before docopt parses it, so that the documents' usage texts stay unchanged.
 """
