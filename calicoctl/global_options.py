@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class GlobalOption:
     """A row of the table: the name, the short name if any, and the placeholder of the value, empty for a flag.
 
-    ``programs`` are those that have the option.
+    ``programs`` holds the names of the programs that accept the option.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ OPTIONS = (
 
 
 def options_of(program: str) -> list[GlobalOption]:
-    """Return the options that a program has."""
+    """Return the options that a program accepts."""
     return [option for option in OPTIONS if program in option.programs]
 
 
