@@ -149,7 +149,7 @@ def _bug_report(error: Exception, variables: Mapping[str, str]) -> str:
 
 
 def console_main(program: Program = run) -> None:
-    """Run a program with the arguments and streams of this process, and exit. ``program`` is its ``run``."""
+    """Run a program with the arguments and streams of this process, and exit. ``program`` is its function ``run``."""
     gc.disable()  # the process is short-lived, and garbage collection takes up to a third of the time on large data
     try:
         os._exit(_run_process(program))  # all output is flushed, so skip the slow shutdown of the interpreter

@@ -45,7 +45,7 @@ class Environment:
         self.stdout = stdout
         self.stderr = stderr
         self.failure_status = 1
-        self.listing: Listing | None = None  # what the command shows, where its rows are wanted and not its table
+        self.listing: Listing | None = None  # set if the rows are to be printed in another form than the usual table
         self._configuration: Configuration | None = None
         self._client: Client | None = None
 
@@ -97,7 +97,7 @@ class Environment:
         return painted
 
     def wants_rows(self) -> bool:
-        """Tell whether the rows of a listing are wanted in another form than the command's own table."""
+        """Tell whether the options ask for the rows of a listing in another form than the command's usual table."""
         return "--columns" in self.options or self.options.get("--output", "table") != "table"
 
     def takes_all_characters(self) -> bool:

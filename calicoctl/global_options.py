@@ -1,4 +1,4 @@
-"""The options before the command, which both programs accept: the table ``OPTIONS``.
+"""The options before the command: the table ``OPTIONS``, and how to find them on a command line.
 
 They are removed from the command line before docopt parses it, so that the documents' usage texts stay unchanged.
 """
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class GlobalOption:
     """A row of the table: the name, the short name if any, and the placeholder of the value, empty for a flag.
 
-    ``programs`` are those that have the option. ``values`` are the only values it can have; empty for any.
+    ``programs`` holds the names of the programs that accept the option. ``values`` holds the allowed values, or is
+    empty if any value is allowed.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ OPTIONS = (
 
 
 def options_of(program: str) -> list[GlobalOption]:
-    """Return the options that a program has."""
+    """Return the options that a program accepts."""
     return [option for option in OPTIONS if program in option.programs]
 
 

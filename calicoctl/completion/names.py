@@ -25,7 +25,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "<format>": ("ps", "json", "yaml"),
     "<protocol>": tuple(PROTOCOLS),
 }
-# By the words before; they are those that calicoctl config knows
+# The names and values that `calicoctl config` accepts, by the words before them.
 OF_CONFIG: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
     ("felix",): {"loglevel": ("none", "debug", "info", "warning", "error", "critical")},
     ("bgp",): {"loglevel": ("none", "debug", "info")},

@@ -26,7 +26,7 @@ Description:
 Options:
   --none  Choose no context.
 
-Options before the command, of all commands of calicoctl and calicoq:
+Options before the command, for all commands of calicoctl and calicoq:
   calicoctl --context=<CONTEXT> <command>
                           Use this context for one command only.
   calicoctl --config=<FILENAME> <command>

@@ -142,7 +142,7 @@ def test_what_is_set_elsewhere(name: str, use: str, scope: str, calicoctl: Calic
     for more in ([], ["zzz"], ["--remove"]):
         for force in ([], ["--force"]):
             assert calicoctl("config", *scope.split(), name, *more, *force) == Result(
-                1, "", f"'{name}' is no setting of 'calicoctl config'. Use {use}.\n"
+                1, "", f"'{name}' cannot be set with 'calicoctl config'. Use {use}.\n"
             )
     assert etcd.index() == index
 
