@@ -104,6 +104,10 @@ def without_global_options(
 
 def _dispatch(argv: Sequence[str], environment: Environment) -> int:
     argv = without_global_options("calicoctl", argv, environment, OVERVIEW, COMMANDS)
+    if list(argv) == ["--version"]:
+        from calicoctl.commands.version import run_in_full
+
+        return run_in_full(environment)
     if argv[:1] == ["--version"]:
         argv = ["version", *argv[1:]]
     name = grammar.parse(OVERVIEW, argv, options_first=True)["<command>"] if argv else None

@@ -57,16 +57,16 @@ class Environment:
             self._configuration = Configuration(self.variables, self.options, self.system_file)
         return self._configuration
 
-    def client(self) -> Client:
+    def client(self, overrides: Mapping[str, str] | None = None) -> Client:
         """Return the client of the configured etcd. It connects when the first request is made.
 
-        Raises CommandError if the configuration is invalid.
+        ``overrides`` replace variables of the configuration. Raises CommandError if the configuration is invalid.
         """
         if self._client is None:
             from calicoctl.etcd.client import Client
             from calicoctl.etcd.settings import Settings
 
-            settings = Settings.from_environment(self.configuration().variables())
+            settings = Settings.from_environment({**self.configuration().variables(), **(overrides or {})})
             terminal = self.stderr if self.stderr.isatty() else None
             trace = self.complain if self.variables.get("CALICOCTL_DEBUG") else None
             self._client = Client(settings, terminal, trace)

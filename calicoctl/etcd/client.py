@@ -20,6 +20,7 @@ from calicoctl.etcd.answers import (
     Refused,
     Undecided,
     answer_of,
+    version_of,
 )
 from calicoctl.etcd.errors import Conflict, DatastoreError
 from calicoctl.etcd.form import excess, form_of
@@ -349,6 +350,18 @@ class Client:
             raise
         self._current = position
         return answer
+
+    def endpoint(self) -> str:
+        """Return the URL of the first endpoint, without credentials."""
+        return self._settings.endpoints[0]
+
+    def server_version(self, seconds: float) -> str | None:
+        """Return the version of etcd, of the first endpoint alone; None if it does not answer within ``seconds``."""
+        try:
+            response = self._wire(0).exchange("GET", "/version", None, {}, seconds)
+        except (Unreachable, ReplyLost, Unusable):
+            return None
+        return version_of(response)
 
     def _wire(self, position: int) -> Wire:
         """Return the way to an endpoint."""
