@@ -28,8 +28,8 @@ lint: $(VENV)/with-tests ## the linters alone
 	$(BIN)/ruff check .
 	$(BIN)/mypy calicoctl tests
 
-torture: $(VENV)/with-tests ## the tests of reliability at length; SEED=1 repeats a run, ARGS="-k killed" runs a part
-	$(PYTEST) tests/trust --torture $(if $(SEED),--seed=$(SEED)) --durations=10 $(ARGS)
+torture: $(VENV)/with-tests ## the tests of reliability and of flows at length; SEED=1 repeats a run, ARGS="-k killed" runs a part
+	$(PYTEST) tests/trust tests/flows --torture $(if $(SEED),--seed=$(SEED)) --durations=10 $(ARGS)
 
 test-all: $(VENV)/with-tests ## what can differ, on every Python present and with the oldest libraries; ARGS as for test
 	$(BIN)/tox $(if $(ARGS),-- $(ARGS))

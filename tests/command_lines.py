@@ -227,6 +227,7 @@ READING = [
     Row("policy pol", "GET", {**USED, **POLICY}, program="calicoq"),
     Row("eval all()", "GET", USED, program="calicoq"),
     Row("verdict e1 10.0.0.1 tcp 80", "GET", USED, program="calicoq"),
+    Row("reach", "GET", USED, program="calicoq"),
     Row("check", "GET", USED, program="calicoq"),
 ]
 
@@ -319,6 +320,7 @@ FURTHER = [
     Row("delete profile P Q", "GET GET DELETE DELETE", TWO_PROFILES),
     Row("endpoint e1 -o json", "GET", USED, program="calicoq"),
     Row("endpoint e1 -o yaml", "GET", USED, program="calicoq", loads=_YAML),
+    Row("reach --from=P --only=tcp:80 -o csv", "GET", USED, program="calicoq"),
     Row("policy none", "GET", USED, program="calicoq"),
 ]
 
@@ -381,6 +383,7 @@ MOST_MODULES = {
     "calicoq eval": 88,
     "calicoq verdict": 96,
     "calicoq check": 100,
+    "calicoq reach": 100,
     "calicoq explain-code": 45,
 }
 _OF_YAML = 20

@@ -31,10 +31,11 @@ IMPORTS = {
     "resources": "errors model output etcd datastore environment package_data",
     "completion": "expected usage etcd datastore host.hostname resources.kinds calicoq.cli",
     "felix": "model datastore",
+    "flows": "model felix",
     "commands": "errors model output signals undo etcd datastore environment felix grammar host resources "
     "completion package_data suggestion usage",
     "cli": "errors environment grammar suggestion usage usage_error commands",
-    "calicoq": "errors model output datastore environment felix grammar suggestion usage cli",
+    "calicoq": "errors model output datastore environment felix flows grammar suggestion usage cli",
     "start": "signals cli calicoq.cli",
     "__main__": "start",
 }

@@ -50,6 +50,16 @@ for ICMP the type or type/code.""",
         ],
     ),
     Command(
+        "reach",
+        """Who can open which connections to whom: all of it, or what
+begins or ends at <substring>.""",
+        failure_status=2,
+        usage=[
+            "reach [<substring>] [--from=<end>] [--to=<end>] [--only=<packets>] [--exposure] [--pairs] "
+            "[--felix=<version>] [--output=<format>] [--debug]"
+        ],
+    ),
+    Command(
         "check",
         """All in the datastore that Felix drops, rejects or reads otherwise
 than its author thinks.""",
@@ -60,6 +70,8 @@ than its author thinks.""",
     Command("version", "The version of calicoq.", usage=["(version | --version)"]),
     Command("help", "This text, or what it says of one command.", usage=["help [<command>]"]),
 )
+
+_FORMATS = {"reach": ("json", "yaml", "csv", "md", "dot")}  # beside ps; of all other commands json and yaml
 
 
 def _usage_lines(*commands: Command) -> str:
@@ -88,8 +100,16 @@ Options:
                              (that cause each displayed profile or policy to match
                              the endpoint).
   -o <format> --output=<format>
-                             json or yaml, for programs. [default: ps]
+                             json or yaml, for programs; of reach also csv, md and
+                             dot, a graph for Graphviz. [default: ps]
   --source-port=<port>       The port that the packet comes from.
+  --from=<end> --to=<end>    Only flows from, or to, an endpoint (its full name or a
+                             part of it), an address, a network, or who is meant
+                             by profile:NAME, tag:NAME or selector:TEXT.
+  --only=<packets>           Only these packets, as tcp:5432,udp:53:60,icmp:8.
+  --exposure                 Also new endpoints that rules wait for: with a tag or
+                             labels that nobody has yet.
+  --pairs                    A row for each pair of endpoints.
   --all                      Every case, not only the first few of each kind.
   --errors-only              No warnings and no notes.
   --felix=<version>          Whose rules count: 1, Felix 1.4, or 2, Felix 2.2 and
@@ -124,16 +144,15 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
     arguments = grammar.parse(USAGE, argv)
     if arguments["help"]:
         raise grammar.HelpRequested(_help(arguments["<command>"]))
-    from calicoctl.calicoq.formats import JSON, TEXT, YAML
-
-    output = arguments["--output"]
-    if output not in (TEXT, JSON, YAML):
+    name = next((name for name in COMMANDS if arguments[name]), "version")
+    output, formats = arguments["--output"], _FORMATS.get(name, ("json", "yaml"))
+    if output not in (*formats, "ps"):
         raise CommandError(
-            f'Output Format: "{visible(output)}" is not valid. Output Format must be one of json, yaml, or ps.'
+            f'Output Format: "{visible(output)}" is not valid. '
+            f"Output Format must be one of {', '.join(formats)}, or ps."
         )
     if arguments["--debug"]:
         environment.variables = {**environment.variables, "CALICOCTL_DEBUG": "1"}
-    name = next((name for name in COMMANDS if arguments[name]), "version")
     command = importlib.import_module(f"calicoctl.calicoq.{COMMANDS[name].module}")
     status: int = command.run(arguments, environment)
     return status

@@ -1,0 +1,107 @@
+"""The law of flows: a packet passes exactly when ``calicoq verdict`` allows it, and is uncertain when verdict is."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from calicoctl.calicoq.journey import Journey
+from calicoctl.calicoq.parties import Party as End
+from calicoctl.datastore.snapshot import Snapshot, Stored
+from calicoctl.felix.chances import Chances, judged
+from calicoctl.felix.view import Felix
+from calicoctl.flows.analysis import Analysis
+from calicoctl.flows.flows import MOST_QUESTIONS, Flows
+from calicoctl.flows.packets import Header
+from calicoctl.model.address import Address
+from tests.flows.worlds import random_header, random_state
+from tests.sampling import Sampling
+
+pytestmark = pytest.mark.once
+
+PACKETS_OF_A_STATE = 40
+
+
+def felix_of(state: dict[str, Any]) -> Felix:
+    """Return what Felix sees of a state: keys with texts, or with what is to be their JSON."""
+    snapshot = Snapshot()
+    for key, value in {"/calico/v1/Ready": "true", **state}.items():
+        snapshot._add(Stored(key, value if isinstance(value, str) else json.dumps(value)))
+    return Felix(snapshot)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_flows_are_what_verdict_allows(part: int, dice: random.Random, sampling: Sampling) -> None:
+    left = sampling.number(250_000, 500)
+    while left > 0:
+        felix_version = dice.choice([1, 1, 1, 2])
+        state = random_state(dice)
+        felix = felix_of(state)
+        analysis = Analysis(felix, felix_version)
+        for _ in range(PACKETS_OF_A_STATE):
+            flows = analysis.flows.get(dice.choice([4, 4, 6]))
+            if flows is None or not (pair := random_pair(dice, flows, felix)):
+                continue
+            source, destination = pair
+            header = random_header(dice, flows.ip_version, felix_version)
+            expected = verdict(felix, flows.ip_version, felix_version, source, destination, header)
+            if expected != "too many questions":
+                found = flow(flows, source, destination, header)
+                is_too_much = len(flows.questions(source[0], destination[0])) > MOST_QUESTIONS
+                right = (expected, None) if is_too_much else (expected,)
+                assert found in right, (describe(source, destination), header.text(), felix_version, state)
+                left -= 1
+
+
+def random_pair(dice: random.Random, flows: Flows, felix: Felix) -> tuple[Any, Any] | None:
+    """Return two different ends: the group, the endpoint if there is one, and the address of each."""
+    ends: list[Any] = []
+    for number in dice.choices(range(len(flows.groups)), k=2):
+        group = flows.groups[number]
+        if group.guard is None:
+            first, last = dice.choice(group.ranges)
+            address = dice.choice([first, last, dice.randint(first, last)])
+            ends.append((number, None, Address(flows.ip_version, address)))
+        else:
+            party = dice.choice(group.parties)
+            ends.append((number, party.endpoint, party.address))
+    (_, source, source_address), (_, destination, destination_address) = ends
+    if source is destination or source_address == destination_address:
+        return None
+    return ends[0], ends[1]
+
+
+def verdict(felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header) -> Any:
+    """Return what ``calicoq verdict`` does: True, False, or None for what is not certain."""
+    ends = [End("", {ip_version: address}, endpoint) for _, endpoint, address in (source, destination)]
+    journey = Journey(ends[0], ends[1], felix, ip_version, felix_version)
+    packet = journey.packet(header.protocol, header.port, header.source_port, header.icmp_type, header.icmp_code)
+    asked: dict[str, None] = {}
+
+    def judge(chances: Chances) -> Any:
+        sides = journey.sides(packet, chances)
+        asked.update(chances.asked)
+        return sides
+
+    sides, doubts = judged(judge, lambda one, other: one[-1].allowed == other[-1].allowed)
+    if len(asked) > MOST_QUESTIONS:
+        return "too many questions"
+    return None if doubts else sides[-1].allowed
+
+
+def flow(flows: Flows, source: Any, destination: Any, header: Header) -> bool | None:
+    """Return the same as the flows have it."""
+    packet = flows.space.of_header(header)
+    assert packet.bit_count() == 1
+    surely = maybe = False
+    for mask, (sure, may) in flows.into(destination[0]):
+        if mask >> source[0] & 1:
+            surely, maybe = bool(sure & packet), bool(may & packet)
+    return True if surely else None if maybe else False
+
+
+def describe(*ends: Any) -> str:
+    return " to ".join(f"{endpoint.name if endpoint else 'nobody'} {address}" for _, endpoint, address in ends)
