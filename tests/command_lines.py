@@ -228,6 +228,7 @@ READING = [
     Row("eval all()", "GET", USED, program="calicoq"),
     Row("verdict e1 10.0.0.1 tcp 80", "GET", USED, program="calicoq"),
     Row("reach", "GET", USED, program="calicoq"),
+    Row("explain 192.0.2.1 e1 tcp 80", "GET", USED, program="calicoq"),
     Row("check", "GET", USED, program="calicoq"),
 ]
 
@@ -384,6 +385,7 @@ MOST_MODULES = {
     "calicoq verdict": 96,
     "calicoq check": 100,
     "calicoq reach": 100,
+    "calicoq explain": 100,
     "calicoq explain-code": 45,
 }
 _OF_YAML = 20

@@ -60,6 +60,15 @@ begins or ends at <substring>.""",
         ],
     ),
     Command(
+        "explain",
+        """All packets from one end to another, or those of <protocol> and
+<ports>, by what decides on them. Ends are given as for --from.""",
+        failure_status=2,
+        usage=[
+            "explain <from> <to> [<protocol> [<ports>]] [--felix=<version>] [--output=<format>] [--debug]"
+        ],
+    ),
+    Command(
         "check",
         """All in the datastore that Felix drops, rejects or reads otherwise
 than its author thinks.""",

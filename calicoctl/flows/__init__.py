@@ -8,6 +8,7 @@ are the same (``tests/flows/test_law.py``). Read in this order:
 ``groups.py``     endpoints and addresses that no rule tells apart; sets of groups are integers too
 ``programs.py``   the policies and profiles of an endpoint as lists of rectangles: groups of peers times packets
 ``passage.py``    all packets of all peers through a program: what is allowed, by peer
+``sides.py``      all that packets meet on their way out of a source, or into a destination
 ``flows.py``      out of the source and into the destination: what passes between two groups
 ``rows.py``, ``names.py``    what to show: pairs between which the same packets pass, and names for groups
 

@@ -15,25 +15,23 @@ from __future__ import annotations
 from itertools import combinations
 
 from calicoctl.felix import questions
-from calicoctl.flows.groups import CHAINS_BY_CHANCE, NO_CHAINS, NOBODY, Groups, iterate
-from calicoctl.flows.passage import Passage, mapped, paired
+from calicoctl.flows.groups import NOBODY, Groups
+from calicoctl.flows.passage import mapped, paired
 from calicoctl.flows.programs import Compiler
+from calicoctl.flows.sides import NO_CHANCE, Inbound, Outbound
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from calicoctl.felix.view import Felix
-    from calicoctl.flows.groups import Group, Guard, Membership
+    from calicoctl.flows.groups import Group, Guard
     from calicoctl.flows.packets import PacketSpace
     from calicoctl.flows.passage import ByGroup
     from calicoctl.flows.programs import Course, Program
 
     Passing = tuple[int, int]  # the packets that surely pass, and those that may, which include the former
-    Outgoing = tuple[int, int, int]  # packets that have arrived; that go on without the mark; that go on with it
-    Incoming = tuple[int, int]  # packets that pass if they come without the mark, and with it
 
-_NO_CHANCE: frozenset[str] = frozenset()
 MOST_QUESTIONS = 6  # of one pair, of which every combination of answers is gone through
 
 
@@ -74,7 +72,7 @@ class Flows:
         if known is None:
             program = self._compiler.program(guard.endpoint, guard.policies, "outbound")
             own = program.looks_at_own_end()
-            known = Outbound(self, guard, program, group.membership if own else NOBODY)
+            known = Outbound(self._all, self.universe, guard, program, group.membership if own else NOBODY)
             self._outbound[key if own else (id(guard), "any")] = known
         return known
 
@@ -89,7 +87,7 @@ class Flows:
             program = self._compiler.program(guard.endpoint, guard.policies, "inbound")
             before = self._before(guard)
             own = any(each.looks_at_own_end() for each in (program, *(each for _, each in before)))
-            known = Inbound(self, guard, program, group.membership if own else NOBODY, before)
+            known = Inbound(self._all, self.universe, guard, program, group.membership if own else NOBODY, before)
             self._inbound[key if own else (id(guard), "any")] = known
         return known
 
@@ -117,6 +115,26 @@ class Flows:
             self._into[key] = self._all_into(number, sources)
         return self._into[key]
 
+    def pieces(self, source: int, destination: int) -> list[int]:
+        """Return the packets between two groups in pieces, each of which takes one way through the rules.
+
+        Packets of a piece are decided on by the same rules, as far as is likely, and with the same certainty.
+        """
+        outbound, inbound = self.outbound(self.groups[source]), self.inbound(self.groups[destination])
+        cutting = [
+            *(outbound.decisions(1 << destination) if outbound else ()),
+            *(inbound.decisions(1 << source) if inbound else ()),
+        ]
+        asked = self.questions(source, destination)
+        is_local = outbound is not None and inbound is not None and outbound.host_with(inbound)
+        for course in _courses(asked) if len(asked) <= MOST_QUESTIONS else ():
+            of_course = self._in_course(course, outbound, inbound, 1 << source, destination, is_local)
+            cutting += [passing for _, (passing, _) in of_course]
+        found = [self.universe]
+        for packets in cutting:
+            found = [part for piece in found for part in (piece & packets, piece & ~packets) if part]
+        return found
+
     def questions(self, source: int, destination: int) -> frozenset[str]:
         """Return what may come up between two groups."""
         outbound, inbound = self.outbound(self.groups[source]), self.inbound(self.groups[destination])
@@ -127,7 +145,7 @@ class Flows:
         inbound = self.inbound(self.groups[number])
         if not self._are_sources_plain or (inbound and not inbound.is_plain):
             return number
-        arriving = tuple(outbound.to(number, _NO_CHANCE, False) for outbound, _ in self._of_sources if outbound)
+        arriving = tuple(outbound.to(number, NO_CHANCE, False) for outbound, _ in self._of_sources if outbound)
         return inbound and inbound.identity, arriving
 
     def _all_into(self, number: int, sources: int) -> ByGroup[Passing]:
@@ -218,151 +236,3 @@ def _courses(asked: Iterable[str]) -> Iterator[Course]:
 def _both(pair: tuple[Passing, Passing]) -> Passing:
     (surely, maybe), (also_surely, also_maybe) = pair
     return surely & also_surely, maybe | also_maybe
-
-
-class Outbound:
-    """What packets meet on their way out of an endpoint, by destination. Two that come to the same have an equal
-    ``identity``.
-    """
-
-    def __init__(self, flows: Flows, guard: Guard, program: Program, own: Membership) -> None:
-        self.guard = guard
-        self.program = program
-        self._own = own
-        self._universe = flows.universe
-        self._all = flows._all
-        self.questions = frozenset(program.questions() | _of_guard(guard))
-        self._by_number: dict[object, list[Outgoing]] = {}
-        self._number_of_groups = len(flows.groups)
-        self.identity: object = frozenset(self._decided(_NO_CHANCE, False)) if self.is_plain else self
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it depends on no question, and not on the host of the destination."""
-        return not self.questions and self.guard.host is None
-
-    def host_with(self, inbound: Inbound) -> bool:
-        """Tell whether it is on one host with a destination, as far as that makes a difference."""
-        return self.guard.host is not None and self.guard.host == inbound.guard.host
-
-    def to(self, number: int, course: Course, is_local: bool) -> Outgoing:
-        """Return what becomes of the packets to a group; ``is_local`` if that is on the same host."""
-        key = course & self.questions, is_local
-        if key not in self._by_number:
-            parts = sorted(self._decided(*key), key=lambda part: -part[0].bit_count())
-            values = [parts[0][1]] * self._number_of_groups
-            for mask, value in parts[1:]:
-                for each in iterate(mask):
-                    values[each] = value
-            self._by_number[key] = values
-        return self._by_number[key][number]
-
-    def _decided(self, course: Course, is_local: bool) -> ByGroup[Outgoing]:
-        if not _has_chains(self.guard, course):
-            passed: ByGroup[tuple[int, int, int]] = [(self._all, (0, 0, 0))]
-            overridden = False
-        else:
-            passed = Passage(self._own, course).through(self.program, self._all, self._universe)
-            overridden = self.guard.lets_pass
-        is_turned = _is_turned(self.guard, course)
-        return mapped(passed, lambda value: self._outgoing(value, overridden, is_turned, is_local))
-
-    def _outgoing(self, passed: tuple[int, int, int], overridden: bool, is_turned: bool, is_local: bool) -> Outgoing:
-        allowed, allowed_marked, denied_marked = passed
-        denied = self._universe & ~(allowed | allowed_marked | denied_marked)
-        if overridden and is_turned:
-            return 0, 0, 0
-        if is_turned:
-            allowed, allowed_marked, denied, denied_marked = denied, denied_marked, allowed, allowed_marked
-        arrived = 0
-        if overridden and is_local:  # Felix lets it pass all that is on the host
-            arrived = denied | denied_marked
-        elif overridden:
-            allowed |= denied | denied_marked
-        if is_local and self.guard.is_workload:
-            return arrived, allowed, allowed_marked
-        return arrived, allowed | allowed_marked, 0
-
-
-class Inbound:
-    """What packets meet on their way into an endpoint, by source; see ``Outbound``."""
-
-    def __init__(
-        self, flows: Flows, guard: Guard, program: Program, own: Membership, before: list[tuple[str, Program]]
-    ) -> None:
-        self.guard = guard
-        self.program = program
-        self._own = own
-        self._before = before
-        self._universe = flows.universe
-        self._all = flows._all
-        on_interfaces = {question for question, _ in before if question}
-        asked = program.questions().union(*(each.questions() for _, each in before))
-        self.questions = frozenset(asked | _of_guard(guard) | on_interfaces)
-        self._looks_at_mark = any(rules.passes_on for rules in program.profiles)
-        self._known: dict[object, ByGroup[Incoming]] = {}
-        self.identity: object = frozenset(self.of(_NO_CHANCE, False)) if self.is_plain else self
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it depends on no question, and not on the host of the source."""
-        return not self.questions and self.guard.host is None
-
-    def of(self, course: Course, is_local: bool) -> ByGroup[Incoming]:
-        """Return what becomes of the packets from each group; ``is_local`` if that is on the same host."""
-        key = course & self.questions, is_local
-        if key not in self._known:
-            decided = self._decided(*key)
-            if not is_local:
-                for question, program in reversed(self._before):  # the first one decides
-                    if not (question and question in course):
-                        decided = self._past(program, decided, key[0])
-            self._known[key] = decided
-        return self._known[key]
-
-    def _decided(self, course: Course, is_local: bool) -> ByGroup[Incoming]:
-        is_turned = _is_turned(self.guard, course)
-        if not _has_chains(self.guard, course):
-            return [(self._all, (self._universe, self._universe) if is_turned else (0, 0))]
-        passage = Passage(self._own, course)
-        plain = passage.through(self.program, self._all, self._universe)
-        marked = plain
-        if is_local and self.guard.is_workload and self._looks_at_mark:
-            marked = passage.through(self.program, self._all, self._universe, is_marked=True)
-
-        def incoming(passed: tuple[int, int, int]) -> int:
-            allowed = self._universe if self.guard.lets_pass else passed[0] | passed[1]
-            return self._universe & ~allowed if is_turned else allowed
-
-        return mapped(paired(plain, marked), lambda both: (incoming(both[0]), incoming(both[1])))
-
-    def _past(self, program: Program, decided: ByGroup[Incoming], course: Course) -> ByGroup[Incoming]:
-        """Put untracked policies before what is decided: what they allow is through, what they drop is not."""
-        past = Passage(self._own, course).past_untracked(program, self._all, self._universe)
-
-        def both(pair: tuple[tuple[int, int], Incoming]) -> Incoming:
-            (allowed, undecided), incoming = pair
-            if self.guard.lets_pass:
-                undecided = self._universe & ~allowed
-            return allowed | (undecided & incoming[0]), allowed | (undecided & incoming[1])
-
-        return mapped(paired(past, decided), both)
-
-
-def _of_guard(guard: Guard) -> set[str]:
-    """Return the questions that a guard itself raises."""
-    found = {questions.standstill(guard.standstill)} if guard.standstill else set()
-    if guard.chains == CHAINS_BY_CHANCE:
-        found.add(questions.unknown_prefix(guard.endpoint))
-    return found
-
-
-def _has_chains(guard: Guard, course: Course) -> bool:
-    if guard.chains == CHAINS_BY_CHANCE:
-        return questions.unknown_prefix(guard.endpoint) in course
-    return guard.chains != NO_CHAINS
-
-
-def _is_turned(guard: Guard, course: Course) -> bool:
-    """Tell whether, as Felix stands still, the opposite of what is stored is in force."""
-    return bool(guard.standstill) and questions.standstill(guard.standstill) in course

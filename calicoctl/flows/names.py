@@ -6,13 +6,14 @@ from functools import reduce
 from operator import or_
 
 from calicoctl.flows.groups import iterate
-from calicoctl.flows.regions import networks
+from calicoctl.flows.regions import gaps, networks, surrounding
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from calicoctl.flows.groups import Groups
+    from calicoctl.flows.regions import Range
 
 _MOST_NAMES = 3
 _MOST_LISTS = 8
@@ -115,14 +116,20 @@ class Names:
             if len(excepted) <= _MOST_EXCEPTIONS:
                 return [f"all other addresses but {' and '.join(excepted)}"]
         inside = self._networks(mask)
-        if len(inside) > _MOST_EXCEPTIONS >= len(excepted := self._networks(others)):
-            return [f"all other addresses but {' and '.join(excepted)}"]
+        if len(inside) > _MOST_EXCEPTIONS:
+            ranges = self._ranges(mask)
+            around = surrounding(self._ip_version, ranges)
+            excepted = list(map(str, networks(self._ip_version, gaps(around, ranges))))
+            if len(excepted) <= _MOST_EXCEPTIONS:
+                return [f"{around} but {' and '.join(excepted)}"]
         return inside
 
     def _networks(self, mask: int) -> list[str]:
         """Return networks that hold the addresses of groups, and no others but those of endpoints."""
-        ranges = [each for number in iterate(mask) for each in self._groups[number].pieces]
-        return [str(network) for network in networks(self._ip_version, ranges)]
+        return [str(network) for network in networks(self._ip_version, self._ranges(mask))]
+
+    def _ranges(self, mask: int) -> list[Range]:
+        return [each for number in iterate(mask) for each in self._groups[number].pieces]
 
 
 def _profiles_text(profiles: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from calicoctl.felix.packet import PROTOCOLS
-from calicoctl.flows.packets import ICMP
+from calicoctl.flows.atoms import ICMP
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:

@@ -96,3 +96,22 @@ def networks(version: int, ranges: Iterable[Range]) -> list[Network]:
             found.append(Network(version, first, WIDTH[version] - size.bit_length() + 1))
             first += size
     return found
+
+
+def surrounding(version: int, ranges: list[Range]) -> Network:
+    """Return the smallest network that holds ranges."""
+    first, last = min(first for first, _ in ranges), max(last for _, last in ranges)
+    host_bits = (first ^ last).bit_length()
+    return Network(version, first >> host_bits << host_bits, WIDTH[version] - host_bits)
+
+
+def gaps(network: Network, ranges: Iterable[Range]) -> Iterator[Range]:
+    """Yield what is in a network but not in ranges that it holds."""
+    begin = network.address
+    for first, last in joined(ranges):
+        if begin < first:
+            yield begin, first - 1
+        begin = last + 1
+    end = network.address | ((1 << network.width - network.prefix_length) - 1)
+    if begin <= end:
+        yield begin, end

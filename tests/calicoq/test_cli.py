@@ -11,7 +11,7 @@ from calicoctl.calicoq.cli import COMMANDS, USAGE
 from tests.calicoq.conftest import Calicoq, Store
 
 USAGE_SECTION = "Usage:\n" + USAGE.partition("Usage:\n")[2].partition("\n\n")[0] + "\n"
-OF_COMMANDS = "'endpoint', 'host', 'policy', 'eval', 'verdict', 'reach', 'check', 'explain-code', 'version'"
+OF_COMMANDS = "'endpoint', 'host', 'policy', 'eval', 'verdict', 'reach', 'explain', 'check', 'explain-code', 'version'"
 UNREACHABLE = {"ETCD_AUTHORITY": "127.0.0.1:1"}
 
 

@@ -14,8 +14,8 @@ from calicoctl.datastore.snapshot import Snapshot, Stored
 from calicoctl.felix.chances import Chances, judged
 from calicoctl.felix.view import Felix
 from calicoctl.flows.analysis import Analysis
+from calicoctl.flows.atoms import Header
 from calicoctl.flows.flows import MOST_QUESTIONS, Flows
-from calicoctl.flows.packets import Header
 from calicoctl.model.address import Address
 from tests.flows.worlds import random_header, random_state
 from tests.sampling import Sampling
@@ -54,6 +54,38 @@ def test_flows_are_what_verdict_allows(part: int, dice: random.Random, sampling:
                 right = (expected, None) if is_too_much else (expected,)
                 assert found in right, (describe(source, destination), header.text(), felix_version, state)
                 left -= 1
+
+
+def test_packets_of_one_piece_are_decided_on_alike(dice: random.Random, sampling: Sampling) -> None:
+    left = sampling.number(20_000, 200)
+    while left > 0:
+        felix_version = dice.choice([1, 1, 1, 2])
+        state = random_state(dice)
+        felix = felix_of(state)
+        for flows in Analysis(felix, felix_version).flows.values():
+            pair = random_pair(dice, flows, felix)
+            if pair is None or len(flows.questions(pair[0][0], pair[1][0])) > MOST_QUESTIONS:
+                continue
+            pieces = flows.pieces(pair[0][0], pair[1][0])
+            assert sum(pieces) == flows.universe
+            for _ in range(10):
+                packet = flows.space.of_header(header := random_header(dice, flows.ip_version, felix_version))
+                example = flows.space.example(next(piece for piece in pieces if piece & packet))
+                if packet & flows.space.opening[flows.ip_version]:
+                    ways = [way(felix, flows.ip_version, felix_version, *pair, each) for each in (header, example)]
+                    assert ways[0] == ways[1], (describe(*pair), header.text(), example.text(), felix_version, state)
+                    left -= 1
+
+
+def way(felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header) -> Any:
+    """Return what decides on a packet on its likely way, and whether it passes."""
+    ends = [End("", {ip_version: address}, endpoint) for _, endpoint, address in (source, destination)]
+    journey = Journey(ends[0], ends[1], felix, ip_version, felix_version)
+    packet = journey.packet(header.protocol, header.port, header.source_port, header.icmp_type, header.icmp_code)
+    sides, doubts = judged(
+        lambda chances: journey.sides(packet, chances), lambda one, other: one[-1].allowed == other[-1].allowed
+    )
+    return [side.last_text() for side in sides], doubts, sides[-1].allowed
 
 
 def random_pair(dice: random.Random, flows: Flows, felix: Felix) -> tuple[Any, Any] | None:

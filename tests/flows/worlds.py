@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from calicoctl.flows.packets import Header
+from calicoctl.flows.atoms import Header
 from tests.trust.iptables import SELECTORS
 
 TAGS = ["T1", "T2", "T3"]
