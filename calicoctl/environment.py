@@ -10,7 +10,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import BufferedReader, BytesIO
-    from typing import TextIO
+    from typing import Any, TextIO
 
     from calicoctl.etcd.client import Client
 
@@ -47,6 +47,11 @@ class Environment:
             trace = self.complain if self.variables.get("CALICOCTL_DEBUG") else None
             self._client = Client(Settings.from_environment(self.variables), terminal, trace)
         return self._client
+
+    def work_on(self, client: Any) -> None:
+        """Let the command work on something else than etcd, which answers as ``Client`` does."""
+        self.close()
+        self._client = client
 
     def say(self, text: str) -> None:
         """Print an answer. Raises CommandError where it cannot be written, BrokenPipeError if nobody reads it."""

@@ -230,6 +230,7 @@ READING = [
     Row("reach", "GET", USED, program="calicoq"),
     Row("explain 192.0.2.1 e1 tcp 80", "GET", USED, program="calicoq"),
     Row("check", "GET", USED, program="calicoq"),
+    Row("snapshot", "GET", USED, program="calicoq"),
 ]
 
 # Where there can be no namespaces, the other rows are all there are.
@@ -322,6 +323,7 @@ FURTHER = [
     Row("endpoint e1 -o json", "GET", USED, program="calicoq"),
     Row("endpoint e1 -o yaml", "GET", USED, program="calicoq", loads=_YAML),
     Row("reach --from=P --only=tcp:80 -o csv", "GET", USED, program="calicoq"),
+    Row("reach --with=-", "GET", PROFILE, DOCUMENT, program="calicoq"),
     Row("policy none", "GET", USED, program="calicoq"),
 ]
 
@@ -384,7 +386,8 @@ MOST_MODULES = {
     "calicoq eval": 88,
     "calicoq verdict": 96,
     "calicoq check": 100,
-    "calicoq reach": 100,
+    "calicoq reach": 130,
+    "calicoq snapshot": 75,
     "calicoq explain": 100,
     "calicoq explain-code": 45,
 }

@@ -35,7 +35,8 @@ IMPORTS = {
     "commands": "errors model output signals undo etcd datastore environment felix grammar host resources "
     "completion package_data suggestion usage",
     "cli": "errors environment grammar suggestion usage usage_error commands",
-    "calicoq": "errors model output datastore environment felix flows grammar suggestion usage cli",
+    "calicoq": "errors model output etcd.memory datastore environment felix flows resources grammar suggestion "
+    "usage cli",
     "start": "signals cli calicoq.cli",
     "__main__": "start",
 }

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TextIO
 
-_LISTING = "[--hide-selectors] [--hide-rule-matches] [--felix=<version>] [--output=<format>] [--debug]"
+_COMMON = "[--felix=<version>] [--snapshot=<file>] [--with=<file>]... [--output=<format>] [--debug]"
+_LISTING = f"[--hide-selectors] [--hide-rule-matches] {_COMMON}"
 COMMANDS = by_name(
     Command(
         "endpoint",
@@ -35,7 +36,7 @@ endpoint <host>/<endpoint>.""",
     Command(
         "eval",
         "The endpoints that a selector matches.",
-        usage=["eval <selector> [--felix=<version>] [--output=<format>] [--debug]"],
+        usage=[f"eval <selector> {_COMMON}"],
     ),
     Command(
         "verdict",
@@ -44,36 +45,34 @@ another, and which rule decides. <protocol> is tcp, udp, icmp,
 icmpv6, sctp, udplite or a number; <port> is the destination port,
 for ICMP the type or type/code.""",
         failure_status=2,
-        usage=[
-            "verdict <from> <to> [<protocol> [<port>]] [--source-port=<port>] [--felix=<version>] [--output=<format>] "
-            "[--debug]"
-        ],
+        usage=[f"verdict <from> <to> [<protocol> [<port>]] [--source-port=<port>] {_COMMON}"],
     ),
     Command(
         "reach",
         """Who can open which connections to whom: all of it, or what
 begins or ends at <substring>.""",
         failure_status=2,
-        usage=[
-            "reach [<substring>] [--from=<end>] [--to=<end>] [--only=<packets>] [--exposure] [--pairs] "
-            "[--felix=<version>] [--output=<format>] [--debug]"
-        ],
+        usage=[f"reach [<substring>] [--from=<end>] [--to=<end>] [--only=<packets>] [--exposure] [--pairs] {_COMMON}"],
     ),
     Command(
         "explain",
         """All packets from one end to another, or those of <protocol> and
 <ports>, by what decides on them. Ends are given as for --from.""",
         failure_status=2,
-        usage=[
-            "explain <from> <to> [<protocol> [<ports>]] [--felix=<version>] [--output=<format>] [--debug]"
-        ],
+        usage=[f"explain <from> <to> [<protocol> [<ports>]] {_COMMON}"],
     ),
     Command(
         "check",
         """All in the datastore that Felix drops, rejects or reads otherwise
 than its author thinks.""",
         failure_status=2,
-        usage=["check [--all] [--errors-only] [--felix=<version>] [--output=<format>] [--debug]"],
+        usage=[f"check [--all] [--errors-only] {_COMMON}"],
+    ),
+    Command(
+        "snapshot",
+        """All of Calico's keys, for --snapshot, for git or for a ticket:
+as JSON, to a file or to standard output.""",
+        usage=["snapshot [<file>] [--debug]"],
     ),
     Command("explain-code", "What a code of check means, or all codes.", usage=["explain-code [<code>]"]),
     Command("version", "The version of calicoq.", usage=["(version | --version)"]),
@@ -119,6 +118,10 @@ Options:
   --exposure                 Also new endpoints that rules wait for: with a tag or
                              labels that nobody has yet.
   --pairs                    A row for each pair of endpoints.
+  --snapshot=<file>          Look at what snapshot saved, - for standard input,
+                             and not at etcd.
+  --with=<file>              Look at it as if these documents (calicoctl apply)
+                             were applied; nothing is written. May be repeated.
   --all                      Every case, not only the first few of each kind.
   --errors-only              No warnings and no notes.
   --felix=<version>          Whose rules count: 1, Felix 1.4, or 2, Felix 2.2 and
@@ -162,6 +165,10 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
         )
     if arguments["--debug"]:
         environment.variables = {**environment.variables, "CALICOCTL_DEBUG": "1"}
+    if arguments["--snapshot"] is not None or arguments["--with"]:
+        from calicoctl.calicoq import sources
+
+        sources.use(arguments["--snapshot"], arguments["--with"], environment)
     command = importlib.import_module(f"calicoctl.calicoq.{COMMANDS[name].module}")
     status: int = command.run(arguments, environment)
     return status

@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from calicoctl.model.network import Network
 
+EVERYTHING = "/calico"  # what Calico stores
 ROOT = "/calico/v1"  # of all that Felix reads
 READY = f"{ROOT}/Ready"
 CONFIG = f"{ROOT}/config"  # Felix's parameters
