@@ -231,6 +231,7 @@ READING = [
     Row("explain 192.0.2.1 e1 tcp 80", "GET", USED, program="calicoq"),
     Row("check", "GET", USED, program="calicoq"),
     Row("snapshot", "GET", USED, program="calicoq"),
+    Row("diff --with=-", "GET", PROFILE, DOCUMENT, program="calicoq"),
 ]
 
 # Where there can be no namespaces, the other rows are all there are.
@@ -388,6 +389,7 @@ MOST_MODULES = {
     "calicoq check": 100,
     "calicoq reach": 130,
     "calicoq snapshot": 75,
+    "calicoq diff": 135,
     "calicoq explain": 100,
     "calicoq explain-code": 45,
 }

@@ -62,6 +62,16 @@ begins or ends at <substring>.""",
         usage=[f"explain <from> <to> [<protocol> [<ports>]] {_COMMON}"],
     ),
     Command(
+        "diff",
+        """The flows that a change opens (+) and closes (-): documents that
+would be applied, or from a saved datastore to another or to now.""",
+        failure_status=2,
+        usage=[
+            "diff [<substring>] [--before=<file>] [--after=<file>] [--from=<end>] [--to=<end>] [--only=<packets>] "
+            f"{_COMMON}"
+        ],
+    ),
+    Command(
         "check",
         """All in the datastore that Felix drops, rejects or reads otherwise
 than its author thinks.""",
@@ -79,7 +89,7 @@ as JSON, to a file or to standard output.""",
     Command("help", "This text, or what it says of one command.", usage=["help [<command>]"]),
 )
 
-_FORMATS = {"reach": ("json", "yaml", "csv", "md", "dot")}  # beside ps; of all other commands json and yaml
+_FORMATS = dict.fromkeys(("reach", "diff"), ("json", "yaml", "csv", "md", "dot"))  # beside ps; else json and yaml
 
 
 def _usage_lines(*commands: Command) -> str:
@@ -108,12 +118,13 @@ Options:
                              (that cause each displayed profile or policy to match
                              the endpoint).
   -o <format> --output=<format>
-                             json or yaml, for programs; of reach also csv, md and
-                             dot, a graph for Graphviz. [default: ps]
+                             json or yaml, for programs; of reach and diff also csv,
+                             md and dot, a graph for Graphviz. [default: ps]
   --source-port=<port>       The port that the packet comes from.
-  --from=<end> --to=<end>    Only flows from, or to, an endpoint (its full name or a
-                             part of it), an address, a network, or who is meant
-                             by profile:NAME, tag:NAME or selector:TEXT.
+  --from=<end>               Only flows from an endpoint (its full name or a part of
+                             it), an address, a network, or who is meant by
+                             profile:NAME, tag:NAME or selector:TEXT.
+  --to=<end>                 Only flows to such an end.
   --only=<packets>           Only these packets, as tcp:5432,udp:53:60,icmp:8.
   --exposure                 Also new endpoints that rules wait for: with a tag or
                              labels that nobody has yet.
@@ -122,6 +133,8 @@ Options:
                              and not at etcd.
   --with=<file>              Look at it as if these documents (calicoctl apply)
                              were applied; nothing is written. May be repeated.
+  --before=<file>            The saved datastore that diff compares with.
+  --after=<file>             Another one, in place of what is stored now.
   --all                      Every case, not only the first few of each kind.
   --errors-only              No warnings and no notes.
   --felix=<version>          Whose rules count: 1, Felix 1.4, or 2, Felix 2.2 and
@@ -134,6 +147,7 @@ Options:
 Exit status:
   0 done; 1 failed, or some objects could not be read and were left out.
   verdict: 0 allowed, 1 denied, 2 not certain, or failed.
+  diff: 0 no flow changes, 1 some do, 2 failed.
   check: 0 no errors found, 1 errors found, 2 failed.
 
 etcd is found as by calicoctl: ETCD_AUTHORITY [default: 127.0.0.1:2379] and so on.
@@ -165,7 +179,7 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
         )
     if arguments["--debug"]:
         environment.variables = {**environment.variables, "CALICOCTL_DEBUG": "1"}
-    if arguments["--snapshot"] is not None or arguments["--with"]:
+    if name != "diff" and (arguments["--snapshot"] is not None or arguments["--with"]):
         from calicoctl.calicoq import sources
 
         sources.use(arguments["--snapshot"], arguments["--with"], environment)

@@ -14,10 +14,13 @@ from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from calicoctl.environment import Environment
+    from calicoctl.flows.difference import JointGroups
+    from calicoctl.flows.groups import Groups
     from calicoctl.flows.packet_filter import PacketFilter
+    from calicoctl.flows.rows import Block
     from calicoctl.flows.selection import Selection
     from calicoctl.grammar import Arguments
 
@@ -38,6 +41,22 @@ def selected(text: str, felix: Felix, felix_version: int) -> Selection:
         raise CommandError(visible(str(error))) from None
 
 
+def selections_of(arguments: Arguments, felix: Felix, felix_version: int) -> dict[str, Selection]:
+    """Return who is meant by --from, --to and <substring>. Raises CommandError if nobody is."""
+    return {
+        name: selected(arguments[argument], felix, felix_version)
+        for name, argument in (("from", "--from"), ("to", "--to"), ("about", "<substring>"))
+        if arguments[argument] is not None
+    }
+
+
+def blocks(groups: Groups | JointGroups, selections: Container[str]) -> list[Block]:
+    """Return the pairs that are asked about: sources and destinations, as bits, of blocks that do not overlap."""
+    chosen = {name: groups.selected(name) if name in selections else groups.mask for name in ("from", "to", "about")}
+    sources, destinations, about = chosen["from"], chosen["to"], chosen["about"]
+    return [(sources, destinations & about), (sources & about, destinations & ~about)]
+
+
 def filters_of(text: str | None, option: str) -> list[PacketFilter]:
     """Return the packets that an option names. Raises CommandError."""
     try:
@@ -48,11 +67,11 @@ def filters_of(text: str | None, option: str) -> list[PacketFilter]:
 
 def analysed(
     felix: Felix, felix_version: int, filters: Sequence[PacketFilter], selections: Mapping[str, Selection],
-    with_imagined: bool = False,
+    with_imagined: bool = False, beside: Felix | None = None,
 ) -> Analysis:  # fmt: skip
     """Return the flows. Raises CommandError if the rules tell too many groups apart."""
     try:
-        return Analysis(felix, felix_version, filters, selections, with_imagined)
+        return Analysis(felix, felix_version, filters, selections, with_imagined, beside)
     except TooManyGroups as error:
         raise CommandError(
             f"Too much to compare: {error}.\nAsk about a part with --from and --to, or give fewer endpoints addresses "

@@ -10,13 +10,14 @@ from calicoctl.calicoq.flow_answers import (
     DOT,
     MD,
     analysed,
+    blocks,
     filters_of,
     question_text,
     read_felix,
     remarks_on,
     say_graph,
     say_table,
-    selected,
+    selections_of,
 )
 from calicoctl.calicoq.formats import JSON, YAML, say_document
 from calicoctl.flows.groups import iterate
@@ -26,13 +27,13 @@ from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from calicoctl.calicoq.formats import Document
     from calicoctl.environment import Environment
     from calicoctl.flows.analysis import Analysis
     from calicoctl.flows.packet_filter import PacketFilter
-    from calicoctl.flows.rows import Block, Row
+    from calicoctl.flows.rows import Row
     from calicoctl.flows.selection import Selection
     from calicoctl.grammar import Arguments
 
@@ -44,11 +45,7 @@ _NOT_CERTAIN = "not certain"
 def run(arguments: Arguments, environment: Environment) -> int:
     """Show the flows. Raises CommandError for arguments that mean nobody or nothing."""
     felix, felix_version = read_felix(arguments, environment)
-    selections = {
-        name: selected(arguments[argument], felix, felix_version)
-        for name, argument in (("from", "--from"), ("to", "--to"), ("about", "<substring>"))
-        if arguments[argument] is not None
-    }
+    selections = selections_of(arguments, felix, felix_version)
     filters = filters_of(arguments["--only"], "--only")
     analysis = analysed(felix, felix_version, filters, selections, arguments["--exposure"])
     answer = _Answer(analysis, filters, selections)
@@ -101,7 +98,7 @@ class _Answer:
         for each in filters:
             only |= each.packets(analysis.space)
         self._rows = {
-            version: rows_of(flows, _blocks(analysis, version, selections), only if filters else -1)
+            version: rows_of(flows, blocks(analysis.groups[version], selections), only if filters else -1)
             for version, flows in analysis.flows.items()
         }
         self._names = {version: Names(groups) for version, groups in analysis.groups.items()}
@@ -175,11 +172,3 @@ class _Answer:
             parties = sorted(group.parties, key=lambda party: (party.name, party.address))
             document["endpoints"] = [{"name": party.name, "address": str(party.address)} for party in parties]
         return document
-
-
-def _blocks(analysis: Analysis, version: int, selections: Iterable[str]) -> list[Block]:
-    """Return the pairs that are asked about: sources and destinations, as bits, of blocks that do not overlap."""
-    groups = analysis.groups[version]
-    chosen = {name: groups.selected(name) if name in selections else groups.mask for name in ("from", "to", "about")}
-    sources, destinations, about = chosen["from"], chosen["to"], chosen["about"]
-    return [(sources, destinations & about), (sources & about, destinations & ~about)]

@@ -24,10 +24,14 @@ def use(snapshot: str | None, documents: Sequence[str], environment: Environment
     """
     if snapshot is None and not documents:
         return
-    copy = read_all(environment.client()) if snapshot is None else saved(snapshot, environment)
-    environment.work_on(copy)
+    environment.work_on(copied(snapshot, environment))
     for document in documents:
         apply(document, environment)
+
+
+def copied(snapshot: str | None, environment: Environment) -> MemoryClient:
+    """Return a saved datastore, or a copy of what is in etcd for None. Raises CommandError."""
+    return read_all(environment.client()) if snapshot is None else saved(snapshot, environment)
 
 
 def saved(path: str, environment: Environment) -> MemoryClient:

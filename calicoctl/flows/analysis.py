@@ -26,13 +26,16 @@ class Analysis:
 
     def __init__(
         self, felix: Felix, felix_version: int, filters: Sequence[PacketFilter] = (),
-        selections: Mapping[str, Selection] | None = None, with_imagined: bool = False,
+        selections: Mapping[str, Selection] | None = None, with_imagined: bool = False, beside: Felix | None = None,
     ) -> None:  # fmt: skip
         """``filters`` and ``selections`` are told apart from other packets, endpoints and addresses.
 
-        Raises TooManyGroups.
+        So is what the rules of another state ``beside`` it tell apart, of packets and of addresses by their networks:
+        analyses of two states beside each other have the same atoms and regions. Raises TooManyGroups.
         """
         tests = Tests.of(felix)
+        if beside is not None:
+            tests.add_cuts(Tests.of(beside))
         for each in filters:
             each.cut(tests.cuts)
         for selection in (selections or {}).values():

@@ -124,6 +124,11 @@ class Tests:
                 found.add_rule(rule)
         return found
 
+    def add_cuts(self, other: Tests) -> None:
+        """Add what others test of packets, and the networks that they test addresses by."""
+        self.cuts.add(other.cuts)
+        self.networks |= other.networks
+
     def add_rule(self, rule: Rule) -> None:
         """Add what a rule tests."""
         self.cuts.add_rule(rule.fields)
@@ -291,7 +296,7 @@ class Groups:
     def _add_parties(self, felix: Felix) -> None:
         groups: dict[tuple[Membership, Guard, frozenset[str]], Group] = {}
         known: dict[Address, Membership] = {}
-        for endpoint in felix.endpoints.values():
+        for _, endpoint in sorted(felix.endpoints.items()):
             guard: Guard | None = None
             for address in addresses_of(endpoint, felix):
                 if address.version != self.ip_version:

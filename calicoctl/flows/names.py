@@ -12,6 +12,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from calicoctl.flows.difference import JointGroups
     from calicoctl.flows.groups import Groups
     from calicoctl.flows.regions import Range
 
@@ -27,7 +28,7 @@ class Names:
     addresses that no endpoint has as networks.
     """
 
-    def __init__(self, groups: Groups) -> None:
+    def __init__(self, groups: Groups | JointGroups) -> None:
         self._groups = groups.all
         self._ip_version = groups.ip_version
         self._endpoints = self._outside = 0

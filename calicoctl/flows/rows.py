@@ -6,9 +6,10 @@ from calicoctl.flows.groups import iterate
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from calicoctl.flows.flows import Flows
+    from calicoctl.flows.groups import Group
     from calicoctl.flows.names import Names
     from calicoctl.flows.passage import ByGroup
 
@@ -48,7 +49,7 @@ def rows_of(flows: Flows, blocks: Iterable[Block], only: int = -1) -> list[Row]:
         Row(*others, packets, is_certain)
         for found, is_certain in ((certain, True), (uncertain, False))
         for block, packets in _merged(found)
-        if all(others := _without_itself(block, flows))
+        if all(others := without_itself(block, flows.groups))
     ]
 
 
@@ -61,12 +62,12 @@ def _merged(found: dict[tuple[int, int], int]) -> Iterator[tuple[Block, int]]:
         yield (sources, destinations), packets
 
 
-def _without_itself(block: Block, flows: Flows) -> Block:
+def without_itself(block: Block, groups: Sequence[Group]) -> Block:
     """Return a block without the flow of an endpoint to itself, if one side is nothing but this endpoint."""
     sources, destinations = block
-    if destinations.bit_count() == 1 and flows.groups[destinations.bit_length() - 1].is_one:
+    if destinations.bit_count() == 1 and groups[destinations.bit_length() - 1].is_one:
         return sources & ~destinations, destinations
-    if sources.bit_count() == 1 and flows.groups[sources.bit_length() - 1].is_one:
+    if sources.bit_count() == 1 and groups[sources.bit_length() - 1].is_one:
         return sources, destinations & ~sources
     return block
 

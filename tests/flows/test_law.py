@@ -15,7 +15,9 @@ from calicoctl.felix.chances import Chances, judged
 from calicoctl.felix.view import Felix
 from calicoctl.flows.analysis import Analysis
 from calicoctl.flows.atoms import Header
+from calicoctl.flows.difference import CLOSES, OPENS, UNCERTAIN, Difference, JointGroups
 from calicoctl.flows.flows import MOST_QUESTIONS, Flows
+from calicoctl.flows.groups import addresses_in_use
 from calicoctl.model.address import Address
 from tests.flows.worlds import random_header, random_state
 from tests.sampling import Sampling
@@ -77,6 +79,66 @@ def test_packets_of_one_piece_are_decided_on_alike(dice: random.Random, sampling
                     left -= 1
 
 
+def test_a_difference_is_where_the_verdicts_differ(dice: random.Random, sampling: Sampling) -> None:
+    left = sampling.number(100_000, 500)
+    while left > 0:
+        felix_version = dice.choice([1, 1, 1, 2])
+        state = random_state(dice)
+        other = random_state(dice)
+        changed = {**state, **{key: other[key] for key in dice.sample(sorted(other), len(other) // 3)}}
+        for key in dice.sample(sorted(changed), dice.choice([0, 0, 1, 2])):
+            del changed[key]
+        both = [felix_of(state), felix_of(changed)]
+        analyses = [Analysis(both[0], felix_version, beside=both[1]), Analysis(both[1], felix_version, beside=both[0])]
+        for version in (4, 6):
+            if not all(version in analysis.flows for analysis in analyses):
+                continue
+            flows = [analysis.flows[version] for analysis in analyses]
+            groups = JointGroups(*(analysis.groups[version] for analysis in analyses))
+            used = addresses_in_use(both[0], version)
+            changes = Difference(flows[0], flows[1], groups).changes([(groups.mask, groups.mask)])
+            for _ in range(20 if groups.all else 0):
+                pair = random_pair(dice, groups, both[1])
+                if pair is None or any(end is None and address.value in used for _, end, address in pair):
+                    continue
+                if any(is_too_much(each, groups, pair, side) for side, each in enumerate(flows)):
+                    continue
+                header = random_header(dice, version, felix_version)
+                packet = flows[0].space.of_header(header)
+                if not packet & flows[0].space.opening[version]:
+                    continue
+                kinds = {
+                    change.kind
+                    for change in changes
+                    if change.sources >> pair[0][0] & change.destinations >> pair[1][0] & 1 and change.packets & packet
+                }
+                ways = [ends_in(felix, pair) for felix in both]
+                before, after = (
+                    verdict(felix, version, felix_version, ends[0], ends[1], header)
+                    for felix, ends in zip(both, ways, strict=True)
+                )
+                assert kinds == kinds_of(before, after), (describe(*pair), header.text(), felix_version, state, changed)
+                left -= 1
+
+
+def is_too_much(flows: Flows, groups: JointGroups, pair: Any, side: int) -> bool:
+    source, destination = (groups.pairs[end[0]][side] for end in pair)
+    return len(flows.questions(source, destination)) > MOST_QUESTIONS
+
+
+def ends_in(felix: Felix, pair: Any) -> list[Any]:
+    """Return the ends of a pair in one of the states."""
+    return [(number, end and felix.endpoints[str(end.name)], address) for number, end, address in pair]
+
+
+def kinds_of(before: bool | None, after: bool | None) -> set[str]:
+    if before == after:
+        return set()
+    if None in (before, after):
+        return {UNCERTAIN}
+    return {OPENS if after else CLOSES}
+
+
 def way(felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header) -> Any:
     """Return what decides on a packet on its likely way, and whether it passes."""
     ends = [End("", {ip_version: address}, endpoint) for _, endpoint, address in (source, destination)]
@@ -88,11 +150,12 @@ def way(felix: Felix, ip_version: int, felix_version: int, source: Any, destinat
     return [side.last_text() for side in sides], doubts, sides[-1].allowed
 
 
-def random_pair(dice: random.Random, flows: Flows, felix: Felix) -> tuple[Any, Any] | None:
+def random_pair(dice: random.Random, flows: Flows | JointGroups, felix: Felix) -> tuple[Any, Any] | None:
     """Return two different ends: the group, the endpoint if there is one, and the address of each."""
     ends: list[Any] = []
-    for number in dice.choices(range(len(flows.groups)), k=2):
-        group = flows.groups[number]
+    groups = flows.groups if isinstance(flows, Flows) else flows.all
+    for number in dice.choices(range(len(groups)), k=2):
+        group = groups[number]
         if group.guard is None:
             first, last = dice.choice(group.ranges)
             address = dice.choice([first, last, dice.randint(first, last)])
