@@ -231,6 +231,7 @@ READING = [
     Row("explain 192.0.2.1 e1 tcp 80", "GET", USED, program="calicoq"),
     Row("check", "GET", USED, program="calicoq"),
     Row("snapshot", "GET", USED, program="calicoq"),
+    Row("lint", "GET", USED, program="calicoq"),
     Row("diff --with=-", "GET", PROFILE, DOCUMENT, program="calicoq"),
 ]
 
@@ -390,6 +391,7 @@ MOST_MODULES = {
     "calicoq reach": 130,
     "calicoq snapshot": 75,
     "calicoq diff": 135,
+    "calicoq lint": 110,
     "calicoq explain": 100,
     "calicoq explain-code": 45,
 }

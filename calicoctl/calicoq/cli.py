@@ -79,12 +79,19 @@ than its author thinks.""",
         usage=[f"check [--all] [--errors-only] {_COMMON}"],
     ),
     Command(
+        "lint",
+        """Rules that do nothing, and what nobody uses; of all profiles,
+policies and tiers, or of those that are named.""",
+        failure_status=2,
+        usage=[f"lint [<name>]... [--strict] {_COMMON}"],
+    ),
+    Command(
         "snapshot",
         """All of Calico's keys, for --snapshot, for git or for a ticket:
 as JSON, to a file or to standard output.""",
         usage=["snapshot [<file>] [--debug]"],
     ),
-    Command("explain-code", "What a code of check means, or all codes.", usage=["explain-code [<code>]"]),
+    Command("explain-code", "What a code of check or lint means, or all codes.", usage=["explain-code [<code>]"]),
     Command("version", "The version of calicoq.", usage=["(version | --version)"]),
     Command("help", "This text, or what it says of one command.", usage=["help [<command>]"]),
 )
@@ -136,6 +143,7 @@ Options:
   --before=<file>            The saved datastore that diff compares with.
   --after=<file>             Another one, in place of what is stored now.
   --all                      Every case, not only the first few of each kind.
+  --strict                   Exit with 1 if lint finds anything.
   --errors-only              No warnings and no notes.
   --felix=<version>          Whose rules count: 1, Felix 1.4, or 2, Felix 2.2 and
                              later. [default: 1]
@@ -148,6 +156,7 @@ Exit status:
   0 done; 1 failed, or some objects could not be read and were left out.
   verdict: 0 allowed, 1 denied, 2 not certain, or failed.
   diff: 0 no flow changes, 1 some do, 2 failed.
+  lint: 0; with --strict 1 if anything is found; 2 failed.
   check: 0 no errors found, 1 errors found, 2 failed.
 
 etcd is found as by calicoctl: ETCD_AUTHORITY [default: 127.0.0.1:2379] and so on.

@@ -43,9 +43,9 @@ class Flows:
         self.groups = groups.all
         self.space = space
         self.universe = space.universe[self.ip_version]
-        self._all = groups.mask
+        self.all_groups = groups.mask
         self._guards = groups.guards
-        self._compiler = Compiler(felix, self.ip_version, felix_version, space, groups.with_condition, self._all)
+        self._compiler = Compiler(felix, self.ip_version, felix_version, space, groups.with_condition, self.all_groups)
         self._outbound: dict[object, Outbound] = {}
         self._inbound: dict[object, Inbound] = {}
         self._of_sources = self._sources()
@@ -72,7 +72,7 @@ class Flows:
         if known is None:
             program = self._compiler.program(guard.endpoint, guard.policies, "outbound")
             own = program.looks_at_own_end()
-            known = Outbound(self._all, self.universe, guard, program, group.membership if own else NOBODY)
+            known = Outbound(self.all_groups, self.universe, guard, program, group.membership if own else NOBODY)
             self._outbound[key if own else (id(guard), "any")] = known
         return known
 
@@ -87,7 +87,7 @@ class Flows:
             program = self._compiler.program(guard.endpoint, guard.policies, "inbound")
             before = self._before(guard)
             own = any(each.looks_at_own_end() for each in (program, *(each for _, each in before)))
-            known = Inbound(self._all, self.universe, guard, program, group.membership if own else NOBODY, before)
+            known = Inbound(self.all_groups, self.universe, guard, program, group.membership if own else NOBODY, before)
             self._inbound[key if own else (id(guard), "any")] = known
         return known
 
@@ -114,6 +114,14 @@ class Flows:
         if key not in self._into:
             self._into[key] = self._all_into(number, sources)
         return self._into[key]
+
+    def sides(self) -> list[Outbound | Inbound]:
+        """Return what stands in the way out of all groups and into all groups, each once."""
+        found: dict[Outbound | Inbound, None] = {}
+        for group in self.groups:
+            if (outbound := self.outbound(group)) is not None and (inbound := self.inbound(group)) is not None:
+                found[outbound] = found[inbound] = None
+        return list(found)
 
     def pieces(self, source: int, destination: int) -> list[int]:
         """Return the packets between two groups in pieces, each of which takes one way through the rules.
@@ -193,11 +201,14 @@ class Flows:
         if inbound is None or len(inbound.questions) <= MOST_QUESTIONS:
             incoming = [(sources, (self.universe, 0))]
             for course in _courses(inbound.questions if inbound else ()):
-                of_course = inbound.of(course, is_local) if inbound else [(self._all, (self.universe, self.universe))]
+                of_course = inbound.of(course, is_local) if inbound else self._let_all_in()
                 found = mapped(of_course, lambda each: (each[0] & each[1], each[0] | each[1]))
                 incoming = mapped(paired(incoming, found), _both)
         for mask, (let_in, may_be_let_in) in incoming:
             yield mask, (arriving[0] | going[0] & let_in, arriving[1] | going[1] & may_be_let_in)
+
+    def _let_all_in(self) -> ByGroup[tuple[int, int]]:
+        return [(self.all_groups, (self.universe, self.universe))]
 
     def _outgoing_in_all_courses(
         self, outbound: Outbound | None, number: int, is_local: bool
@@ -219,7 +230,7 @@ class Flows:
         is_local: bool,
     ) -> Iterable[tuple[int, Passing]]:
         arrived, plain, marked = outbound.to(number, course, is_local) if outbound else (0, self.universe, 0)
-        incoming = inbound.of(course, is_local) if inbound else [(self._all, (self.universe, self.universe))]
+        incoming = inbound.of(course, is_local) if inbound else self._let_all_in()
         for mask, (let_in, let_in_marked) in incoming:
             if from_here := mask & sources:
                 passing = arrived | (plain & let_in) | (marked & let_in_marked)

@@ -28,10 +28,16 @@ if TYPE_CHECKING:
 
 
 class Passage:
-    """The passage in one course of things; ``trace`` is filled if all peers are one: with what decided on packets."""
+    """The passage in one course of things; ``trace`` is filled if all peers are one: with what decided on packets.
 
-    def __init__(self, own: Membership, course: Course, trace: Trace | None = None) -> None:
+    ``reached`` is filled with the lists of rules that packets came to.
+    """
+
+    def __init__(
+        self, own: Membership, course: Course, trace: Trace | None = None, reached: set[RuleList] | None = None
+    ) -> None:
         self._own = own
+        self._reached = reached
         self._course = course
         self._trace = trace
         self._parts: dict[Places, int] = {}
@@ -87,6 +93,8 @@ class Passage:
             self._each(lambda p: (0, p[2], 0, p[3], p[4], p[5]))
 
     def _list(self, rules: RuleList, is_profile: bool) -> None:
+        if self._reached is not None and any(places[0] or places[1] for places in self._parts):
+            self._reached.add(rules)
         if rules.is_missing:
             self._decide(-1, DENY, rules.where, "missing")
         elif rules.refusal:

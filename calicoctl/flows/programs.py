@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from calicoctl.flows.packets import PacketSpace
     from calicoctl.model.endpoint import Endpoint
     from calicoctl.model.policy import Policy
-    from calicoctl.model.rule import Rule
+    from calicoctl.model.rule import Fields, Rule
     from calicoctl.model.rules import Rules
 
     Condition = tuple[str, object]  # "net", "tag" or "selector", and what it is about
@@ -80,14 +80,16 @@ class Rectangle:
 
 
 class RuleList:
-    """The rules of one policy or profile in one direction; ``where`` names it, as in a verdict.
+    """The rules of one policy or profile in one ``direction``; ``where`` says which, as in a verdict.
 
     ``refusal`` is the question that stands in the place of rules that iptables refuses; ``is_missing`` tells that
     there are no rules, so that all is dropped. ``policy`` is the policy that they are of, None for a profile.
     """
 
-    def __init__(self, where: str, policy: Policy | None = None) -> None:
+    def __init__(self, where: str, name: str, direction: str, policy: Policy | None = None) -> None:
         self.where = where
+        self.name = name
+        self.direction = direction
         self.policy = policy
         self.rectangles: list[Rectangle] = []
         self.refusal = ""
@@ -136,6 +138,19 @@ class Program:
     def looks_at_own_end(self) -> bool:
         """Tell whether a rule has a condition on this end, so that the program is not the same for all its users."""
         return any(rectangle.own for rules in self.lists() for rectangle in rules.rectangles)
+
+
+def generated(rule: Rule, ip_version: int, felix_version: int) -> tuple[str, Fields, frozenset[str]]:
+    """Return the outcome and the fields of a rule as Felix generates it, and those of them that it leaves out.
+
+    One that becomes a drop of all traffic has no fields.
+    """
+    fields = {key: value for key, value in rule.fields.items() if value is not None}
+    found = faults(fields, ip_version) if felix_version == FELIX_1 else []
+    if any(fault.drops_all for fault in found):
+        return DENY, {}, frozenset()
+    outcome, _ = effect(fields)
+    return outcome, fields, frozenset(key for fault in found for key in fault.left_out)
 
 
 class Compiler:
@@ -204,14 +219,14 @@ class Compiler:
         key = "policy", id(policy), direction
         if key not in self._lists:
             where = policy_title(policy) + (" [untracked]" if policy.untracked else "")
-            self._lists[key] = self._compiled(RuleList(where, policy), policy.rules, direction)
+            self._lists[key] = self._compiled(RuleList(where, policy.name, direction, policy), policy.rules, direction)
         return self._lists[key]
 
     def _of_profile(self, name: str, direction: str) -> RuleList:
         rules = self._felix.profiles.get(name)
         key = f"profile {name}", id(rules), direction
         if key not in self._lists:
-            compiled = RuleList(f'Profile "{name}"')
+            compiled = RuleList(f'Profile "{name}"', name, direction)
             compiled.is_missing = rules is None
             self._lists[key] = self._compiled(compiled, rules, direction) if rules is not None else compiled
         return self._lists[key]
@@ -231,14 +246,9 @@ class Compiler:
 
     def _rectangle(self, rule: Rule, number: int, direction: str, asked: set[str]) -> Rectangle | None:
         """Return what a rule comes to; None for one that only logs. What it may depend on is added to ``asked``."""
-        fields = {key: value for key, value in rule.fields.items() if value is not None}
-        found = faults(fields, self._ip_version) if self._felix_version == FELIX_1 else []
-        if any(fault.drops_all for fault in found):
-            return Rectangle(DENY, self._space.universe[self._ip_version], self._all_peers, number)
-        outcome, _ = effect(fields)
+        outcome, fields, left_out = generated(rule, self._ip_version, self._felix_version)
         if outcome == GO_ON:
             return None
-        left_out = frozenset(key for fault in found for key in fault.left_out)
         packets = self._space.of_rule(fields, self._ip_version, left_out)
         rectangle = Rectangle(outcome, packets, self._all_peers, number)
         for key, value in fields.items():

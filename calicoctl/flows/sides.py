@@ -31,7 +31,8 @@ class Outbound:
     def __init__(self, groups: int, universe: int, guard: Guard, program: Program, own: Membership) -> None:
         self.guard = guard
         self.program = program
-        self._own = own
+        self.programs = [program]
+        self.own = own
         self._universe = universe
         self._all = groups
         self.questions = frozenset(program.questions() | _of_guard(guard))
@@ -63,7 +64,7 @@ class Outbound:
     def decisions(self, peer: int) -> list[int]:
         """Return the packets to one group in sets by what decides on them."""
         trace: Trace = []
-        Passage(self._own, NO_CHANCE, trace).through(self.program, peer, self._universe)
+        Passage(self.own, NO_CHANCE, trace).through(self.program, peer, self._universe)
         return [packets for _, _, _, packets in trace] + _atoms(self.program.failsafe)
 
     def _decided(self, course: Course, is_local: bool) -> ByGroup[Outgoing]:
@@ -71,7 +72,7 @@ class Outbound:
             passed: ByGroup[tuple[int, int, int]] = [(self._all, (0, 0, 0))]
             overridden = False
         else:
-            passed = Passage(self._own, course).through(self.program, self._all, self._universe)
+            passed = Passage(self.own, course).through(self.program, self._all, self._universe)
             overridden = self.guard.lets_pass
         is_turned = _is_turned(self.guard, course)
         return mapped(passed, lambda value: self._outgoing(value, overridden, is_turned, is_local))
@@ -102,7 +103,8 @@ class Inbound:
     ) -> None:  # fmt: skip
         self.guard = guard
         self.program = program
-        self._own = own
+        self.programs = [program, *(each for _, each in before)]
+        self.own = own
         self._before = before
         self._universe = universe
         self._all = groups
@@ -133,7 +135,7 @@ class Inbound:
     def decisions(self, peer: int) -> list[int]:
         """Return the packets from one group in sets by what decides on them."""
         trace: Trace = []
-        passage = Passage(self._own, NO_CHANCE, trace)
+        passage = Passage(self.own, NO_CHANCE, trace)
         for is_marked in (False, True) if self._looks_at_mark else (False,):
             passage.through(self.program, peer, self._universe, is_marked)
         for _, program in self._before:
@@ -144,7 +146,7 @@ class Inbound:
         is_turned = _is_turned(self.guard, course)
         if not _has_chains(self.guard, course):
             return [(self._all, (self._universe, self._universe) if is_turned else (0, 0))]
-        passage = Passage(self._own, course)
+        passage = Passage(self.own, course)
         plain = passage.through(self.program, self._all, self._universe)
         marked = plain
         if is_local and self.guard.is_workload and self._looks_at_mark:
@@ -158,7 +160,7 @@ class Inbound:
 
     def _past(self, program: Program, decided: ByGroup[Incoming], course: Course) -> ByGroup[Incoming]:
         """Put untracked policies before what is decided: what they allow is through, what they drop is not."""
-        past = Passage(self._own, course).past_untracked(program, self._all, self._universe)
+        past = Passage(self.own, course).past_untracked(program, self._all, self._universe)
 
         def both(pair: tuple[tuple[int, int], Incoming]) -> Incoming:
             (allowed, undecided), incoming = pair

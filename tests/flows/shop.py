@@ -23,5 +23,6 @@ def fill(store: Store) -> None:
             {"protocol": "tcp", "src_net": "192.0.2.0/24", "dst_ports": [22]},
         ],
         outbound=[{"dst_tag": "DB"}, {"action": "deny", "dst_net": "10.0.0.0/8"}, {}],
+        labels={"stage": "production"},
     )
     store.profile("BACKUP", tags=["DB-CLIENT"], inbound=[], outbound=[{"dst_tag": "DB"}])

@@ -18,7 +18,9 @@ from calicoctl.flows.atoms import Header
 from calicoctl.flows.difference import CLOSES, OPENS, UNCERTAIN, Difference, JointGroups
 from calicoctl.flows.flows import MOST_QUESTIONS, Flows
 from calicoctl.flows.groups import addresses_in_use
+from calicoctl.flows.lint import findings_of
 from calicoctl.model.address import Address
+from calicoctl.model.rules import Rules
 from tests.flows.worlds import random_header, random_state
 from tests.sampling import Sampling
 
@@ -119,6 +121,40 @@ def test_a_difference_is_where_the_verdicts_differ(dice: random.Random, sampling
                 )
                 assert kinds == kinds_of(before, after), (describe(*pair), header.text(), felix_version, state, changed)
                 left -= 1
+
+
+def test_nothing_changes_without_a_rule_that_does_nothing(dice: random.Random, sampling: Sampling) -> None:
+    left = sampling.number(4_000, 40)
+    while left > 0:
+        felix_version = dice.choice([1, 1, 1, 2])
+        state = random_state(dice)
+        felix = felix_of(state)
+        for key, value in state.items():
+            if not key.endswith("/rules") and "/tier/" not in key or "/metadata" in key:
+                continue
+            for direction in ("inbound", "outbound"):
+                rules = Rules.from_json(json.dumps(value))
+                found = findings_of(rules, direction, felix_version, key.endswith("/rules"))
+                numbers = [finding.number for finding in found]
+                for removed in ([], *([number] for number in numbers), numbers):  # one by one, and all together
+                    old = value[f"{direction}_rules"]
+                    listed = [rule for number, rule in enumerate(old, start=1) if number not in removed]
+                    changed = {**state, key: {**value, f"{direction}_rules": listed}}
+                    described = removed, [(each.kind, each.number, each.others) for each in found], direction, value
+                    if removed:
+                        assert changes_between(felix, felix_of(changed), felix_version) == [], described
+                        left -= 1
+
+
+def changes_between(before: Felix, after: Felix, felix_version: int) -> list[Any]:
+    """Return the changes that are certain."""
+    old, new = Analysis(before, felix_version, beside=after), Analysis(after, felix_version, beside=before)
+    found = []
+    for version in old.flows:
+        groups = JointGroups(old.groups[version], new.groups[version])
+        difference = Difference(old.flows[version], new.flows[version], groups)
+        found += [change for change in difference.changes([(groups.mask, groups.mask)]) if change.kind != UNCERTAIN]
+    return found
 
 
 def is_too_much(flows: Flows, groups: JointGroups, pair: Any, side: int) -> bool:
