@@ -232,6 +232,7 @@ READING = [
     Row("check", "GET", USED, program="calicoq"),
     Row("snapshot", "GET", USED, program="calicoq"),
     Row("lint", "GET", USED, program="calicoq"),
+    Row("test -", "GET", USED, "- {deny: tcp, from: 192.0.2.1, to: e1}", program="calicoq", loads=_YAML),
     Row("diff --with=-", "GET", PROFILE, DOCUMENT, program="calicoq"),
 ]
 
@@ -392,6 +393,7 @@ MOST_MODULES = {
     "calicoq snapshot": 75,
     "calicoq diff": 135,
     "calicoq lint": 110,
+    "calicoq test": 115,
     "calicoq explain": 100,
     "calicoq explain-code": 45,
 }

@@ -86,17 +86,26 @@ policies and tiers, or of those that are named.""",
         usage=[f"lint [<name>]... [--strict] {_COMMON}"],
     ),
     Command(
+        "test",
+        """Whether the flows are as files of expectations say.""",
+        failure_status=2,
+        usage=[f"test <file>... {_COMMON}"],
+    ),
+    Command(
         "snapshot",
         """All of Calico's keys, for --snapshot, for git or for a ticket:
 as JSON, to a file or to standard output.""",
-        usage=["snapshot [<file>] [--debug]"],
+        usage=["snapshot [<snapshot>] [--debug]"],
     ),
     Command("explain-code", "What a code of check or lint means, or all codes.", usage=["explain-code [<code>]"]),
     Command("version", "The version of calicoq.", usage=["(version | --version)"]),
     Command("help", "This text, or what it says of one command.", usage=["help [<command>]"]),
 )
 
-_FORMATS = dict.fromkeys(("reach", "diff"), ("json", "yaml", "csv", "md", "dot"))  # beside ps; else json and yaml
+_FORMATS = {  # beside ps; of other commands json and yaml
+    **dict.fromkeys(("reach", "diff"), ("json", "yaml", "csv", "md", "dot")),
+    "test": ("json", "yaml", "tap", "junit"),
+}
 
 
 def _usage_lines(*commands: Command) -> str:
@@ -126,7 +135,8 @@ Options:
                              the endpoint).
   -o <format> --output=<format>
                              json or yaml, for programs; of reach and diff also csv,
-                             md and dot, a graph for Graphviz. [default: ps]
+                             md and dot, a graph for Graphviz, of test tap and
+                             junit. [default: ps]
   --source-port=<port>       The port that the packet comes from.
   --from=<end>               Only flows from an endpoint (its full name or a part of
                              it), an address, a network, or who is meant by
@@ -156,6 +166,7 @@ Exit status:
   0 done; 1 failed, or some objects could not be read and were left out.
   verdict: 0 allowed, 1 denied, 2 not certain, or failed.
   diff: 0 no flow changes, 1 some do, 2 failed.
+  test: 0 all expectations hold, 1 some do not, 2 failed.
   lint: 0; with --strict 1 if anything is found; 2 failed.
   check: 0 no errors found, 1 errors found, 2 failed.
 

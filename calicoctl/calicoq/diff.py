@@ -14,19 +14,16 @@ from calicoctl.calicoq.flow_answers import (
     say_table,
     selections_of,
 )
+from calicoctl.calicoq.flow_examples import two_ends, verdict_text
 from calicoctl.calicoq.formats import JSON, YAML, say_document
-from calicoctl.calicoq.journey import Journey
-from calicoctl.calicoq.parties import Party
 from calicoctl.calicoq.state import felix_version_of, read_snapshot, snapshot_of
 from calicoctl.datastore.snapshot import Snapshot
 from calicoctl.errors import CommandError
-from calicoctl.felix.chances import judged
 from calicoctl.felix.view import Felix
 from calicoctl.flows.difference import ALONE, CLOSES, OPENS, UNCERTAIN, Alone, Difference, JointGroups
 from calicoctl.flows.groups import iterate
 from calicoctl.flows.names import Names
 from calicoctl.flows.rows import rows_of
-from calicoctl.model.address import Address
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -35,10 +32,8 @@ if TYPE_CHECKING:
 
     from calicoctl.calicoq.formats import Document
     from calicoctl.environment import Environment
-    from calicoctl.felix.packet import Packet
     from calicoctl.flows.analysis import Analysis
     from calicoctl.flows.difference import Change
-    from calicoctl.flows.groups import Group
     from calicoctl.flows.rows import Row
     from calicoctl.flows.selection import Selection
     from calicoctl.grammar import Arguments
@@ -46,7 +41,6 @@ if TYPE_CHECKING:
 SAME, DIFFERENT = 0, 1
 _SIGNS = {OPENS: "+", CLOSES: "-", UNCERTAIN: "?"}
 _COLOURS = {OPENS: "green", CLOSES: "red", UNCERTAIN: "magenta"}
-_WORDS = {True: "allowed", False: "denied", None: "not certain"}
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
@@ -201,44 +195,15 @@ class _Answer:
 
     def _example(self, change: Change, groups: JointGroups, version: int) -> list[str]:
         """Return a packet of a change, and what decides on it before and after."""
-        ends = _two_ends(change, groups, version)
+        sources, destinations = (
+            (groups.all[number] for number in iterate(mask)) for mask in (change.sources, change.destinations)
+        )
+        ends = two_ends(sources, destinations, version)
         if ends is None:
             return []
         header = self._analyses[1].space.example(change.packets)
-        found = [f"for example {ends[0].title} to {ends[1].title}, {header.text()}"]
-        for when, felix in zip(("before", "after"), self._states, strict=True):
-            parties = [
-                Party(end.title, end.addresses, felix.endpoints[str(end.endpoint.name)] if end.endpoint else None)
-                for end in ends
-            ]
-            journey = Journey(parties[0], parties[1], felix, version, self._felix_version)
-            packet = journey.packet(
-                header.protocol, header.port, header.source_port, header.icmp_type, header.icmp_code
-            )  # fmt: skip
-            found.append(f"{when}: {_verdict(journey, packet)}")
-        return found
-
-
-def _verdict(journey: Journey, packet: Packet) -> str:
-    sides, doubts = judged(
-        lambda chances: journey.sides(packet, chances), lambda one, other: one[-1].allowed == other[-1].allowed
-    )
-    return f"{_WORDS[None if doubts else sides[-1].allowed]}; {sides[-1].last_text()}"
-
-
-def _two_ends(change: Change, groups: JointGroups, version: int) -> tuple[Party, Party] | None:
-    """Return two different ends between which a change is."""
-    for source in iterate(change.sources):
-        for destination in iterate(change.destinations):
-            for one in _ends(groups.all[source], version):
-                for other in _ends(groups.all[destination], version):
-                    if one.endpoint is not other.endpoint:
-                        return one, other
-    return None
-
-
-def _ends(group: Group, version: int) -> list[Party]:
-    if group.guard is None:
-        address = Address(version, group.ranges[0][0])
-        return [Party(str(address), {version: address}, None)]
-    return [Party(party.name, {version: party.address}, party.endpoint) for party in group.parties[:2]]
+        verdicts = (verdict_text(ends, felix, version, self._felix_version, header) for felix in self._states)
+        return [
+            f"for example {ends[0].title} to {ends[1].title}, {header.text()}",
+            *(f"{when}: {verdict}" for when, verdict in zip(("before", "after"), verdicts, strict=True)),
+        ]

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from calicoctl.calicoq.flow_answers import analysed, filters_of, read_felix, remarks_on, selected
+from calicoctl.calicoq.flow_examples import WORDS, two_ends, way
 from calicoctl.calicoq.formats import TEXT, say_document
-from calicoctl.calicoq.journey import Journey
-from calicoctl.calicoq.parties import Party
 from calicoctl.errors import CommandError
-from calicoctl.felix.chances import Chances, judged
 from calicoctl.flows.groups import iterate
 from calicoctl.flows.names import Names
-from calicoctl.model.address import Address
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from calicoctl.calicoq.formats import Document
     from calicoctl.calicoq.journey import Side
     from calicoctl.environment import Environment
     from calicoctl.felix.view import Felix
     from calicoctl.flows.analysis import Analysis
-    from calicoctl.flows.groups import Group
+    from calicoctl.flows.atoms import Header
     from calicoctl.grammar import Arguments
 
+    Judge = Callable[[Header], tuple[list[Side], list[str]]]
+
 _MOST_PAIRS = 20  # of groups, that are shown as text
-_WORDS = {True: "allowed", False: "denied", None: "not certain"}
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
@@ -65,28 +65,11 @@ def _pairs(analysis: Analysis, felix: Felix, felix_version: int, version: int, o
     names = Names(groups)
     for source in iterate(groups.selected("from")):
         for destination in iterate(groups.selected("to")):
-            ends = _different_ends(groups.all[source], groups.all[destination], version)
+            ends = two_ends([groups.all[source]], [groups.all[destination]], version)
             if ends is not None:
-                journey = Journey(*ends, felix, version, felix_version)
+                judge = partial(way, ends, felix, version, felix_version)
                 titles = [", ".join(names.of(1 << number)) for number in (source, destination)]
-                yield _Pair(analysis, version, source, destination, journey, titles, only)
-
-
-def _different_ends(source: Group, destination: Group, version: int) -> tuple[Party, Party] | None:
-    """Return an example of each group, of which one is not the other; None if there are none with an endpoint."""
-    if source.guard is None and destination.guard is None:
-        return None
-    for one in _ends(source, version):
-        for other in _ends(destination, version):
-            if one.endpoint is not other.endpoint or one.endpoint is None:
-                return one, other
-    return None
-
-
-def _ends(group: Group, version: int) -> list[Party]:
-    if group.guard is None:
-        return [Party(f"{group.imagined or 'no endpoint'}", {version: Address(version, group.ranges[0][0])}, None)]
-    return [Party(f"{party.name}", {version: party.address}, party.endpoint) for party in group.parties[:2]]
+                yield _Pair(analysis, version, source, destination, judge, titles, only)
 
 
 class _Row:
@@ -107,9 +90,10 @@ class _Pair:
     """The packets from one group to another."""
 
     def __init__(
-        self, analysis: Analysis, version: int, source: int, destination: int, journey: Journey, titles: list[str],
+        self, analysis: Analysis, version: int, source: int, destination: int, judge: Judge, titles: list[str],
         only: int | None,
     ) -> None:  # fmt: skip
+        """``judge`` returns what an example of the packets meets."""
         self._space = analysis.space
         self._version = version
         self._titles = titles
@@ -117,26 +101,20 @@ class _Pair:
         rows: dict[tuple[object, ...], _Row] = {}
         for piece in analysis.flows[version].pieces(source, destination):
             if packets := piece & wanted:
-                row = self._row(packets, journey)
+                row = self._row(packets, judge)
                 rows.setdefault(row.key, _Row(0, row.allowed, row.deciders, row.doubts)).packets |= packets
         self._rows = sorted(rows.values(), key=lambda row: (row.allowed is not True, row.allowed is not None))
 
-    def _row(self, packets: int, journey: Journey) -> _Row:
+    def _row(self, packets: int, judge: Judge) -> _Row:
         """Return what ``calicoq verdict`` says of one of the packets."""
-        header = self._space.example(packets)
-        packet = journey.packet(header.protocol, header.port, header.source_port, header.icmp_type, header.icmp_code)
-
-        def judge(chances: Chances) -> list[Side]:
-            return journey.sides(packet, chances)
-
-        sides, doubts = judged(judge, lambda one, other: one[-1].allowed == other[-1].allowed)
+        sides, doubts = judge(self._space.example(packets))
         return _Row(packets, None if doubts else sides[-1].allowed, [side.last_text() for side in sides], doubts)
 
     def lines(self) -> Iterator[str]:
         """Yield what is shown of it."""
         yield f"From {self._titles[0]} to {self._titles[1]}, IPv{self._version}:"
         for row in self._rows:
-            yield f"  {self._space.text(row.packets, self._version)}: {_WORDS[row.allowed]}"
+            yield f"  {self._space.text(row.packets, self._version)}: {WORDS[row.allowed]}"
             yield from (f"    {decider}" for decider in row.deciders)
             yield from (f"    Not certain: {doubt}" for doubt in row.doubts)
 

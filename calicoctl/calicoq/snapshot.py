@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def run(arguments: Arguments, environment: Environment) -> int:
     """Print the keys, or write them to a file that only its owner can read. Raises CommandError."""
     text = to_text(read_all(environment.client()))
-    path: str | None = arguments["<file>"]
+    path: str | None = arguments["<snapshot>"]
     if path is None:
         environment.say(text)
     else:

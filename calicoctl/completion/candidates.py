@@ -74,7 +74,7 @@ def _beginning(begun: str, offered: Iterable[str]) -> list[str]:
 
 
 def _values(arguments: Sequence[str], expected: Expected, variables: Mapping[str, str], seconds: float) -> list[str]:
-    if "<FILENAME>" in arguments or "<file>" in arguments:
+    if {"<FILENAME>", "<file>", "<snapshot>"}.intersection(arguments):
         return [FILES]
     constant = [word for argument in arguments for word in words_of(argument)]
     finders = [find for argument in arguments if (find := finder(argument, expected.given, variables))]

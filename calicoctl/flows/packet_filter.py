@@ -1,4 +1,4 @@
-"""Packets as an operator names them: ``tcp:5432``, ``udp:53:60``, ``icmp:8``, ``icmp:3/1``, ``47``."""
+"""Packets as an operator names them: ``tcp:5432``, ``udp:53:60``, ``icmp:3/1``, ``47``, ``47-50``, ``all``."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ WITH_PORTS = tuple(PROTOCOLS[name] for name in ("tcp", "udp", "sctp", "udplite")
 
 
 class PacketFilter:
-    """Packets of one protocol; all of them, those to a range of ports, or those of an ICMP type and code."""
+    """Packets of one protocol; all of them, those to a range of ports, or those of an ICMP type and code.
+
+    Or packets of several ``protocols``.
+    """
 
     def __init__(self, text: str) -> None:
-        """Read ``<protocol>`` or ``<protocol>:<ports>``. Raises ValueError."""
+        """Read ``<protocol>``, ``<protocol>:<ports>``, a range of protocol numbers or ``all``. Raises ValueError."""
         self.text = text
         name, colon, rest = text.partition(":")
-        self.protocol = _protocol(name)
+        self.protocols = _protocols(name)
+        self.protocol = self.protocols[0]
         self.ports: tuple[int, int] | None = None
         self.icmp: tuple[int, int | None] | None = None
         if colon and self.protocol in ICMP.values():
@@ -33,7 +37,8 @@ class PacketFilter:
 
     def cut(self, cuts: Cuts) -> None:
         """Let these packets be told apart."""
-        cuts.protocols.add(self.protocol)
+        if self.text != "all":
+            cuts.protocols.update(self.protocols)
         if self.ports is not None:
             cuts.add_ports(self.protocol, "dst", *self.ports)
         if self.icmp is not None:
@@ -45,12 +50,24 @@ class PacketFilter:
             return space.ports(self.protocol, "dst", [f"{self.ports[0]}:{self.ports[1]}"])
         if self.icmp is not None:
             return space.icmp(next(version for version, number in ICMP.items() if number == self.protocol), *self.icmp)
-        return space.protocol(self.protocol)
+        found = 0
+        for number in self.protocols:
+            found |= space.protocol(number)
+        return found
 
 
 def filters_from(text: str) -> list[PacketFilter]:
     """Read a list as ``tcp:5432,icmp:8``. Raises ValueError."""
     return [PacketFilter(item) for item in text.split(",")]
+
+
+def _protocols(text: str) -> list[int]:
+    if text == "all":
+        return list(range(1, 256))
+    found = re.fullmatch(r"([0-9]{1,3})-([0-9]{1,3})", text, re.ASCII)
+    if found and 1 <= int(found[1]) <= int(found[2]) <= 255:
+        return list(range(int(found[1]), int(found[2]) + 1))
+    return [_protocol(text)]
 
 
 def _protocol(text: str) -> int:

@@ -20,9 +20,12 @@ class Selection:
     """``networks`` are those whose borders have to be told apart; ``text`` is what was given."""
 
     def __init__(
-        self, text: str, of_endpoint: Callable[[Endpoint], bool] | None = None, network: Network | None = None
-    ) -> None:
+        self, text: str, of_endpoint: Callable[[Endpoint], bool] | None = None, network: Network | None = None,
+        is_outside: bool = False,
+    ) -> None:  # fmt: skip
+        """``is_outside``: only addresses of the network that no endpoint has."""
         self.text = text
+        self._is_outside = is_outside
         self._of_endpoint = of_endpoint
         self._network = network
         self.networks: list[NetworkKey] = [network.key()] if network is not None else []
@@ -30,19 +33,21 @@ class Selection:
     def takes(self, endpoint: Endpoint | None, address: Address) -> bool:
         """Tell whether an endpoint at an address is meant, or the address itself if no endpoint has it."""
         if self._network is not None:
-            return address.is_in(self._network)
+            return address.is_in(self._network) and not (self._is_outside and endpoint)
         return endpoint is not None and self._of_endpoint is not None and self._of_endpoint(endpoint)
 
 
 def selection(text: str, felix: Felix, felix_version: int) -> Selection:
-    """Read ``profile:NAME``, ``tag:NAME``, ``selector:TEXT``, an address, a network, a full name of an endpoint or a
-    part of one, or the name of a profile that no endpoint's name has in it.
+    """Read ``profile:NAME``, ``tag:NAME``, ``selector:TEXT``, ``outside:NETWORK``, an address, a network, a full name
+    of an endpoint or a part of one, or the name of a profile that no endpoint's name has in it.
 
     Raises ValueError for what means nobody.
     """
     kind, colon, rest = text.partition(":")
     if colon and kind in _KINDS:
         found = Selection(text, _KINDS[kind](rest, felix, felix_version))
+    elif kind == "outside" and (network := _network(rest)):
+        return Selection(text, network=network, is_outside=True)
     elif network := _network(text):
         return Selection(text, network=network)
     elif any(str(endpoint.name) == text for endpoint in felix.endpoints.values()):

@@ -12,7 +12,7 @@ from tests.calicoq.conftest import Calicoq, Store
 
 USAGE_SECTION = "Usage:\n" + USAGE.partition("Usage:\n")[2].partition("\n\n")[0] + "\n"
 OF_COMMANDS = (
-    "'endpoint', 'host', 'policy', 'eval', 'verdict', 'reach', 'explain', 'diff', 'check', 'lint', 'snapshot', "
+    "'endpoint', 'host', 'policy', 'eval', 'verdict', 'reach', 'explain', 'diff', 'check', 'lint', 'test', 'snapshot', "
     "'explain-code', 'version'"
 )
 UNREACHABLE = {"ETCD_AUTHORITY": "127.0.0.1:1"}
