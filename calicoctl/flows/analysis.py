@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.flows.flows import Flows
-from calicoctl.flows.groups import Groups, Tests
+from calicoctl.flows.groups import Groups, Tests, addresses_of
 from calicoctl.flows.packets import PacketSpace
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -43,10 +43,10 @@ class Analysis:
         self.space = PacketSpace(tests.cuts)
         self.flows: dict[int, Flows] = {}
         self.groups: dict[int, Groups] = {}
-        for version in (4, 6):
+        endpoints = felix.endpoints.values()
+        for version in sorted({address.version for each in endpoints for address in addresses_of(each, felix)}):
             groups = Groups(felix, tests, version, felix_version, selections, with_imagined)
             if len(groups.all) > MOST_GROUPS:
                 raise TooManyGroups(f"the rules tell {len(groups.all):,} groups of IPv{version} addresses apart")
-            if groups.all:
-                self.flows[version] = Flows(felix, self.space, groups, felix_version)
-                self.groups[version] = groups
+            self.flows[version] = Flows(felix, self.space, groups, felix_version)
+            self.groups[version] = groups

@@ -11,7 +11,6 @@ Addresses without an endpoint are grouped by the regions that the networks of th
 from __future__ import annotations
 
 from calicoctl.felix.evaluation import FELIX_1, SelectorIndex
-from calicoctl.felix.view import address_of, networks_of
 from calicoctl.flows.packets import Cuts
 from calicoctl.flows.regions import Regions, joined, without
 from calicoctl.model.address import Address
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     Membership = frozenset[Condition]  # what holds of an address, of all that rules test
 
+_DENSE = 24  # with more bits than one of so many, the way over a text is shorter
 NOBODY: Membership = frozenset()
 CHAINS, NO_CHAINS, CHAINS_BY_CHANCE = "chains", "no chains", "chains by chance"
 
@@ -353,7 +353,7 @@ class Groups:
 
 def addresses_of(endpoint: Endpoint, felix: Felix) -> list[Address]:
     """Return the addresses of an endpoint; of a host endpoint without any, that of its host if it is known."""
-    found = list(dict.fromkeys(map(address_of, networks_of(endpoint))))
+    found = felix.addresses_of(endpoint)
     if not found and endpoint.name.workload is None and (host := felix.host_address(endpoint.name.host)):
         return [host]
     return found
@@ -373,6 +373,9 @@ def addresses_in_use(felix: Felix, ip_version: int) -> list[int]:
 
 def iterate(mask: int) -> Iterator[int]:
     """Yield the numbers of the bits of a mask, ascending."""
+    if mask.bit_count() * _DENSE > mask.bit_length():
+        yield from [number for number, bit in enumerate(bin(mask)[:1:-1]) if bit == "1"]
+        return
     while mask:
         lowest = mask & -mask
         yield lowest.bit_length() - 1

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
-
 from calicoctl.flows.groups import iterate
 from calicoctl.flows.regions import gaps, networks, surrounding
 
@@ -18,6 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 3
 _MOST_LISTS = 8
+_NO_LIST = -1
 _MOST_EXCEPTIONS = 3
 
 
@@ -32,16 +30,20 @@ class Names:
         self._groups = groups.all
         self._ip_version = groups.ip_version
         self._endpoints = self._outside = 0
-        self._by_profiles: dict[tuple[str, ...], int] = {}
-        self._profiles_of: dict[int, tuple[str, ...]] = {}
+        self._sizes = [len(group.parties) for group in self._groups]
+        guards = {group.guard for group in self._groups if group.guard is not None and group.guard.is_workload}
+        self._lists = sorted({tuple(guard.endpoint.profile_ids) for guard in guards})
+        self._wholes = [0] * len(self._lists)
+        numbers = {profiles: number for number, profiles in enumerate(self._lists)}
+        self._list_of = [_NO_LIST] * len(self._groups)
         for number, group in enumerate(self._groups):
             if group.guard is None:
                 self._outside |= 0 if group.imagined else 1 << number
                 continue
             self._endpoints |= 1 << number
             if group.guard.is_workload:
-                profiles = self._profiles_of[number] = tuple(group.guard.endpoint.profile_ids)
-                self._by_profiles[profiles] = self._by_profiles.get(profiles, 0) | 1 << number
+                of = self._list_of[number] = numbers[tuple(group.guard.endpoint.profile_ids)]
+                self._wholes[of] |= 1 << number
         self._of_tags = {
             mask & self._endpoints: str(value)
             for (what, value), mask in sorted(groups.masks.items(), key=lambda item: str(item[0]), reverse=True)
@@ -63,36 +65,40 @@ class Names:
         return self._known[mask]
 
     def _of_endpoints(self, mask: int) -> list[str]:
-        if len(profiles := {self._profiles_of.get(number) for number in iterate(mask)}) == 1:
-            return self._by_profile_lists(mask)
+        lists = self._lists_of(mask)
+        if len(lists) == 1:
+            return self._by_lists(mask, lists)
         if mask == self._endpoints:
             return [f"all endpoints ({self._count(mask)})"]
         if mask in self._of_tags:
             return [f"tag {self._of_tags[mask]} ({self._count(mask)})"]
         others = self._endpoints & ~mask
-        if len(profiles) > _MOST_EXCEPTIONS and others.bit_count() < mask.bit_count():
-            excepted = self._by_profile_lists(others)
+        if len(lists) > _MOST_EXCEPTIONS and others.bit_count() < mask.bit_count():
+            excepted = self._by_lists(others, self._lists_of(others))
             if len(excepted) <= _MOST_EXCEPTIONS:
                 return [f"all endpoints ({self._count(mask)}) but {' and '.join(excepted)}"]
-        return self._by_profile_lists(mask)
+        return self._by_lists(mask, lists)
 
-    def _by_profile_lists(self, mask: int) -> list[str]:
-        found: dict[tuple[str, ...], int] = {}
-        rest = 0
-        for number in iterate(mask):
-            profiles = self._profiles_of.get(number)
-            if profiles is None:
-                rest |= 1 << number
-            else:
-                found[profiles] = found.get(profiles, 0) | 1 << number
-        shown = sorted(found) if len(found) <= _MOST_LISTS else sorted(found)[: _MOST_LISTS - 1]
-        names = [name for profiles in shown for name in self._of_profiles(profiles, found.pop(profiles))]
-        if found:
-            names.append(f"{self._count(reduce(or_, found.values()))} endpoints of {len(found)} more profiles")
+    def _lists_of(self, mask: int) -> list[int]:
+        """Return the numbers of the lists of profiles that groups have."""
+        return sorted(set(map(self._list_of.__getitem__, iterate(mask))))
+
+    def _by_lists(self, mask: int, lists: list[int]) -> list[str]:
+        named = [number for number in lists if number != _NO_LIST]
+        shown = named if len(named) <= _MOST_LISTS else named[: _MOST_LISTS - 1]
+        names: list[str] = []
+        rest = mask
+        for number in shown:
+            here = mask & self._wholes[number]
+            rest &= ~here
+            names += self._of_list(number, here)
+        if len(named) > len(shown):
+            names.append(f"{self._count(rest)} endpoints of {len(named) - len(shown)} more profiles")
+            return names
         return names + self._endpoint_names(rest)
 
-    def _of_profiles(self, profiles: tuple[str, ...], here: int) -> list[str]:
-        title, whole = _profiles_text(profiles), self._by_profiles[profiles]
+    def _of_list(self, number: int, here: int) -> list[str]:
+        title, whole = _profiles_text(self._lists[number]), self._wholes[number]
         if here == whole:
             return [f"{title} ({self._count(here)})"]
         names = self._endpoint_names(here)
@@ -105,7 +111,7 @@ class Names:
     def _count(self, mask: int) -> int:
         """Return the number of endpoints in a set."""
         if self._has_each_once:
-            return sum(len(self._groups[number].parties) for number in iterate(mask))
+            return sum(map(self._sizes.__getitem__, iterate(mask)))
         return len({id(party.endpoint) for number in iterate(mask) for party in self._groups[number].parties})
 
     def _of_outside(self, mask: int) -> list[str]:
@@ -114,8 +120,7 @@ class Names:
         others = self._outside & ~mask
         if others.bit_count() < mask.bit_count():
             excepted = self._networks(others)
-            if len(excepted) <= _MOST_EXCEPTIONS:
-                return [f"all other addresses but {' and '.join(excepted)}"]
+            return [f"all other addresses but {' and '.join(_few(excepted, _MOST_EXCEPTIONS))}"]
         inside = self._networks(mask)
         if len(inside) > _MOST_EXCEPTIONS:
             ranges = self._ranges(mask)
@@ -123,7 +128,7 @@ class Names:
             excepted = list(map(str, networks(self._ip_version, gaps(around, ranges))))
             if len(excepted) <= _MOST_EXCEPTIONS:
                 return [f"{around} but {' and '.join(excepted)}"]
-        return inside
+        return _few(inside, _MOST_LISTS)
 
     def _networks(self, mask: int) -> list[str]:
         """Return networks that hold the addresses of groups, and no others but those of endpoints."""
@@ -131,6 +136,11 @@ class Names:
 
     def _ranges(self, mask: int) -> list[Range]:
         return [each for number in iterate(mask) for each in self._groups[number].pieces]
+
+
+def _few(names: list[str], most: int) -> list[str]:
+    """Return names, or some of them and how many there are beside."""
+    return names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more networks"]
 
 
 def _profiles_text(profiles: Sequence[str]) -> str:

@@ -170,6 +170,7 @@ class Compiler:
         self._peers_with = peers_with
         self._all_peers = all_peers
         self._lists: dict[tuple[str, int, str], RuleList] = {}
+        self._refusals: dict[int, str] = {}
 
     def program(
         self, endpoint: Endpoint, policies: Sequence[Policy], direction: str, only_untracked: bool = False
@@ -231,8 +232,13 @@ class Compiler:
             self._lists[key] = self._compiled(compiled, rules, direction) if rules is not None else compiled
         return self._lists[key]
 
+    def _refused(self, rules: Rules) -> str:
+        if id(rules) not in self._refusals:
+            self._refusals[id(rules)] = refused_by_iptables(rules, self._ip_version)
+        return self._refusals[id(rules)]
+
     def _compiled(self, compiled: RuleList, rules: Rules, direction: str) -> RuleList:
-        if refused := refused_by_iptables(rules, self._ip_version):
+        if refused := self._refused(rules):
             reason = questions.reason_of_refusal(self._ip_version, refused)
             compiled.refusal = questions.refused_rules(compiled.where, reason)
             compiled.questions.add(compiled.refusal)
