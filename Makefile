@@ -1,47 +1,56 @@
-# Needs Python 3.10 or later with its venv module; `make PYTHON=python3.12 ...` names another than python3.
+# Python 3.10 or later with its venv module is required. To use another one than python3: `make PYTHON=python3.12 ...`
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 WITH_ETCD := $(BIN)/python -m tests.etcd_server
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: help demo shell test quick lint torture test-all bench clean
+.PHONY: help demo shell test quick lint reference pyz deb torture test-all bench clean
 .DELETE_ON_ERROR:
 
-help: ## this list
+help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/with-etcd ## a session of calicoctl on a private etcd
+demo: $(VENV)/with-etcd ## run example commands with a private etcd
 	@PATH="$(BIN):$$PATH" $(WITH_ETCD) sh examples/session.sh
 
-shell: $(VENV)/with-etcd ## a shell with calicoctl and a private etcd, both gone when it ends
-	@echo "calicoctl and an empty etcd for it; the end of this shell is the end of that etcd."
+shell: $(VENV)/with-etcd ## open a shell with calicoctl and a private etcd
+	@echo "This shell has calicoctl and an empty etcd. The etcd is removed when you leave the shell."
 	@PATH="$(BIN):$$PATH" $(WITH_ETCD) sh -c '"$${SHELL:-sh}" -i; exit 0'
 
-test: lint ## the linters and all tests; ARGS="-k rule" are arguments for pytest
+test: lint ## run the linters and all tests; ARGS="-k rule" passes arguments to pytest
 	$(PYTEST) $(ARGS)
 
-quick: $(VENV)/with-tests ## in under a minute, the tests that start no process but etcd; ARGS as for test
+quick: $(VENV)/with-tests ## run the tests that start no process except etcd, in under a minute; ARGS as for test
 	$(PYTEST) --quick $(ARGS)
 
-lint: $(VENV)/with-tests ## the linters alone
+lint: $(VENV)/with-tests ## run only the linters
 	$(BIN)/ruff check .
-	$(BIN)/mypy calicoctl tests
+	$(BIN)/mypy calicoctl manual release tests
 
-torture: $(VENV)/with-tests ## the tests of reliability and of flows at length; SEED=1 repeats a run, ARGS="-k killed" runs a part
+reference: $(VENV)/with-etcd ## write the pages of docs/reference and docs/man anew
+	$(BIN)/python -m manual
+
+pyz: $(VENV)/with-tests ## build dist/calicoctl.pyz, one file that any Python from 3.10 runs
+	$(BIN)/python -m release.pyz
+
+deb: $(VENV)/with-tests ## build a Debian package in dist/, with man pages and completion
+	$(BIN)/python -m release.deb
+
+torture: $(VENV)/with-tests ## run the long tests of reliability and flows; SEED=1 repeats a run, ARGS="-k killed" selects tests
 	$(PYTEST) tests/trust tests/flows --torture $(if $(SEED),--seed=$(SEED)) --durations=10 $(ARGS)
 
-test-all: $(VENV)/with-tests ## what can differ, on every Python present and with the oldest libraries; ARGS as for test
+test-all: $(VENV)/with-tests ## run the version-dependent tests on all installed Pythons and with the oldest libraries; ARGS as for test
 	$(BIN)/tox $(if $(ARGS),-- $(ARGS))
 
-bench: $(VENV)/with-etcd ## how fast it is, and whether within the bounds; ARGS="--sections help,small" measures a part
+bench: $(VENV)/with-etcd ## measure the speed and check its bounds; ARGS="--sections help,small" measures a part
 	$(WITH_ETCD) $(BIN)/python -m benchmarks.run $(ARGS)
 
-clean: ## remove the virtual environment and everything else that was made
+clean: ## remove the virtual environment and all other generated files
 	rm -rf $(VENV) .tox build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find calicoctl tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find calicoctl manual release tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-# Installed in place (-e): a change of the code needs no second installation, and no network.
+# An editable installation (-e): after a change of the code, nothing has to be installed again.
 $(VENV)/with-etcd: $(VENV)/made setup.py pyproject.toml
 	@echo "Installing calicoctl and etcd into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[etcd]'
@@ -54,8 +63,8 @@ $(VENV)/with-tests: $(VENV)/with-etcd
 
 $(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-	  { echo "calicoctl needs Python 3.10 or later; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	  { echo "calicoctl needs Python 3.10 or later. To choose one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-	  { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	  { echo "$(PYTHON) cannot create virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@

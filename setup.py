@@ -1,4 +1,4 @@
-"""How calicoctl is installed."""
+"""The package calicoctl: its dependencies and its console scripts."""
 
 import re
 from pathlib import Path
@@ -9,10 +9,10 @@ HERE = Path(__file__).parent
 
 
 def version() -> str:
-    """The version that calicoctl/__init__.py gives, read without importing it."""
+    """Return the version in calicoctl/__init__.py, without importing the package."""
     text = (HERE / "calicoctl" / "__init__.py").read_text(encoding="utf-8")
     match = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
-    assert match, "calicoctl/__init__.py gives no version"
+    assert match, "calicoctl/__init__.py has no version"
     return match[1]
 
 
@@ -27,17 +27,18 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["calicoctl", "calicoctl.*"]),
-    package_data={"calicoctl.completion": ["calicoctl.*"], "calicoctl.resources.profile": ["schema.json"]},
-    package_dir={"": "."},  # said although it is the default: only then is an editable install a plain line of sys.path
+    package_data={"": ["schema.json"], "calicoctl.completion": ["calicoctl.*"]},
+    data_files=[("share/man/man1", sorted(str(page.relative_to(HERE)) for page in HERE.glob("docs/man/*.1")))],
+    package_dir={"": "."},  # the default, but only if given explicitly, an editable install simply extends sys.path
     python_requires=">=3.10",
-    # tox.ini's environment `lowest` installs these lower bounds.
+    # The environment `lowest` in tox.ini tests with these lower bounds.
     install_requires=[
         "docopt==0.6.2",
         "netaddr>=1.3.0",
         "prettytable>=3.10.0",
         "python-etcd==0.4.5",
         "PyYAML>=6.0.1",
-        "urllib3>=1.26.20,!=2.6.0,<3",  # of python-etcd: 2.6.0 lacks HTTPResponse.getheader, which it calls
+        "urllib3>=1.26.20,!=2.6.0,<3",  # for python-etcd, which calls HTTPResponse.getheader; 2.6.0 lacks it
     ],
     extras_require={
         "docker": DOCKER,

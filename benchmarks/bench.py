@@ -1,4 +1,4 @@
-"""What the measurements share: the contestants, the etcd and the report."""
+"""The common parts of all measurements: the commands to compare, the etcd and the report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PASS = Contestant("python -c pass", [sys.executable, "-c", "pass"])
 
 
 class Change(NamedTuple):
-    """What a command line changes: a key, its value before each run, and the content of its JSON after."""
+    """The effect of a command line: the key that it changes, its value before each run, and its JSON value after."""
 
     key: str
     before: str
@@ -31,7 +31,10 @@ class Change(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A command line for both contestants: its title in the table, its words, and the bound of its ratio."""
+    """A command line for calicoctl and the naive script.
+
+    ``title`` is its name in the table, ``words`` are its arguments, and ``bound`` is the highest ratio of the times.
+    """
 
     title: str
     words: Sequence[str]
@@ -41,14 +44,14 @@ class Line(NamedTuple):
 
 
 class Bench:
-    """What the measurements share: the etcd, the number of runs and the help texts that the naive script parses."""
+    """The etcd, the number of runs, the report, and the help texts that the naive script parses."""
 
     def __init__(self, runs: int, folder: Path) -> None:
         self.runs = runs
         self.long_runs = max(1, runs // 4)
         self.folder = folder
         self.report = Report()
-        self.of_others: dict[str, Figures] = {}
+        self.other_figures: dict[str, Figures] = {}
         self.etcd = os.environ["ETCD_AUTHORITY"]
         self.environ = {**os.environ, "PYTHONPATH": str(HERE.parent), "PYTHONDONTWRITEBYTECODE": ""}
         for command in ("profile", "endpoint"):
@@ -57,22 +60,25 @@ class Bench:
                 subprocess.run(help_text, stdout=output, env=self.environ, check=True)
 
     def ours(self, *arguments: str, stdin: str = os.devnull) -> Contestant:
-        """calicoctl, with the lines of its console script."""
+        """Return calicoctl, started with the code of its console script."""
         start = "import sys; from calicoctl.start import calicoctl; sys.exit(calicoctl())"
         return Contestant(shlex.join(["calicoctl", *arguments]), [sys.executable, "-c", start, *arguments], stdin)
 
     def calicoq(self, *arguments: str) -> Contestant:
-        """calicoq, with the lines of its console script."""
+        """Return calicoq, started with the code of its console script."""
         start = "import sys; from calicoctl.start import calicoq; sys.exit(calicoq())"
         return Contestant(shlex.join(["calicoq", *arguments]), [sys.executable, "-c", start, *arguments])
 
     def naive(self, *arguments: str, stdin: str = os.devnull) -> Contestant:
-        """The naive script for the same command line."""
+        """Return the naive script with the same command line."""
         help_text = str(self.folder / f"{arguments[0]}.txt")
         return Contestant(shlex.join(["naive", *arguments]), [sys.executable, NAIVE, help_text, *arguments], stdin)
 
     def changing(self, contestant: Contestant, key: str, before: str, done: Callable[[Any], bool]) -> Contestant:
-        """Let a contestant find `before` at the key in each run, and fail unless `done` of the JSON it leaves there."""
+        """Return the contestant with a reset and a check around each run.
+
+        Before each run, the value of the key is set to `before`. After it, `done` must return true for the JSON value.
+        """
 
         def restore() -> None:
             dataset.put_all(self.etcd, [(key, before)])
@@ -80,20 +86,20 @@ class Bench:
         def check() -> None:
             after = dataset.get(self.etcd, key)
             if not done(json.loads(after)):
-                raise RuntimeError(f"{contestant.name} leaves as {key} what it should not: {after[:1000]}")
+                raise RuntimeError(f"{contestant.name} has stored a wrong value as {key}: {after[:1000]}")
 
         return contestant._replace(before=restore, after=check)
 
     def measure(self, contestants: Iterable[Contestant], runs: int = 0) -> dict[str, Figures]:
-        """The figures by the contestants' names."""
+        """Return the figures by the contestants' names."""
         return measure(contestants, runs or self.runs, self.environ)
 
     def race(
         self, lines: Sequence[Line], runs: int = 0, others: Sequence[Contestant] = ()
     ) -> list[tuple[Figures, Figures]]:
-        """The figures of the naive script and of calicoctl for each of the command lines, all by turns.
+        """Run everything in turn; return the figures of the naive script and of calicoctl for each command line.
 
-        Those of `others`, which take their turns too, are in `of_others` then.
+        The commands in `others` run in turn with them; their figures are then in `other_figures`.
         """
         pairs = []
         for line in lines:
@@ -104,11 +110,11 @@ class Bench:
                 naive, ours = (self.changing(contestant, key, before, done) for contestant in (naive, ours))
             pairs.append((naive, ours))
         figures = self.measure([*others, *(contestant for pair in pairs for contestant in pair)], runs)
-        self.of_others = {other.name: figures[other.name] for other in others}
+        self.other_figures = {other.name: figures[other.name] for other in others}
         return [(figures[naive.name], figures[ours.name]) for naive, ours in pairs]
 
-    def beside(self, reference: str, figures: Mapping[str, Figures], bounds: Mapping[str, float]) -> None:
-        """Print all figures, memory too, with their ratios to one of them."""
+    def compare(self, reference: str, figures: Mapping[str, Figures], bounds: Mapping[str, float]) -> None:
+        """Print a table of times, memory, and ratios to the time of the command `reference`."""
         self.report.columns("command", "median ms", "MB", f"ratio to `{reference}`", "at most")
         for name, figure in figures.items():
             ratio = self.report.bounded(name, figure.median / figures[reference].median, bounds.get(name))

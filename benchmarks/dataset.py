@@ -1,4 +1,4 @@
-"""Data to measure on: endpoints and profiles in an etcd, written fast."""
+"""Write test data for the measurements into etcd quickly: endpoints, profiles and policies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WRITERS = 8
 
 
 def put_all(endpoint: str, items: Iterable[tuple[str, str]]) -> None:
-    """Write keys and values over a few connections at once; `endpoint` is `address:port`."""
+    """Write keys and values over several parallel connections; `endpoint` is `address:port`."""
     queue = iter(items)
     lock = threading.Lock()
     failures: list[BaseException] = []
@@ -43,7 +43,7 @@ def put_all(endpoint: str, items: Iterable[tuple[str, str]]) -> None:
 
 
 def get(endpoint: str, key: str) -> str:
-    """The value of a key. Raises RuntimeError if there is none."""
+    """Return the value of a key. Raises RuntimeError if there is none."""
     connection = http.client.HTTPConnection(endpoint, timeout=60)
     connection.request("GET", f"/v2/keys{key}")
     answer = json.loads(connection.getresponse().read())
@@ -53,21 +53,21 @@ def get(endpoint: str, key: str) -> str:
 
 
 def version(endpoint: str) -> str:
-    """The release of the etcd."""
+    """Return the version of the etcd server."""
     connection = http.client.HTTPConnection(endpoint, timeout=60)
     connection.request("GET", "/version")
     return str(json.loads(connection.getresponse().read())["etcdserver"])
 
 
 def clear(endpoint: str) -> None:
-    """Remove all of Calico's data."""
+    """Delete all of Calico's data."""
     connection = http.client.HTTPConnection(endpoint, timeout=60)
     connection.request("DELETE", "/v2/keys/calico?recursive=true&dir=true")
     connection.getresponse().read()
 
 
 def endpoints(first: int, last: int, profiles: int = 10) -> Iterator[tuple[str, str]]:
-    """Yield workload endpoints number `first` up to `last`, spread over 100 hosts, each with one of the profiles."""
+    """Yield the workload endpoints with numbers from `first` to `last` - 1, on 100 hosts, each with one profile."""
     for number in range(first, last):
         unique = uuid.uuid5(uuid.NAMESPACE_OID, str(number)).hex
         key = f"/calico/v1/host/host-{number % HOSTS:03d}/workload/docker/{unique}{unique}/endpoint/{unique}"
@@ -88,7 +88,7 @@ def endpoints(first: int, last: int, profiles: int = 10) -> Iterator[tuple[str, 
 
 
 def profiles(count: int) -> Iterator[tuple[str, str]]:
-    """Yield the keys of that many default profiles."""
+    """Yield the keys and values of `count` default profiles."""
     for number in range(count):
         name = f"profile-{number:04d}"
         key = f"/calico/v1/policy/profile/{name}"
@@ -102,7 +102,7 @@ def profiles(count: int) -> Iterator[tuple[str, str]]:
 
 
 def policies(count: int, applications: int) -> Iterator[tuple[str, str]]:
-    """Yield a tier with policies: each selects one of the applications and names three others in its rules."""
+    """Yield a tier with policies. Each selects one application, and its rules name three others."""
     yield "/calico/v1/policy/tier/default/metadata", "{}"
     for number in range(count):
         own, source, one, other = (f"app-{(number + step) % applications:04d}" for step in range(4))
@@ -116,7 +116,7 @@ def policies(count: int, applications: int) -> Iterator[tuple[str, str]]:
 
 
 def labelled(endpoints: Iterable[tuple[str, str]], applications: int) -> Iterator[tuple[str, str]]:
-    """Yield endpoints with labels: an application, a stage, and a name that no other endpoint has."""
+    """Yield endpoints with labels added: an application, a stage and a unique name."""
     for number, (key, value) in enumerate(endpoints):
         labels = {"app": f"app-{number % applications:04d}", "stage": "production", "name": f"endpoint-{number}"}
         yield key, json.dumps({**json.loads(value), "labels": labels})

@@ -1,4 +1,4 @@
-"""What is imported, and for how long: by calicoctl, and by the naive script besides."""
+"""Measure the import time of the modules of calicoctl, and of those that only the naive script loads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RUNS = 9
 REST = "the rest"
 WORTH_A_LINE = 1.0  # ms
 
-# Titles, the modules with all below them, and why they are loaded. The first that fits a module has it.
+# Groups of modules: title, the modules, including their submodules, and why they are loaded. The first match counts.
 GROUPS: list[tuple[str, str, str]] = [
     ("calicoctl itself", "calicoctl", "small files, from byte-code"),
     ("enum, re, functools, signal, docopt",
@@ -26,32 +26,36 @@ GROUPS: list[tuple[str, str, str]] = [
 
 
 def run(bench: Bench) -> None:
-    """Print two tables for `profile show`: our imports, and those of the naive script that we do without."""
+    """Print two tables for `profile show`: calicoctl's imports, and those that only the naive script needs."""
     dataset.clear(bench.etcd)
     dataset.put_all(bench.etcd, dataset.profiles(10))
     python = _least(bench, [sys.executable, "-c", "pass"])
     ours = _without(_least(bench, bench.ours("profile", "show").command), python)
     naive = _without(_least(bench, bench.naive("profile", "show").command), python)
 
-    bench.report.heading("Where the rest goes, import by import")
-    print(f"`calicoctl profile show`, beyond `python -c pass`: {sum(ours.values()):.0f} ms in {len(ours)} modules, of "
-          f"which `-X importtime` itself is a part. The least of {RUNS} runs of each module.\n")  # fmt: skip
+    bench.report.heading("The remaining start-up time, by import")
+    print(f"`calicoctl profile show` takes {sum(ours.values()):.0f} ms more than `python -c pass`, in {len(ours)} "
+          "modules. This includes the cost of `-X importtime` itself. The time of each module is the minimum of "
+          f"{RUNS} runs.\n")  # fmt: skip
     reasons = {title: why for title, _, why in GROUPS}
     reasons[REST] = f"`{' '.join(sorted(module for module in ours if _group(module) == REST))}`"
-    bench.report.columns("what", "ms", "why it is still there")
+    bench.report.columns("what", "ms", "why it is needed")
     for title, ms in _grouped(ours, _group):
         bench.report.row(title, f"{ms:.1f}", reasons[title])
 
-    besides = _without(naive, ours)
-    print(f"\nThe naive script spends {sum(naive.values()):.0f} ms in {len(naive)} modules. What it loads besides:\n")
+    extra = _without(naive, ours)
+    print(f"\nThe naive script spends {sum(naive.values()):.0f} ms in {len(naive)} modules. In addition, it loads:\n")
     bench.report.columns("what", "ms")
-    packages = dict(_grouped(besides, lambda module: module.partition(".")[0]))
+    packages = dict(_grouped(extra, lambda module: module.partition(".")[0]))
     for package, ms in _grouped(packages, lambda name: name if packages[name] >= WORTH_A_LINE else REST):
         bench.report.row(package, f"{ms:.1f}")
 
 
 def _least(bench: Bench, command: Sequence[str]) -> dict[str, float]:
-    """The modules that a Python command imports, each with the least time over all runs that it takes itself, in ms."""
+    """Return the modules that a Python command imports, with the shortest time in ms over all runs.
+
+    The time of a module does not include the modules that it imports.
+    """
     least: dict[str, float] = {}
     python, *arguments = command
     for _ in range(RUNS):
@@ -62,7 +66,7 @@ def _least(bench: Bench, command: Sequence[str]) -> dict[str, float]:
         )  # fmt: skip
         for line in done.stderr.splitlines():
             own, _, module = line.removeprefix("import time:").split("|")
-            if own.strip().isdigit():  # not the heading
+            if own.strip().isdigit():  # skips the heading
                 name = module.strip()
                 least[name] = min(int(own) / 1000, least.get(name, float("inf")))
     return least
@@ -80,7 +84,7 @@ def _group(module: str) -> str:
 
 
 def _grouped(times: Mapping[str, float], group: Callable[[str], str]) -> list[tuple[str, float]]:
-    """The sums by group, the largest first and what has no group last."""
+    """Return the sum of the times for each group, the largest first and the modules without a group last."""
     sums: dict[str, float] = {}
     for name, ms in times.items():
         sums[group(name)] = sums.get(group(name), 0.0) + ms

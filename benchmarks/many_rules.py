@@ -1,4 +1,4 @@
-"""A profile with 10,000 rules, beside the standard library reading and writing the same JSON."""
+"""Measure a profile with 10,000 rules, compared with Python's json module reading and writing the same JSON."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ BOUND = 5
 KEY = "/calico/v1/policy/profile/{}/rules"
 STANDARD = "Python: json.load, json.dump"
 READ_AND_WRITE = "import json, sys; json.dump(json.load(open(sys.argv[1])), open(sys.argv[2], 'w'))"
-# json.dump goes through the text piece by piece in Python; dumps, for which C does it all, is shown beside it.
+# json.dump encodes piece by piece in Python, but json.dumps does everything in C. So both are shown.
 FASTER = "import json, sys; open(sys.argv[2], 'w').write(json.dumps(json.load(open(sys.argv[1]))))"
 
 
 def rules(count: int) -> str:
-    """Return stored rules, all different, of the kinds that profiles are made of."""
+    """Return the JSON value of rules: `count` different inbound rules of the usual kinds."""
     kinds: list[Callable[[int], dict[str, object]]] = [
         lambda n: {"action": "allow", "protocol": "tcp", "src_net": f"10.{n >> 8 & 255}.{n & 255}.0/24",
                    "dst_ports": [80, 443, "8080:8090"]},
@@ -36,7 +36,7 @@ def rules(count: int) -> str:
 
 
 def run(bench: Bench) -> None:
-    """Measure the commands on rules, each over what it takes on a profile of two rules, and print a table."""
+    """Measure the rule commands and print a table. The time for a profile with two rules is subtracted from each."""
     dataset.clear(bench.etcd)
     contestants = []
     for name, count in (("few", 1), ("many", RULES)):
@@ -58,10 +58,10 @@ def run(bench: Bench) -> None:
 
 
 def _contestants(bench: Bench, name: str, count: int) -> list[Contestant]:
-    """What is measured on the profile of that name, which has so many inbound rules."""
+    """Return what is measured on the profile with this name and this number of inbound rules."""
     key, stored = KEY.format(name), rules(count)
     update = bench.folder / f"{name}.json"
-    update.write_text(rules(count + 1))  # differs from what is stored
+    update.write_text(rules(count + 1))  # different from the stored rules, so that they are written
     place = (count + 1) // 2
 
     def to_have(inbound: int) -> Callable[[Any], bool]:

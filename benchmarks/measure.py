@@ -1,4 +1,4 @@
-"""Timing of whole processes, by turns, so that a ratio holds though the machine's speed drifts."""
+"""Measure the run time of whole processes. They run in turn, so that ratios stay right if the machine slows down."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ def _nothing() -> None:
 
 
 class Contestant(NamedTuple):
-    """A command to measure: its name among the others, its arguments, and the file it reads as standard input.
+    """A command to measure: its unique name, its arguments, and the file for its standard input.
 
-    `before` and `after` are called around each run and not measured. With `terminal`, standard error is one.
+    `before` and `after` are called around each run; their time is not measured. With `terminal`, standard error is a
+    terminal.
     """
 
     name: str
@@ -31,26 +32,26 @@ class Contestant(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Of one contestant: wall time of each run in seconds, and the peak of resident memory in MB over all runs."""
+    """The figures of one contestant: the wall time of each run in seconds, and its peak resident memory in MB."""
 
     seconds: list[float]
     peak_mb: float
 
     @property
     def median(self) -> float:
-        """Median wall time in seconds."""
+        """The median wall time in seconds."""
         return statistics.median(self.seconds)
 
     @property
     def ms(self) -> str:
-        """The median in ms, for a table."""
+        """The median in ms, as text for a table."""
         return f"{1000 * self.median:.0f}"
 
 
 def measure(contestants: Iterable[Contestant], runs: int, environ: Mapping[str, str]) -> dict[str, Figures]:
-    """Run the contestants by turns, once to warm up and then `runs` times; their figures by name.
+    """Run the contestants in turn, once to warm up and then `runs` times. Returns their figures by name.
 
-    Raises RuntimeError for a command that fails, and whatever their `before` and `after` raise.
+    Raises RuntimeError if a command fails. Exceptions of `before` and `after` pass through.
     """
     contestants = list(contestants)
     figures = {contestant.name: Figures([], 0.0) for contestant in contestants}
@@ -66,7 +67,8 @@ def measure(contestants: Iterable[Contestant], runs: int, environ: Mapping[str, 
     return figures
 
 
-# The kernel counts into the peak of a process also the memory of the one that it was started by. So that one is small.
+# The kernel's figure for the peak memory of a process includes the memory of its parent at the start. So the parent is
+# this small script.
 _LAUNCH = """
 import os, sys, time
 begin = time.perf_counter()
@@ -84,7 +86,7 @@ def _run(contestant: Contestant, environ: Mapping[str, str]) -> tuple[float, flo
         output, figures = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(2))
         stderr = subprocess.STDOUT
         if contestant.terminal:
-            # What is written there stays in its buffer: a few lines, that nobody reads.
+            # Nobody reads from the terminal. The few lines that are written fit into its buffer.
             end, stderr = os.openpty()
             stack.callback(os.close, end)
             stack.callback(os.close, stderr)

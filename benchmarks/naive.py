@@ -1,8 +1,9 @@
-"""The obvious calicoctl, to measure against: plain docopt, python-etcd, netaddr and prettytable as their pages say.
+"""A simple implementation of some commands, to compare calicoctl with.
 
     python naive.py HELP_TEXT_FILE ARGUMENT...
 
-does what `calicoctl ARGUMENT...` does for the commands that are measured, on well-formed data.
+does the same as `calicoctl ARGUMENT...` for the commands that are measured, if the data is valid. It uses docopt,
+python-etcd, netaddr and prettytable as their manuals recommend.
 """
 
 import json

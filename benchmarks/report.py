@@ -1,10 +1,10 @@
-"""The figures as the Markdown of docs/performance.md, and those of them that are above their bounds."""
+"""Print the figures as the Markdown tables of docs/performance.md, and report those above their bounds."""
 
 from __future__ import annotations
 
 
 class Report:
-    """Prints headings and tables, each line as soon as it is known, and remembers what is above its bound."""
+    """Prints headings and tables line by line, and remembers the figures that are above their bounds."""
 
     def __init__(self) -> None:
         self.broken: list[str] = []
@@ -21,13 +21,13 @@ class Report:
         print("|---" * len(titles) + "|")
 
     def row(self, *cells: str) -> None:
-        """Print a line of the table that was begun last."""
+        """Print a row of the current table."""
         print("|" + "".join(f" {cell} |" if cell else " |" for cell in cells), flush=True)
 
     def bounded(self, name: str, value: float, bound: float | None, form: str = ".2f") -> tuple[str, str]:
-        """Two cells: the value, in bold if it is above its bound, and the bound if there is one.
+        """Return two cells: the value, in bold if it is above its bound, and the bound, if there is one.
 
-        A value above its bound is remembered, as that of the line `name` in this section.
+        A value above its bound is remembered under the name of the section and `name`.
         """
         text = f"{value:{form}}"
         if bound is None:
@@ -38,7 +38,7 @@ class Report:
         return f"**{text}**", f"{bound:g}"
 
     def conclude(self) -> int:
-        """Print what is above its bound; the exit status: 1 if there is such a thing."""
+        """Print the figures above their bounds. Returns the exit status: 1 if there are any, else 0."""
         print()
         for line in self.broken:
             print(f"Above its bound: {line}")

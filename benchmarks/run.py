@@ -1,9 +1,9 @@
-"""Measure calicoctl against the naive script, on the etcd that ETCD_AUTHORITY names.
+"""Measure calicoctl and compare it with the naive script, using the etcd at ETCD_AUTHORITY.
 
     python -m benchmarks.run [--runs N] [--endpoints N,N,...] [--sections NAME,...]
 
 It prints the tables of docs/performance.md. The exit status is 1 if a figure is above its bound.
-It empties that etcd and fills it: give it one of its own (`make bench` does).
+It deletes all of Calico's data in this etcd. So use a separate etcd, as `make bench` does.
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ from typing import NamedTuple
 from benchmarks import dataset, flows, imports, many_rules
 from benchmarks.bench import HERE, PASS, Bench, Change, Line
 
-MANY = 100_000  # endpoints: fewer runs
-LINEAR = 2.0  # for ten times as much: sorting and caches have their part; a square law would give 10
-SMALL = 0.25  # of the naive script's time
-START = 3.0  # times that of a Python that does nothing
-TAB = 3.2  # the same, for a name from etcd
-NOISE = 0.2  # of the start-up
+MANY = 100_000  # from this number of endpoints on, there are fewer runs
+# Highest growth of the time for each item if there are ten times as many. Sorting and caches cause some growth;
+# quadratic time would give 10.
+LINEAR = 2.0
+SMALL = 0.25  # highest ratio of a small command to the naive script
+START = 3.0  # highest ratio of a small command to `python -c pass`
+TAB = 3.2  # the same for the completion of a name from etcd
+NOISE = 0.2  # smaller differences, as a fraction of the start-up time, count as noise
 
 
 def no_datastore(bench: Bench) -> None:
-    """Commands that need no etcd, beside a Python that does nothing."""
+    """Compare commands that need no etcd with `python -c pass`."""
     lines = [bench.ours("--help"), bench.ours("version"), bench.ours("profile", "--help")]
     figures = bench.measure([PASS, *lines])
     bench.report.heading("Without etcd")
@@ -44,7 +46,7 @@ def no_datastore(bench: Bench) -> None:
 
 
 def small(bench: Bench) -> None:
-    """Small commands: what is measured is mostly the start of the process."""
+    """Measure small commands. Most of their time is the start of the process."""
     dataset.clear(bench.etcd)
     dataset.put_all(bench.etcd, dataset.profiles(10))
     dataset.put_all(bench.etcd, dataset.endpoints(0, 100))
@@ -56,12 +58,12 @@ def small(bench: Bench) -> None:
     for line in small_lines():
         ((naive, ours),) = bench.race([line], others=[PASS])
         ratio = report.bounded(line.title, ours.median / naive.median, line.bound)
-        start = report.bounded(line.title, ours.median / bench.of_others[PASS.name].median, line.bound and START)
+        start = report.bounded(line.title, ours.median / bench.other_figures[PASS.name].median, line.bound and START)
         report.row(line.title, naive.ms, ours.ms, *ratio, *start)
 
 
 def small_lines() -> list[Line]:
-    """The small commands; each that writes finds what it changes as it was before."""
+    """Return the small commands. Before each run of a writing command, the key that it changes is reset."""
     profile = "profile-0001"
     stored = dict(dataset.profiles(10))
     rules = f"/calico/v1/policy/profile/{profile}/rules"
@@ -94,14 +96,14 @@ def small_lines() -> list[Line]:
 
 
 def one_endpoint() -> list[str]:
-    """The filters that leave one of the endpoints."""
+    """Return filters that match exactly one of the endpoints."""
     ((key, _),) = dataset.endpoints(7, 8)
     _, _, _, _, host, _, orchestrator, workload, _, endpoint = key.split("/")
     return [f"--host={host}", f"--orchestrator={orchestrator}", f"--workload={workload}", f"--endpoint={endpoint}"]
 
 
 def numbers_of_profiles(bench: Bench) -> None:
-    """Profiles at growing numbers: what each one more costs."""
+    """Measure growing numbers of profiles, and the time that each further profile takes."""
     dataset.clear(bench.etcd)
     report = bench.report
     report.heading("Numbers of profiles")
@@ -121,7 +123,7 @@ def numbers_of_profiles(bench: Bench) -> None:
 
 
 class Growth(NamedTuple):
-    """What so many things took, and what it takes without them; in seconds."""
+    """The time of a command for a number of items, and its start-up time without them; both in seconds."""
 
     number: int
     median: float
@@ -129,33 +131,33 @@ class Growth(NamedTuple):
 
     @property
     def seconds_each(self) -> float:
-        """What one of the things took, over the start-up."""
+        """The time for each item in seconds, without the start-up time."""
         return (self.median - self.start_up) / self.number
 
     @property
-    def heard(self) -> bool:
-        """Whether there is more to see than noise."""
+    def is_measurable(self) -> bool:
+        """Whether the time for the items is larger than the noise."""
         return self.median - self.start_up > NOISE * self.start_up
 
     @property
     def each(self) -> str:
-        """For a table: what one took over the start-up, in µs."""
-        return f"{1e6 * self.seconds_each:.1f}" if self.heard else "within the noise"
+        """The time for each item in µs, as text for a table."""
+        return f"{1e6 * self.seconds_each:.1f}" if self.is_measurable else "within the noise"
 
 
 def linear(bench: Bench, name: str, growth: Sequence[Growth]) -> None:
-    """Say whether the largest number took as much a piece as the one before it."""
-    heard = [each for each in growth if each.heard]
-    if len(heard) < 2:
+    """Print and check whether the time for each item is about the same for the two largest numbers of items."""
+    measurable = [each for each in growth if each.is_measurable]
+    if len(measurable) < 2:
         return
-    before, last = heard[-2:]
+    before, last = measurable[-2:]
     factor, bound = bench.report.bounded(f"growth of {name}", last.seconds_each / before.seconds_each, LINEAR)
     print(f"\nGrowth of `{name}`: at {last.number:,}, each takes {factor} times what it takes at {before.number:,}; "
           f"at most {bound}.")  # fmt: skip
 
 
 def endpoints(bench: Bench, counts: list[int]) -> None:
-    """Endpoints at growing numbers, on 100 hosts."""
+    """Measure growing numbers of endpoints on 100 hosts."""
     loaded = 0
     dataset.clear(bench.etcd)
     report = bench.report
@@ -173,7 +175,7 @@ def endpoints(bench: Bench, counts: list[int]) -> None:
             lines = [Line(title, words, bounds.get((count, title))),
                      Line(f"{title} of one endpoint", [*words, *one_endpoint()], SMALL)]  # fmt: skip
             figures = bench.race(lines, runs)
-            # By turns with it, the same command for one endpoint: its time is the start-up.
+            # The same command for one endpoint runs in turn with it. Its time counts as the start-up time.
             growth[title].append(Growth(count, *(ours.median for _, ours in figures)))
             for line, (naive, ours) in zip(lines, figures, strict=True):
                 name = f"{count:,}: {line.title}"
@@ -188,7 +190,7 @@ def endpoints(bench: Bench, counts: list[int]) -> None:
 
 
 def progress(bench: Bench, count: int) -> None:
-    """What it costs to look whether there is something to show on a terminal, reading all endpoints that are stored."""
+    """Measure the cost of the progress line: read all endpoints with and without a terminal."""
     detailed = bench.ours("endpoint", "show", "--detailed")
     file, terminal = "a file", "a terminal"
     figures = bench.measure(
@@ -202,7 +204,7 @@ def progress(bench: Bench, count: int) -> None:
 
 
 def completion(bench: Bench) -> None:
-    """A TAB: the whole process that a shell starts for it."""
+    """Measure completion: the whole process that a shell starts when TAB is pressed."""
     dataset.clear(bench.etcd)
     dataset.put_all(bench.etcd, dataset.profiles(100))
     lines = {
@@ -225,18 +227,18 @@ def completion(bench: Bench) -> None:
 
 
 def profiles_of_endpoints(bench: Bench) -> None:
-    """`profile show --detailed` beside `endpoint show --detailed`, with 1,000 profiles on 10,000 endpoints."""
+    """Compare `profile show --detailed` with `endpoint show --detailed`: 1,000 profiles on 10,000 endpoints."""
     dataset.clear(bench.etcd)
     dataset.put_all(bench.etcd, dataset.profiles(1_000))
     dataset.put_all(bench.etcd, dataset.endpoints(0, 10_000, profiles=1_000))
     reference = bench.ours("endpoint", "show", "--detailed")
     figures = bench.measure([reference, bench.ours("profile", "show", "--detailed")])
     bench.report.heading("1,000 profiles on 10,000 endpoints")
-    bench.beside(reference.name, figures, {"calicoctl profile show --detailed": 1.5})
+    bench.compare(reference.name, figures, {"calicoctl profile show --detailed": 1.5})
 
 
 def policies_of_endpoints(bench: Bench) -> None:
-    """calicoq beside `endpoint show --detailed`: 10,000 endpoints and 500 policies, five for each endpoint."""
+    """Compare calicoq with `endpoint show --detailed`: 10,000 endpoints and 500 policies, five for each endpoint."""
     applications = 100
     dataset.clear(bench.etcd)
     dataset.put_all(bench.etcd, [("/calico/v1/Ready", "true"), *dataset.profiles(10)])
@@ -251,7 +253,7 @@ def policies_of_endpoints(bench: Bench) -> None:
     ]
     figures = bench.measure([reference, *lines])
     bench.report.heading("calicoq: 500 policies and 10,000 endpoints")
-    bench.beside(reference.name, figures, {"calicoq endpoint ''": 4.0, "calicoq endpoint '' -rs": 4.0})
+    bench.compare(reference.name, figures, {"calicoq endpoint ''": 4.0, "calicoq endpoint '' -rs": 4.0})
 
 
 def flows_of_endpoints(bench: Bench) -> None:
@@ -281,14 +283,14 @@ SECTIONS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {
 
 
 def main() -> int:
-    """Read the options and measure; the exit status."""
+    """Read the options, measure, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument(
         "--runs", type=int, default=20,
-        help=f"counted runs of each command (default 20); at {MANY:,} endpoints and more, a quarter of them",
+        help=f"measured runs of each command (default 20); from {MANY:,} endpoints on, a quarter of this number",
     )  # fmt: skip
-    parser.add_argument("--endpoints", default="1000,10000,100000", help="numbers of endpoints, growing")
-    parser.add_argument("--sections", default=",".join(SECTIONS), help=f"of {','.join(SECTIONS)}")
+    parser.add_argument("--endpoints", default="1000,10000,100000", help="numbers of endpoints in ascending order")
+    parser.add_argument("--sections", default=",".join(SECTIONS), help=f"some of {','.join(SECTIONS)}")
     options = parser.parse_args()
     options.endpoints = [int(count) for count in options.endpoints.split(",")]
     sections = options.sections.split(",")

@@ -1,4 +1,4 @@
-"""From argv and the process to a command and back: dispatch, exit status, errors to messages."""
+"""Run one command line: find the command, run it, turn errors into messages, and return the exit status."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import sys
 
 from calicoctl import grammar
-from calicoctl.environment import Environment
+from calicoctl.environment import SYSTEM_FILE, Environment
 from calicoctl.errors import CommandError, status_of
 from calicoctl.usage.table import COMMANDS, OVERVIEW, usage_of
 
@@ -18,21 +18,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
+    from calicoctl.usage.table import Command
+
     Dispatch = Callable[[Sequence[str], Environment], int]
     Program = Callable[[Sequence[str], Mapping[str, str], TextIO | None, TextIO, TextIO], int]
 
 
-def run(argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> int:
-    """Run one command line of calicoctl and return its exit status: 0, 1, 2, or 128 and the signal that ended it.
+def run(
+    argv: Sequence[str],
+    variables: Mapping[str, str],
+    stdin: TextIO | None,
+    stdout: TextIO,
+    stderr: TextIO,
+    system_file: str = SYSTEM_FILE,
+) -> int:
+    """Run one command line of calicoctl and return its exit status: 0, 1, 2, or 128 plus the number of a signal.
 
-    ``argv`` are the arguments after the program's name, ``variables`` the environment variables. Every error ends
-    here as a message on ``stderr``; a reader of ``stdout`` that has gone away ends the command quietly.
+    ``argv`` holds the arguments after the program's name and ``variables`` the environment variables;
+    ``system_file`` is the path of the system-wide configuration file. Every error is caught here and printed as a
+    message on ``stderr``. If the reader of ``stdout`` has gone, the command ends without a message.
     """
-    return run_program(_dispatch, argv, Environment(variables, stdin, stdout, stderr))
+    return run_program(_dispatch, argv, Environment(variables, stdin, stdout, stderr, system_file))
 
 
 def run_program(dispatch: Dispatch, argv: Sequence[str], environment: Environment) -> int:
-    """Run one command line of a program by its ``dispatch``, as ``run`` describes, and return the exit status."""
+    """Run one command line of the program that ``dispatch`` belongs to; see ``run``. Returns the exit status."""
     try:
         status = _status_or_help(dispatch, argv, environment)
         environment.finish()
@@ -48,11 +58,12 @@ def run_program(dispatch: Dispatch, argv: Sequence[str], environment: Environmen
         environment.fail("Aborted command.")
         return status_of(interruption)
     except MemoryError as error:
-        error.with_traceback(None)  # its frames hold what has filled the memory
+        error.with_traceback(None)  # the stack frames still refer to the data that fills the memory
         environment.fail("There is not enough memory for this.")
         return environment.failure_status
     except Exception as error:
-        if isinstance(error.__cause__, KeyboardInterrupt):  # it came while a class was made, before Python 3.12
+        # Before Python 3.12, an exception raised while a class is created is wrapped in a RuntimeError.
+        if isinstance(error.__cause__, KeyboardInterrupt):
             environment.fail("Aborted command.")
             return status_of(error.__cause__)
         environment.fail(_bug_report(error, environment.variables))
@@ -70,7 +81,29 @@ def _status_or_help(dispatch: Dispatch, argv: Sequence[str], environment: Enviro
         return 0
 
 
+def without_global_options(
+    program: str, argv: Sequence[str], environment: Environment, usage: str, commands: Mapping[str, Command]
+) -> Sequence[str]:
+    """Store the options before the command in the environment, and return the remaining arguments.
+
+    ``usage`` is the usage text of the program and ``commands`` its table of commands. Raises UsageError if an option
+    is used wrongly.
+    """
+    if not argv or not argv[0].startswith("-"):
+        return argv
+    from calicoctl.global_options import Leading
+
+    leading = Leading(program, argv)
+    environment.options = leading.values
+    if leading.problem:
+        command = next((commands[word] for word in leading.rest if word in commands), None)
+        environment.failure_status = command.failure_status if command else 1
+        raise grammar.UsageError(usage, argv, leading.problem)
+    return leading.rest
+
+
 def _dispatch(argv: Sequence[str], environment: Environment) -> int:
+    argv = without_global_options("calicoctl", argv, environment, OVERVIEW, COMMANDS)
     if argv[:1] == ["--version"]:
         argv = ["version", *argv[1:]]
     name = grammar.parse(OVERVIEW, argv, options_first=True)["<command>"] if argv else None
@@ -81,6 +114,15 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
     command = COMMANDS[name]
     environment.failure_status = command.failure_status
     arguments = grammar.parse(usage_of(command), argv)
+    if environment.wants_rows():
+        from calicoctl.listings import listing_of
+
+        environment.listing = listing_of(command.name, arguments, environment.options)
+        if environment.options.get("--output") == "schema":
+            from calicoctl.rows import say_schema
+
+            say_schema(environment.listing, environment)
+            return 0
     status: int = importlib.import_module(f"calicoctl.commands.{command.module}").run(arguments, environment)
     return status
 
@@ -103,20 +145,20 @@ def _bug_report(error: Exception, variables: Mapping[str, str]) -> str:
 
         return traceback.format_exc().rstrip("\n")
     cause = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"Internal error: {cause}. This is a defect of calicoctl; CALICOCTL_DEBUG=1 shows where."
+    return f"Internal error: {cause}. This is a bug in calicoctl; set CALICOCTL_DEBUG=1 to see where."
 
 
 def console_main(program: Program = run) -> None:
-    """Run as a process, ``calicoctl`` or with the ``run`` of another program that one, and exit."""
-    gc.disable()  # a short life with large trees of data: looking for cycles costs up to a third of the time
+    """Run a program with the arguments and streams of this process, and exit. ``program`` is its ``run``."""
+    gc.disable()  # the process is short-lived, and garbage collection takes up to a third of the time on large data
     try:
-        os._exit(_run_process(program))  # all is flushed: taking the interpreter apart would only cost time
+        os._exit(_run_process(program))  # all output is flushed, so skip the slow shutdown of the interpreter
     except KeyboardInterrupt as interruption:
         os._exit(status_of(interruption))
 
 
 class _ClosedOutput(io.StringIO):
-    """Stands for a standard output that was closed when the process began: that is an error if there is an answer."""
+    """Replaces a standard output that was already closed at start-up. Flushing it fails if something was written."""
 
     def flush(self) -> None:
         if self.tell():
@@ -127,8 +169,8 @@ class _ClosedOutput(io.StringIO):
 
 def _run_process(program: Program) -> int:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if stream is not None:  # None: it was closed when the process began
-            os.set_blocking(stream.fileno(), True)  # others may have left it so that a part of a text is lost
+        if stream is not None:  # None: the stream was already closed at start-up
+            os.set_blocking(stream.fileno(), True)  # other processes may have made it non-blocking, which loses text
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -137,5 +179,5 @@ def _run_process(program: Program) -> int:
     try:
         stderr.flush()
     except OSError:
-        pass  # nobody can be told
+        pass  # there is no other stream to report it on
     return status

@@ -1,4 +1,4 @@
-"""What surrounds a command: its streams, its environment variables and, once asked for, the datastore."""
+"""The environment of a command: its streams, its environment variables, its configuration and the client of etcd."""
 
 from __future__ import annotations
 
@@ -12,40 +12,64 @@ if TYPE_CHECKING:
     from io import BufferedReader, BytesIO
     from typing import Any, TextIO
 
+    from calicoctl.configuration.order import Configuration
     from calicoctl.etcd.client import Client
+    from calicoctl.listings import Listing
 
-MOST_INPUT = 64 * 2**20  # bytes; more than etcd could hold of it
+SYSTEM_FILE = "/etc/calico/calicoctl.cfg"  # the same path as in Go calicoctl 1.x
+MOST_INPUT = 64 * 2**20  # bytes; etcd could not store input of this size
 _CHUNK = 2**20
 
 
 class Environment:
     """The streams and settings that a command works with.
 
-    Answers go to ``stdout``, complaints to ``stderr``. ``variables`` are the environment variables. Nothing is
-    looked at before a command needs it, so that help and version work in a broken environment. ``failure_status`` is
-    the exit status of a command that fails: 1, but 2 for a command that uses 1 as a result.
+    Answers go to ``stdout``, complaints to ``stderr``. ``variables`` holds the environment variables, ``options`` the
+    options before the command by name; ``system_file`` is the path of the system-wide configuration file.
+    Settings are read only when a command needs them, so that help and version work in a broken environment.
+    ``failure_status`` is the exit status of a failure: 1, or 2 for a command that uses 1 as a result.
     """
 
-    def __init__(self, variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> None:
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        stdin: TextIO | None,
+        stdout: TextIO,
+        stderr: TextIO,
+        system_file: str = SYSTEM_FILE,
+    ) -> None:
         self.variables = variables
+        self.options: Mapping[str, str] = {}
+        self.system_file = system_file
         self.stdin = stdin
         self.stdout = stdout
         self.stderr = stderr
         self.failure_status = 1
+        self.listing: Listing | None = None  # what the command shows, where its rows are wanted and not its table
+        self._configuration: Configuration | None = None
         self._client: Client | None = None
 
-    def client(self) -> Client:
-        """Return the connection to etcd that the environment variables describe; it connects with its first request.
+    def configuration(self) -> Configuration:
+        """Return the settings of etcd from options, environment variables and files. Raises CommandError."""
+        if self._configuration is None:
+            from calicoctl.configuration.order import Configuration
 
-        Raises CommandError if the variables are not usable.
+            self._configuration = Configuration(self.variables, self.options, self.system_file)
+        return self._configuration
+
+    def client(self) -> Client:
+        """Return the client of the configured etcd. It connects when the first request is made.
+
+        Raises CommandError if the configuration is invalid.
         """
         if self._client is None:
             from calicoctl.etcd.client import Client
             from calicoctl.etcd.settings import Settings
 
+            settings = Settings.from_environment(self.configuration().variables())
             terminal = self.stderr if self.stderr.isatty() else None
             trace = self.complain if self.variables.get("CALICOCTL_DEBUG") else None
-            self._client = Client(Settings.from_environment(self.variables), terminal, trace)
+            self._client = Client(settings, terminal, trace)
         return self._client
 
     def work_on(self, client: Any) -> None:
@@ -54,54 +78,63 @@ class Environment:
         self._client = client
 
     def say(self, text: str) -> None:
-        """Print an answer. Raises CommandError where it cannot be written, BrokenPipeError if nobody reads it."""
+        """Print an answer. Raises CommandError if it cannot be written, BrokenPipeError if the reader has gone."""
         with _WriteErrors():
             self.stdout.write(text + "\n")
 
+    def wants_rows(self) -> bool:
+        """Tell whether the rows of a listing are wanted in another form than the command's own table."""
+        return "--columns" in self.options or self.options.get("--output", "table") != "table"
+
     def takes_all_characters(self) -> bool:
-        """Tell whether every character can be printed as an answer, and read again as UTF-8."""
+        """Tell whether ``stdout`` can encode every character, and does so as UTF-8."""
         encoding = getattr(self.stdout, "encoding", None)
         return encoding is None or encoding.lower().replace("_", "-") in ("utf-8", "utf8")
 
     def complain(self, text: str) -> None:
-        """Print a complaint, a warning or a remark that is no part of the answer."""
+        """Print a complaint, a warning or a remark, none of which is part of the answer."""
         try:
-            self.stdout.flush()  # keeps the two streams in order where they end in one place
+            self.stdout.flush()  # keeps the order when both streams go to the same terminal or file
         except OSError:
-            pass  # ``finish`` reports what became of the answer
+            pass  # ``finish`` reports this failure
         try:
             self.stderr.write("\n".join(visible(shortened(line)) for line in text.split("\n")) + "\n")
         except OSError:
-            pass  # there is nobody left to tell
+            pass  # there is no other stream to report it on
 
     def finish(self) -> None:
-        """Write out what was said, and what the operator should know about how the writes ended."""
+        """Flush ``stdout``, and print the client's remarks on the outcome of writes."""
         with _WriteErrors():
             self.stdout.flush()
         self._print_remarks()
 
     def close(self) -> None:
-        """Close what the command has opened."""
+        """Close the connections that the command has opened."""
         if self._client is not None:
             self._client.close()
 
     def fail(self, text: str) -> None:
-        """Print why the command ends in failure, after what else the operator should know: that may be the cause."""
+        """Print why the command failed. The client's remarks come first, because they may explain the failure.
+
+        If the text names settings that come from files, the names of these files follow it.
+        """
         self._print_remarks()
-        self.complain(text)
+        origins = self._configuration.origins(text) if self._configuration else []
+        sentences = text.rstrip("\n")
+        self.complain("\n".join([sentences, *origins]) + text[len(sentences) :])
 
     def _print_remarks(self) -> None:
         while self._client and self._client.remarks:
             self.complain(self._client.remarks.pop(0))
 
     def read_input(self) -> str:
-        """Read standard input to its end as UTF-8; a byte order mark at its start is dropped.
+        """Read standard input to its end as UTF-8, without a byte order mark at its start.
 
-        On a terminal the operator is told first that input is awaited. Raises CommandError if the input is closed,
-        has more than 64 MB or is no UTF-8.
+        If it is a terminal, a message first says that the command is waiting for input. Raises CommandError if the
+        input is closed, has more than 64 MB or is not UTF-8.
         """
         if self.stdin is None:
-            raise CommandError("Standard input is closed, and this command reads from it.")
+            raise CommandError("Standard input is closed, but this command reads from it.")
         if self.stdin.isatty():
             self.complain("Reading from standard input; end with Ctrl-D.")
         try:
@@ -115,7 +148,7 @@ class Environment:
 
     def _input_text(self) -> str:
         assert self.stdin is not None
-        raw = getattr(self.stdin, "buffer", None)  # text streams without bytes below them: StringIO
+        raw = getattr(self.stdin, "buffer", None)  # StringIO has no binary buffer
         if raw is None:
             return self.stdin.read()
         content = bytearray()
@@ -127,8 +160,8 @@ class Environment:
 
 
 def _next_chunk(raw: BufferedReader | BytesIO) -> bytes:
-    """Return what can be read next of an input, nothing at its end; a signal ends the wait for it."""
-    if hasattr(raw, "raw"):  # a file, not bytes in memory
+    """Return the next bytes of an input, or no bytes at its end. A signal can interrupt the wait for them."""
+    if hasattr(raw, "raw"):  # a file, not a buffer in memory
         import select
 
         while not select.select([raw], [], [], SLICE)[0]:
@@ -137,7 +170,10 @@ def _next_chunk(raw: BufferedReader | BytesIO) -> bytes:
 
 
 class _WriteErrors:
-    """Turns the failure of a write to standard output into a message; a reader that went away is no failure."""
+    """Context manager that raises CommandError if standard output cannot be written.
+
+    BrokenPipeError passes through: it means that the reader has gone.
+    """
 
     def __enter__(self) -> None:
         pass

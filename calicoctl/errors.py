@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-_INTERRUPTED = 130  # by SIGINT, where Python's own handler has raised it
+_INTERRUPTED = 130  # 128 + SIGINT, for a KeyboardInterrupt that Python's own handler has raised
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked to.
+    """A command cannot be carried out.
 
-    ``message`` is what the operator reads on standard error, as it is to be printed (one or more lines, no
-    newline at the end); ``status`` is the exit status of the process.
+    ``message`` is printed on standard error: one or more lines, without a final newline. ``status`` is the exit
+    status of the process.
     """
 
     def __init__(self, message: str, status: int = 1) -> None:
@@ -19,12 +19,12 @@ class CommandError(Exception):
 
 
 def status_of(interruption: KeyboardInterrupt) -> int:
-    """Return the exit status for the signal that caused it (see ``calicoctl.start``): 128 and its number."""
+    """Return the exit status of an interrupted command: 128 plus the number of the signal (``calicoctl.start``)."""
     return int(interruption.args[0]) if interruption.args else _INTERRUPTED
 
 
 class MalformedObject(CommandError):
-    """A stored value that a command needs cannot be read; the message names its key."""
+    """A command needs a stored value but cannot read it. The message names the key."""
 
     def __init__(self, key: str, reason: object, remedy: str = "") -> None:
         super().__init__(f"Cannot read {key}: {reason}.{'  ' + remedy if remedy else ''}")

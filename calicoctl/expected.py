@@ -1,4 +1,4 @@
-"""What can come next on a command line: read off docopt's own tree of a usage text."""
+"""Find what can come next on a command line, from docopt's own parse tree of the usage text."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class Given:
-    """The words before the one to complete, sorted by docopt's conventions.
+    """The words before the one to complete, separated into options and other words by docopt's rules.
 
-    ``positional`` are keywords and arguments, ``options`` the values of options by their long names (None for flags);
-    ``awaiting`` is the option, if any, whose value is the word to complete. ``unknown`` are the words that begin with
-    a dash and are no option, ``repeated`` the names of options that are given more than once.
+    ``positional`` holds keywords and arguments; ``options`` maps the long names of options to their values, None for
+    flags. ``awaiting`` is the option whose value is the next word, or None. ``unknown`` holds the words that begin
+    with a dash but are not options, ``repeated`` the names of options that occur more than once.
     """
 
     def __init__(self, options: Sequence[Any], words: Sequence[str]) -> None:
@@ -45,7 +45,7 @@ class Given:
                 self.repeated.append(option.name)
             if option is None or not option.argcount:
                 self.options[option.name if option else name] = None
-                if value and not is_long:  # the next of several flags: -rs
+                if value and not is_long:  # several flags in one word, such as -rs
                     left.appendleft(f"-{value}")
             elif equals:
                 self.options[option.name] = value
@@ -56,7 +56,7 @@ class Given:
 
 
 def _option(options: Sequence[Any], name: str) -> Any:
-    """Return the option of a name, or the only one with a long name that begins so, as docopt does; else None."""
+    """Return the option with this name, or the only one whose long name begins with it, as docopt does; else None."""
     for option in options:
         if name in (option.short, option.long):
             return option
@@ -65,9 +65,9 @@ def _option(options: Sequence[Any], name: str) -> Any:
 
 
 class Expected:
-    """What can come after some words: ``keywords``, ``arguments`` (``<PROFILE>``) and ``options()``.
+    """What can follow the given words: ``keywords``, ``arguments`` (such as ``<PROFILE>``) and ``options()``.
 
-    ``values`` has the names of the values of options, as the usage text calls them: ``--host`` is a ``<HOSTNAME>``.
+    ``values`` maps each option to the placeholder of its value in the usage text: ``--host`` to ``<HOSTNAME>``.
     """
 
     def __init__(self, usage: str, words: Sequence[str]) -> None:
@@ -88,7 +88,8 @@ class Expected:
             found[:] = dict.fromkeys(found)
 
     def options(self) -> list[str]:
-        """Return the options that can be added, as they are typed: ``--detailed`` or, with a value, ``--host=``."""
+        """Return the options that can follow, as the operator types them: ``--detailed``, or ``--host=`` with a value.
+        """
         if self.given.awaiting:
             return []
         given = self.given.options
@@ -101,7 +102,10 @@ class Expected:
         return list(dict.fromkeys(found))
 
     def _next(self, line: Any, options: Collection[str]) -> list[Any] | None:
-        """Return the keywords and arguments to come next in a line with these options; None if it cannot be meant."""
+        """Return the keywords and arguments that can come next in a usage line with these options.
+
+        None if the words and options do not match the line.
+        """
         if not set(options) <= options_of(line):
             return None
         words = self.given.positional
@@ -111,9 +115,9 @@ class Expected:
 
 
 def words_that_are_keywords(lines: Sequence[Any], words: Sequence[str]) -> list[bool]:
-    """Tell of each word whether it is a keyword in some line: then no line takes it for an argument.
+    """Tell for each word whether it is a keyword at its place in any of the lines.
 
-    docopt would.
+    Such a word is then never taken for an argument, although docopt would also accept it as one.
     """
     found: list[bool] = []
     for place, word in enumerate(words):
@@ -130,7 +134,8 @@ def options_of(pattern: Any) -> set[str]:
 
 
 class Walk:
-    """Walks patterns along words and options; ``leaves`` are those reached when there were no more words."""
+    """Matches words and options against docopt's patterns; ``leaves`` are the patterns that the next word could match.
+    """
 
     def __init__(self, words: Sequence[str], as_keyword: Sequence[bool], options: Collection[str]) -> None:
         self._words = words
@@ -139,9 +144,9 @@ class Walk:
         self.leaves: list[Any] = []
 
     def ends(self, pattern: Any, starts: set[int]) -> set[int]:
-        """Return how many words can be behind a pattern that begins behind ``starts`` words."""
+        """Return the possible positions in the words after a pattern that starts at one of the positions ``starts``."""
         if not hasattr(pattern, "children"):
-            return self._behind_leaf(pattern, starts)
+            return self._ends_of_leaf(pattern, starts)
         kind = type(pattern).__name__
         if kind == "Either":
             given = self._given_of(pattern)
@@ -153,17 +158,17 @@ class Walk:
                 ends |= more
             return ends
         for child in pattern.children:  # of Required or Optional
-            behind = self.ends(child, starts)
-            may_lack = kind == "Optional" and not self._given_of(child)
-            starts = starts | behind if may_lack else behind
+            ends = self.ends(child, starts)
+            can_be_skipped = kind == "Optional" and not self._given_of(child)
+            starts = starts | ends if can_be_skipped else ends
         return starts
 
     def _given_of(self, pattern: Any) -> set[str]:
-        """Return the given options that are in a pattern: it has to be the one that takes them."""
+        """Return the given options that occur in a pattern: the pattern must not be skipped then."""
         return self._options & options_of(pattern) if self._options else set()
 
-    def _behind_leaf(self, leaf: Any, starts: set[int]) -> set[int]:
-        if isinstance(leaf, Option):  # may stand anywhere
+    def _ends_of_leaf(self, leaf: Any, starts: set[int]) -> set[int]:
+        if isinstance(leaf, Option):  # options can be anywhere on the line, so they take no position
             return starts
         if len(self._words) in starts:
             self.leaves.append(leaf)

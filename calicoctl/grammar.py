@@ -1,17 +1,17 @@
-"""The command line grammar: docopt 0.6.2 with its start-up cost taken out and its semantics untouched.
+"""Parse command lines as docopt 0.6.2 does, but start faster.
 
 docopt spends most of its time in ``Pattern.fix``, which does not depend on the arguments: it compares patterns by
-their ``repr`` and multiplies every alternative out (20 of 26 ms for the ``profile`` grammar). ``_fix`` computes the
-same two results in one walk each: equal leaves become one object, and leaves that can occur more than once in one
-alternative get docopt's accumulating start values.
+their ``repr`` and expands every combination of alternatives (20 of 26 ms for the ``profile`` grammar). ``_fix``
+achieves the same in two walks over the tree: equal leaves become one object, and leaves that can occur more than once
+in one alternative get the initial values with which docopt accumulates.
 """
 
 from __future__ import annotations
 
 import warnings
 
-# docopt 0.6.2 has invalid escape sequences in its regular expressions, and Python 3.12 and later say so on standard
-# error whenever no byte-code was kept.
+# docopt 0.6.2 has invalid escape sequences in its regular expressions. Python 3.12 and later print a warning about
+# them whenever they compile docopt, that is, if there is no cached byte-code.
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", category=SyntaxWarning, module=r".*docopt")
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=r".*docopt")
@@ -29,14 +29,14 @@ Option: Any = docopt.Option
 
 
 class HelpRequested(Exception):
-    """``-h`` or ``--help`` stands among the arguments; the message is the help text, without a final newline."""
+    """The arguments contain ``-h`` or ``--help``. The message is the help text, without a final newline."""
 
 
 class UsageError(Exception):
-    """The arguments do not fit the grammar.
+    """The arguments do not match the usage text.
 
-    The message is what docopt would show: ``reason``, a line that is empty where docopt has none, and the section
-    ``Usage:`` of the text ``usage``. ``argv`` are the arguments.
+    The message is the one that docopt would print: ``reason``, one line or empty, and then the section ``Usage:`` of
+    the text ``usage``. ``argv`` holds the arguments.
     """
 
     def __init__(self, usage: str, argv: Sequence[str], message: str = "") -> None:
@@ -50,10 +50,10 @@ class UsageError(Exception):
 def parse(usage: str, argv: Sequence[str], options_first: bool = False) -> Arguments:
     """Parse arguments by a usage text, exactly as ``docopt.docopt(usage, argv)`` of version 0.6.2 does.
 
-    ``usage`` is the whole help text of a command; ``argv`` the arguments after the program's name. The result maps
+    ``usage`` is the whole help text of a command and ``argv`` the arguments after the program's name. The result maps
     the name of every element of the usage (``"<PROFILE>"``, ``"rule"``, ``"--at"``) to its value: text or None for
-    arguments, False/True or a count for keywords and flags. The shortcut ``[options]`` is not supported: no usage
-    text has it.
+    arguments, False/True or a count for keywords and flags. docopt's ``[options]`` is not supported, because no usage
+    text here contains it.
 
     Raises HelpRequested and UsageError.
     """
@@ -74,9 +74,10 @@ def parse(usage: str, argv: Sequence[str], options_first: bool = False) -> Argum
 
 
 def usage_lines(usage: str) -> list[str]:
-    """Return the section ``Usage:`` of a usage text: its heading, then each usage line with those that continue it.
+    """Return the section ``Usage:`` of a usage text: its heading, then each usage line with its continuation lines.
 
-    The program's name begins a usage line. A section that begins on the line of its heading has no heading of its own.
+    Every usage line begins with the program's name. If the first one is on the same line as the word ``Usage:``, both
+    are one element of the result.
     """
     section: str = docopt.printable_usage(usage)
     program = section.split()[1]
@@ -90,7 +91,7 @@ def usage_lines(usage: str) -> list[str]:
 
 
 def patterns(usage: str) -> tuple[list[Any], list[Any]]:
-    """Return docopt's options of a usage text and its tree of patterns, one for each line of the usage."""
+    """Return docopt's option objects for a usage text, and docopt's parse tree of each usage line."""
     options, pattern = _tree(usage, docopt.printable_usage(usage))
     (only,) = pattern.children
     return options, only.children if type(only) is docopt.Either else [only]
@@ -102,7 +103,7 @@ def _tree(usage: str, usage_section: str) -> tuple[list[Any], Any]:
 
 
 def _fix(pattern: Any) -> None:
-    """Do what docopt's ``Pattern.fix`` does, in time proportional to the pattern."""
+    """Replace docopt's ``Pattern.fix``, in time proportional to the size of the pattern."""
     _unify_leaves(pattern, {})
     leaves = {id(leaf): leaf for leaf in pattern.flat()}
     for leaf_id, count in _occurrences(pattern).items():
@@ -111,7 +112,7 @@ def _fix(pattern: Any) -> None:
 
 
 def _unify_leaves(pattern: Any, known: dict[str, Any]) -> None:
-    """Let equal leaves of the tree be one object; docopt calls patterns equal whose ``repr`` is equal."""
+    """Replace equal leaves of the tree by one object. As in docopt, patterns with the same ``repr`` are equal."""
     for position, child in enumerate(pattern.children):
         if hasattr(child, "children"):
             _unify_leaves(child, known)
@@ -120,7 +121,7 @@ def _unify_leaves(pattern: Any, known: dict[str, Any]) -> None:
 
 
 def _occurrences(pattern: Any) -> dict[int, int]:
-    """Tell how often each leaf, by ``id``, can occur at most in one alternative of a pattern."""
+    """Return the maximum number of times that each leaf, by ``id``, can occur in one alternative of a pattern."""
     if not hasattr(pattern, "children"):
         return {id(pattern): 1}
     alternatives = type(pattern) is docopt.Either
@@ -134,7 +135,8 @@ def _occurrences(pattern: Any) -> dict[int, int]:
 
 
 def _accumulate(leaf: Any) -> None:
-    """Give a leaf that can occur several times docopt's start value: a list for values, zero for keywords and flags."""
+    """Set docopt's initial value of a leaf that can occur several times: a list for values, 0 for keywords and flags.
+    """
     takes_value = type(leaf) is docopt.Argument or (type(leaf) is docopt.Option and leaf.argcount)
     if not takes_value:
         leaf.value = 0

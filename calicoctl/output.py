@@ -1,19 +1,19 @@
-"""What the answers look like: paragraphs, tables and text that is safe for a terminal."""
+"""Format output: paragraphs, tables, and text that is safe to print on a terminal."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _WIDTH = 80
-_LONGEST_LINE = 1000  # characters of a message; no name that etcd's data model allows comes near it
+_LONGEST_LINE = 1000  # characters in one line of a message; valid names are far shorter
 
 
 def paragraph(text: str) -> str:
-    """Fill a message to lines of at most 80 characters, followed by one empty line, as legacy calicoctl does.
+    """Wrap a message at 80 characters and add an empty line, as legacy calicoctl does.
 
-    The result lacks the last newline, which printing adds.
+    The result has no final newline; printing adds it.
     """
     import textwrap
 
@@ -21,19 +21,19 @@ def paragraph(text: str) -> str:
 
 
 def complaint(sentence: str, remedy: str = "") -> str:
-    """Compose a complaint: legacy's sentence as a paragraph, with a line on the value and the remedy below it."""
+    """Return a complaint: legacy's sentence as a paragraph, and below it a line with the value and the remedy."""
     filled = paragraph(shortened(sentence))
     return f"{filled}{remedy}\n" if remedy else filled
 
 
 def shortened(line: str) -> str:
-    """Cut a line of a message in its middle if it is too long to be read: what is wrong and what to do remain."""
+    """Cut the middle out of a line that is too long to read. The beginning and end, with problem and remedy, remain."""
     half = _LONGEST_LINE // 2
     return line if len(line) <= _LONGEST_LINE else f"{line[:half]}...{line[-half:]}"
 
 
 def visible(text: str) -> str:
-    """Replace control characters by ``\\xNN`` or ``\\uNNNN``: others may have stored what a terminal would obey."""
+    """Replace control characters by ``\\xNN`` or ``\\uNNNN``: stored text may contain terminal escape sequences."""
     if text.isprintable():
         return text
     return "".join(_visible_character(character) for character in text)
@@ -48,27 +48,28 @@ def _visible_character(character: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], to_the_left: bool = False) -> str:
     """Draw a table as prettytable does by default: ``+-|`` borders, one blank of padding, centred cells.
 
-    A cell is the text of its object (None gives ``None``); a list has a line for each of its texts. Rows keep their
-    order. Control characters, line ends in a text among them, are made ``visible``.
-    The result lacks the last newline. Text of printable ASCII is drawn here; for all other text prettytable
-    itself knows the width of the characters.
+    With ``to_the_left`` cells are aligned to the left instead. A cell shows its object as text, None as ``None``, and a
+    list of texts on one line each. Rows keep their order. Control characters, including line ends inside a text, are
+    made ``visible``. The result has no final newline. Tables of printable ASCII are drawn here, which is faster. All
+    others are left to prettytable, which knows how wide each character is.
     """
     cells = [_cells(row) for row in rows]
     if all("".join(row).isascii() for row in cells):
-        return _ascii_table(headings, cells)
+        return _ascii_table(headings, cells, str.ljust if to_the_left else str.center)
     import prettytable
 
     drawn = prettytable.PrettyTable(list(headings))
+    drawn.align = "l" if to_the_left else "c"
     drawn.add_rows(cells)
     return str(drawn)
 
 
 def _cells(row: Sequence[object]) -> list[str]:
     cells = [value if type(value) is str else _cell(value) for value in row]
-    if "".join(cells).isprintable():  # as nearly all rows are, of one line
+    if "".join(cells).isprintable():  # true of nearly all rows; a line end is not printable
         return cells
     return [_visible_cell(value) for value in row]
 
@@ -81,17 +82,19 @@ def _visible_cell(value: object) -> str:
     return "\n".join(map(visible, value)) if isinstance(value, list) else visible(str(value))
 
 
-def _ascii_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _ascii_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], align: Callable[[str, int], str]
+) -> str:
     lines: list[Sequence[str]] = [headings]
     for row in rows:
         lines += _lines_of_a_tall_row(row) if "\n" in "".join(row) else [row]
-    # Column by column, so that the work for each cell is one call of str.center
+    # Column by column, so that each cell takes only one call of str.center or str.ljust.
     columns = []
     border = "+"
     for column in zip(*lines, strict=True):
         width = max(map(len, column))
         border += "-" * (width + 2) + "+"
-        columns.append([text.center(width) for text in column])
+        columns.append([align(text, width) for text in column])
     heading, *body = ["| " + " | ".join(line) + " |" for line in zip(*columns, strict=True)]
     return "\n".join([border, heading, border, *body, border])
 

@@ -1,7 +1,7 @@
-"""The files of the package that are no modules: schemas, and the scripts of completion.
+"""Read the data files of the package: schemas and completion scripts.
 
-The loader of the package reads them, so they can be in a zip file. importlib.resources would do the same and load 60
-modules for it, which takes longer than all else in `calicoctl --help`.
+The loader of the package reads them, so the package can be in a zip file. importlib.resources could do the same, but
+it loads 60 modules, which takes longer than everything else in `calicoctl --help`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 
 def read_text(package: ModuleType, name: str) -> str:
-    """Return the text of the file ``name``, which stands beside the modules of ``package``."""
+    """Return the text of the file ``name`` in the directory of ``package``."""
     data: bytes = package.__loader__.get_data(os.path.join(package.__path__[0], name))  # type: ignore[union-attr]
     return data.decode("utf-8")

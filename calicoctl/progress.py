@@ -1,4 +1,4 @@
-"""A line on the terminal for a long wait: that something is happening, and how much has come."""
+"""Show a progress line on the terminal while etcd is slow: how much data has been received."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from threading import Event, Thread
     from typing import TextIO
 
-_PATIENCE = 2.0  # seconds without a sign, counted from the first request
-_AT_LEAST = 0.2  # seconds that a request takes before it is worth a line, however long those before it took
-_BETWEEN = 0.25  # seconds between two changes of the line
-_COLUMNS = 80  # of a terminal that does not say how many it has
+_FIRST_DELAY = 2.0  # seconds from the first request until a line is shown
+_LEAST_DELAY = 0.2  # the shortest time, in seconds, from the start of a request until a line is shown
+_INTERVAL = 0.25  # seconds between two updates of the line
+_COLUMNS = 80  # if the terminal does not report its width
 
 
 class Progress:
-    """Shows a line while requests take long: ``with progress: ...`` around each, ``count`` for the bytes that come.
+    """Shows a line while a request takes long.
 
-    The line is gone when the request ends, and never longer than a row of the terminal. ``terminal`` is None for no
-    line at all.
+    Put ``with progress: ...`` around each request and call ``count`` for the bytes received. The line never exceeds
+    the width of the terminal, and is erased when the request ends. If ``terminal`` is None, no line is shown.
     """
 
     def __init__(self, terminal: TextIO | None) -> None:
@@ -34,22 +34,22 @@ class Progress:
         self._thread: Thread | None = None
 
     def count(self, received: int) -> None:
-        """Note that so many more bytes have come."""
+        """Add to the number of bytes received."""
         self._bytes += received
 
     def __enter__(self) -> None:
         if self._terminal is None:
             return
-        import threading  # of urllib3, too
+        import threading  # here, because commands without a terminal do not need it
 
         now = time.monotonic()
         self._began = now if self._began is None else self._began
         self._ended = threading.Event()
-        # Its own thread, because a line is due also while the request waits for a first byte.
+        # In a thread, because the line must also appear while the request waits for the first byte.
         self._thread = threading.Thread(
-            target=self._run, args=(self._began + _PATIENCE - now, self._bytes), daemon=True
+            target=self._run, args=(self._began + _FIRST_DELAY - now, self._bytes), daemon=True
         )
-        with Blocked():  # signals are for the main thread: it may have to let them wait
+        with Blocked():  # the thread must not receive signals: the main thread may have blocked them for a while
             self._thread.start()
 
     def __exit__(self, *error: object) -> None:
@@ -60,17 +60,17 @@ class Progress:
 
     def _run(self, delay: float, seen: int) -> None:
         assert self._ended is not None
-        delay = max(delay, _AT_LEAST)
+        delay = max(delay, _LEAST_DELAY)
         while not self._ended.wait(delay):
             count = self._bytes
             self._show(_text(count, count > seen))
             seen = count
-            delay = _BETWEEN
+            delay = _INTERVAL
 
     def _show(self, text: str) -> None:
         if self._terminal is None:
             return
-        space = _columns(self._terminal) - 1  # a row that is full would go on in the next one
+        space = _columns(self._terminal) - 1  # a character in the last column could move the cursor to the next line
         text = text[:space]
         if text == self._shown:
             return
@@ -79,7 +79,7 @@ class Progress:
             self._terminal.write(f"\r{text}{blanks}" if text else f"\r{blanks}\r")
             self._terminal.flush()
         except OSError:
-            self._terminal = None  # it has gone away
+            self._terminal = None  # it is closed
         self._shown = text
 
 

@@ -1,4 +1,4 @@
-"""The signals that interrupt a command, and how to wait or to start something in spite of them."""
+"""The signals that interrupt a command; waiting interruptibly, and delaying signals."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-SLICE = 0.1  # seconds: a signal that arrives just before a wait begins is noticed only when that ends
+SLICE = 0.1  # seconds: a signal that arrives just before a wait is noticed only at its end, so each wait is this short
 
 
 class Blocked:
-    """``with Blocked(): ...`` delays signals until its end. A thread or process started inside inherits that."""
+    """``with Blocked(): ...`` delays signals to the end of the block. Threads and processes started in it inherit this.
+    """
 
     def __enter__(self) -> None:
         self._before: Set[int] = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
@@ -25,7 +26,7 @@ class Blocked:
 
 
 def wait(seconds: float) -> None:
-    """Sleep in short slices."""
+    """Sleep in short slices, so that every signal is noticed soon."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         time.sleep(min(left, SLICE))

@@ -1,6 +1,7 @@
-"""The first lines of the process: a signal ends it in good order even while the program is still being loaded.
+"""Entry points of both programs. They handle signals before they import the program itself.
 
-What comes before them, the start of the Python interpreter, is out of reach.
+So a signal during the imports also ends the process with a message. Signals that arrive earlier, while the Python
+interpreter itself starts, cannot be handled.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from sys import UnraisableHookArgs
     from types import FrameType
 
-LATER_SECONDS = 0.001
-SAME_WISH_SECONDS = 0.2
+RETRY_SECONDS = 0.001
+SAME_REQUEST_SECONDS = 0.2  # signals within this time of each other count as one
 
-_latest = 0.0  # when a signal has interrupted the program, in seconds of the monotonic clock
+_latest = 0.0  # time of the last signal that interrupted the program, in seconds of the monotonic clock
 
 
 def calicoctl() -> None:
@@ -45,12 +46,12 @@ def _run(program: str) -> None:
 
 def _on_signals(handler: Callable[[int, FrameType | None], None]) -> None:
     for number in INTERRUPTIONS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # so they are for nohup, and for what shells run with &
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and shells let background jobs ignore signals
             signal.signal(number, handler)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """Nothing has begun that would have to be undone."""
+    """End the process at once: nothing has been started that would have to be undone."""
     try:
         os.write(2, b"Aborted command.\n")
     finally:
@@ -58,31 +59,31 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Let the command undo what it has done in part; the argument is the exit status.
+    """Raise KeyboardInterrupt, so that the command undoes its partial changes. Its argument is the exit status.
 
-    A system that shuts down, a terminal that is closed and a key held down send several signals at once: they are one
-    wish, and the second must not keep the first from being carried out.
+    A system shutdown, a closed terminal or a key held down can send several signals at once. They are treated as one
+    request, because a second interrupt would stop the command from undoing its changes.
     """
     global _latest
     now = time.monotonic()
-    if _latest and now - _latest < SAME_WISH_SECONDS:
+    if _latest and now - _latest < SAME_REQUEST_SECONDS:
         return
     _latest = now
     raise KeyboardInterrupt(128 + number)
 
 
 def _interrupt_later(lost: UnraisableHookArgs) -> None:
-    """Interrupt once more: what is raised in a destructor, or in the callback of a weak reference, ends nothing."""
+    """Repeat an interrupt that was lost: Python drops exceptions in destructors and callbacks of weak references."""
     if not isinstance(lost.exc_value, KeyboardInterrupt):
         sys.__unraisablehook__(lost)
         return
     status: int = lost.exc_value.args[0]
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        if frame is not None and frame.f_code is _interrupt_later.__code__:  # still here: it would be lost again
-            signal.setitimer(signal.ITIMER_REAL, LATER_SECONDS)
+        if frame is not None and frame.f_code is _interrupt_later.__code__:  # inside the hook it would be lost again
+            signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
         else:
             raise KeyboardInterrupt(status)
 
     signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, LATER_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)

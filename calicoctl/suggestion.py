@@ -1,4 +1,4 @@
-"""What the operator may have meant by a word that is not known: names that are nearly the same."""
+"""Suggest known names that are similar to a misspelt word."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_FEWEST_LETTERS = 3  # of the beginning of a name: fewer begin too many
-_LEAST_LIKENESS = 0.7  # as difflib measures it: one letter of four may differ, or two of seven
+_SHORTEST_PREFIX = 3  # letters; too many names begin with a shorter one
+_LEAST_SIMILARITY = 0.7  # difflib's ratio: one letter of four may differ, or two of seven
 
 
 def near(word: str, known: Iterable[str], most: int = 1) -> list[str]:
-    """Return the known words that a word may have been meant for, in their order; none that is only remotely alike.
+    """Return at most ``most`` known words that are similar to a word; empty if none is.
 
-    A word is near that has a few letters changed, or that begins with ``word``; one that differs in case alone is the
-    only one.
+    Similar are words that differ in a few letters or that begin with ``word``. If a word differs only in case, no
+    others are returned.
     """
     from difflib import get_close_matches
 
@@ -26,20 +26,20 @@ def near(word: str, known: Iterable[str], most: int = 1) -> list[str]:
     lower = word.lower()
     if lower in by_lower:
         return by_lower[lower][:most]
-    begun = sorted(name for name in by_lower if name.startswith(lower)) if len(lower) >= _FEWEST_LETTERS else []
-    alike = sorted(get_close_matches(lower, by_lower, n=most, cutoff=_LEAST_LIKENESS))
-    found = [name for match in dict.fromkeys([*alike, *begun]) for name in by_lower[match]]
+    longer = sorted(name for name in by_lower if name.startswith(lower)) if len(lower) >= _SHORTEST_PREFIX else []
+    similar = sorted(get_close_matches(lower, by_lower, n=most, cutoff=_LEAST_SIMILARITY))
+    found = [name for match in dict.fromkeys([*similar, *longer]) for name in by_lower[match]]
     return found[:most]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return, after a blank, the question whether known words near a word were meant; nothing if none is near."""
+    """Return a blank and the question "Did you mean ...?" with similar known words; empty if there are none."""
     meant = " or ".join(near(word, sorted(known), most=3))
     return f" Did you mean {visible(meant)}?" if meant else ""
 
 
 def unknown_command(program: str, name: str, commands: Iterable[str]) -> str:
-    """Return the message for a command that a program does not have."""
+    """Return the message for an unknown command of a program."""
     meant = near(name, commands)
     hint = f" Did you mean '{meant[0]}'?" if meant else ""
     return f"Unknown command: '{visible(name)}'.{hint}\nSee '{program} --help' for the commands."

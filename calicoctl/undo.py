@@ -1,4 +1,4 @@
-"""All or nothing: steps that are taken back when a later one fails."""
+"""All or nothing: undo the steps of a command when a later one fails."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ if TYPE_CHECKING:
 
 
 class Undo:
-    """Collects how to take back the steps of a command; a context manager that does so when its block fails.
+    """Context manager that undoes the steps of a command, the last one first, if its block fails.
 
-    A step is noted before it is taken, for it may have been taken although it failed; so taking it back must be
-    possible also where it was not. The latest step is taken back first. What could not be taken back is added to
-    the message of the failure. An interrupt while they are taken back leaves the rest as it is: what answers no
-    longer would hold up the operator with each step.
+    Note each step before you take it, because a step that fails may still have had an effect. Undoing a step must
+    therefore also work if it had none. Steps that cannot be undone are added to the message of the failure. An
+    interrupt while steps are undone leaves the remaining steps as they are: if a server does not answer, each of them
+    would take as long as the timeout.
     """
 
     def __init__(self, remedy: str) -> None:
-        """``remedy`` tells the operator what to do where something could not be taken back."""
+        """``remedy`` tells the operator what to do if a step cannot be undone."""
         self._remedy = remedy
         self._steps: list[tuple[str, Callable[[], None], bool]] = []
 
-    def note(self, step: str, take_back: Callable[[], None], only_after_all_else: bool = False) -> None:
-        """Note a step: what of it remains if it cannot be taken back, and how to take it back.
+    def note(self, step: str, undo: Callable[[], None], only_after_all_else: bool = False) -> None:
+        """Note a step. ``step`` is the text for the message if it cannot be undone, and ``undo`` undoes it.
 
-        With ``only_after_all_else`` it is left as it is unless everything later was taken back: an address must not
-        be given to others while somebody still uses it.
+        With ``only_after_all_else`` it is undone only if all later steps have been: an address must not be released
+        while something still uses it.
         """
-        self._steps.append((step, take_back, only_after_all_else))
+        self._steps.append((step, undo, only_after_all_else))
 
     def forget(self) -> None:
-        """Leave all steps so far as they are: it turned out that they were not taken."""
+        """Do not undo the steps so far, because they turned out to have had no effect."""
         self._steps.clear()
 
     def __enter__(self) -> Undo:
@@ -44,7 +44,7 @@ class Undo:
     ) -> None:
         if error is None:
             return
-        remains = self._take_all_back()
+        remains = self._undo_all()
         if remains:
             message, status = str(error) or type(error).__name__, 1
             if isinstance(error, KeyboardInterrupt):
@@ -54,16 +54,16 @@ class Undo:
             remedy = f"Not undone: {'; '.join(remains)}.  {self._remedy}"
             raise CommandError(f"{message.rstrip()}  {remedy}", status) from error
 
-    def _take_all_back(self) -> list[str]:
+    def _undo_all(self) -> list[str]:
         remains: list[str] = []
         causes: set[str] = set()
         while self._steps:
-            step, take_back, only_after_all_else = self._steps.pop()
+            step, undo, only_after_all_else = self._steps.pop()
             if remains and only_after_all_else:
                 remains.append(step)
                 continue
             try:
-                take_back()
+                undo()
             except CommandError as error:
                 cause = error.message.strip()
                 remains.append(step if cause in causes else f"{step} ({cause})")

@@ -1,9 +1,10 @@
-"""What is wrong with arguments that do not fit the grammar, in one line above the usage lines in question."""
+"""Explain why arguments do not match a usage text: one line with the problem, then the closest usage lines."""
 
 from __future__ import annotations
 
 import re
 
+from calicoctl import global_options
 from calicoctl.expected import Given, Walk, options_of, words_that_are_keywords
 from calicoctl.grammar import Option, patterns, usage_lines
 from calicoctl.suggestion import near
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
     from calicoctl.grammar import UsageError
 
-_MOST_WORDS = 50  # looked at: the time grows with the square of their number, and no usage line has more
-# What a word looks like that lacks its keyword
+_MOST_WORDS = 50  # later words are ignored: the time grows with the square of their number, and no usage line has more
+# Keywords and the form of the values that follow them. If a value lacks its keyword, its form tells which one.
 _FORMS = (
     ("cidr", re.compile(r"[0-9a-fA-F:.]*[.:][0-9a-fA-F:.]*(/[0-9]*)?|[0-9.]+/[0-9]+")),
     ("ports", re.compile(r"[0-9]+([:,-][0-9]+)*")),
@@ -25,29 +26,35 @@ _FORMS = (
 
 
 def explained(error: UsageError) -> str:
-    """Return the message for a usage error: what is wrong, and the usage lines that the arguments come closest to."""
+    """Return the message for a usage error: the problem, and the usage lines that match the arguments best."""
     reading = _Reading(error.usage, error.argv)
     return f"{error.reason or reading.problem()}\n{reading.usage()}"
 
 
 class _Reading:
-    """The arguments as read by the usage lines that take the most of their words."""
+    """The arguments, and the usage lines that match most of their words.
+
+    A line "takes" words if it matches them, from the first word on.
+    """
 
     def __init__(self, usage: str, argv: Sequence[str]) -> None:
         self._usage = usage
+        self._argv = argv
+        self._program = " ".join(usage_lines(usage)).split()[1]
         self._options, self._all_lines = patterns(usage)
         self._given = Given(self._options, argv)
         self._words = self._given.positional[:_MOST_WORDS]
         as_keywords = words_that_are_keywords(self._all_lines, self._words)
         as_arguments = [False] * len(self._words)
-        # docopt takes any word for an argument; operators mean the keyword, unless that reading ends earlier.
+        # docopt accepts a keyword as the value of an argument too. Operators usually mean the keyword, so it is read as
+        # a value only if the usage lines then take more words.
         self._as_keyword = max(as_keywords, as_arguments, key=self._taken)
         self._count = self._taken(self._as_keyword)
         lines = [line for line in self._all_lines if self._walk(line, self._count)]
         self._lines = [line for line in lines if set(self._given.options) <= options_of(line)] or lines
 
     def usage(self) -> str:
-        """Return the usage lines in question, and how to see the others."""
+        """Return the usage lines that match best, and a hint on how to see the others."""
         heading, *entries = usage_lines(self._usage)
         if len(entries) != len(self._all_lines) or len(self._lines) in (0, len(entries)):
             return "\n".join([heading, *entries])
@@ -58,7 +65,7 @@ class _Reading:
         return "\n".join([heading, *shown, f"See '{name} --help' for the rest."])
 
     def problem(self) -> str:
-        """Return what is wrong, without a full stop."""
+        """Return the problem, without a full stop."""
         return (
             self._unknown_option()
             or self._unexpected_word()
@@ -72,7 +79,11 @@ class _Reading:
 
     def _unknown_option(self) -> str:
         for word in self._given.unknown:
+            if misplaced := global_options.misplaced(self._program, self._argv, word):
+                return misplaced
             known = [*(option.long for option in self._options if option.long), "--help"]
+            if word == self._argv[0]:  # before the command
+                known += [option.name for option in global_options.options_of(self._program)]
             meant = near(word.partition("=")[0], known) if word.startswith("--") else []
             return f"unknown option '{word}'{_did_you_mean(meant)}"
         for name in self._given.repeated:
@@ -86,38 +97,38 @@ class _Reading:
         keywords = self._next_keywords(self._count)
         return (
             self._misplaced(word, keywords)
-            or self._without_another_before(word)
-            or self._without_keyword(word, keywords)
+            or self._missing_keyword_before_keyword(word)
+            or self._missing_keyword_before_value(word, keywords)
             or f"unexpected '{word}'{_after(before)}{self._hint(word, keywords)}"
         )
 
     def _misplaced(self, word: str, keywords: Sequence[str]) -> str:
-        """Say so where the word is a keyword that belongs before another one, or where one that follows does."""
+        """Return the problem if two keywords are in the wrong order: this word and one before or after it."""
         for place in reversed(range(self._count)):
             earlier = self._words[place]
-            if self._as_one(word, earlier) and word in self._next_keywords(place):
+            if self._can_precede(word, earlier) and word in self._next_keywords(place):
                 return f"'{word}' must stand before '{earlier}'"
         for later in self._words[self._count + 1 :]:
-            if later in keywords and self._as_one(later, word):
+            if later in keywords and self._can_precede(later, word):
                 return f"'{later}' must stand before '{word}'"
         return ""
 
-    def _without_another_before(self, word: str) -> str:
-        """Say which keywords the word is lacking before it, if it is a keyword that others must precede."""
+    def _missing_keyword_before_keyword(self, word: str) -> str:
+        """Return the problem if the word is a keyword that needs another keyword before it."""
         if not any(leaf.name == word for line in self._lines for leaf in line.flat()):
             return ""
         words, as_keyword = self._words[: self._count + 1], self._as_keyword[: self._count] + [True]
         for place in reversed(range(self._count + 1)):
-            lacking = [
+            missing = [
                 keyword
                 for keyword in self._next_keywords(place)
                 if self._fits(
                     [*words[:place], keyword, *words[place:]], [*as_keyword[:place], True, *as_keyword[place:]]
                 )
             ]
-            if lacking:
+            if missing:
                 before = "it" if place == self._count else f"'{words[place]}'"
-                return f"'{word}' needs {_listed(lacking)} before {before}"
+                return f"'{word}' needs {_listed(missing)} before {before}"
         return ""
 
     def _fits(self, words: Sequence[str], as_keyword: Sequence[bool]) -> bool:
@@ -127,11 +138,11 @@ class _Reading:
                 return True
         return False
 
-    def _as_one(self, first: str, second: str) -> bool:
+    def _can_precede(self, first: str, second: str) -> bool:
         return first != second and any(_stands_before(line, first, second) for line in self._lines)
 
-    def _without_keyword(self, word: str, keywords: Sequence[str]) -> str:
-        """Say which keyword is lacking between the keyword before the word and a value of this form."""
+    def _missing_keyword_before_value(self, word: str, keywords: Sequence[str]) -> str:
+        """Return the problem if a value follows ``from`` or ``to`` without the keyword for values of its form."""
         before = self._words[self._count - 1] if self._count else ""
         if before not in ("from", "to") or near(word, keywords):
             return ""
@@ -148,7 +159,7 @@ class _Reading:
         return f"; expected {_listed(expected)}" if expected else ""
 
     def _keyword_taken_for_argument(self) -> list[str]:
-        """Return the keyword that an earlier word is nearly the same as, where that could have stood there."""
+        """Return a keyword that an earlier word was probably meant to be: similar, and allowed in its place."""
         for place, word in enumerate(self._words[: self._count]):
             keywords = self._next_keywords(place, self._all_lines)
             if word not in keywords and (meant := near(word, keywords)):
@@ -193,7 +204,7 @@ class _Reading:
         return [name for name in required if name not in self._given.options]
 
     def _missing_alternative(self) -> str:
-        """Say what is lacking where either a word or an option is needed."""
+        """Return the problem if neither a word nor an option is given where one of them is required."""
         options = [option.name for line in self._lines for option in _alternatives(line)]
         names = [*self._next(self._count), *(name for name in options if name not in self._given.options)]
         if len(self._given.positional) > len(self._words) or not names:
@@ -201,7 +212,7 @@ class _Reading:
         return f"expected {_listed(dict.fromkeys(names))}{_after(self._words)}"
 
     def _taken(self, as_keyword: Sequence[bool], options: Collection[str] = ()) -> int:
-        """Return how many words the usage lines take at most; with ``options``, those that take these beside them."""
+        """Return the largest number of words that a usage line takes; only lines with all ``options`` count."""
         taken = 0
         for line in self._all_lines:
             if set(options) <= options_of(line):
@@ -212,7 +223,7 @@ class _Reading:
     def _walk(
         self, line: Any, count: int, options: Collection[str] = (), as_keyword: Sequence[bool] | None = None
     ) -> _Walked | None:
-        """Return what a usage line makes of the first ``count`` words; None if it does not take them."""
+        """Match the first ``count`` words with a usage line; None if they do not match it."""
         walk = Walk(self._words[:count], self._as_keyword if as_keyword is None else as_keyword, options)
         complete = count in walk.ends(line, {0})
         return _Walked(complete, [leaf.name for leaf in walk.leaves]) if complete or walk.leaves else None
@@ -227,7 +238,7 @@ class _Reading:
 
 
 class _Walked:
-    """Words that a usage line takes: whether it needs no more, and the names of what can follow."""
+    """Words that match a usage line: whether the line is complete with them, and the names of what can follow."""
 
     def __init__(self, complete: bool, names: list[str]) -> None:
         self.complete = complete
@@ -235,7 +246,7 @@ class _Walked:
 
 
 def _stands_before(pattern: Any, first: str, second: str) -> bool:
-    """Tell whether one keyword stands before another in a part of a pattern that takes both."""
+    """Tell whether the first keyword precedes the second in a pattern that allows both together."""
     children = getattr(pattern, "children", [])
     if any(_stands_before(child, first, second) for child in children):
         return True
@@ -246,7 +257,7 @@ def _stands_before(pattern: Any, first: str, second: str) -> bool:
 
 
 def _required(pattern: Any) -> Iterable[Any]:
-    """Yield the options that a pattern cannot do without."""
+    """Yield the options that are required by a pattern."""
     if isinstance(pattern, Option):
         yield pattern
     elif type(pattern).__name__ == "Required":
@@ -255,7 +266,7 @@ def _required(pattern: Any) -> Iterable[Any]:
 
 
 def _alternatives(pattern: Any) -> Iterable[Any]:
-    """Yield the options that a pattern needs, also if it can do with something else instead."""
+    """Yield the options that are required by a pattern, or are one of its required alternatives."""
     if isinstance(pattern, Option):
         yield pattern
     elif type(pattern).__name__ in ("Required", "Either"):

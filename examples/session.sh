@@ -1,6 +1,6 @@
 #!/bin/sh
-# A first session with profiles, each command shown before its output. It expects calicoctl on PATH and, where ETCD_AUTHORITY
-# or ETCD_ENDPOINTS says, an etcd in which there is no profile WEB yet; `make demo` runs it with an etcd of its own.
+# A first session with profiles. Each command is printed before its output. calicoctl must be on PATH. ETCD_AUTHORITY or
+# ETCD_ENDPOINTS must lead to an etcd without a profile WEB. `make demo` runs this script with a private etcd.
 set -e
 cd "$(dirname "$0")"
 

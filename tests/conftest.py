@@ -30,6 +30,7 @@ for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 TESTS = Path(__file__).parent
 CONFORMANCE_DIR = "CALICO_CONFORMANCE_DIR"
 PROCESS_SECONDS = 60.0
+NO_SYSTEM_FILE = "/nonexistent/calicoctl.cfg"  # never the configuration of the machine that tests run on
 
 class Result(NamedTuple):
     """What a command left: its exit status and all that it wrote."""
@@ -46,17 +47,22 @@ class Calicoctl:
     """Runs calicoctl with a given environment and nothing else of the caller's: `calicoctl("profile", "show")`.
 
     A call runs it in this process, `process` in one of its own. `stdin` is what standard input holds; `env` adds to the
-    environment or, with None as a value, takes away from it. `program` names another program to run instead.
+    environment or, with None as a value, takes away from it. `program` names another program to run instead, and
+    `system_file` the configuration file for all users; a process has the machine's, and does not look at it while the
+    environment says where etcd is.
     """
 
-    def __init__(self, environ: Mapping[str, str], program: str = "calicoctl") -> None:
+    def __init__(
+        self, environ: Mapping[str, str], program: str = "calicoctl", system_file: str = NO_SYSTEM_FILE
+    ) -> None:
         self.environ = environ
         self.program = program
+        self.system_file = system_file
 
     def __call__(self, *arguments: str, stdin: str | bytes = "", env: Mapping[str, str | None] | None = None) -> Result:
         run = importlib.import_module(PROGRAMS[self.program]).run
         streams = [_stream(stdin), _stream(), _stream()]
-        status = run(list(arguments), self._changed(env), *streams)
+        status = run(list(arguments), self._changed(env), *streams, system_file=self.system_file)
         return Result(status, _written(streams[1]), _written(streams[2]))
 
     def process(self, *arguments: str, stdin: str | bytes = "", env: Mapping[str, str | None] | None = None) -> Result:
@@ -212,11 +218,17 @@ def etcd(etcd_server: EtcdServer) -> EtcdServer:
     return etcd_server
 
 
+@pytest.fixture(scope="session")
+def no_home(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An empty folder: no test meets the configuration of who runs it."""
+    return str(tmp_path_factory.mktemp("home"))
+
+
 @pytest.fixture
-def calicoctl(etcd: EtcdServer) -> Calicoctl:
+def calicoctl(etcd: EtcdServer, no_home: str) -> Calicoctl:
     """calicoctl for the emptied etcd, with an environment that has only what every process needs."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return Calicoctl(etcd.environ({**inherited, "LANG": "C.UTF-8", "EDITOR": "true"}))
+    path = {"PATH": os.environ["PATH"]} if "PATH" in os.environ else {}
+    return Calicoctl(etcd.environ({**path, "HOME": no_home, "LANG": "C.UTF-8", "EDITOR": "true"}))
 
 
 @pytest.fixture(scope="session")

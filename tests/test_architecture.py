@@ -21,22 +21,27 @@ IMPORTS = {
     "expected": "grammar",
     "usage": "",
     "suggestion": "output",
-    "usage_error": "expected grammar suggestion",
+    "global_options": "",
+    "usage_error": "expected global_options grammar suggestion",
+    "configuration": "errors output suggestion",
     "model": "",
     "undo": "errors",
+    "listings": "errors",
     "etcd": "errors output progress",  # of output what composes and cleans messages; it never prints them
     "datastore": "errors model output etcd",
-    "environment": "errors output etcd signals",
+    "environment": "errors output configuration etcd listings signals",
     "host": "errors model output signals etcd.settings",  # which masks the password that DOCKER_HOST may have
     "resources": "errors model output etcd datastore environment package_data",
-    "completion": "expected usage etcd datastore host.hostname resources.kinds calicoq.cli",
+    "rows": "listings output environment resources.text",
+    "completion": "errors expected global_options usage model configuration etcd datastore host.hostname "
+    "resources.kinds calicoq.cli",
     "felix": "model datastore",
     "flows": "model felix",
-    "commands": "errors model output signals undo etcd datastore environment felix grammar host resources "
-    "completion package_data suggestion usage",
-    "cli": "errors environment grammar suggestion usage usage_error commands",
-    "calicoq": "errors model output etcd.memory datastore environment felix flows resources grammar suggestion "
-    "usage cli",
+    "commands": "errors model output signals undo configuration etcd datastore environment felix grammar host "
+    "resources rows completion package_data suggestion usage",
+    "cli": "errors environment global_options grammar listings rows suggestion usage usage_error commands",
+    "calicoq": "errors model output etcd.memory datastore environment felix flows grammar resources suggestion usage "
+    "cli",
     "start": "signals cli calicoq.cli",
     "__main__": "start",
 }
@@ -50,7 +55,7 @@ PACKAGES = {
     "prettytable": {"output"},
     "requests": {"host.docker"},
     "urllib3": {"etcd.https"},
-    "yaml": {"resources.documents", "calicoq.formats", "resources.text"},
+    "yaml": {"configuration.text", "resources.documents", "resources.text"},
 }
 
 # What the model may import besides: nothing that reads, writes or waits. Of socket it takes the forms of addresses.
@@ -162,3 +167,29 @@ def test_what_is_done_in_one_place_only() -> None:
     assert {module for module, names in IMPORTED.items() if room(module) == "commands" and "json" in names} == {
         "commands.ipam"  # the attributes of an address are shown as the JSON that they are
     }
+
+
+# Modules that most rooms use; the picture leaves them out.
+COMMON = {"errors", "output", "signals", "progress", "undo", "package_data", "suggestion"}
+
+
+def picture() -> str:
+    """Return IMPORTS as a Mermaid diagram, without the arrows that follow from others."""
+    direct = {
+        importer: {room(name) for name in said.split() if (importer, room(name)) not in UPWARDS} - COMMON
+        for importer, said in IMPORTS.items() if importer not in COMMON
+    }  # fmt: skip
+    below: dict[str, set[str]] = {}
+    for importer, imported in direct.items():  # lowest first
+        below[importer] = imported.union(*(below.get(name, set()) for name in imported))
+    lines = ["flowchart TD"]
+    for importer, imported in reversed(direct.items()):
+        implied = set().union(*(below.get(name, set()) for name in imported))
+        lines += [f"    {importer} --> {name}" for name in sorted(imported - implied)]
+    return "\n".join(lines)
+
+
+def test_the_picture_in_contributing_is_of_this_table() -> None:
+    page = (HOME.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    block = re.search(r"```mermaid\n(.*?)\n```", page, re.DOTALL)
+    assert block and block[1] == picture(), f"replace the picture in CONTRIBUTING.md by:\n{picture()}"

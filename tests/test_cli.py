@@ -150,12 +150,15 @@ Options:
 
 def test_legacys_commands_come_first_in_its_words_and_order() -> None:
     legacy = """\
+    node              Configure the main calico/node container and establish Calico networking
     container         Configure containers and their addresses
     profile           Configure endpoint profiles
     endpoint          Configure the endpoints assigned to existing containers
     pool              Configure ip-pools
+    bgp               Configure global bgp
     ipam              Configure IP address management
     version           Display the version of calicoctl
+    config            Configure low-level component configuration
 """
     assert HELP.startswith(f"""\
 Override the host:port of the ETCD server by setting the environment variable:
@@ -198,7 +201,8 @@ ENDPOINT:='http[s]://ADDRESS:PORT'. Value provided is 'nonsense'
         ("vresion", "version"),
         ("delte", "delete"),
         ("remplace", "replace"),
-        ("cont", "container"),
+        ("cont", "context"),
+        ("contai", "container"),
         ("HELP", "help"),
         ("hlep", "help"),
     ],
@@ -208,7 +212,7 @@ def test_unknown_commands(calicoctl: Calicoctl, name: str, nearest: str) -> None
     assert calicoctl(name, "show") == Result(1, "", said)
 
 
-UNLIKE = ["utils", "remove", "rm", "node", "xyz", "e", "bgp", "status", "diags", "config", "list", "rule"]
+UNLIKE = ["utils", "remove", "rm", "xyz", "e", "status", "diags", "list", "rule"]
 
 
 @pytest.mark.parametrize("name", ["", "-", "é", "\x1b[2J\udcff", *UNLIKE])
@@ -555,7 +559,7 @@ def test_too_little_memory(calicoctl: Calicoctl, tmp_path: Path) -> None:
         (KeyboardInterrupt(143), 143, "Aborted command."),
         (MemoryError(), 1, "There is not enough memory for this."),
         (LookupError("x"), 1,
-         "Internal error: LookupError: x. This is a defect of calicoctl; CALICOCTL_DEBUG=1 shows where."),
+         "Internal error: LookupError: x. This is a bug in calicoctl; set CALICOCTL_DEBUG=1 to see where."),
     ],
 )  # fmt: skip
 def test_remarks_come_before_what_ends_a_command(
@@ -596,7 +600,7 @@ def fail(*_: object) -> int:
 def test_a_defect_is_one_line(calicoctl: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("calicoctl.commands.profile.run", fail)
     complaint = (
-        "Internal error: LookupError: of all things. This is a defect of calicoctl; CALICOCTL_DEBUG=1 shows where.\n"
+        "Internal error: LookupError: of all things. This is a bug in calicoctl; set CALICOCTL_DEBUG=1 to see where.\n"
     )
     assert calicoctl("profile", "show") == Result(1, "", complaint)
 

@@ -25,8 +25,10 @@ ANY_CELLS = st.one_of(
 )
 
 
-def drawn_by_prettytable(headings: list[str], rows: list[list[Any]]) -> str:
+def drawn_by_prettytable(headings: list[str], rows: list[list[Any]], to_the_left: bool) -> str:
     drawn = prettytable.PrettyTable(headings)
+    if to_the_left:
+        drawn.align = "l"
     drawn.add_rows([["\n".join(cell) if isinstance(cell, list) else cell for cell in row] for row in rows])
     return str(drawn)
 
@@ -52,22 +54,22 @@ def escaped(text: str) -> str:
 
 
 @settings(max_examples=300)
-@given(tables(ASCII_CELLS))
-def test_a_table_is_the_one_of_prettytable(drawn: tuple[list[str], list[list[Any]]]) -> None:
+@given(tables(ASCII_CELLS), st.booleans())
+def test_a_table_is_the_one_of_prettytable(drawn: tuple[list[str], list[list[Any]]], to_the_left: bool) -> None:
     headings, rows = drawn
-    assert table(headings, rows) == drawn_by_prettytable(headings, rows)
+    assert table(headings, rows, to_the_left) == drawn_by_prettytable(headings, rows, to_the_left)
 
 
 @settings(max_examples=200)
-@given(tables(ANY_CELLS))
+@given(tables(ANY_CELLS), st.booleans())
 def test_a_table_of_any_text_is_the_one_of_prettytable_without_control_characters(
-    drawn: tuple[list[str], list[list[Any]]],
+    drawn: tuple[list[str], list[list[Any]]], to_the_left: bool
 ) -> None:
     headings, rows = drawn
     safe = [
         [list(map(escaped, cell)) if isinstance(cell, list) else escaped(str(cell)) for cell in row] for row in rows
     ]
-    assert table(headings, rows) == drawn_by_prettytable(headings, safe)
+    assert table(headings, rows, to_the_left) == drawn_by_prettytable(headings, safe, to_the_left)
 
 
 def test_rows_keep_their_order_and_cells_are_centred() -> None:

@@ -1,11 +1,13 @@
-"""calicoq check: everything in the datastore that is not as its author thinks."""
+"""calicoq check: everything in the datastore that Felix or BIRD takes otherwise than its author thinks."""
 
 from __future__ import annotations
 
+from calicoctl.calicoq.bird_findings import bird_findings
 from calicoctl.calicoq.codes import CODES, ERROR, SEVERITIES
 from calicoctl.calicoq.findings import findings
 from calicoctl.calicoq.formats import TEXT, say_document
 from calicoctl.calicoq.state import felix_version_of, snapshot_of
+from calicoctl.datastore.bgp_snapshot import BgpSnapshot
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -24,7 +26,10 @@ _SHOWN = 3  # causes of a kind, and keys of a cause, without --all
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Show the findings; the status is 1 if one of them is an error."""
-    found = findings(snapshot_of(environment), felix_version_of(arguments))
+    felix_version = felix_version_of(arguments)
+    snapshot = snapshot_of(environment)
+    found = [*findings(snapshot, felix_version), *bird_findings(BgpSnapshot.read(environment.client()))]
+    found.sort(key=lambda finding: finding.position)
     shown = [finding for finding in found if finding.severity == ERROR] if arguments["--errors-only"] else found
     if arguments["--output"] == TEXT:
         most = len(found) if arguments["--all"] else _SHOWN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from calicoctl import cli, grammar
-from calicoctl.environment import Environment
+from calicoctl.environment import SYSTEM_FILE, Environment
 from calicoctl.errors import CommandError
 from calicoctl.output import visible
 from calicoctl.usage.table import Command, by_name
@@ -74,7 +74,7 @@ would be applied, or from a saved datastore to another or to now.""",
     Command(
         "check",
         """All in the datastore that Felix drops, rejects or reads otherwise
-than its author thinks.""",
+than its author thinks, and what stops BIRD's configuration.""",
         failure_status=2,
         usage=[f"check [--all] [--errors-only] {_COMMON}"],
     ),
@@ -170,13 +170,21 @@ Exit status:
   lint: 0; with --strict 1 if anything is found; 2 failed.
   check: 0 no errors found, 1 errors found, 2 failed.
 
-etcd is found as by calicoctl: ETCD_AUTHORITY [default: 127.0.0.1:2379] and so on.
+etcd is found as by calicoctl: ETCD_AUTHORITY [default: 127.0.0.1:2379] and so on,
+or a context or a file, named before the command: calicoq --context=<name> check.
 """
 
 
-def run(argv: Sequence[str], variables: Mapping[str, str], stdin: TextIO | None, stdout: TextIO, stderr: TextIO) -> int:
+def run(
+    argv: Sequence[str],
+    variables: Mapping[str, str],
+    stdin: TextIO | None,
+    stdout: TextIO,
+    stderr: TextIO,
+    system_file: str = SYSTEM_FILE,
+) -> int:
     """Run one command line of calicoq and return its exit status, as ``calicoctl.cli.run`` does for calicoctl."""
-    return cli.run_program(_dispatch, argv, Environment(variables, stdin, stdout, stderr))
+    return cli.run_program(_dispatch, argv, Environment(variables, stdin, stdout, stderr, system_file))
 
 
 def console_main() -> None:
@@ -185,6 +193,7 @@ def console_main() -> None:
 
 
 def _dispatch(argv: Sequence[str], environment: Environment) -> int:
+    argv = cli.without_global_options("calicoq", argv, environment, USAGE, COMMANDS)
     meant = next((COMMANDS[word] for word in argv if word in COMMANDS), None)
     environment.failure_status = meant.failure_status if meant else 1
     arguments = grammar.parse(USAGE, argv)

@@ -49,7 +49,18 @@ NEXT_TIER_IN_PROFILE = "CQ055"
 ENDING_PARAMETER = "CQ060"
 DISARMING_PARAMETER = "CQ061"
 ODD_PARAMETER = "CQ062"
+NODE_WITHOUT_ADDRESS = "CQ070"
+LATENT_NODE_WITHOUT_ADDRESS = "CQ071"
+REFUSED_BY_BIRD = "CQ072"
+NO_AS_NUMBER = "CQ073"
+TWO_SESSIONS = "CQ074"
+NUMERIC_AS = "CQ075"
+ODD_MESH = "CQ076"
 
+_NO_CONFIGURATION = (
+    "confd renders the configuration of BIRD and lets BIRD check it. If one of the two fails, BIRD goes on with what "
+    "it has, and no change arrives any more: no new node, no other peer. A BIRD that starts gets no configuration."
+)
 _IN_ONE_LOST = "Felix takes such an object as a whole or not at all: one bad part loses all of it."
 
 CODES: dict[str, Code] = {
@@ -228,5 +239,40 @@ CODES: dict[str, Code] = {
     ),
     ODD_PARAMETER: Code(
         WARNING, "a parameter that may mean something else", "Felix takes the value otherwise than it seems."
+    ),
+    NODE_WITHOUT_ADDRESS: Code(
+        ERROR,
+        "a host without an address for BGP",
+        "With the node-to-node mesh on, confd asks for ip_addr_v4 and ip_addr_v6 of every host of which anything is "
+        f"stored for BGP, also on all other nodes. Images of calico/node from v1.1.0 on do not. {_NO_CONFIGURATION}",
+    ),
+    LATENT_NODE_WITHOUT_ADDRESS: Code(
+        WARNING,
+        "a host without an address for BGP, and no mesh",
+        "Nothing happens as long as the node-to-node mesh is off. If it is switched on, no node gets a new "
+        "configuration of BIRD.",
+    ),
+    REFUSED_BY_BIRD: Code(ERROR, "a value that confd or BIRD refuses", _NO_CONFIGURATION),
+    NO_AS_NUMBER: Code(
+        ERROR,
+        "a node without an AS number",
+        "A node takes its own AS number, or else that of all nodes. confd fails if neither is stored. "
+        f"{_NO_CONFIGURATION}",
+    ),
+    TWO_SESSIONS: Code(
+        WARNING,
+        "a peer of all nodes and of one",
+        "BIRD of that node is given two sessions with one neighbour, of which the neighbour accepts one.",
+    ),
+    NUMERIC_AS: Code(
+        WARNING,
+        "an AS number that is no text",
+        "confd writes a number from 1000000 on as 1e+06, which BIRD refuses, and some versions of legacy calicoctl end "
+        "where they show it. As text every AS number works.",
+    ),
+    ODD_MESH: Code(
+        WARNING,
+        "a node-to-node mesh that is neither true nor false",
+        "confd goes by whether the value is empty: the text \"false\" switches the mesh on.",
     ),
 }

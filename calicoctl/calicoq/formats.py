@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from json.encoder import encode_basestring_ascii
+
+from calicoctl.resources.text import to_yaml
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -74,25 +75,7 @@ def _enclosed(opening: str, parts: list[str], closing: str, depth: int) -> str:
 
 
 def _yaml(value: Any) -> str:
-    import yaml
-
-    fast = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # not in every build of PyYAML
-
-    class Dumper(fast):  # type: ignore[misc,valid-type]
-        def ignore_aliases(self, data: object) -> bool:
-            return True
-
-    def represent_text(dumper: Any, value: str) -> Any:
-        # JSON can hold half of a surrogate pair; YAML cannot.
-        return dumper.represent_str(value.encode("utf-8", "backslashreplace").decode("utf-8"))
-
-    Dumper.add_representer(str, represent_text)
-    # YAML 1.2 reads 1e6 as a number, YAML 1.1 does not: in quotes it is a text for both.
-    number = re.compile(r"(?:[-+]?[0-9]+[eE][-+]?[0-9]+|0o[0-7]+)\Z")
-    Dumper.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789"))
-    Dumper.add_representer(Shared, lambda dumper, shared: dumper.represent_dict(shared.items()))
-    text: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, default_flow_style=False)
-    return text.rstrip("\n")
+    return to_yaml(value, with_unicode=False, sort_fields=False)
 
 
 def name_members(endpoint: Endpoint) -> Document:

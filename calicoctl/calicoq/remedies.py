@@ -6,6 +6,7 @@ import re
 
 from calicoctl.datastore import keys
 from calicoctl.felix.rules import ID
+from calicoctl.model.bgp import address_problem
 from calicoctl.model.names import is_profile_name, is_stored_profile_name
 from calicoctl.model.tags import MalformedTags, tags_from_json
 
@@ -49,6 +50,35 @@ def for_missing_profile(profile: str, endpoint_key: str) -> str:
         options = {"--host": host, "--orchestrator": str(orchestrator), "--workload": workload}
         command = _command("endpoint", endpoint, "profile", "remove", profile, **options)
     return f"Take it out of the endpoint's profile_ids{': ' + command if command else ''}."
+
+
+def node_removal(host: str) -> str:
+    """Return how to remove all that is stored of a host for BGP."""
+    return _command("node", "remove", **{"--hostname": host}) or f"remove {keys.BGP_HOSTS}/{host} from etcd"
+
+
+def peer_removal(key: str, host: str | None) -> str:
+    """Return how to remove a BGP peer of a host, or of all nodes."""
+    return _peer_command(key, host, "remove") or f"remove {key} from etcd"
+
+
+def for_peer(key: str, host: str | None, as_num: str = "") -> str:
+    """Return what to do about a BGP peer that BIRD does not take as it is stored."""
+    address = keys.peer_of(key)
+    anew = None
+    if address is not None and not address_problem(address):
+        anew = _peer_command(key, host, "add", "as", as_num or "AS_NUM")
+    return f"Store it anew: {anew}." if anew else f"Remove it: {peer_removal(key, host)}."
+
+
+def _peer_command(key: str, host: str | None, verb: str, *more: str) -> str | None:
+    """Return a command line about the peer of a key; None if none names it."""
+    address = keys.peer_of(key)
+    if address is None:
+        return None
+    if host is None:
+        return _command("bgp", "peer", verb, str(address), *more)
+    return _command("node", "bgp", "peer", verb, str(address), *more, **{"--hostname": host})
 
 
 def _for_tags(profile: str, text: str) -> str:

@@ -11,10 +11,10 @@ from calicoctl.calicoq.state import felix_version_of, read_snapshot
 from calicoctl.errors import CommandError
 from calicoctl.felix.chances import Chances, judged
 from calicoctl.felix.evaluation import FELIX_1, FELIX_2
-from calicoctl.felix.packet import PROTOCOLS
 from calicoctl.felix.parameters import remark
 from calicoctl.felix.view import Felix
 from calicoctl.felix.walk import DENY, Step
+from calicoctl.model.protocols import PROTOCOLS
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up

@@ -1,1 +1,1 @@
-"""The commands of calicoctl, a module each: arguments in, answers and complaints out."""
+"""The commands of calicoctl, one module each. They take parsed arguments, and print answers and complaints."""

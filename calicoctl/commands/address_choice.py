@@ -1,4 +1,4 @@
-"""The ``<IP>`` of the container commands: an address, a pool's CIDR, ``ipv4`` or ``ipv6``."""
+"""The ``<IP>`` argument of the container commands: an address, a pool's CIDR, ``ipv4`` or ``ipv6``."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _VERSIONS = {"ipv4": 4, "ipv6": 6}
 
 
 class AddressChoice:
-    """Which address an operator wants: a certain one, or any of some pools.
+    """The address that the operator asks for: a given one, or any free one from some pools.
 
-    ``address`` is None for any; ``version`` is 4 or 6; ``pools`` are all pools of that version, or the one asked for;
-    ``closed`` the networks of those that no address may be chosen from, which may be within others.
+    ``address`` is None for any free address. ``version`` is 4 or 6. ``pools`` holds all pools of that version, or
+    the one asked for. ``closed`` holds the networks of pools that must not be used; they may lie inside other pools.
     """
 
     def __init__(self, text: str, environment: Environment) -> None:
-        """Read an ``<IP>`` and the pools that it may mean. Raises CommandError with legacy's messages."""
+        """Parse an ``<IP>`` and read the pools. Raises CommandError with legacy's messages."""
         self.address: Address | None = None
         wanted: Network | None = None
         if text.lower() in _VERSIONS:
@@ -49,9 +49,10 @@ class AddressChoice:
         self.closed += [each.network for each in unreadable if each.network is not None]
 
     def claim(self, ipam: Ipam, handle: str, own: Sequence[Address]) -> Address:
-        """Claim an address of the choice for a handle, or adopt one of ``own``: claims of the handle left behind.
+        """Claim a suitable address for a handle and return it.
 
-        Raises CommandError.
+        ``own`` holds addresses that the handle still has from an interrupted command. A suitable one among them is
+        returned instead of a new claim. Raises CommandError.
         """
         pool = None if self.address is None else self._pool_of_address(self.address)
         for address in own:
@@ -64,7 +65,7 @@ class AddressChoice:
         except AddressTaken:
             raise CommandError(complaint(f"IP address is already assigned in pool {pool}.")) from None
         except ForeignBlock as error:
-            owner = f"that is only for host {error}" if str(error) else "with strict affinity that no host owns"
+            owner = f"that is reserved for host {error}" if str(error) else "with strict affinity that no host owns"
             raise CommandError(f"IP address {self.address} is in a block of addresses {owner}.") from None
         return self.address
 
@@ -87,7 +88,7 @@ class AddressChoice:
 
     def _pool_of_address(self, address: Address) -> Pool:
         pools = [pool for pool in self.pools if pool.has(address)]
-        # Of pools within pools the smallest decides; legacy calicoctl could store one of IPv6 twice.
+        # The smallest pool that contains the address counts. Legacy calicoctl could store an IPv6 pool twice.
         pool = max(pools, key=lambda pool: (pool.network.prefix_length, not pool.disabled), default=None)
         if pool is None or pool.disabled:
             hint = f"\nPool {pool} is disabled." if pool else ""
@@ -96,7 +97,7 @@ class AddressChoice:
 
 
 def parse_address(text: str) -> Address:
-    """Read an address. Raises CommandError with legacy's message."""
+    """Parse an address. Raises CommandError with legacy's message."""
     try:
         return Address.parse(text)
     except ValueError:
@@ -117,10 +118,14 @@ def _invalid(text: str) -> str:
 
 
 def _pool_of(network: Network, text: str, pools: Sequence[Pool]) -> Pool:
-    """Return the pool of a network, one in use: legacy calicoctl could store one of IPv6 twice."""
+    """Return the pool of a network from which addresses may be assigned. Raises CommandError if there is none.
+
+    Legacy calicoctl could store an IPv6 pool twice.
+    """
     matching = [pool for pool in pools if pool.network.key() == network.key()]
     for pool in matching:
         if pool.is_assignable:
             return pool
     sentence = f"Invalid CIDR specified for desired pool. No pool found for {text}."
-    raise CommandError(complaint(sentence, "There is such a pool, but it is not in use." if matching else ""))
+    hint = "The pool exists, but no addresses may be assigned from it." if matching else ""
+    raise CommandError(complaint(sentence, hint))

@@ -1,4 +1,4 @@
-"""calicoctl completion: scripts that let shells complete command lines, and what these scripts ask."""
+"""calicoctl completion: print the completion scripts of shells, and the candidates that the scripts ask for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
     if arguments["candidates"]:
         from calicoctl.completion.candidates import candidates
 
-        for word in candidates(arguments["<WORD>"], environment.variables):
+        for word in candidates(arguments["<WORD>"], environment.variables, environment.system_file):
             environment.say(word)
         return 0
     shell = next(shell for shell in ("bash", "zsh", "fish") if arguments[shell])

@@ -1,4 +1,4 @@
-"""calicoctl container: containers of this host on the network, and their addresses and profiles."""
+"""calicoctl container: connect containers of this host, and manage their addresses and profiles."""
 
 from __future__ import annotations
 
@@ -38,10 +38,7 @@ _MUST_BE_ROOT = 2
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``container`` command line, parsed, and return the exit status.
-
-    Raises CommandError.
-    """
+    """Carry out a parsed ``container`` command line and return the exit status. Raises CommandError."""
     name, ip, interface = arguments["<CONTAINER>"], arguments["<IP>"], arguments["--interface"]
     if arguments["endpoint"]:
         return endpoint_command.show_detailed(_filter(name, environment), environment)
@@ -61,7 +58,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 def _filter(name: str, environment: Environment) -> Filter:
-    """Return what selects the endpoints of a container, under whichever orchestrator they are."""
+    """Return a filter for the endpoints of a container, under the orchestrator that has any."""
     host = hostname(environment.variables)
     workload, error = Workload.remembered(name, environment.variables)
     filters = [Filter(host, orchestrator, workload.id) for orchestrator in workload.orchestrators]
@@ -97,7 +94,7 @@ def _connect(
     container: str,
     environment: Environment,
 ) -> Address:
-    """Claim an address, make the interface and store the endpoint: all of it, or nothing."""
+    """Claim an address, create the interface and store the endpoint. If a step fails, undo the others."""
     ipam = Ipam(environment.client(), endpoint.host)
     endpoints = Endpoints(environment.client())
     handle = handle_name(endpoint.host, str(endpoint.orchestrator), str(endpoint.workload), endpoint.endpoint)
@@ -106,15 +103,15 @@ def _connect(
     if exists(veth.name):
         if not left_behind and not leads_into(veth.name, namespace):
             raise NetworkError(
-                f"There is an interface {veth.name} on this host already, and it leads elsewhere. If nothing uses it, "
-                f"remove it: ip link del {veth.name}"
+                f"Interface {veth.name} already exists on this host, but does not lead into this container. If nothing "
+                f"uses it, remove it: ip link del {veth.name}"
             )
         delete_pair(veth.name)
         restore_default_route(namespace)
     if veth.has_interface():
         raise NetworkError(f"Interface {interface} exists already in {container}. Choose another with --interface.")
     veth.check_routes(choice.version)
-    with Undo(f"'calicoctl container remove {container}' clears it up.") as undo:
+    with Undo(f"To clean up, run 'calicoctl container remove {container}'.") as undo:
         undo.note("the claim of its address", lambda: ipam.undo_claims(handle, []), only_after_all_else=True)
         address = choice.claim(ipam, handle, left_behind)
         ipam.release_all(handle, [address])
@@ -163,9 +160,10 @@ def _remove(name: str, environment: Environment) -> int:
 
 
 def _remove_left_interface(workload: Workload, host: str) -> bool:
-    """Remove the interface of a workload that etcd has nothing of; False if there is none.
+    """Remove the interface of a workload that has no data in etcd; False if it has no interface.
 
-    A sudden end and then ``ipam release`` leave one. It is known by its name and the namespace that it leads into.
+    Such an interface remains if a command is killed and its address is then released with ``ipam release``. It is
+    identified by its name and by the namespace of its other end.
     """
     name = interface_of(workload.new_endpoint(host).endpoint)
     namespace = _namespace_if_any(workload)
@@ -178,7 +176,7 @@ def _remove_left_interface(workload: Workload, host: str) -> bool:
 def _clear(
     workload: Workload, found: list[EndpointNode], handles: list[str], host: str, environment: Environment
 ) -> None:
-    """Remove all that is left of a workload, in an order in which each repeat finds what an interruption left."""
+    """Remove everything of a workload. The order lets a repeated command find what an interrupted one left."""
     ipam = Ipam(environment.client(), host)
     interfaces = {interface_of(handle.rpartition(":")[2]) for handle in handles}
     owned: dict[str, Sequence[Address]] = dict.fromkeys(handles, ())
@@ -200,7 +198,7 @@ def _clear(
         _disconnect(sorted(interfaces), _namespace_if_any(workload))
         unreadable = _forget(found, owned, ipam, environment)
     except KeyboardInterrupt as interruption:
-        remark = "Perhaps not all of it is removed: repeat the command."
+        remark = "The removal may be incomplete: repeat the command."
         raise CommandError(f"Aborted command.  {remark}", status_of(interruption)) from None
     if unreadable:
         raise CommandError("\n".join(unreadable))
@@ -209,7 +207,7 @@ def _clear(
 def _forget(
     found: list[EndpointNode], owned: dict[str, Sequence[Address]], ipam: Ipam, environment: Environment
 ) -> list[str]:
-    """Remove endpoints from etcd, and release the addresses by handle; return what to say of unreadable handles."""
+    """Remove endpoints from etcd and release the addresses of handles. Returns messages about unreadable handles."""
     unreadable = []
     try:
         for node in found:
@@ -221,7 +219,7 @@ def _forget(
                 remains = f"Addresses may still be claimed by handle {handle}; the interface is removed."
                 unreadable.append(f"{error.message}  {remains}")
     except CommandError as error:
-        remark = "The interface is removed, but perhaps not all in etcd: repeat the command."
+        remark = "The interface is removed, but some data may remain in etcd: repeat the command."
         raise CommandError(f"{error.message.rstrip()}  {remark}", error.status) from None
     return unreadable
 
@@ -233,7 +231,7 @@ def _handles_of(workload: Workload, host: str, environment: Environment) -> list
 
 
 def _namespace_if_any(workload: Workload) -> Namespace | None:
-    """Open the container's namespace unless it has ended or cannot be worked on."""
+    """Open the container's network namespace; None if it no longer exists or cannot be used."""
     try:
         return workload.namespace(even_paused=True)
     except CommandError:

@@ -1,4 +1,4 @@
-"""calicoctl container <CONTAINER> ip: further addresses for a container that is on the network."""
+"""calicoctl container <CONTAINER> ip: add and remove further addresses of a connected container."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UNKNOWN_TO_REMOVE = "Container is unknown to Calico."
 
 
 def ip_add(name: str, ip: str, interface: str, environment: Environment) -> int:
-    """Give a container one more address. Raises CommandError."""
+    """Add an address to a container. Raises CommandError."""
     choice = AddressChoice(ip, environment)
     host = hostname(environment.variables)
     workload = Workload.named(name, environment.variables)
@@ -46,10 +46,10 @@ def ip_add(name: str, ip: str, interface: str, environment: Environment) -> int:
 
 
 def ip_remove(name: str, ip: str, interface: str, environment: Environment) -> int:
-    """Take an address away from a container. Raises CommandError."""
+    """Remove an address from a container. Raises CommandError."""
     if "/" in ip or ip.lower() in ("ipv4", "ipv6"):
-        AddressChoice(ip, environment)  # what is wrong in itself is said first
-        raise CommandError(f"IP address is not assigned to container. Aborting.\n'{ip}' does not name one address.")
+        AddressChoice(ip, environment)  # reports an invalid or unknown CIDR first
+        raise CommandError(f"IP address is not assigned to container. Aborting.\n'{ip}' is not a single address.")
     address = parse_address(ip)
     host = hostname(environment.variables)
     workload = Workload.named(name, environment.variables)
@@ -60,15 +60,15 @@ def ip_remove(name: str, ip: str, interface: str, environment: Environment) -> i
 
 
 class _Container:
-    """A container that is on the network: its endpoint, its interface and the handle of its addresses."""
+    """A connected container: its endpoint, its interface and the handle of its addresses."""
 
     def __init__(self, workload: Workload, host: str, interface: str, unknown: str, environment: Environment) -> None:
-        """Find the container's endpoint and interface; ``unknown`` is the message where it has none."""
+        """Find the container's endpoint and interface; ``unknown`` is the message if it has no endpoint."""
         self._name = workload.name
         self._unknown = unknown
         self._endpoints = Endpoints(environment.client())
         self._ipam = Ipam(environment.client(), host)
-        namespace = workload.namespace()  # before the endpoint: "does not run" explains more than "is unknown"
+        namespace = workload.namespace()  # before the endpoint: "is not running" says more than "is unknown"
         self._node = self._only_endpoint(workload, host)
         name = self._node.name
         self._handle = handle_name(host, str(name.orchestrator), str(name.workload), name.endpoint)
@@ -82,14 +82,14 @@ class _Container:
             raise NetworkError("Interface provided does not exist in container. Aborting.")
 
     def add(self, choice: AddressChoice) -> Address:
-        """Claim an address, give it to the interface and list it in the endpoint: all of it, or nothing."""
+        """Claim an address, add it to the interface and to the endpoint. If a step fails, undo the others."""
         ipam, veth, handle = self._ipam, self._veth, self._handle
         if not veth.is_pair():
             raise NetworkError(f"Interface {veth.interface} of the container is not the one that Calico gave it.")
         if not _any_of(choice.version, self._listed):
             veth.check_routes(choice.version)
         left_behind = [address for address in ipam.claimed_by(handle) if address not in self._listed]
-        kept = self._listed + left_behind  # what an interrupted command left may be on the interface
+        kept = self._listed + left_behind  # the interface may have addresses that an interrupted command has left
         with Undo(self._remedy()) as undo:
             undo.note("the claim of the address", lambda: ipam.undo_claims(handle, kept), only_after_all_else=True)
             address = choice.claim(ipam, handle, left_behind)
@@ -103,7 +103,7 @@ class _Container:
         return address
 
     def remove(self, address: Address) -> None:
-        """Undo ``add``: all of it, or nothing."""
+        """Remove an address from the endpoint and the interface, and release it. If a step fails, undo the others."""
         attributes = self._ipam.attributes_of(address) or {}
         if address not in self._listed and attributes.get("handle_id") != self._handle:
             if not self._ipam.give_back(address, self._handle):
@@ -115,15 +115,16 @@ class _Container:
         self._ipam.take_over(address, self._handle)
         with Undo(self._remedy()) as undo:
             if address in self._listed:
-                undo.note(f"{address} out of the endpoint", lambda: self._edit(address, listed=True))
+                undo.note(f"{address} removed from the endpoint", lambda: self._edit(address, listed=True))
             self._edit(address, listed=False)
-            undo.note(f"{address} off {self._veth.interface}", lambda: self._add_to_kernel(address, others))
+            removed = f"{address} removed from {self._veth.interface}"
+            undo.note(removed, lambda: self._add_to_kernel(address, others))
             self._remove_from_kernel(address, others)
         try:
             self._ipam.give_back(address, self._handle)
         except MalformedHandle as error:
-            raise CommandError(f"{error.message}  IP {address} was removed and released all the same.") from None
-        except CommandError as error:  # no way back from here: it is no longer in use
+            raise CommandError(f"{error.message}  IP {address} was removed and released anyway.") from None
+        except CommandError as error:  # not undone from here on: the address is no longer in use
             raise CommandError(f"{error.message.rstrip()}  {_STILL_CLAIMED}", error.status) from None
         except KeyboardInterrupt as interruption:
             raise CommandError(f"Aborted command.  {_STILL_CLAIMED}", status_of(interruption)) from None
@@ -164,7 +165,7 @@ class _Container:
         return found[0]
 
     def _remedy(self) -> str:
-        return f"Repeat the command, or 'calicoctl container remove {self._name}' clears it up."
+        return f"Repeat the command, or clean up with 'calicoctl container remove {self._name}'."
 
 
 def _any_of(version: int, addresses: list[Address]) -> bool:

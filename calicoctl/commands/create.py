@@ -1,4 +1,4 @@
-"""calicoctl create: write resources that must not exist yet."""
+"""calicoctl create: create resources that must not exist yet."""
 
 from __future__ import annotations
 

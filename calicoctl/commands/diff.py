@@ -1,4 +1,4 @@
-"""calicoctl diff: what apply would change."""
+"""calicoctl diff: show what apply would change."""
 
 from __future__ import annotations
 

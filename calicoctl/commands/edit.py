@@ -1,4 +1,4 @@
-"""calicoctl edit: change a resource in an editor, on condition that nobody else does so meanwhile."""
+"""calicoctl edit: change a resource in an editor. It is written only if nobody else has changed it meanwhile."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _DEFAULT_EDITOR = "vi"
 _OVERTAKEN = "Somebody else has changed it meanwhile: nothing was written."
 _UNCHANGED = "Edit cancelled: nothing was changed."
 _NOTES = """\
-# Lines that begin with # are left out. An empty file, or one that is not changed,
-# changes nothing.
+# Lines that begin with # are ignored. To cancel, leave the file unchanged or
+# save it empty.
 """
 
 
@@ -40,29 +40,30 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 class _Edit:
-    """One resource in a file of its own, which stays where it holds changes that are not written."""
+    """The edit of one resource in a temporary file. The file is kept if it has changes that were not written."""
 
     def __init__(self, item: Item, environment: Environment) -> None:
         self._item = item
         self._environment = environment
         self._path = ""
-        self._record: Record  # as it was stored when the file was made
+        self._record: Record  # the resource as it was stored when the file was written
+        self._stored = ""  # the record as YAML
         self._notes = _NOTES
-        self._is_open = False  # in the editor, which may still save it
+        self._is_open = False  # whether the editor is running and may still save the file
 
     def run(self) -> int:
-        """Edit until it is written or given up. Raises CommandError."""
-        self._record = self._read_record()
+        """Let the operator edit the file until it is applied or the edit is cancelled. Raises CommandError."""
+        self._take(self._read_record())
         try:
             with tempfile.NamedTemporaryFile(prefix="calicoctl-", suffix=".yaml", delete=False) as file:
                 self._path = file.name
         except OSError as error:
             raise CommandError(f"Cannot make a file for the editor: {error.strerror}. Set TMPDIR.") from None
         try:
-            self._write_file(_NOTES + self._stored())
+            self._write_file(_NOTES + self._stored)
             manifest = self._edited()
             if manifest and changes.run(changes.APPLY, manifest, self._environment, has_warned=True):
-                raise CommandError("It was not applied, or not all of it.")
+                raise CommandError("The changes were not fully applied.")
         except CommandError as error:
             raise CommandError(error.message + self._kept(), error.status) from None
         except KeyboardInterrupt:
@@ -73,29 +74,29 @@ class _Edit:
         return 0
 
     def _kept(self) -> str:
-        """Say where the changes are that are not written; where there are none, remove the file."""
+        """Return a line that says where the unwritten changes are. Without such changes, remove the file."""
         try:
             content = _content(self._read_file())
         except CommandError:
-            return ""  # the editor has removed it
+            return ""  # the editor has removed the file
         if self._is_open:
             return f"\nThe editor still has {self._path}."
-        if content in ("", _content(self._stored())) and self._notes == _NOTES:
+        if content in ("", _content(self._stored)) and self._notes == _NOTES:
             self._remove_file()
             return ""
         return f"\nThe changes are in {self._path}."
 
     def _edited(self) -> Manifest | None:
-        """Return what the editor leaves, once it can be applied; None if nothing is to be changed."""
+        """Run the editor until its result is valid, and return that; None if nothing is to be changed."""
         while True:
             before = self._read_file()
             self._start_editor()
             text = self._read_file()
-            if not _content(text) or (_content(text) == _content(self._stored()) and self._notes == _NOTES):
+            if not _content(text) or (_content(text) == _content(self._stored) and self._notes == _NOTES):
                 self._environment.say(_UNCHANGED)
                 return None
             if text == before:
-                raise CommandError("The editor has changed nothing: the edit ends here.")
+                raise CommandError("No further change was made: the edit ends here.")
             try:
                 return self._checked()
             except BrokenPipeError:
@@ -120,11 +121,13 @@ class _Edit:
             raise CommandError("\n".join(complaints))
         return record
 
-    def _stored(self) -> str:
-        return to_yaml(self._item.kind.to_document(self._record, export=False)) + "\n"
+    def _take(self, record: Record) -> None:
+        """Remember a record and its YAML. The YAML is made now, because imports may fail after an interrupt."""
+        self._record = record
+        self._stored = to_yaml(self._item.kind.to_document(record, export=False)) + "\n"
 
     def _checked(self) -> Manifest | None:
-        """Check what the file says and show what it changes; None if that is nothing."""
+        """Validate the file and show what it changes. Returns None if it changes nothing. Raises CommandError."""
         manifest = Manifest(self._environment, self._environment.client())
         manifest.read(self._path, recursive=False)
         manifest.require_sound()
@@ -132,7 +135,7 @@ class _Edit:
             raise CommandError(f"The file must hold {self._item} and nothing else.")
         if manifest.items[0].resource.resource_version != self._record.version:
             raise CommandError(
-                f"metadata.resourceVersion must be {self._record.version}, as it was: else what others have changed "
+                f"metadata.resourceVersion must stay {self._record.version}. Otherwise changes made by others "
                 "meanwhile could be lost."
             )
         if comparison.run(manifest, self._environment) == 0:
@@ -141,7 +144,7 @@ class _Edit:
         return manifest
 
     def _ask_whether_to_go_on(self, problem: str) -> None:
-        """Say what is wrong and ask. Raises CommandError if the answer is no, and without a terminal."""
+        """Print the problem and ask. Raises CommandError if the answer is no, or if there is no terminal."""
         self._environment.complain(problem)
         stdin = self._environment.stdin
         if stdin is not None and stdin.isatty():
@@ -152,17 +155,17 @@ class _Edit:
         raise CommandError("The edit ends here.")
 
     def _offer_latest(self, latest: Record, text: str) -> None:
-        """Write the file anew with what others have stored, and with what the operator had changed as notes.
+        """Write the file again from the latest stored resource, with the operator's own changes as notes.
 
-        So nothing of theirs is undone by mistake.
+        So the operator cannot undo the changes of others by mistake.
         """
         own = unified_diff(
-            _content(self._stored()).splitlines(), _content(text).splitlines(), "as it was", "with your changes",
+            _content(self._stored).splitlines(), _content(text).splitlines(), "as it was", "with your changes",
             lineterm="",
         )  # fmt: skip
-        self._record = latest
-        self._notes = _as_notes([_OVERTAKEN, "This is what is stored now. You had changed:", *own])
-        self._write_file(self._notes + self._stored())
+        self._take(latest)
+        self._notes = _as_notes([_OVERTAKEN, "This is what is stored now. These were your changes:", *own])
+        self._write_file(self._notes + self._stored)
 
     def _start_editor(self) -> None:
         variables = self._environment.variables
@@ -174,7 +177,7 @@ class _Edit:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise CommandError(f"Cannot start the editor {editor}: {reason}. Set EDITOR.") from None
-        interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the editor
+        interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the editor
         self._is_open = True
         try:
             status = process.wait()
@@ -208,7 +211,7 @@ def _as_notes(lines: list[str]) -> str:
 
 
 def _content(text: str) -> str:
-    """Return a text without its notes, and without blank lines at its ends."""
+    """Return a text without its notes, and without blank lines at its beginning and end."""
     return _without_notes(text).strip()
 
 

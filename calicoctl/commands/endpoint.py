@@ -1,4 +1,4 @@
-"""calicoctl endpoint: the endpoints of the workloads, and the profiles that they use."""
+"""calicoctl endpoint: show the endpoints of workloads, and change the profiles that they use."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FILTERED = ("Host", "Orchestrator", "Workload", "Endpoint")
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``endpoint`` command line, parsed, and return the exit status. Raises CommandError."""
+    """Carry out a parsed ``endpoint`` command line and return the exit status. Raises CommandError."""
     wanted = Filter(
         arguments["--host"] or "",
         arguments["--orchestrator"] or "",
@@ -48,7 +48,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
         return show(wanted, environment, _check_names_are_known)
     endpoint = arguments["<ENDPOINT_ID>"]
     verb = next(verb for verb in _FAILURES if arguments[verb])
-    if not endpoint:  # to the filter it would mean any endpoint
+    if not endpoint:  # an empty name in a filter would match any endpoint
         raise CommandError(_unknown(verb, endpoint))
     if verb == "show":
         return _profile_show(endpoint, wanted, environment)
@@ -70,9 +70,9 @@ def _show(wanted: Filter, environment: Environment, check_empty: CheckEmpty) -> 
 
 
 def show_detailed(wanted: Filter, environment: Environment, check_empty: CheckEmpty | None = None) -> int:
-    """Print a row for each endpoint that the filter means; return 1 if one of them could not be read.
+    """Print a row for each endpoint that matches the filter; return 1 if one of them could not be read.
 
-    ``check_empty``, if given, is called where there is none, and raises CommandError if that is no answer.
+    ``check_empty``, if given, is called if there are none. It raises CommandError if that is due to a wrong name.
     """
     complaints: list[str] = []
     rows = sorted(_readable_rows(wanted, complaints, environment), key=_names)
@@ -82,16 +82,20 @@ def show_detailed(wanted: Filter, environment: Environment, check_empty: CheckEm
 
 
 def _readable_rows(wanted: Filter, complaints: list[str], environment: Environment) -> Iterator[tuple[object, ...]]:
-    """Yield the detailed rows, also to who only counts them: so that both skip the same endpoints."""
+    """Yield the detailed rows of the readable endpoints, and add a message to ``complaints`` for each of the others.
+
+    Both tables use these rows, so that both skip the same endpoints.
+    """
+    as_lists = environment.listing is not None
     for found in Endpoints(environment.client()).matching(wanted):
         try:
-            yield _detailed_row(found.decode())
+            yield _detailed_row(found.decode(), as_lists)
         except MalformedEndpoint as error:
             complaints.append(MalformedObject(found.key, error).message)
 
 
 def _check_names_are_known(wanted: Filter, environment: Environment) -> None:
-    """Raise CommandError if the filter has a name that is in no key of etcd."""
+    """Raise CommandError if the filter contains a name that occurs in no key of etcd."""
     if not any(wanted.names):
         return
     from calicoctl.suggestion import did_you_mean
@@ -109,7 +113,7 @@ def _names(row: tuple[object, ...]) -> tuple[object, ...]:
     return row[:4]
 
 
-def _detailed_row(endpoint: Endpoint) -> tuple[object, ...]:
+def _detailed_row(endpoint: Endpoint, as_lists: bool) -> tuple[object, ...]:
     name = endpoint.name
     return (
         name.host,
@@ -118,7 +122,7 @@ def _detailed_row(endpoint: Endpoint) -> tuple[object, ...]:
         name.endpoint,
         endpoint.addresses,
         endpoint.mac,
-        ",".join(endpoint.profile_ids),
+        endpoint.profile_ids if as_lists else ",".join(endpoint.profile_ids),
         endpoint.state,
     )
 
@@ -126,7 +130,12 @@ def _detailed_row(endpoint: Endpoint) -> tuple[object, ...]:
 def _say_table(
     headings: tuple[str, ...], rows: Sequence[tuple[object, ...]], complaints: list[str], environment: Environment
 ) -> int:
-    environment.say(table(headings, rows) + "\n")
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows((dict(zip(environment.listing.fields, row, strict=True)) for row in rows), environment)
+    else:
+        environment.say(table(headings, rows) + "\n")
     for text in sorted(complaints):
         environment.complain(text)
     return 1 if complaints else 0
@@ -138,7 +147,11 @@ def _profile_show(endpoint: str, wanted: Filter, environment: Environment) -> in
         profiles = found.decode().profile_ids
     except MalformedEndpoint as error:
         raise MalformedObject(found.key, error) from None
-    if profiles:
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows(({"name": profile} for profile in profiles), environment)
+    elif profiles:
         environment.say(table(["Name"], [[profile] for profile in profiles]) + "\n")
     else:
         environment.say("Endpoint has no profiles associated with it.")
@@ -149,9 +162,9 @@ def _profile_show(endpoint: str, wanted: Filter, environment: Environment) -> in
 
 
 def edit_profiles(verb: str, profiles: list[str], endpoint: str, wanted: Filter, environment: Environment) -> int:
-    """Append, remove or set (``verb``) profiles of the one endpoint that the filter means.
+    """Append, remove or set (``verb``) profiles of the only endpoint that matches the filter.
 
-    ``endpoint`` is what messages call it. Raises CommandError; nothing is written then.
+    ``endpoint`` is its name in messages. Raises CommandError, and writes nothing then.
     """
     _check_names(profiles)
     if verb != "set" and not profiles:
@@ -162,7 +175,7 @@ def edit_profiles(verb: str, profiles: list[str], endpoint: str, wanted: Filter,
     changes: dict[str, Callable[[Endpoint], list[str]]] = {
         "append": lambda current: _appended(current.profile_ids, profiles),
         "remove": lambda current: _removed(current.profile_ids, profiles),
-        "set": lambda current: profiles,  # whatever is there, also where it cannot be read
+        "set": lambda current: profiles,  # also if the current profiles cannot be read
     }
     try:
         Endpoints(environment.client()).edit(found, lambda current: current.with_profiles(changes[verb](current)))

@@ -50,7 +50,7 @@ def _show_all(kind: Kind, arguments: Arguments, environment: Environment) -> int
 
 
 def _show(items: list[Item], forms: dict[str, Format], export: bool, environment: Environment) -> int:
-    """Show the named resources: documents in the order of the input, tables one a kind."""
+    """Show the given resources: documents in the order of the input, or one table for each kind."""
     missing = []
     complaints: list[str] = []
     readable: dict[str, list[Any]] = {}
@@ -74,7 +74,7 @@ def _show(items: list[Item], forms: dict[str, Format], export: bool, environment
 
 
 def _is_readable(kind: Kind, record: Any, form: Format, complaints: list[str]) -> bool:
-    """Tell whether a resource can be shown; if not, add what is wrong with it to ``complaints``."""
+    """Tell whether a resource can be shown. If not, add its problems to ``complaints``."""
     found = kind.complaints(record) if form.needs_contents() or record.obstacle else []
     complaints += found
     return not found

@@ -1,4 +1,4 @@
-"""calicoctl help: the overview, or the usage text of a command."""
+"""calicoctl help: print the overview of commands, or the usage text of one command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Print a help text; needs neither etcd nor a sound environment."""
+    """Print a help text. Needs neither etcd nor valid settings. Raises CommandError for an unknown command."""
     name = arguments["<COMMAND>"]
     if name is None:
         text = OVERVIEW

@@ -1,4 +1,4 @@
-"""calicoctl ipam: addresses that are assigned, one at a time."""
+"""calicoctl ipam: show or release an assigned address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``ipam`` command line, parsed, and return the exit status. Raises CommandError."""
+    """Carry out a parsed ``ipam`` command line and return the exit status. Raises CommandError."""
     try:
         address = Address.parse(arguments["<IP>"])
     except ValueError:
@@ -27,7 +27,12 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 def _info(address: Address, ipam: Ipam, environment: Environment) -> int:
     attributes = ipam.attributes_of(address)
-    if attributes is None:
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        assigned = attributes is not None
+        say_rows([{"address": str(address), "assigned": assigned, "attributes": attributes}], environment)
+    elif attributes is None:
         environment.say(f"IP {address} is not currently assigned")
     elif not attributes.get("secondary"):
         environment.say(f"No attributes defined for {address}")
@@ -40,7 +45,7 @@ def _release(address: Address, ipam: Ipam, environment: Environment) -> int:
     try:
         released = ipam.release(address)
     except MalformedHandle as error:
-        raise CommandError(f"{error.message}  IP {address} was released all the same.") from None
+        raise CommandError(f"{error.message}  IP {address} was released anyway.") from None
     if not released:
         raise CommandError(f"Failed to release address\nIP {address} is not currently assigned")
     environment.say("Address successfully released")

@@ -1,8 +1,9 @@
-"""calicoctl pool: the networks that addresses are assigned from."""
+"""calicoctl pool: the networks from which addresses are assigned."""
 
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from calicoctl.datastore.pools import PoolNode, Pools
 from calicoctl.errors import CommandError
@@ -15,7 +16,7 @@ from calicoctl.undo import Undo
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from calicoctl.datastore.pools import UnreadablePool
     from calicoctl.environment import Environment
@@ -31,7 +32,7 @@ _LONGEST_WAIT = 3600
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``pool`` command line, parsed, and return the exit status. Raises CommandError."""
+    """Carry out a parsed ``pool`` command line and return the exit status. Raises CommandError."""
     if arguments["show"]:
         versions = [4] if arguments["--ipv4"] else [6] if arguments["--ipv6"] else [4, 6]
         return _show(versions, environment)
@@ -39,128 +40,172 @@ def run(arguments: Arguments, environment: Environment) -> int:
         return _remove(_networks(arguments["<CIDRS>"]), _seconds(arguments["--wait"]), environment)
     options = (arguments["--ipip"], arguments["--nat-outgoing"])
     if arguments["range"]:
-        return _add_range(arguments["<START_IP>"], arguments["<END_IP>"], options, environment)
-    return _add_networks(_networks(arguments["<CIDRS>"]), options, environment)
+        return _RangeAddition(arguments["<START_IP>"], arguments["<END_IP>"], options, environment).run()
+    return _NetworksAddition(_networks(arguments["<CIDRS>"]), options, environment).run()
 
 
 # Adding
 
 
-def _add_networks(networks: Sequence[Network], options: Options, environment: Environment) -> int:
-    _check_ipip(networks, options)
-    for network in networks:
-        if not is_large_enough(network):
-            raise CommandError(
-                f"An IPv{network.version} pool must have a prefix length of "
-                f"{BLOCK_PREFIX_LENGTHS[network.version]} or lower.\nGiven: {network}.\nNo pools added."
-            )
+class _Addition:
+    """Adds the pools for some networks. A subclass checks which stored pools conflict with them.
 
-    def conflict(network: Network, other: Network, kind: str = "an existing pool") -> str:
+    Other commands may add overlapping pools at the same time, because each pool has a key of its own. So the check is
+    repeated whenever somebody else has changed one of the keys, and after the last write. If two new pools overlap,
+    the command that added the younger one removes it again.
+    """
+
+    def __init__(self, networks: Sequence[Network], options: Options, environment: Environment) -> None:
+        """Raises CommandError if the options are not possible for these networks."""
+        ipip, _ = options
+        if ipip and any(network.version == 6 for network in networks):
+            raise CommandError("IP in IP not supported for IPv6 pools")
+        self.networks = networks
+        self.options = options
+        self._environment = environment
+        self._added: list[Network] = []
+        self._created: list[Network] = []  # the added pools that did not exist before
+
+    def check(self, stored: Stored, is_repeated: bool) -> None:
+        """Raise CommandError if stored pools conflict with the new ones; ``is_repeated`` after the first check."""
+        raise NotImplementedError
+
+    def conflict(self, network: Network, other: Network) -> str:
+        """Return the message for a new pool that overlaps an older one."""
+        raise NotImplementedError
+
+    def run(self) -> int:
+        """Add the pools and return the exit status. Raises CommandError."""
+        stored = _stored(self.networks, self._environment)
+        _complain_of_unreadable(stored, self._environment)
+        self.check(stored, is_repeated=False)
+        ipip, _ = self.options
+        if ipip:
+            self._pools.enable_ipip()
+        found, unreadable = stored
+        try:
+            self._write(found)
+        except CommandError as error:
+            raise CommandError(error.message + self._already_added(error), error.status) from None
+        return 1 if unreadable else 0
+
+    @property
+    def _pools(self) -> Pools:
+        return Pools(self._environment.client())
+
+    def _write(self, found: Sequence[PoolNode]) -> None:
+        for network in self.networks:
+            if self._pools.save(network, found, partial(self._changed, network), self._check_again):
+                self._created.append(network)
+            self._added.append(network)
+        if self._created:
+            self._remove_conflicting()
+
+    def _changed(self, network: Network, pool: Pool | None) -> Pool:
+        return (pool or Pool.new(network)).with_options(*self.options)
+
+    def _check_again(self) -> None:
+        self.check(self._remove_conflicting(), is_repeated=True)
+
+    def _remove_conflicting(self) -> Stored:
+        """Read the pools again and return them. Remove those of this command that overlap older ones.
+
+        Raises CommandError if there are such pools.
+        """
+        stored = _stored(self.networks, self._environment)
+        conflicts = self._pools.give_way(self._created, stored[0])
+        removed = [network for network, _ in conflicts]
+        self._added = [network for network in self._added if network not in removed]
+        if conflicts:
+            raise CommandError(self.conflict(*conflicts[0]))
+        return stored
+
+    def _already_added(self, error: CommandError) -> str:
+        """Return the end of a message about a failure: which pools were added before it."""
+        if not self._added:
+            return ""
+        remedy = " Run the same command again to add the rest." if isinstance(error, DatastoreError) else ""
+        return f"  Added before that: {', '.join(map(str, self._added))}.{remedy}"
+
+
+class _NetworksAddition(_Addition):
+    """Adds pools for networks that the operator lists. A pool that exists already gets the new options."""
+
+    def __init__(self, networks: Sequence[Network], options: Options, environment: Environment) -> None:
+        super().__init__(networks, options, environment)
+        for network in networks:
+            if not is_large_enough(network):
+                raise CommandError(
+                    f"An IPv{network.version} pool must have a prefix length of "
+                    f"{BLOCK_PREFIX_LENGTHS[network.version]} or lower.\nGiven: {network}.\nNo pools added."
+                )
+
+    def check(self, stored: Stored, is_repeated: bool) -> None:
+        existing = _networks_of(stored)
+        for position, network in enumerate(self.networks):
+            self._check_overlap(network, existing, "an existing pool")
+            self._check_overlap(network, self.networks[:position], "another new pool")
+
+    def _check_overlap(self, network: Network, others: Sequence[Network], kind: str) -> None:
+        for other in others:
+            if overlap(network, other) and network.key() != other.key():
+                raise CommandError(self._overlap(network, other, kind))
+
+    def conflict(self, network: Network, other: Network) -> str:
+        return self._overlap(network, other, "an existing pool")
+
+    def _overlap(self, network: Network, other: Network, kind: str) -> str:
         return f"Cannot add IP pool {network} - pool overlaps with {kind} {other}"
 
-    def check(stored: Stored, again: bool) -> None:
-        existing = _networks_of(stored)
-        for position, network in enumerate(networks):
-            for kind, others in (("an existing pool", existing), ("another new pool", networks[:position])):
-                for other in others:
-                    if overlap(network, other) and network.key() != other.key():
-                        raise CommandError(conflict(network, other, kind))
 
-    return _add(networks, check, conflict, options, environment)
+class _RangeAddition(_Addition):
+    """Adds the pools that together cover a range of addresses."""
 
+    def __init__(self, start: str, end: str, options: Options, environment: Environment) -> None:
+        self._first, self._last = _address(start, "START_IP"), _address(end, "END_IP")
+        if self._first.version != self._last.version:
+            raise CommandError("START_IP and END_IP must be the same ip version")
+        if not self._first < self._last:
+            raise CommandError("START_IP must be a smaller ip address than END_IP")
+        super().__init__(networks_of_range(self._first, self._last), options, environment)
 
-def _add_range(start: str, end: str, options: Options, environment: Environment) -> int:
-    first, last = _address(start, "START_IP"), _address(end, "END_IP")
-    if first.version != last.version:
-        raise CommandError("START_IP and END_IP must be the same ip version")
-    if not first < last:
-        raise CommandError("START_IP must be a smaller ip address than END_IP")
-    networks = networks_of_range(first, last)
-    _check_ipip(networks, options)
-    wanted = {Pool.new(network).with_options(*options).to_json() for network in networks}
-
-    def conflict(_: Network, other: Network) -> str:
-        return f"Cannot add range - range conflicts with pool {other}"
-
-    def check(stored: Stored, again: bool) -> None:
-        def in_the_way(network: Network) -> bool:
-            return any(overlap(each, network) for each in networks)
-
-        conflicting = list(filter(in_the_way, _networks_of(stored)))
-        found = [node.pool.to_json() for node in stored[0] if in_the_way(node.pool.network)]
-        # Some of these very pools may be there: this command has begun, or was interrupted before.
-        begun = len(found) == len(conflicting) and (set(found) < wanted or (again and set(found) == wanted))
-        if conflicting and not begun:
-            raise CommandError(conflict(networks[0], conflicting[0]))
-        if not all(map(is_large_enough, networks)):
+    def check(self, stored: Stored, is_repeated: bool) -> None:
+        found, _ = stored
+        conflicting = [network for network in _networks_of(stored) if self._overlaps(network)]
+        readable = [node.pool for node in found if self._overlaps(node.pool.network)]
+        are_all_readable = len(readable) == len(conflicting)
+        if conflicting and not (are_all_readable and self._are_own(readable, is_repeated)):
+            raise CommandError(self.conflict(self.networks[0], conflicting[0]))
+        if not all(map(is_large_enough, self.networks)):
+            version = self._first.version
             raise CommandError(
-                f"IPv{first.version} ranges are split into pools, with the smallest pool size allowed having a prefix "
-                f"length of /{BLOCK_PREFIX_LENGTHS[first.version]}. One or more of the generated pools is too small "
-                f"(prefix length is too high).\nRange given: {first} - {last}\n"
-                f"Pools: {[str(each) for each in networks]}\nNo pools added."
+                f"IPv{version} ranges are split into pools, with the smallest pool size allowed having a prefix "
+                f"length of /{BLOCK_PREFIX_LENGTHS[version]}. One or more of the generated pools is too small "
+                f"(prefix length is too high).\nRange given: {self._first} - {self._last}\n"
+                f"Pools: {[str(each) for each in self.networks]}\nNo pools added."
             )
 
-    return _add(networks, check, conflict, options, environment)
+    def _overlaps(self, network: Network) -> bool:
+        return any(overlap(each, network) for each in self.networks)
 
+    def _are_own(self, pools: Sequence[Pool], is_repeated: bool) -> bool:
+        """Tell whether these pools are part of the range, added by this command or by an interrupted one.
 
-def _add(
-    networks: Sequence[Network],
-    check: Callable[[Stored, bool], None],
-    conflict: Callable[[Network, Network], str],
-    options: Options,
-    environment: Environment,
-) -> int:
-    """Write pools, with what ``check`` allows; it is asked once more whenever somebody else was faster.
+        If the first check finds all pools of the range, the range exists already, so the result is False.
+        """
+        found = {pool.to_json() for pool in pools}
+        wanted = {Pool.new(network).with_options(*self.options).to_json() for network in self.networks}
+        return found <= wanted if is_repeated else found < wanted
 
-    ``conflict`` is the message for a pool that overlaps an older one which others made while it was written.
-    """
-    stored = _stored(networks, environment)
-    _complain_of_unreadable(stored, environment)
-    check(stored, False)
-    pools = Pools(environment.client())
-    if options[0]:
-        pools.enable_ipip()
-    added: list[Network] = []
-    new: list[Network] = []
-
-    def look_again() -> Stored:
-        latest = _stored(networks, environment)
-        gone = pools.give_way(new, latest[0])
-        added[:] = [network for network in added if network not in [mine for mine, _ in gone]]
-        if gone:
-            raise CommandError(conflict(*gone[0]))
-        return latest
-
-    try:
-        for network in networks:
-            if _save(pools, network, stored, options, lambda: check(look_again(), True)):
-                new.append(network)
-            added.append(network)
-        if new:
-            look_again()
-    except CommandError as error:
-        done = f"  Added before that: {', '.join(map(str, added))}." if added else ""
-        if done and isinstance(error, DatastoreError):
-            done += " The same command completes it."
-        raise CommandError(error.message + done, error.status) from None
-    return 1 if stored[1] else 0
-
-
-def _save(pools: Pools, network: Network, stored: Stored, options: Options, check_again: Callable[[], None]) -> bool:
-    return pools.save(network, stored[0], lambda pool: (pool or Pool.new(network)).with_options(*options), check_again)
-
-
-def _check_ipip(networks: Sequence[Network], options: Options) -> None:
-    ipip, _ = options
-    if ipip and any(network.version == 6 for network in networks):
-        raise CommandError("IP in IP not supported for IPv6 pools")
+    def conflict(self, network: Network, other: Network) -> str:
+        return f"Cannot add range - range conflicts with pool {other}"
 
 
 # Removing
 
 
 def _remove(networks: Sequence[Network], seconds: float, environment: Environment) -> int:
-    """Remove the pools that exist and name the others, so that an interrupted command can be given again."""
+    """Remove the pools that exist, and report the others. So an interrupted command can be repeated."""
     stored = _stored(networks, environment)
     present = [network for network in networks if _nodes_of(network, stored)]
     missing = [network for network in networks if network not in present]
@@ -186,7 +231,7 @@ def _not_configured(networks: Sequence[Network]) -> str:
 
 
 def _remove_with_retries(network: Network, stored: Stored, seconds: float, environment: Environment) -> bool:
-    """Remove a pool; False if others have done so."""
+    """Remove a pool; False if another command has already removed it."""
     for attempt in range(_REMOVAL_TRIES):
         if attempt:
             stored = _stored([network], environment)
@@ -206,14 +251,14 @@ def _remove_with_retries(network: Network, stored: Stored, seconds: float, envir
 
 
 def _nodes_of(network: Network, stored: Stored) -> list[PoolNode]:
-    """Return a pool's nodes: two at most, for legacy calicoctl could put one of IPv6 in two places."""
+    """Return the nodes of a pool: at most two, because legacy calicoctl could store an IPv6 pool under two keys."""
     return [node for node in stored[0] if node.pool.network.key() == network.key()]
 
 
 def _remove_pool(found: PoolNode, seconds: float, environment: Environment) -> None:
-    """Disable a pool, wait for those who read it before, empty it and delete it; undo the first if a later one fails.
+    """Disable a pool, wait for address assignments in progress, release its blocks and delete it.
 
-    Raises Conflict if somebody else changes the pool meanwhile.
+    If a later step fails, the pool is enabled again. Raises Conflict if somebody else changes the pool meanwhile.
     """
     pools = Pools(environment.client())
     environment.say("Disabling IP Pool")
@@ -222,11 +267,11 @@ def _remove_pool(found: PoolNode, seconds: float, environment: Environment) -> N
         try:
             disabled = pools.disable(found)
         except Conflict:
-            undo.forget()  # if it is disabled now, that was another command, perhaps one that removes it too
+            undo.forget()  # if it is disabled now, another command has done so, perhaps to remove it too
             raise
         environment.say("Removing IPAM configuration for pool")
         if seconds:
-            environment.complain(f"Waiting {seconds:g} s for assignments that have begun (see --wait).")
+            environment.complain(f"Waiting {seconds:g} s for address assignments in progress (see --wait).")
             wait(seconds)
         _release_blocks(found.pool.network, environment.client())
         pools.delete(disabled)
@@ -244,11 +289,26 @@ def _release_blocks(pool: Network, client: Client) -> None:
 
 def _show(versions: Sequence[int], environment: Environment) -> int:
     found, unreadable = stored = Pools(environment.client()).read()
-    for version in versions:
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        pools = sorted((node.pool for node in found), key=lambda pool: (pool.network.version, str(pool)))
+        say_rows((_row(pool) for pool in pools if pool.network.version in versions), environment)
+    for version in versions if not environment.listing else ():
         rows = sorted((str(node.pool), _options(node.pool)) for node in found if node.pool.network.version == version)
         environment.say(table([f"IPv{version} CIDR", "Options"], rows))
     _complain_of_unreadable(stored, environment)
     return 1 if unreadable else 0
+
+
+def _row(pool: Pool) -> dict[str, object]:
+    return {
+        "cidr": str(pool),
+        "ip_version": pool.network.version,
+        "ipip": bool(pool.ipip),
+        "nat_outgoing": bool(pool.masquerade),
+        "disabled": bool(pool.disabled),
+    }
 
 
 def _options(pool: Pool) -> str:
@@ -256,7 +316,7 @@ def _options(pool: Pool) -> str:
     return ",".join(name for name, is_set in options.items() if is_set)
 
 
-# Arguments and what is stored
+# Arguments and stored pools
 
 
 def _networks(cidrs: Sequence[str]) -> list[Network]:
@@ -288,7 +348,7 @@ def _seconds(text: str) -> float:
 
 
 def _stored(networks: Sequence[Network], environment: Environment) -> Stored:
-    """Return what is stored. Raises CommandError if one of some networks has a pool that cannot be read."""
+    """Return all stored pools. Raises CommandError if the pool of one of the given networks cannot be read."""
     stored = Pools(environment.client()).read()
     keys = [network.key() for network in networks]
     for unreadable in stored[1]:
@@ -298,7 +358,7 @@ def _stored(networks: Sequence[Network], environment: Environment) -> Stored:
 
 
 def _networks_of(stored: Stored) -> list[Network]:
-    """Return the networks of all pools; of one that cannot be read its key tells it, or nothing does."""
+    """Return the networks of all pools. The network of an unreadable pool is known from its key, or not at all."""
     found, unreadable = stored
     return [node.pool.network for node in found] + [each.network for each in unreadable if each.network is not None]
 

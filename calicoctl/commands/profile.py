@@ -1,4 +1,4 @@
-"""calicoctl profile: profiles, their tags and their rules."""
+"""calicoctl profile: show and change profiles, their tags and their rules."""
 
 from __future__ import annotations
 
@@ -20,10 +20,7 @@ _DETAILED_HEADINGS = ("Name", "Host", "Orchestrator ID", "Workload ID", "Endpoin
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``profile`` command line, parsed, and return the exit status.
-
-    Raises CommandError.
-    """
+    """Carry out a parsed ``profile`` command line and return the exit status. Raises CommandError."""
     name = arguments["<PROFILE>"]
     if name is None:
         return _show_detailed(environment) if arguments["--detailed"] else _show(environment)
@@ -52,7 +49,12 @@ def _run_tag(name: str, tag: str, arguments: Arguments, environment: Environment
 
 def _show(environment: Environment) -> int:
     names = Profiles(environment.client()).names()
-    environment.say(table(["Name"], [[name] for name in names]))
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows(({"name": name} for name in names), environment)
+    else:
+        environment.say(table(["Name"], [[name] for name in names]))
     return 0
 
 
@@ -64,7 +66,12 @@ def _show_detailed(environment: Environment) -> int:
     rows: list[tuple[str | None, ...]] = []
     for name in names:
         rows += [(name, *row) for row in sorted(users.get(name, ()))] or [(name, *[None] * 5)]
-    environment.say(table(_DETAILED_HEADINGS, rows))
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows((dict(zip(environment.listing.fields, row, strict=True)) for row in rows), environment)
+    else:
+        environment.say(table(_DETAILED_HEADINGS, rows))
     for text in complaints:
         environment.complain(text)
     return 1 if complaints else 0
@@ -96,7 +103,13 @@ def _remove(name: str, check: bool, environment: Environment) -> int:
 
 
 def _tag_show(name: str, environment: Environment) -> int:
-    for tag in profiles_and_networks(environment).tags(name):
+    tags = profiles_and_networks(environment).tags(name)
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows(({"tag": tag} for tag in tags), environment)
+        return 0
+    for tag in tags:
         environment.say(visible(tag))
     return 0
 
@@ -112,7 +125,7 @@ def _tag_add(name: str, tag: str, environment: Environment) -> int:
     rules = profiles_and_networks(environment).edit_tags(name, with_tag)
     environment.say(f"Tag {tag} added to profile {name}")
     if was_there:
-        environment.complain("It was there already: nothing was written.")
+        environment.complain("The profile already had this tag: nothing was written.")
     if isinstance(rules, MalformedObject):
         environment.complain(f"Warning: Felix drops all traffic of the profile's endpoints. {rules.message}")
     elif rules is not None:
@@ -131,7 +144,7 @@ def _tag_remove(name: str, tag: str, environment: Environment) -> int:
     return 0
 
 
-# Arguments, all of which are checked before anything is read: legacy's messages in legacy's order
+# Arguments. All are checked before anything is read, with legacy's messages in legacy's order.
 
 
 def _invalid_arguments(arguments: Arguments) -> Iterator[str]:

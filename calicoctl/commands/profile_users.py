@@ -1,4 +1,4 @@
-"""The endpoints that use profiles, for ``profile show --detailed`` and ``profile remove``."""
+"""Find the endpoints that use profiles, for ``profile show --detailed`` and ``profile remove``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from calicoctl.environment import Environment
 
-_MOST_USERS = 10  # that a refusal names
+_MOST_USERS = 10  # named in a message
 _FORCE = "Use the '--no-check' flag to remove the profile anyway."
 
 
 def users_of_profiles(environment: Environment) -> tuple[dict[str, list[tuple[str, ...]]], list[str]]:
-    """Return the workload endpoints by the profiles they use, as rows, and complaints about unreadable ones."""
+    """Return table rows of the workload endpoints, by the profiles they use, and complaints about unreadable ones."""
     users: dict[str, list[tuple[str, ...]]] = {}
     complaints = []
     for found in Endpoints(environment.client()).matching(Filter()):
@@ -31,7 +31,7 @@ def users_of_profiles(environment: Environment) -> tuple[dict[str, list[tuple[st
 
 
 def check_unused(name: str, environment: Environment) -> None:
-    """Raise CommandError if an endpoint uses a profile, or if one that may use it cannot be read."""
+    """Raise CommandError if an endpoint uses the profile, or if an unreadable endpoint may use it."""
     users = []
     unreadable = []
     for found in Endpoints(environment.client()).all():
@@ -48,7 +48,7 @@ def check_unused(name: str, environment: Environment) -> None:
         reasons = "\n".join(sorted(unreadable))
         raise CommandError(
             f"Cannot remove profile - an endpoint that may use it cannot be read.\n{reasons}\n{_FORCE}\n"
-            "'calicoq check' says what is wrong with each."
+            "'calicoq check' explains what is wrong with each endpoint."
         )
 
 
@@ -56,6 +56,3 @@ def _uses(users: list[str]) -> str:
     count = "1 endpoint uses it" if len(users) == 1 else f"{len(users)} endpoints use it"
     lead = f"; the first {_MOST_USERS} are " if len(users) > _MOST_USERS else ": "
     return f"{count}{lead}{', '.join(users[:_MOST_USERS])}."
-
-
-# Tags

@@ -1,4 +1,4 @@
-"""The profiles that the commands on tags and rules work on, and what they warn of."""
+"""Access to profiles for the commands that change tags and rules, and a warning that these commands share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def warn_of_dropped_profile(name: str, rules: Rules, environment: Environment) -> None:
-    """Warn of stored rules for which Felix drops the whole profile."""
+    """Print a warning if Felix would drop the whole profile because of these stored rules."""
     from calicoctl.felix.rules import FatalValue, rules_problems
 
     try:
@@ -20,12 +20,15 @@ def warn_of_dropped_profile(name: str, rules: Rules, environment: Environment) -
     if problem:
         environment.complain(
             f"Warning: Felix refuses the rules of profile {name} and drops all traffic of its endpoints: {problem}. "
-            "'calicoq check' shows all that is wrong."
+            "'calicoq check' lists all problems."
         )
 
 
 def profiles_and_networks(environment: Environment) -> Profiles:
-    """Return the profiles for tags and rules: also those that are named after Docker networks, if there is Docker."""
+    """Return the store of profiles.
+
+    If Docker is available, it also finds the profile of a Docker network by the name of the network.
+    """
     from calicoctl.datastore.network_profiles import NetworkProfiles
     from calicoctl.host.docker_networks import Networks
 

@@ -1,4 +1,4 @@
-"""calicoctl replace: write resources that must exist."""
+"""calicoctl replace: overwrite resources that must exist."""
 
 from __future__ import annotations
 

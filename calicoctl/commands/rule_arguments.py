@@ -1,9 +1,9 @@
-"""A rule as the words of a command line describe it."""
+"""Make a rule from the arguments of a command line, and check these arguments."""
 
 from __future__ import annotations
 
 from calicoctl.commands.messages import is_number, provided
-from calicoctl.model import rule_validation
+from calicoctl.model import rule_fields, rule_validation
 from calicoctl.model.network import Network, ambiguity
 from calicoctl.model.rule import Rule
 
@@ -20,7 +20,8 @@ _PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6")
 
 
 def rule_of(arguments: Arguments) -> Rule:
-    """Make the rule that valid arguments describe; one that is to be removed need not be one that could be added."""
+    """Return the rule that valid arguments describe. A rule to remove may have a form that is not allowed for new ones.
+    """
     fields: dict[str, object] = {"action": "allow" if arguments["allow"] else "deny"}
     for protocol in _PROTOCOLS:
         if arguments[protocol]:
@@ -37,25 +38,25 @@ def rule_of(arguments: Arguments) -> Rule:
 
 
 def invalid_matches(arguments: Arguments) -> Iterator[str]:
-    """Say what is wrong with the networks, ICMP types and ports: legacy's messages in legacy's order."""
+    """Yield the problems of the networks, ICMP types and ports, with legacy's messages in legacy's order."""
     networks = {text: _network(text) for text in _given(arguments, "<SRCCIDR>", "<DSTCIDR>")}
     unreadable = [text for text, network in networks.items() if network is None]
-    # What legacy stored so is found by the form it was stored in.
+    # Legacy stored ambiguous networks as they were typed. To remove such a rule, the same text must be accepted.
     reasons = {} if arguments["remove"] else {text: ambiguity(text) for text in networks if text not in unreadable}
     ambiguous = [text for text, reason in reasons.items() if reason]
     if unreadable or ambiguous:
         problem = f"Invalid CIDR specified.\n{provided(unreadable + ambiguous)}"
         yield "\n".join([problem, *(f"{text}: {reasons[text]}" for text in ambiguous)])
-    # Legacy stored every number of a byte.
-    last_type = 255 if arguments["remove"] else rule_validation.LAST_TYPE
+    # Legacy also stored type 255, so such a rule can be removed but not added.
+    last_type = 255 if arguments["remove"] else rule_fields.LAST_TYPE
     bad_icmp = [text for text in _given(arguments, "<ICMPTYPE>") if not is_number(text, last_type)]
-    bad_icmp += [text for text in _given(arguments, "<ICMPCODE>") if not is_number(text, rule_validation.LAST_CODE)]
+    bad_icmp += [text for text in _given(arguments, "<ICMPCODE>") if not is_number(text, rule_fields.LAST_CODE)]
     if bad_icmp:
         yield (
             f"Invalid ICMP type or ICMP code specified.\n{provided(bad_icmp)}; "
-            f"a type is a number from 0 to {last_type}, a code from 0 to {rule_validation.LAST_CODE}"
+            f"a type is a number from 0 to {last_type}, a code from 0 to {rule_fields.LAST_CODE}"
         )
-    item = rule_validation.port_item if arguments["remove"] else rule_validation.new_port_item
+    item = rule_fields.port_item if arguments["remove"] else rule_fields.new_port_item
     problems = {text: _ports_problem(text, item) for text in _given(arguments, "<SRCPORTS>", "<DSTPORTS>")}
     bad_ports = [f"{provided([text])}: {problem}" for text, problem in problems.items() if problem]
     if bad_ports:
@@ -77,7 +78,7 @@ def _network(text: str) -> Network | None:
         return None
 
 
-def _ports(text: str, item: PortItem = rule_validation.port_item) -> list[int | str]:
+def _ports(text: str, item: PortItem = rule_fields.port_item) -> list[int | str]:
     return [item(part) for part in text.split(",")]
 
 

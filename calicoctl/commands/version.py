@@ -1,4 +1,4 @@
-"""calicoctl version."""
+"""calicoctl version: print the version."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Print the version; needs neither etcd nor a sound environment."""
+    """Print the version. Needs neither etcd nor valid settings."""
     environment.say(__version__)
     return 0

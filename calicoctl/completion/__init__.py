@@ -1,1 +1,1 @@
-"""Completion in shells: what can come next on a command line, by the usage texts and by what is in etcd."""
+"""Shell completion: find what can come next on a command line, from the usage texts and from names in etcd."""

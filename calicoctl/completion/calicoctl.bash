@@ -8,7 +8,7 @@ _calicoctl() {
         compopt -o default 2>/dev/null
         return
     fi
-    # The cursor can stand inside a word; then bash leaves in place what is behind it.
+    # The cursor can be inside a word. bash replaces only the part before it, so find the part behind it.
     current=${COMP_WORDS[COMP_CWORD]}
     behind=${COMP_LINE:COMP_POINT}
     for ((length = ${#current}; length > 0; length--)); do
@@ -19,7 +19,7 @@ _calicoctl() {
     done
     behind=${behind%%[[:space:]]*}
     behind=${behind//[\"\'\\]/}
-    # bash takes --host=node1 and 10.0.0.0:80 for several words. They are one here, and bash wants the last part of it.
+    # bash splits --host=node1 and 10.0.0.0:80 into several words. Join them again; bash expects only the last part.
     for ((place = 1; place <= COMP_CWORD; place++)); do
         word=${COMP_WORDS[place]}
         ((place == COMP_CWORD)) && word=$current

@@ -1,7 +1,7 @@
 # Completion for fish: calicoctl completion fish > ~/.config/fish/conf.d/calicoctl.fish
 
 function __calicoctl_candidates
-    # Without the quote that may be open
+    # Remove quotes: the last one may still be open.
     set -l current (commandline -ct | string replace -ra '["\'\\\\]' '')
     for word in (calicoctl completion candidates -- (commandline -opc) "$current" 2>/dev/null)
         if test "$word" != :files

@@ -4,7 +4,7 @@ _calicoctl() {
     local word
     local -a before offered options
     before=("${(@Q)words[1,CURRENT-1]}")
-    # What is before the cursor, of which an opened quote is no part.
+    # PREFIX is the part of the word before the cursor. Quotes are removed, because the last one may still be open.
     for word in "${(@f)$(calicoctl completion candidates -- "$before[@]" "${PREFIX//[\"\'\\]/}" 2>/dev/null)}"; do
         case $word in
             '') ;;

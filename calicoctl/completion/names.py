@@ -1,9 +1,10 @@
-"""What an argument can be: words that are always the same, and names that are in etcd."""
+"""Candidates for arguments: fixed words, and names in etcd."""
 
 from __future__ import annotations
 
 from functools import partial
 
+from calicoctl.model.protocols import PROTOCOLS
 from calicoctl.usage.table import COMMANDS
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -16,16 +17,28 @@ if TYPE_CHECKING:
     Variables = Mapping[str, str]
     Find = Callable[[Given, Variables, Client], Iterable[str]]
 
-# By what the usage texts call the argument
+# The fixed words, by the placeholder of the argument in the usage texts.
 WORDS: dict[str, tuple[str, ...]] = {
+    "<LISTING_OUTPUT>": ("table", "json", "yaml", "csv", "name", "schema"),
     "<OUTPUT>": ("ps", "wide", "name", "yaml", "json", "custom-columns="),
     "<format>": ("ps", "json", "yaml"),
-    "<protocol>": ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite"),
+    "<protocol>": tuple(PROTOCOLS),
+}
+# By the words before; they are those that calicoctl config knows
+OF_CONFIG: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
+    ("felix",): {"loglevel": ("none", "debug", "info", "warning", "error", "critical")},
+    ("bgp",): {"loglevel": ("none", "debug", "info")},
+    ("node", "bgp"): {"loglevel": ("none", "debug", "info")},
 }
 
 
-def words_of(argument: str) -> tuple[str, ...]:
-    """Return the words that an argument is always one of, by what the usage text calls it."""
+def words_of(argument: str, given: Given | None = None) -> tuple[str, ...]:
+    """Return the fixed words for an argument.
+
+    ``argument`` is its placeholder in the usage text (``<KIND>``), ``given`` holds the words before it.
+    """
+    if given is not None and given.positional[:1] == ["config"]:
+        return _words_of_config(argument, given)
     if argument == "<COMMAND>":
         return tuple(COMMANDS)
     if argument == "<command>":
@@ -39,14 +52,28 @@ def words_of(argument: str) -> tuple[str, ...]:
     return WORDS.get(argument, ())
 
 
-def finder(argument: str, given: Given, variables: Variables) -> Callable[[Client], Iterable[str]] | None:
-    """Return what reads from etcd the names that an argument can take; None for one that etcd knows nothing of.
+def _words_of_config(argument: str, given: Given) -> tuple[str, ...]:
+    for scope, values in OF_CONFIG.items():
+        if tuple(given.positional[1 : 1 + len(scope)]) == scope:
+            if argument == "<NAME>":
+                return tuple(values)
+            name = given.positional[1 + len(scope)] if argument == "<VALUE>" else ""
+            return values.get(name, ())
+    return ()
 
-    ``argument`` is what the usage text calls it (``<PROFILE>``), ``given`` are the words before, ``variables`` the
-    environment variables. The result raises CommandError.
+
+def finder(argument: str, given: Given, variables: Variables) -> Callable[[Client], Iterable[str]] | None:
+    """Return a function that reads the candidates for an argument from etcd; None if etcd has none.
+
+    ``argument`` is its placeholder in the usage text (``<PROFILE>``), ``given`` holds the words before it and
+    ``variables`` the environment variables. The function raises CommandError.
     """
     if argument in ("<PROFILE>", "<CONTAINER>", "<CIDRS>") and given.positional[1:2] == ["add"]:
-        return None  # a new one
+        return None  # the name of something new
+    if argument == "<PEER_IP>" and "add" in given.positional:
+        return None
+    if given.positional[:1] == ["config"] and argument == "<NAME>":  # in other commands the name of a resource
+        return None
     find = _FIND.get(argument)
     return partial(find, given, variables) if find else None
 
@@ -81,7 +108,7 @@ def _part_of_endpoints(part: str) -> Find:
 
 
 def _containers(given: Given, variables: Variables, client: Client) -> Iterable[str]:
-    """Return the ids of Docker's containers on this host; their names are known to Docker alone."""
+    """Return the ids of Docker containers on this host. Their names are not stored in etcd."""
     from calicoctl.datastore.endpoints import Endpoints, Filter
     from calicoctl.host.hostname import hostname
 
@@ -104,7 +131,7 @@ def _policies(given: Given, variables: Variables, client: Client) -> Iterable[st
 
 
 def _others(find: Find, first: int) -> Find:
-    """Return what finds the names that are not given yet, in a list that begins at that place of the words."""
+    """Return a function that leaves out the names already given, in a list that begins at the word number ``first``."""
 
     def find_others(given: Given, variables: Variables, client: Client) -> Iterable[str]:
         return set(find(given, variables, client)).difference(given.positional[first:])
@@ -112,16 +139,36 @@ def _others(find: Find, first: int) -> Find:
     return find_others
 
 
+def _hosts(given: Given, variables: Variables, client: Client) -> Iterable[str]:
+    if given.positional[0] not in ("node", "config"):
+        return _HOST(given, variables, client)
+    from calicoctl.datastore.nodes import names
+
+    return names(client)
+
+
+def _peers(given: Given, variables: Variables, client: Client) -> Iterable[str]:
+    from calicoctl.datastore.bgp import Peers
+    from calicoctl.host.hostname import hostname
+
+    host = None
+    if given.positional[0] == "node":
+        host = given.options.get("--hostname") or hostname(variables)
+    peers, _ = Peers(client, host).read([4, 6])
+    return [str(peer.address) for peer in peers]
+
+
 _ENDPOINT, _HOST = _part_of_endpoints("endpoint"), _part_of_endpoints("host")
 _FIND: dict[str, Find] = {
     "<PROFILE>": _profiles,
-    "<PROFILES>": _others(_profiles, 4),  # endpoint <ENDPOINT_ID> profile append, and the same of containers
+    "<PROFILES>": _others(_profiles, 4),  # of `endpoint <ENDPOINT_ID> profile append` and `container ...`
     "<NAME>": _others(_resources, 2),
     "<TAG>": _tags,
     "<SRCTAG>": _tags,
     "<DSTTAG>": _tags,
     "<ENDPOINT_ID>": _ENDPOINT,
-    "<HOSTNAME>": _HOST,
+    "<HOSTNAME>": _hosts,
+    "<PEER_IP>": _peers,
     "<ORCHESTRATOR_ID>": _part_of_endpoints("orchestrator"),
     "<WORKLOAD_ID>": _part_of_endpoints("workload"),
     "<CONTAINER>": _containers,

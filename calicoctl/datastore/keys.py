@@ -8,6 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from calicoctl.model.address import Address
     from calicoctl.model.network import Network
 
 EVERYTHING = "/calico"  # what Calico stores
@@ -136,6 +137,52 @@ def affinity(host: str, network: Network) -> str:
 def handle(name: str) -> str:
     """Return the key of a handle; those of other programs may have slashes in their names. Raises ValueError."""
     return f"{HANDLES}/{'/'.join(map(segment, name.split('/')))}"
+
+
+# BGP (docs/nodes.md, section 1)
+
+BGP = "/calico/bgp/v1"  # of all that confd makes BIRD's configuration of, but for the pools
+BGP_GLOBAL = f"{BGP}/global"
+BGP_HOSTS = f"{BGP}/host"
+DEFAULT_AS = f"{BGP_GLOBAL}/as_num"
+MESH = f"{BGP_GLOBAL}/node_mesh"
+
+
+def bgp_settings(host: str | None) -> str:
+    """Return the directory of a host's own settings of BGP; without a host, of those of all nodes."""
+    return BGP_GLOBAL if host is None else f"{BGP_HOSTS}/{segment(host)}"
+
+
+def bgp_setting(name: str, host: str | None) -> str:
+    """Return the key of one setting of BGP."""
+    return f"{bgp_settings(host)}/{segment(name)}"
+
+
+def peer(address: Address, host: str | None) -> str:
+    """Return the key of a BGP peer of a host; without a host, of one of all nodes."""
+    return f"{bgp_settings(host)}/peer_v{address.version}/{segment(str(address))}"
+
+
+def peer_of(key: str) -> Address | None:
+    """Tell which peer a key (not quoted) is that `peer` builds; None for every other key."""
+    from calicoctl.model.address import Address
+
+    directory, _, text = key.rpartition("/")
+    try:
+        address = Address.parse(text)
+    except ValueError:
+        return None
+    return address if text == str(address) and directory.endswith(f"/peer_v{address.version}") else None
+
+
+def node_address(host: str) -> str:
+    """Return the key of the IPv4 address that a host's node connects from."""
+    return bgp_setting("ip_addr_v4", host)
+
+
+def felix_parameter(name: str) -> str:
+    """Return the key of a parameter of every Felix."""
+    return f"{CONFIG}/{segment(name)}"
 
 
 def network_of(key: str) -> Network | None:

@@ -1,4 +1,7 @@
-"""Where etcd is: the environment variables of legacy calicoctl v0.23.1 and two more, checked before any use."""
+"""Where etcd is: the environment variables of legacy calicoctl v0.23.1 and two more, checked before any use.
+
+Values from elsewhere come in the form of these variables, too (see ``calicoctl.configuration``).
+"""
 
 from __future__ import annotations
 

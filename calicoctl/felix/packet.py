@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calicoctl.felix import questions
 from calicoctl.model.network import Network
+from calicoctl.model.protocols import PROTOCOLS
 from calicoctl.model.selector import parse
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from calicoctl.model.address import Address
     from calicoctl.model.rule import Fields
 
-PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132, "udplite": 136}
 _SIDES = {"src": "source", "dst": "destination"}
 
 

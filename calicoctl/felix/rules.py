@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from calicoctl.model.network import Network
+from calicoctl.model.protocols import PROTOCOLS
 from calicoctl.model.rule import has_leading_zero
 from calicoctl.model.wording import shown
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 ID = re.compile(r"[a-zA-Z0-9_.\-]+")
 _ACTIONS = ("allow", "deny", "next-tier", "log")
-_PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite")
 _PORT_PROTOCOLS = ("tcp", "udp", "udplite", "sctp", "6", "17", "33", "132", "136")
 _NEVER_NEGATED = ("action", "ip_version", "log_prefix")
 _MATCHES = (
@@ -91,7 +91,7 @@ def _are_usual_ports(value: Any) -> bool:
 
 _USUAL: dict[str, Callable[[Any], bool]] = {
     "action": lambda value: type(value) is str and value in _ACTIONS,
-    "protocol": lambda value: type(value) is str and value in _PROTOCOLS,
+    "protocol": lambda value: type(value) is str and value in PROTOCOLS,
     "src_net": _is_usual_net,
     "dst_net": _is_usual_net,
     "src_tag": _is_usual_tag,
@@ -171,7 +171,7 @@ def selector_problem(text: str) -> str | None:
 
 def _is_protocol(value: Any) -> bool:
     if isinstance(value, str):
-        return value in _PROTOCOLS or (re.fullmatch(r"[1-9][0-9]{0,2}", value) is not None and int(value) <= 255)
+        return value in PROTOCOLS or (re.fullmatch(r"[1-9][0-9]{0,2}", value) is not None and int(value) <= 255)
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 255
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from calicoctl.felix import questions
 from calicoctl.felix.evaluation import FELIX_1, FELIX_2
-from calicoctl.felix.packet import PROTOCOLS, match
+from calicoctl.felix.packet import match
 from calicoctl.felix.rules import faults, foreign_networks, unprogrammable
 from calicoctl.model.policy import DEFAULT_TIER
+from calicoctl.model.protocols import PROTOCOLS
 from calicoctl.model.rule_text import rule_text
 
 TYPE_CHECKING = False  # spares the import of typing at start-up

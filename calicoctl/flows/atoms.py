@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from calicoctl.felix.packet import PROTOCOLS
 from calicoctl.felix.walk import OPENING_ICMP_TYPES
+from calicoctl.model.protocols import PROTOCOLS
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from calicoctl.felix.packet import PROTOCOLS
 from calicoctl.flows.atoms import ICMP
+from calicoctl.model.protocols import PROTOCOLS
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ names some.
 
 from __future__ import annotations
 
-from calicoctl.felix.packet import PROTOCOLS, protocol_number
+from calicoctl.felix.packet import protocol_number
 from calicoctl.flows.atoms import ICMP, Block, IcmpBlock, Part, PortsBlock, range_of
+from calicoctl.model.protocols import PROTOCOLS
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:

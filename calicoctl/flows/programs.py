@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from calicoctl.felix import questions
 from calicoctl.felix.evaluation import FELIX_1
-from calicoctl.felix.packet import PROTOCOLS
 from calicoctl.felix.rules import faults
 from calicoctl.felix.walk import (
     ALLOW,
@@ -26,6 +25,7 @@ from calicoctl.felix.walk import (
     refused_by_iptables,
 )
 from calicoctl.model.network import Network
+from calicoctl.model.protocols import PROTOCOLS
 from calicoctl.model.selector import parse
 
 TYPE_CHECKING = False  # spares the import of typing at start-up

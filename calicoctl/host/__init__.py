@@ -1,1 +1,1 @@
-"""This machine: Docker, network namespaces and interfaces, and the name it has in etcd."""
+"""This machine: Docker, network namespaces, interfaces, and the name of the host in etcd."""

@@ -1,4 +1,4 @@
-"""Docker on this machine, through its SDK for Python (the extra ``docker``), which only this module imports."""
+"""Docker on this machine. Only this module imports Docker's SDK for Python (the extra ``docker``)."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-_NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]*")  # as Docker has it: the SDK makes it a part of a path
-_NOT_DOCKER = "What answers is not Docker; see DOCKER_HOST."
+_NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]*")  # Docker's own rule; checked because the SDK puts names into URLs
+_NOT_DOCKER = "The server that answered is not Docker; check DOCKER_HOST."
 _ID = re.compile(r"[A-Za-z0-9]+")
-_PASSWORD = re.compile(r"(^|://)[^/:]*:(?!//).*(@|%40)", re.DOTALL)  # user:password@, with a scheme or none
+_PASSWORD = re.compile(r"(^|://)[^/:]*:(?!//).*(@|%40)", re.DOTALL)  # user:password@, with or without a scheme
 
 
 class DockerUnavailable(CommandError):
-    """Docker cannot be asked: not installed, not running, not permitted."""
+    """Docker cannot be used: it is not installed or not running, or access is denied."""
 
 
 class ContainerNotFound(CommandError):
-    """Docker has no container of that name or id."""
+    """Docker has no container with this name or id."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Container {name} was not found.")
 
 
 class Container:
-    """A container as Docker describes it: ``name`` as the operator gave it, ``id`` in full."""
+    """A container as Docker describes it. ``name`` is the operator's name for it, ``id`` the full id."""
 
     def __init__(self, name: str, description: Any) -> None:
-        """``description`` is Docker's answer to an inspection. Raises DockerUnavailable for one of another shape."""
+        """``description`` is the JSON of Docker's inspection. Raises DockerUnavailable if it has an unexpected form."""
         described = description if isinstance(description, dict) else {}
         self.name = name
         self.id: str = described.get("Id", "")
@@ -47,8 +47,8 @@ class Container:
     def namespace_path(self, even_paused: bool = False) -> str:
         """Return the path of the container's network namespace.
 
-        Raises CommandError for a container that has none to work on: stopped, paused (unless ``even_paused``), on the
-        host's network, or not of this machine.
+        Raises CommandError if the container is stopped, is paused (unless ``even_paused``), uses the network of the
+        host, or runs on another machine.
         """
         if not self._state.get("Running") or not self._state.get("Pid"):
             raise CommandError(complaint(f"{self.name} is not currently running."))
@@ -60,7 +60,7 @@ class Container:
         return f"/proc/{self._state['Pid']}/ns/net"
 
     def _check_process(self, pid: int) -> None:
-        """Make sure that a process is the container's: DOCKER_HOST may lead to another machine's Docker."""
+        """Check that a process belongs to the container, because DOCKER_HOST may refer to another machine."""
         try:
             with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as file:
                 is_its_process = self.id in file.read()
@@ -70,18 +70,18 @@ class Container:
             raise CommandError(
                 complaint(
                     f"{self.name} is not running on this host.",
-                    f"Its process {pid} is not a process of that container here; is DOCKER_HOST another machine's?",
+                    f"Process {pid} of this host does not belong to it; does DOCKER_HOST refer to another machine?",
                 )
             )
 
 
 class Docker:
-    """What the commands ask of Docker. Methods raise DockerUnavailable."""
+    """The requests to Docker that the commands need. Methods raise DockerUnavailable."""
 
     def __init__(self, variables: Mapping[str, str], seconds: int = 60) -> None:
-        """``variables`` are the environment variables: DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH.
+        """``variables`` holds the environment variables: DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH.
 
-        ``seconds`` is how long an answer may take.
+        ``seconds`` is the timeout of a request.
         """
         try:
             import docker
@@ -94,42 +94,44 @@ class Docker:
             ) from None
         self._failures = (docker.errors.DockerException, requests.exceptions.RequestException, OSError, ValueError)
         self._not_found = docker.errors.NotFound
-        settings = {"DOCKER_HOST": "", **variables}  # an empty mapping would stand for this process's environment
-        if _PASSWORD.search(settings["DOCKER_HOST"]):  # the library refuses it too, and shows it
-            raise _no_docker(f"DOCKER_HOST={_masked(settings['DOCKER_HOST'])} has a password, and Docker takes none.")
-        self._client: Any = self._asked(lambda: docker.from_env(environment=settings, timeout=seconds))
+        settings = {"DOCKER_HOST": "", **variables}  # not empty: for {} the SDK would use this process's environment
+        if _PASSWORD.search(settings["DOCKER_HOST"]):  # the SDK also refuses it, but prints the password
+            raise _no_docker(
+                f"DOCKER_HOST={_masked(settings['DOCKER_HOST'])} has a password, which Docker does not support."
+            )
+        self._client: Any = self._request(lambda: docker.from_env(environment=settings, timeout=seconds))
 
     def container(self, name: str) -> Container:
-        """Return the container of a name or id. Raises ContainerNotFound."""
+        """Return the container with this name or id. Raises ContainerNotFound."""
         if not _NAME.fullmatch(name):
             raise ContainerNotFound(name)
-        description = self._asked(lambda: self._client.api.inspect_container(name))
+        description = self._request(lambda: self._client.api.inspect_container(name))
         if description is None:
             raise ContainerNotFound(name)
         return Container(name, description)
 
     def network(self, name: str) -> tuple[str, str] | None:
-        """Return id and name of the network of a name or full id; None if there is none."""
+        """Return the id and name of the network with this name or full id; None if there is none."""
         if not _NAME.fullmatch(name):
             return None
-        description = self._asked(lambda: self._client.api.inspect_network(name))
+        description = self._request(lambda: self._client.api.inspect_network(name))
         if description is None:
             return None
         described: dict[str, Any] = description if isinstance(description, dict) else {}
         id, full_name = described.get("Id", ""), described.get("Name")
         if not (_is_id(id) and isinstance(full_name, str)):
             raise _no_docker(_NOT_DOCKER)
-        return (id, full_name) if name in (id, full_name) else None  # Docker takes the beginning of an id too
+        return (id, full_name) if name in (id, full_name) else None  # Docker also finds networks by part of the id
 
-    def _asked(self, question: Callable[[], Any]) -> Any:
-        """Return Docker's answer; None if it knows of no such thing."""
+    def _request(self, request: Callable[[], Any]) -> Any:
+        """Return the result of a request to Docker; None if Docker answers that the object does not exist."""
         try:
-            return question()
+            return request()
         except self._not_found:
             return None
         except self._failures as error:
             raise _unavailable(error) from None
-        except (AttributeError, LookupError, RecursionError, TypeError):  # the library trusts in the shape of an answer
+        except (AttributeError, LookupError, RecursionError, TypeError):  # the SDK does not check the form of answers
             raise _no_docker(_NOT_DOCKER) from None
 
 
@@ -160,7 +162,7 @@ def _is_id(value: object) -> bool:
 
 
 def _caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
-    """Tell whether an error, one that it was made from, or one that it carries is of a kind."""
+    """Tell whether an error, one of its causes, or an exception among its arguments is of the type ``kind``."""
     if error is None:
         return False
     carried = [argument for argument in error.args if isinstance(argument, BaseException)]

@@ -1,4 +1,4 @@
-"""The networks of Docker, for commands that also work without Docker."""
+"""Docker's networks, for commands that also work without Docker."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ if TYPE_CHECKING:
 
     from calicoctl.host.docker import Docker
 
-_SECONDS = 5  # for a look-up that is made only because the profile may be a network's
+_SECONDS = 5  # timeout; short, because most profiles do not belong to a Docker network
 
 
 class Networks:
-    """Looks networks up by name or id. Docker is asked, and its module imported, at the first look-up."""
+    """Finds networks by name or id. The first search imports the module for Docker and connects to it."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        """``variables`` are the environment variables."""
+        """``variables`` holds the environment variables."""
         self._variables = variables
         self._docker: Docker | None = None
         self._unavailable = False
 
     def find(self, name: str) -> tuple[str, str] | None:
-        """Return the id and the name of the network with a name or full id; None without one, or without Docker."""
+        """Return the id and name of the network with this name or full id; None if it or Docker is not there."""
         from calicoctl.host.docker import Docker, DockerUnavailable
 
         if self._unavailable:

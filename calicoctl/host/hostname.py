@@ -1,4 +1,4 @@
-"""What this host is called in etcd."""
+"""The name of this host in etcd."""
 
 from __future__ import annotations
 
@@ -10,20 +10,25 @@ if TYPE_CHECKING:
 
 
 def hostname(variables: Mapping[str, str]) -> str:
-    """Return the value of the environment variable HOSTNAME, else the system's name of this host.
+    """Return the value of the environment variable HOSTNAME or, without it, the host name of the system.
 
-    Raises CommandError for a name that no key in etcd can have.
+    Raises CommandError if the name cannot be part of a key in etcd.
     """
     import socket
 
     name = variables.get("HOSTNAME") or socket.gethostname()
-    if "/" in name or name in ("", ".", "..") or not is_utf8(name):
+    if not is_host_name(name):
         raise CommandError(f"Invalid host name: '{name}'. Set HOSTNAME to the name of this host in Calico.")
     return name
 
 
+def is_host_name(name: str) -> bool:
+    """Tell whether a key in etcd can have the name of a host."""
+    return "/" not in name and name not in ("", ".", "..") and is_utf8(name)
+
+
 def is_utf8(name: str) -> bool:
-    """Tell whether a name from the command line or the environment is UTF-8, as all keys in etcd are."""
+    """Tell whether a name from the command line or the environment is valid UTF-8. All keys in etcd must be."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Running iproute2's ``ip``, in this network namespace or in another."""
+"""Run iproute2's ``ip``, in this network namespace or in another."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 _SECONDS = 60
 _FIRST_FREE_FILE = 3
-_SYSTEM_FOLDERS = ("/usr/sbin", "/sbin")  # not on every PATH
+_SYSTEM_FOLDERS = ("/usr/sbin", "/sbin")  # searched too, because they are often missing in PATH
 _CLONE_NEWNET = 0x40000000  # sched.h
 _NS_GET_NSTYPE = 0xB703  # ioctl_ns(2)
 
 
 class NetworkError(CommandError):
-    """The kernel's network is not as it must be, or a change of it was refused."""
+    """The network configuration of the kernel prevents the command, or the kernel refused a change."""
 
 
 class NamespaceNotFound(CommandError):
@@ -30,22 +30,22 @@ class NamespaceNotFound(CommandError):
 
 
 class Namespace:
-    """A network namespace, held open by this object so that it stays the same one whatever becomes of its path."""
+    """An open network namespace. It stays valid if its path later disappears or refers to another namespace."""
 
     file = -1
 
     def __init__(self, path: str) -> None:
-        """Open the namespace at a path, ``/var/run/netns/x`` or ``/proc/<pid>/ns/net``.
+        """Open the namespace at a path such as ``/var/run/netns/x`` or ``/proc/<pid>/ns/net``.
 
-        Raises NamespaceNotFound, and NetworkError for what is no network namespace or is that of the host itself.
+        Raises NamespaceNotFound. Raises NetworkError if the path is not a network namespace, or is that of the host.
         """
         import fcntl
 
         try:
-            opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO has no writer
+            opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # else it would wait at a FIFO
         except (OSError, ValueError) as error:
             raise NamespaceNotFound(f"There is no network namespace at {path} ({_reason(error)}).") from None
-        # The places of the standard streams, where one is closed, are taken by those of `ip`.
+        # If a standard stream is closed, the new file has its number, which `ip` needs for its own standard streams.
         self.file = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FILE)
         os.close(opened)
         if not self._is_network_namespace():
@@ -68,14 +68,14 @@ class Namespace:
 
 
 class _CannotEnter(Exception):
-    """The kernel does not let this process work in another namespace."""
+    """The kernel does not let this process enter another namespace."""
 
 
 def ip(*arguments: str | Namespace, namespace: Namespace | None = None) -> list[dict[str, Any]]:
     """Run ``ip -json`` with arguments and return the objects that it prints.
 
-    It works in ``namespace``, if one is given; a namespace among the arguments stands for its path. Raises
-    NetworkError with the words of ``ip`` if it fails.
+    ``namespace`` is the namespace to run it in, if not that of the host. A namespace among the arguments is passed as
+    a path. If ``ip`` fails, raises NetworkError with its error message.
     """
     import subprocess
 
@@ -98,10 +98,11 @@ def ip(*arguments: str | Namespace, namespace: Namespace | None = None) -> list[
 
 
 def _run(command: list[str], files: list[int], namespace: Namespace | None) -> tuple[int, bytes, bytes]:
-    """Run a program; return its exit status and what it wrote. However this ends, the program has ended before.
+    """Run a program and return its exit status, standard output and standard error.
 
-    Signals wait until the program has started. Otherwise one that comes meanwhile would leave the program behind, to
-    act after everything has been undone. Raises _CannotEnter, OSError, subprocess.TimeoutExpired.
+    The program has always ended when this function returns or raises. Signals are delayed until it has started:
+    otherwise an interrupt could leave it running, and it would make its change after everything has been undone.
+    Raises _CannotEnter, OSError, subprocess.TimeoutExpired.
     """
     process = None
     try:
@@ -119,7 +120,7 @@ def _run(command: list[str], files: list[int], namespace: Namespace | None) -> t
 def _started(command: list[str], files: list[int]) -> subprocess.Popen[bytes]:
     import subprocess
 
-    # Without preexec_fn Python uses vfork: a copy of a large process would take longer than `ip` itself.
+    # Without preexec_fn Python uses vfork. Copying a large process would take longer than `ip` itself.
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -131,11 +132,14 @@ def _started(command: list[str], files: list[int]) -> subprocess.Popen[bytes]:
 
 
 def _started_in(namespace: Namespace, command: list[str], files: list[int]) -> subprocess.Popen[bytes]:
-    """Start a program in a namespace that this thread enters, and leaves again. Raises _CannotEnter, OSError."""
+    """Start a program in a namespace. This thread enters the namespace, starts the program, and goes back to its own.
+
+    Raises _CannotEnter, OSError.
+    """
     try:
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise _CannotEnter(f"that of this host cannot be opened ({_reason(error)})") from None
+        raise _CannotEnter(f"the namespace of this host cannot be opened ({_reason(error)})") from None
     try:
         _change_namespace(namespace.file)
     except OSError as error:
@@ -154,7 +158,7 @@ def _started_in(namespace: Namespace, command: list[str], files: list[int]) -> s
 
 
 def _change_namespace(file: int) -> None:
-    """Let this thread, and what it starts from now on, work in the network namespace of an open file."""
+    """Move this thread to the network namespace of an open file. Programs that it starts inherit the namespace."""
     if hasattr(os, "setns"):  # since Python 3.12
         os.setns(file, _CLONE_NEWNET)
         return
@@ -167,13 +171,13 @@ def _change_namespace(file: int) -> None:
 
 
 def _die(error: BaseException, process: subprocess.Popen[bytes] | None) -> NoReturn:
-    """End this process, which cannot leave a container's namespace: whatever it did next would change the container."""
+    """End this process: it cannot leave a container's namespace, and its next steps would change the container."""
     try:
         if process is not None:
             _end(process)
         text = (
-            f"Cannot return to the network namespace of this host ({error}). calicoctl ends at once, with the command "
-            "done in part: run the command again.\n"
+            f"Cannot return to the network namespace of this host ({error}). calicoctl stops at once, and the command "
+            "is only partly done: run it again.\n"
         )
         os.write(2, text.encode("utf-8", "replace"))
     finally:

@@ -1,4 +1,4 @@
-"""One command at a time for each workload of this machine."""
+"""A lock for each workload of this machine, so that only one command at a time changes its network."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ LOCK_FILE = "/run/calicoctl.lock"
 
 
 class WorkloadLock:
-    """Held while a workload's network is changed; a context manager that waits until it is free.
+    """The lock for the network of one workload: a context manager that waits until the lock is free.
 
-    Every workload has a byte of its own in one file, so that there are no files to clean away. The kernel frees the
-    lock of a process that dies: whoever holds it knows that what it finds half done was left behind.
+    Each workload has its own byte in one lock file, so no files are left to clean up. The kernel releases the lock
+    when a process ends. So the holder knows that any half-done change it finds was left by a process that has ended.
     """
 
     def __init__(self, number: int) -> None:
-        """``number`` tells the workloads apart: 0 up to 2**60 - 1."""
+        """``number`` identifies the workload: 0 to 2**60 - 1."""
         self._number = number
         self._file = -1
 

@@ -1,7 +1,8 @@
-"""The default routes of a container: those of others become second choice for Calico's, and come back when it goes.
+"""The default routes of a container: replace an existing one by Calico's, and restore it afterwards.
 
-The kernel changes the metric of no route: each is made anew, with all that ``ip -json`` shows of it. One that we could
-not make anew is not touched.
+Calico's route must come first, so the existing one gets a higher metric: it is "displaced". The kernel cannot change
+the metric of a route. Therefore the route is deleted and added again with everything that ``ip -json`` shows of it. A
+route that could not be restored completely is never displaced.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from calicoctl.host.iproute import Namespace
 
-# How to tell ``ip`` what its JSON says of a route, and of the metrics of its connections
+# The fields of a route in the JSON of ``ip``, and the arguments of ``ip`` for them. _METRICS: those in "metrics".
 _FIELDS = {
     "gateway": "via {0}", "via": "via {0[family]} {0[host]}", "dev": "dev {0}", "prefsrc": "src {0}",
     "scope": "scope {0}",
@@ -25,11 +26,11 @@ _METRICS = {
     "initrwnd": "initrwnd {0}", "reordering": "reordering {0}", "hoplimit": "hoplimit {0}", "quickack": "quickack {0}",
     "congestion": "congctl {0}", "ecn": "features ecn", "fastopen_no_cookie": "fastopen_no_cookie {0}",
 }  # fmt: skip
-_ELSEWHERE = ("type", "dst", "protocol", "metric", "flags", "metrics")  # the fields that are told in other ways
-_STATES = ("dead", "linkdown")  # flags that come and go
+_ELSEWHERE = ("type", "dst", "protocol", "metric", "flags", "metrics")  # fields that other code converts
+_STATES = ("dead", "linkdown")  # flags that describe the current state of the interface
 
-# Routing protocols, the kernel's default first. A route that we made second choice has another in its place that tells
-# it: 201 for the first, and so on.
+# Routing protocols, the kernel's default first. The protocol of a displaced route is replaced by a number that encodes
+# the original one: 201 for the first protocol here, 202 for the second, and so on.
 _PROTOCOLS = (
     "boot", "static", "dhcp", "kernel", "unspec", "redirect", "gated", "ra", "mrt", "zebra", "bird", "dnrouted", "xorp",
     "ntk", "keepalived", "babel", "openr", "bgp", "isis", "ospf", "rip", "eigrp",
@@ -38,22 +39,27 @@ _DISPLACED = {protocol: str(201 + place) for place, protocol in enumerate(_PROTO
 
 
 def default_routes(namespace: Namespace, version: int) -> list[dict[str, Any]]:
-    """Return the default routes of a namespace as ``ip`` describes them."""
+    """Return the default routes of a namespace, in the JSON format of ``ip``."""
     return ip(f"-{version}", "route", "show", "default", namespace=namespace)
 
 
 def check_displaceable(routes: list[dict[str, Any]]) -> None:
-    """Raise NetworkError if default routes of one metric have something that would be lost when they are displaced."""
-    lost = [what for route in routes for what in _not_understood(route)] + ["another one beside it"] * (len(routes) > 1)
+    """Raise NetworkError unless default routes, all with the same metric, can be displaced and restored completely."""
+    lost = [feature for route in routes for feature in _not_restorable(route)]
+    if len(routes) > 1:
+        lost.append("a second one beside it")
     if lost:
         raise NetworkError(
             f"The container has a default route with {lost[0]}, which would be lost. "
-            "With a metric other than 0 it could stay as it is."
+            "Give the route a metric other than 0 to keep it."
         )
 
 
 def displace(route: dict[str, Any], namespace: Namespace) -> None:
-    """Make a default route second choice until it is restored. Raises NetworkError for one that could not be."""
+    """Displace a default route: add it with a higher metric, then delete the original.
+
+    Raises NetworkError if it could not be restored later.
+    """
     check_displaceable([route])
     others = [other for other in default_routes(namespace, 4) if metric_of(other)]
     if not any(_is_displaced(other) and _description(other) == _description(route) for other in others):
@@ -65,7 +71,7 @@ def displace(route: dict[str, Any], namespace: Namespace) -> None:
 
 
 def restore_default_route(namespace: Namespace) -> None:
-    """Make the default route that was displaced the first choice again."""
+    """Give the displaced default route its original metric and protocol again."""
     routes = default_routes(namespace, 4)
     first = [route for route in routes if not metric_of(route)]
     for displaced in list(filter(_is_displaced, routes))[:1]:
@@ -77,7 +83,7 @@ def restore_default_route(namespace: Namespace) -> None:
 
 
 def delete_route(route: dict[str, Any], version: int, namespace: Namespace) -> None:
-    """Remove a default route."""
+    """Delete a default route."""
     words = ["metric", str(metric_of(route))] if metric_of(route) else []
     if "protocol" in route:
         words += ["proto", str(route["protocol"])]
@@ -85,22 +91,22 @@ def delete_route(route: dict[str, Any], version: int, namespace: Namespace) -> N
 
 
 def metric_of(route: dict[str, Any]) -> int:
-    """Return the metric of a route: of several the one with the smallest is taken."""
+    """Return the metric of a route. The kernel uses the route with the smallest metric."""
     return int(route.get("metric", 0))
 
 
 def _description(route: dict[str, Any]) -> list[str]:
-    """Return the words that describe a default route, but for its metric and protocol."""
+    """Return the arguments of ``ip`` that describe a default route, except its metric and protocol."""
     words = [*filter(None, [route.get("type")]), "default"]
-    for told, how in ((route, _FIELDS), (_metrics_of(route), _METRICS)):
-        for name in how:
-            if name in told:
-                words += how[name].format(told[name]).split()
+    for fields, templates in ((route, _FIELDS), (_metrics_of(route), _METRICS)):
+        for name in templates:
+            if name in fields:
+                words += templates[name].format(fields[name]).split()
     return words + (["onlink"] if "onlink" in route.get("flags", ()) else [])
 
 
-def _not_understood(route: dict[str, Any]) -> list[str]:
-    """Return what a description of a default route would leave out."""
+def _not_restorable(route: dict[str, Any]) -> list[str]:
+    """Return the features of a default route that ``_description`` cannot express."""
     if "nexthops" in route:
         return ["several next hops"]
     unknown = [field for field in route if field not in _FIELDS and field not in _ELSEWHERE]
@@ -119,6 +125,6 @@ def _is_displaced(route: dict[str, Any]) -> bool:
 
 
 def _protocol_of(route: dict[str, Any]) -> str:
-    """Return the routing protocol of a route, of one that is displaced that which it had."""
+    """Return the routing protocol of a route; for a displaced route, its original protocol."""
     shown = str(route.get("protocol", _PROTOCOLS[0]))
     return next((protocol for protocol, displaced in _DISPLACED.items() if displaced == shown), shown)

@@ -1,4 +1,4 @@
-"""The containers of this machine as the operator names them: by Docker's name or id, or by their namespace's path."""
+"""The containers of this machine. Operators name them by Docker name, Docker id or path of the network namespace."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 DOCKER = "docker"
 NAMESPACE = "namespace"
 
-_IDS = "5b0c54e4-9d8f-4a4e-8d2e-3f1c9b7a6e10"  # the name space of our endpoint ids; any constant would do
+_IDS = "5b0c54e4-9d8f-4a4e-8d2e-3f1c9b7a6e10"  # UUID namespace of the endpoint ids: an arbitrary constant
 
 
 class Workload:
-    """A container: what the operator calls it, and the ids under which its endpoints are stored."""
+    """A container: the operator's name for it, and the ids under which its endpoints are stored."""
 
     def __init__(self, name: str, orchestrator: str, id: str, container: Container | None = None) -> None:
         self.name = name
@@ -33,9 +33,9 @@ class Workload:
 
     @classmethod
     def named(cls, name: str, variables: Mapping[str, str]) -> Workload:
-        """Return the workload that the operator means. Raises ContainerNotFound, DockerUnavailable.
+        """Return the workload with the name that the operator gave. Raises ContainerNotFound, DockerUnavailable.
 
-        Raises CommandError for a name that no key in etcd can have.
+        Raises CommandError if the name cannot be part of a key in etcd.
         """
         if not name:
             raise ContainerNotFound(name)
@@ -48,24 +48,24 @@ class Workload:
 
     @classmethod
     def remembered(cls, name: str, variables: Mapping[str, str]) -> tuple[Workload, CommandError | None]:
-        """Do as ``named``, also for a container that Docker no longer knows: its name is taken for its full id then.
+        """Return the workload as ``named`` does, or assume that the name is the full id if Docker does not know it.
 
-        In that case the error is returned too, to be raised if there is nothing under that id.
+        In the second case the error is returned too. The caller raises it if etcd has no data of this id.
         """
         try:
             return cls.named(name, variables), None
         except (ContainerNotFound, DockerUnavailable) as error:
-            if not name:  # a filter without a workload would mean all of them
+            if not name:  # a filter with an empty workload would match all of them
                 raise
             return cls(name, DOCKER, name), error
 
     @property
     def orchestrators(self) -> tuple[str, ...]:
-        """Where to look for endpoints: legacy calicoctl stored those of namespaces among Docker's."""
+        """The orchestrators to search for endpoints: legacy calicoctl stored those of namespaces under Docker."""
         return (self.orchestrator, DOCKER) if self.orchestrator == NAMESPACE else (DOCKER,)
 
     def namespace(self, even_paused: bool = False) -> Namespace:
-        """Open the container's network namespace. Raises CommandError for one that cannot be worked on."""
+        """Open the container's network namespace. Raises CommandError if it does not exist or cannot be used."""
         if self.orchestrator == NAMESPACE:
             try:
                 return Namespace(self.name)
@@ -76,10 +76,10 @@ class Workload:
         return Namespace(self._container.namespace_path(even_paused))
 
     def new_endpoint(self, host: str) -> EndpointName:
-        """Name the endpoint that the workload gets on a host.
+        """Return the name of the workload's new endpoint on a host.
 
-        The id follows from the names, so that commands for one workload, at once or after one another, mean one
-        endpoint and one interface.
+        Its id is computed from the names, so that all commands for a workload, concurrent or repeated, refer to the
+        same endpoint and interface.
         """
         return EndpointName(host, self.orchestrator, self.id, self._derived(host).hex)
 
@@ -94,10 +94,10 @@ class Workload:
 
 
 def is_path(name: str) -> bool:
-    """Tell whether a container is named by a path: Docker itself takes names with one slash, at their start."""
+    """Tell whether the name of a container is a path. Docker's own names can have one slash, at the start."""
     return name.startswith("/") and ("/" in name[1:] or os.path.exists(name))
 
 
 def interface_of(endpoint_id: str) -> str:
-    """Return the name of the host's end of the interface of an endpoint that calicoctl makes."""
+    """Return the name of the host's end of the veth pair that calicoctl creates for an endpoint."""
     return f"cali{endpoint_id[:11]}"

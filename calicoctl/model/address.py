@@ -1,4 +1,4 @@
-"""IP addresses: what is assigned to an endpoint."""
+"""IP addresses, as they are assigned to endpoints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from calicoctl.model.network import Network
 
 
 class Address:
-    """``version`` (4 or 6) and ``value``, the address as a number."""
+    """An address: its IP ``version`` (4 or 6) and its ``value`` as a number."""
 
     __slots__ = ("version", "value")
 
@@ -18,9 +18,9 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Read an address in its usual form, ``10.0.0.1`` or ``fd80::1``. Raises ValueError.
+        """Parse an address such as ``10.0.0.1`` or ``fd80::1``. Raises ValueError.
 
-        The short forms of old (``10`` for 0.0.0.10) are refused: nobody who types one means that address.
+        Historical short forms (``10`` for 0.0.0.10) are refused because they are almost always typing errors.
         """
         version = 6 if ":" in text else 4
         try:
@@ -45,12 +45,12 @@ class Address:
         return Network(self.version, self.value, self.width)
 
     def is_in(self, network: Network) -> bool:
-        """Tell whether a network holds the address."""
+        """Tell whether the address belongs to a network."""
         host_bits = network.width - network.prefix_length
         return self.version == network.version and self.value >> host_bits == network.address >> host_bits
 
     def __str__(self) -> str:
-        """The usual text; IPv6 in lower case and compressed."""
+        """The usual notation; IPv6 in lower case and compressed."""
         return inet_ntop(AF_INET if self.version == 4 else AF_INET6, self.value.to_bytes(self.width // 8, "big"))
 
     def __eq__(self, other: object) -> bool:

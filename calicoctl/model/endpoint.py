@@ -1,4 +1,4 @@
-"""An endpoint: its JSON object (docs/data-model.md, section 3) and the name under which it is stored."""
+"""An endpoint: its JSON object (docs/data-model.md, section 3) and its name."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ _USUAL_ADDRESS = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}/(?:[12]?[0-9]|3[0-2])
 
 
 class MalformedEndpoint(ValueError):
-    """A stored value that is no JSON object, or a field of it that is not of its type."""
+    """A stored value is not a JSON object, or one of its fields has the wrong type."""
 
 
 class EndpointName:
-    """Where an endpoint is: its host, orchestrator, workload and own id; a host endpoint has no middle two."""
+    """The name of an endpoint: host, orchestrator, workload and id.
+
+    ``orchestrator`` and ``workload`` are None for a host endpoint.
+    """
 
     __slots__ = ("host", "orchestrator", "workload", "endpoint")
 
@@ -38,9 +41,9 @@ class EndpointName:
 
 
 class Endpoint:
-    """A workload or host endpoint; ``fields`` is its stored object, fields that this version does not know included.
+    """A workload or host endpoint; ``fields`` is its stored object, including fields unknown to this version.
 
-    The properties raise MalformedEndpoint for a field that is not of its type.
+    The properties raise MalformedEndpoint if a field has the wrong type.
     """
 
     __slots__ = ("name", "fields")
@@ -51,7 +54,7 @@ class Endpoint:
 
     @classmethod
     def from_json(cls, name: EndpointName, text: str) -> Endpoint:
-        """Read a stored value. Raises MalformedEndpoint."""
+        """Parse a stored value. Raises MalformedEndpoint."""
         try:
             fields = _decoded(text)
         except (ValueError, RecursionError):
@@ -62,7 +65,7 @@ class Endpoint:
 
     @classmethod
     def of_new_container(cls, name: EndpointName, interface: str, mac: str, address: Address) -> Endpoint:
-        """Make the endpoint of a container that has just been given an interface and an address, without profiles."""
+        """Build the endpoint of a container that has just been given an interface and an address; no profiles yet."""
         nets = {version: [address.net] if address.version == version else [] for version in (4, 6)}
         fields = {
             "name": interface,
@@ -76,7 +79,7 @@ class Endpoint:
         return cls(name, fields)
 
     def to_json(self) -> str:
-        """Return the value to store. Raises MalformedEndpoint for NaN and 1e999, which Python reads and JSON lacks."""
+        """Return the value to store. Raises MalformedEndpoint for NaN and infinite numbers, which JSON cannot hold."""
         try:
             return json.dumps(self.fields, allow_nan=False)
         except ValueError:
@@ -84,9 +87,10 @@ class Endpoint:
 
     @property
     def profile_ids(self) -> list[str]:
-        """The profiles in the order of evaluation, also from the old form with one ``profile_id``.
+        """The names of the profiles in order of evaluation.
 
-        Where both are stored, the list counts, also an empty one, as it does for Felix.
+        An old endpoint may have a single ``profile_id`` instead of the list. If both are stored, the list is used,
+        even if it is empty, as in Felix.
         """
         if self.fields.get("profile_ids") is not None:
             return self._texts("profile_ids")
@@ -94,14 +98,14 @@ class Endpoint:
         return [old] if old else []
 
     def with_profiles(self, profile_ids: list[str]) -> Endpoint:
-        """Return the endpoint with other profiles and all else as it is; the old single ``profile_id`` goes."""
+        """Return a copy with other profiles and without the old single ``profile_id``."""
         fields = {key: value for key, value in self.fields.items() if key != "profile_id"}
         fields["profile_ids"] = profile_ids
         return Endpoint(self.name, fields)
 
     @property
     def addresses(self) -> list[str]:
-        """The addresses with their prefix lengths: IPv4 before IPv6, each in numeric order."""
+        """The addresses with prefix lengths: IPv4 before IPv6, each in numeric order."""
         texts = self._texts("ipv4_nets") + self._texts("ipv6_nets")
         if len(texts) == 1 and _USUAL_ADDRESS.fullmatch(texts[0]):
             return texts
@@ -109,35 +113,35 @@ class Endpoint:
 
     @property
     def interface(self) -> str:
-        """The name of the host's end of the endpoint's interface."""
+        """The name of the endpoint's interface on the host."""
         name = self._text("name")
         if not name:
             raise MalformedEndpoint("name is missing")
         return name
 
     def host_addresses(self) -> list[Address]:
-        """Return the single addresses among those of the endpoint: all of them, if calicoctl made it."""
+        """Return the endpoint's addresses without networks; endpoints made by calicoctl have no networks."""
         from calicoctl.model.address import Address
 
         networks = map(_network, self._texts("ipv4_nets") + self._texts("ipv6_nets"))
         return [Address(net.version, net.address) for net in networks if net.prefix_length == net.width]
 
     def nets(self, version: int) -> list[str]:
-        """Return the addresses of an IP version as they are stored, with their prefix lengths."""
+        """Return the addresses of an IP version as stored, with prefix lengths."""
         return self._texts(f"ipv{version}_nets")
 
     def with_nets(self, version: int, nets: list[str]) -> Endpoint:
-        """Return the endpoint with other addresses of an IP version, sorted as texts, and all else as it is."""
+        """Return a copy with other addresses of an IP version, sorted as text."""
         return Endpoint(self.name, {**self.fields, f"ipv{version}_nets": sorted(nets)})
 
     @property
     def mac(self) -> str | None:
-        """The MAC address as it is stored; None where there is none."""
+        """The MAC address as stored; None if there is none."""
         return self._text("mac")
 
     @property
     def state(self) -> str | None:
-        """``active`` or ``inactive``; None where it is not stored."""
+        """``active`` or ``inactive``; None if it is not stored."""
         return self._text("state")
 
     def _text(self, field: str) -> str | None:
@@ -160,7 +164,7 @@ class Endpoint:
 
 
 def _decoded(text: str) -> Any:
-    """Do as ``json.loads``, but quicker where there are no blanks around the value, as nobody stores them."""
+    """Parse JSON like ``json.loads``, but faster for text without surrounding blanks, which is the normal case."""
     try:
         value, end = _raw_decode(text)
     except json.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Address management: blocks of 64 addresses, and who claimed which (docs/data-model.md, section 5). Pure; no I/O."""
+"""Address management: blocks of 64 addresses and the claims on them (docs/data-model.md, section 5). No I/O."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _AFFINITY_PREFIX = "host:"
 
 
 class MalformedBlock(ValueError):
-    """A stored value that is no block of the data model."""
+    """A stored value is not a valid block."""
 
 
 class Block:
-    """A block of 64 addresses. ``fields`` is its stored object, fields that this version does not know included.
+    """A block of 64 addresses. ``fields`` is its stored object, including fields unknown to this version.
 
-    Each address is free or belongs to a claim: the *attributes* of the data model, a handle (None for claims of
-    legacy calicoctl) and a few texts.
+    Each address is free or claimed. A claim is an *attributes* object of the data model: it has a handle (None if
+    legacy calicoctl made the claim) and a few strings.
     """
 
     __slots__ = ("network", "fields")
@@ -37,9 +37,10 @@ class Block:
 
     @classmethod
     def new(cls, network: Network, host: str, strict: bool) -> Block:
-        """Make a block of free addresses, affine to a host.
+        """Build a block of free addresses with affinity to a host.
 
-        ``strict``: only that host may take addresses of it. The Go programs look for that under a name of their own.
+        With ``strict``, only that host may claim addresses from it. The Go programs store this in a field with a
+        different name, so both fields are written.
         """
         fields: dict[str, Any] = {
             "affinity": _AFFINITY_PREFIX + host,
@@ -55,7 +56,7 @@ class Block:
 
     @classmethod
     def from_json(cls, text: str) -> Block:
-        """Read a stored value. Raises MalformedBlock."""
+        """Parse a stored value. Raises MalformedBlock."""
         try:
             fields = decode(text)
         except ValueError as error:
@@ -78,7 +79,7 @@ class Block:
 
     @property
     def host(self) -> str | None:
-        """The host that the block is affine to; None for no host. Go's oldest form is read too."""
+        """The host that the block has affinity to, or None. The field of the oldest Go programs is read too."""
         affinity = self.fields.get("affinity")
         if isinstance(affinity, str):
             return affinity.removeprefix(_AFFINITY_PREFIX) or None
@@ -90,48 +91,48 @@ class Block:
         return all(index is None for index in self._allocations)
 
     def is_open_to(self, host: str) -> bool:
-        """Tell whether a host may claim addresses: it is the block's own or affinity is not strict."""
+        """Tell whether a host may claim addresses: the block has affinity to it, or its affinity is not strict."""
         strict = self.fields.get("strict_affinity") or self.fields.get("strictAffinity")
         return not strict or self.host == host
 
     def clear_affinity(self) -> None:
-        """Make the block nobody's own."""
+        """Remove the block's affinity to a host."""
         self.fields.pop("hostAffinity", None)
         self.fields["affinity"] = ""
 
     def free_addresses(self) -> Iterator[Address]:
-        """Yield the addresses that are free, those longest free first."""
+        """Yield the free addresses, starting with the one released longest ago."""
         listed = [ordinal for ordinal in self.fields.get("unallocated") or () if isinstance(ordinal, int)]
-        for ordinal in dict.fromkeys(listed + list(range(BLOCK_SIZE))):  # also where the list is missing or incomplete
+        for ordinal in dict.fromkeys(listed + list(range(BLOCK_SIZE))):  # the stored list may be missing or incomplete
             if 0 <= ordinal < BLOCK_SIZE and self._allocations[ordinal] is None:
                 yield self._address(ordinal)
 
     def claims(self) -> Iterator[tuple[Address, dict[str, Any]]]:
-        """Yield the addresses that are claimed with the attributes of their claims."""
+        """Yield each claimed address with the attributes of its claim."""
         for ordinal, index in enumerate(self._allocations):
             if index is not None:
                 yield self._address(ordinal), self.fields["attributes"][index]
 
     def attributes_of(self, address: Address) -> dict[str, Any] | None:
-        """Return the attributes of an address's claim; None if it is free."""
+        """Return the attributes of the claim on an address; None if the address is free."""
         index = self._allocations[self._ordinal(address)]
         return None if index is None else self.fields["attributes"][index]
 
     def claim(self, address: Address, handle: str) -> None:
-        """Let a free address belong to a handle."""
+        """Claim a free address for a handle."""
         ordinal = self._ordinal(address)
         self._allocations[ordinal] = self._attributes_index(handle)
         self.fields["unallocated"] = [other for other in self._unallocated() if other != ordinal]
 
     def release(self, address: Address) -> None:
-        """Free a claimed address: it becomes the last to be taken again."""
+        """Free a claimed address; all other free addresses will be claimed before it."""
         ordinal = self._ordinal(address)
         self._allocations[ordinal] = None
         self.fields["unallocated"] = [other for other in self._unallocated() if other != ordinal] + [ordinal]
         self._drop_unused_attributes()
 
     def hand_over(self, address: Address, handle: str) -> None:
-        """Let a claimed address belong to another handle."""
+        """Transfer a claimed address to another handle."""
         self._allocations[self._ordinal(address)] = self._attributes_index(handle)
         self._drop_unused_attributes()
 
@@ -152,8 +153,8 @@ class Block:
 
     def _drop_unused_attributes(self) -> None:
         used = sorted({index for index in self._allocations if index is not None})
-        places = {index: place for place, index in enumerate(used)}
-        self.fields["allocations"] = [None if index is None else places[index] for index in self._allocations]
+        new_index = {old: new for new, old in enumerate(used)}
+        self.fields["allocations"] = [None if index is None else new_index[index] for index in self._allocations]
         self.fields["attributes"] = [self.fields["attributes"][index] for index in used]
 
     def _address(self, ordinal: int) -> Address:
@@ -177,15 +178,15 @@ def _check(fields: dict[str, Any]) -> None:
 
 
 def handle_name(host: str, orchestrator: str, workload: str, endpoint: str) -> str:
-    """Name the handle under which calicoctl claims an endpoint's addresses.
+    """Return the name of the handle for an endpoint's addresses.
 
-    No host, orchestrator or endpoint has a colon in its name, so that handles of two endpoints are never equal.
+    Names of hosts, orchestrators and endpoints contain no colon, so two endpoints never share a handle.
     """
     return f"{handle_prefix(host, orchestrator, workload)}{endpoint}"
 
 
 def handle_prefix(host: str, orchestrator: str, workload: str) -> str:
-    """Return what the names of the handles of a workload's endpoints begin with; no colon follows."""
+    """Return the common prefix of the handles of a workload's endpoints; the rest of each name has no colon."""
     return f"calicoctl:{host}:{orchestrator}:{workload}:"
 
 
@@ -195,16 +196,17 @@ def first_address(network: Network) -> int:
 
 
 def block_of(address: Address) -> Network:
-    """Return the network of the block that an address is in."""
+    """Return the network of the block that contains an address."""
     prefix_length = BLOCK_PREFIX_LENGTHS[address.version]
     return Network(address.version, address.value // BLOCK_SIZE * BLOCK_SIZE, prefix_length)
 
 
 def blocks_of(pool: Network, seed: str, closed: Sequence[Network] = ()) -> Iterator[Network]:
-    """Yield the networks of all blocks of a pool, but for ``closed`` parts, beginning at a place that ``seed`` chooses.
+    """Yield the networks of all blocks of a pool except those in ``closed`` networks.
 
-    Hosts that use their names as seeds seldom reach for the same block. A pool of IPv6 can have 2**58 blocks: take
-    as many as are needed; closed parts are passed over at once. A pool that is smaller than a block has none.
+    ``seed`` determines the first block. A host uses its name as the seed, so two hosts rarely try the same block. An
+    IPv6 pool can have 2**58 blocks: take only as many as needed. A closed network is skipped in one step. A pool
+    smaller than a block yields nothing.
     """
     import hashlib
 
@@ -215,14 +217,14 @@ def blocks_of(pool: Network, seed: str, closed: Sequence[Network] = ()) -> Itera
     start = int.from_bytes(hashlib.sha256(seed.encode("utf-8", "surrogatepass")).digest(), "big")
     step = 0
     while step < count:
-        place = (start + step) % count
-        block = Network(pool.version, first_address(pool) + place * BLOCK_SIZE, prefix_length)
-        barrier = next((part for part in closed if contains(part, block)), None)
-        if barrier is None:
+        position = (start + step) % count
+        block = Network(pool.version, first_address(pool) + position * BLOCK_SIZE, prefix_length)
+        closed_network = next((network for network in closed if contains(network, block)), None)
+        if closed_network is None:
             yield block
             step += 1
         else:
-            step += (_end_of(barrier) - block.address) // BLOCK_SIZE
+            step += (_end_of(closed_network) - block.address) // BLOCK_SIZE
 
 
 def _end_of(network: Network) -> int:

@@ -1,4 +1,4 @@
-"""Labels: of endpoints, and of profiles, from which endpoints inherit them (docs/data-model.md, sections 2 to 4)."""
+"""Labels of endpoints and of the profiles they inherit labels from (docs/data-model.md, sections 2 to 4)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class MalformedLabels(ValueError):
-    """Stored labels that are no object of strings."""
+    """Stored labels are not a JSON object of strings."""
 
 
 def labels_from_json(text: str) -> Labels:
-    """Read the value of a profile's ``labels`` key. Raises MalformedLabels."""
+    """Parse the value of a profile's ``labels`` key. Raises MalformedLabels."""
     try:
         value = decode(text)
     except ValueError as error:
@@ -30,7 +30,7 @@ def labels_from_json(text: str) -> Labels:
 
 
 def checked_labels(value: Any) -> Labels:
-    """Return a decoded value if it is labels; null is no labels. Raises MalformedLabels."""
+    """Return a decoded value if it is valid as labels; null means no labels. Raises MalformedLabels."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -47,7 +47,7 @@ def labels_of(endpoint: Endpoint) -> Labels:
 
 
 def inherited(own: Labels, parents: Sequence[Labels]) -> Labels:
-    """Return own labels and, of each name not among them, the label of the first parent that has it."""
+    """Return an object's own labels plus inherited ones: for each other name, the label of the first parent with it."""
     if not parents:
         return own
     labels: dict[str, str] = {}

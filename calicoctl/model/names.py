@@ -1,4 +1,4 @@
-"""What profiles and tags may be called (docs/data-model.md, section 6: the rule of Felix and of libcalico-go)."""
+"""Valid names of profiles and tags (docs/data-model.md, section 6: the rule of Felix and of libcalico-go)."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 def is_profile_name(name: str) -> bool:
-    """Tell whether a new profile can be called so: 1 to 128 letters, digits, ``_``, ``.``, ``-``; not ``.``, ``..``.
+    """Tell whether a name is valid for a new profile: 1 to 128 letters, digits, ``_``, ``.``, ``-``.
 
-    The two are refused because etcd cleans them out of a path: the profile ``.`` would be the directory of all.
+    ``.`` and ``..`` are refused because etcd normalises paths: the profile ``.`` would be the directory of all
+    profiles.
     """
     return is_stored_profile_name(name) and len(name) <= _MOST
 
 
 def is_stored_profile_name(name: str) -> bool:
-    """Tell whether a profile that exists may be called so: as a new one, but of any length, which Felix takes too."""
+    """Tell whether an existing profile can have this name: the rule for new profiles without the limit on length."""
     return is_stored_tag(name) and name not in (".", "..")
 
 
 def is_tag(name: str) -> bool:
-    """Tell whether a new tag can be called so: 1 to 128 letters, digits, ``_``, ``.``, ``-``."""
+    """Tell whether a name is valid for a new tag: 1 to 128 letters, digits, ``_``, ``.``, ``-``."""
     return is_stored_tag(name) and len(name) <= _MOST
 
 
 def is_stored_tag(name: str) -> bool:
-    """Tell whether a tag that exists may be called so: as a new one, but of any length."""
+    """Tell whether an existing tag can have this name: the rule for new tags without the limit on length."""
     return _NAME.fullmatch(name) is not None

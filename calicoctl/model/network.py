@@ -1,17 +1,17 @@
-"""IP networks as rules have them: an address, host bits kept, and a prefix length."""
+"""IP networks as they appear in rules: an address, which may have host bits, and a prefix length."""
 
 from __future__ import annotations
 
 import re
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
-BLOCK_PREFIX_LENGTHS = {4: 26, 6: 122}  # of the blocks that addresses are assigned from, by IP version
+BLOCK_PREFIX_LENGTHS = {4: 26, 6: 122}  # by IP version; addresses are assigned from blocks of 64
 
-_PLAIN = r"([0-9.]+|[0-9A-Fa-f:.]+)(?:/([0-9]{1,3}))?"  # compiled at its first use: many commands meet no network
+_PLAIN = r"([0-9.]+|[0-9A-Fa-f:.]+)(?:/([0-9]{1,3}))?"  # compiled at its first use: many commands read no network
 
 
 class Network:
-    """``version`` (4 or 6), ``address`` (a number, host bits kept) and ``prefix_length`` in bits."""
+    """A network: IP ``version`` (4 or 6), ``address`` (a number, including host bits) and ``prefix_length`` in bits."""
 
     __slots__ = ("version", "address", "prefix_length")
 
@@ -22,11 +22,11 @@ class Network:
 
     @classmethod
     def parse(cls, text: str) -> Network:
-        """Read a CIDR in every form that legacy calicoctl takes.
+        """Parse a CIDR in any form that legacy calicoctl accepts.
 
-        Beside ``10.0.0.0/8`` and ``fd80::/64``: a bare address (its prefix length is 32 or 128), a netmask or
-        hostmask in place of the prefix length, leading zeros (decimal), a beginning of an IPv4 address (``10/8``,
-        and ``10`` is 10.0.0.0/32), blanks around it. Raises ValueError.
+        Besides ``10.0.0.0/8`` and ``fd80::/64``, these are: a bare address (prefix length 32 or 128); a netmask or
+        hostmask instead of the prefix length; leading zeros (decimal); a truncated IPv4 address (``10/8``; ``10``
+        means 10.0.0.0/32); surrounding blanks. Raises ValueError.
         """
         text = text.strip(" \t\n\r\f\v")
         if not text.isascii():
@@ -46,7 +46,7 @@ class Network:
 
     @classmethod
     def _parse_rare_form(cls, text: str) -> Network:
-        import netaddr  # rarely needed, and half of the start-up time of a command
+        import netaddr  # rarely needed, and its import would double the start-up time of a command
 
         try:
             network = netaddr.IPNetwork(text, expand_partial=True)
@@ -60,24 +60,24 @@ class Network:
         return 32 if self.version == 4 else 128
 
     def key(self) -> tuple[int, int, int]:
-        """Return what is equal for two texts of one network, whatever their host bits."""
+        """Return a key that is equal for two CIDRs of the same network, even if their host bits differ."""
         host_bits = self.width - self.prefix_length
         return self.version, self.address >> host_bits << host_bits, self.prefix_length
 
     def has_host_bits(self) -> bool:
-        """Tell whether bits are set beyond the prefix length, which no packet is compared with."""
+        """Tell whether bits are set beyond the prefix length; they are ignored when packets are matched."""
         return self.key()[1] != self.address
 
     def __str__(self) -> str:
-        """The text that is stored: ``10.1.2.3/8``; IPv6 in lower case and compressed."""
+        """The form that is stored: ``10.1.2.3/8``; IPv6 in lower case and compressed."""
         packed = self.address.to_bytes(self.width // 8, "big")
         return f"{inet_ntop(AF_INET if self.version == 4 else AF_INET6, packed)}/{self.prefix_length}"
 
 
 def ambiguity(text: str) -> str:
-    """Say why a CIDR that `Network.parse` reads is not taken as new: its author may mean another network.
+    """Say why a new CIDR is refused although `Network.parse` can read it: its author may mean another network.
 
-    Nothing for one that can only be read in one way.
+    Empty if the CIDR is unambiguous.
     """
     address = text.strip().partition("/")[0]
     numbers = address.split(".")
@@ -92,7 +92,7 @@ def ambiguity(text: str) -> str:
 
 
 def overlap(one: Network, other: Network) -> bool:
-    """Tell whether two networks have an address in common."""
+    """Tell whether two networks share an address."""
     if one.version != other.version:
         return False
     host_bits = one.width - min(one.prefix_length, other.prefix_length)
@@ -100,9 +100,9 @@ def overlap(one: Network, other: Network) -> bool:
 
 
 def without(networks: list[Network], excluded: list[Network]) -> list[Network]:
-    """Return networks with exactly those addresses of ``networks`` that are in none of ``excluded``, in order.
+    """Subtract ``excluded`` from ``networks``: return networks that together hold exactly the remaining addresses.
 
-    Networks without addresses in ``excluded`` come back as they are.
+    The order is kept. A network that overlaps none of ``excluded`` is returned unchanged.
     """
     for hole in excluded:
         networks = [rest for network in networks for rest in _without(network, hole)]
@@ -121,5 +121,5 @@ def _without(network: Network, hole: Network) -> list[Network]:
 
 
 def contains(network: Network, part: Network) -> bool:
-    """Tell whether all of ``part`` is in a network."""
+    """Tell whether a network contains all of ``part``."""
     return overlap(network, part) and network.prefix_length <= part.prefix_length

@@ -1,4 +1,4 @@
-"""Policies and tiers: their JSON objects (docs/data-model.md, section 4), their order and how that is written."""
+"""Policies and tiers: their JSON objects (docs/data-model.md, section 4) and their order."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
     from calicoctl.model.selector import Selector
 
-DEFAULT_TIER = "default"  # that of policies that are shown without a tier
+DEFAULT_TIER = "default"  # policies in it are shown without a tier
 
 
 class MalformedPolicy(ValueError):
-    """A stored policy or the metadata of a tier that cannot be read; the message says why."""
+    """A stored policy or the metadata of a tier cannot be read; the message says why."""
 
 
 class Policy:
-    """A policy as it is stored.
+    """A stored policy.
 
-    ``order`` is None where the policy has none, which makes it last. ``selector_text`` is the selector as stored,
-    ``selector`` the same parsed. ``matches`` are the selectors and tags of its rules.
+    ``order`` is None if the policy has none; such policies come last. ``selector_text`` is the selector as stored,
+    ``selector`` the parsed selector. ``matches`` lists the selectors and tags of its rules.
     """
 
     __slots__ = ("tier", "name", "order", "selector_text", "selector", "untracked", "rules", "matches")
@@ -44,7 +44,7 @@ class Policy:
 
     @classmethod
     def from_json(cls, tier: str, name: str, text: str) -> Policy:
-        """Read a stored value. Raises MalformedPolicy."""
+        """Parse a stored value. Raises MalformedPolicy."""
         try:
             rules = Rules.from_json(text)
             check_types(rules)
@@ -56,12 +56,12 @@ class Policy:
 
     @property
     def position(self) -> tuple[float, str]:
-        """What orders the policies of one tier: lower orders first, those without one last, equal ones by name."""
+        """The sort key of policies within a tier: by order, policies without one last, and then by name."""
         return (math.inf if self.order is None else self.order), self.name
 
 
 class Tier:
-    """A tier; ``exists`` tells whether it has metadata."""
+    """A tier; ``exists`` is True if it has metadata."""
 
     __slots__ = ("name", "order", "exists")
 
@@ -72,7 +72,7 @@ class Tier:
 
     @classmethod
     def from_json(cls, name: str, text: str) -> Tier:
-        """Read the metadata of a tier. Raises MalformedPolicy."""
+        """Parse the metadata of a tier. Raises MalformedPolicy."""
         try:
             fields = decode(text)
         except ValueError as error:
@@ -83,17 +83,17 @@ class Tier:
 
     @property
     def is_skipped(self) -> bool:
-        """Whether packets skip the tier for want of its metadata: with Felix 1.4 that holds for ``default`` too."""
+        """Whether packets skip the tier because it has no metadata. Felix 1.4 skips even ``default`` then."""
         return not self.exists
 
     @property
     def position(self) -> tuple[bool, float, str]:
-        """What orders tiers: as policies are ordered, and after them those that are skipped."""
+        """The sort key of tiers: by order and name like policies, and skipped tiers last."""
         return self.is_skipped, (math.inf if self.order is None else self.order), self.name
 
 
 def order_of(fields: dict[str, Any]) -> float | None:
-    """Return the member ``order`` of a policy or tier; None where it is absent, null or ``"default"``.
+    """Return the member ``order`` of a policy or tier; None if it is absent, null or ``"default"``.
 
     Raises MalformedPolicy.
     """
@@ -112,9 +112,9 @@ def order_of(fields: dict[str, Any]) -> float | None:
 
 
 def order_text(order: float | None) -> str:
-    """Write an order as calicoq does: ``500``, ``0.1``, ``1e+06`` from one million up, ``default`` for none.
+    """Format an order as calicoq does: ``500``, ``0.1``, ``1e+06`` from one million up, ``default`` for None.
 
-    This is Go's shortest form of a number: as many digits as tell it from its neighbours.
+    This is Go's shortest representation of a number: the fewest digits that identify it.
     """
     if order is None:
         return "default"

@@ -1,4 +1,4 @@
-"""Pools: the networks that addresses are assigned from (docs/data-model.md, section 5). Pure; no I/O."""
+"""Pools: the networks that addresses are assigned from (docs/data-model.md, section 5). No I/O."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
     from calicoctl.model.address import Address
 
-_KEY_ORDER = ("masquerade", "ipam", "disabled", "cidr", "ipip")  # legacy's; other fields follow
+_KEY_ORDER = ("masquerade", "ipam", "disabled", "cidr", "ipip")  # as legacy writes them; other fields follow
 _TUNNEL = "tunl0"
 
 
 class MalformedPool(ValueError):
-    """A stored value that is no pool of the data model."""
+    """A stored value is not a valid pool."""
 
 
 class Pool:
-    """A pool. ``fields`` is its stored object, fields that this version does not know included."""
+    """A pool. ``fields`` is its stored object, including fields unknown to this version."""
 
     __slots__ = ("network", "fields")
 
@@ -33,13 +33,13 @@ class Pool:
 
     @classmethod
     def new(cls, network: Network) -> Pool:
-        """Make a pool without options; host bits of the network are cleared."""
+        """Build a pool without options; host bits of the network are cleared."""
         network = Network(*network.key())
         return cls(network, {"cidr": str(network)})
 
     @classmethod
     def from_json(cls, text: str) -> Pool:
-        """Read a stored value. Raises MalformedPool."""
+        """Parse a stored value. Raises MalformedPool."""
         try:
             fields = decode(text)
         except ValueError as error:
@@ -59,26 +59,26 @@ class Pool:
 
     @property
     def ipip(self) -> bool:
-        """Whether traffic between hosts is put into IP-in-IP."""
+        """Whether traffic between hosts is encapsulated in IP-in-IP."""
         return bool(self.fields.get("ipip"))
 
     @property
     def masquerade(self) -> bool:
-        """Whether traffic that leaves the pools is given the host's address."""
+        """Whether traffic that leaves the pools gets the host's address as its source."""
         return bool(self.fields.get("masquerade"))
 
     @property
     def disabled(self) -> bool:
-        """Whether no new addresses are to be assigned."""
+        """Whether no new addresses are assigned from the pool."""
         return bool(self.fields.get("disabled"))
 
     @property
     def is_assignable(self) -> bool:
-        """Whether addresses may be chosen from it: it is not disabled, and left to Calico's address management."""
+        """Whether addresses may be assigned: the pool is not disabled and Calico's address management uses it."""
         return not self.disabled and self.fields.get("ipam") is not False
 
     def with_options(self, ipip: bool, masquerade: bool) -> Pool:
-        """Return the pool, in use, with these options and all else as it is."""
+        """Return a copy with these options that is not disabled."""
         fields = {key: self.fields[key] for key in self.fields if key not in ("ipip", "masquerade", "disabled")}
         if ipip:
             fields["ipip"] = _TUNNEL
@@ -87,11 +87,11 @@ class Pool:
         return Pool(self.network, fields)
 
     def as_disabled(self) -> Pool:
-        """Return the pool, no longer in use for new addresses, with all else as it is."""
+        """Return a copy that is disabled: no new addresses are assigned from it."""
         return Pool(self.network, {**self.fields, "disabled": True})
 
     def has(self, address: Address) -> bool:
-        """Tell whether an address is in the pool."""
+        """Tell whether an address belongs to the pool."""
         return address.is_in(self.network)
 
     def __str__(self) -> str:
@@ -99,22 +99,23 @@ class Pool:
 
 
 def is_large_enough(network: Network) -> bool:
-    """Tell whether a network holds at least one block of addresses."""
+    """Tell whether a network has room for at least one block of addresses."""
     return network.prefix_length <= BLOCK_PREFIX_LENGTHS[network.version]
 
 
 def is_open(part: Network, pools: Sequence[Pool], closed: Sequence[Network]) -> bool:
-    """Tell whether a part of ``pools`` may be assigned from: of nested networks the smallest around it decides.
+    """Tell whether addresses may be assigned from ``part``.
 
-    Pools overlap where other programs have made them. ``closed`` are networks that nothing may be taken of.
+    The smallest network that contains ``part`` decides: one of ``pools`` allows it, one of ``closed`` forbids it.
+    Pools made by other programs may overlap.
     """
-    around = [pool.network.prefix_length for pool in pools if contains(pool.network, part)]
-    barriers = [network.prefix_length for network in closed if contains(network, part)]
-    return max(around, default=-1) >= max(barriers, default=0)
+    open_lengths = [pool.network.prefix_length for pool in pools if contains(pool.network, part)]
+    closed_lengths = [network.prefix_length for network in closed if contains(network, part)]
+    return max(open_lengths, default=-1) >= max(closed_lengths, default=0)
 
 
 def networks_of_range(first: Address, last: Address) -> list[Network]:
-    """Return the fewest networks that hold exactly the addresses from ``first`` to ``last``."""
+    """Return the shortest list of networks that covers exactly the addresses from ``first`` to ``last``."""
     networks = []
     start = first.value
     while start <= last.value:

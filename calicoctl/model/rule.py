@@ -1,4 +1,4 @@
-"""One rule of a profile: its JSON object (docs/data-model.md, section 2), its equality and its order of keys."""
+"""One rule of a profile: its JSON object (docs/data-model.md, section 2), its equality and the order of its keys."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _ACTION = {"action"}
 
 
 class Rule:
-    """A rule as it is stored: ``fields`` maps the data model's keys to JSON values.
+    """A stored rule: ``fields`` maps the keys of the data model to JSON values.
 
-    Fields that this version does not know are kept. A field that is null counts as absent.
+    Unknown fields are kept. A null field counts as absent.
     """
 
     __slots__ = ("fields",)
@@ -28,30 +28,31 @@ class Rule:
         self.fields = fields
 
     def ordered(self) -> Fields:
-        """Return the fields in the order of legacy's JSON; those it does not know last, in the order they have."""
+        """Return the fields in the order of legacy's JSON; other fields follow in their present order."""
         fields = self.fields
         known = {key: fields[key] for key in _ORDER if key in fields}
         return known if len(known) == len(fields) else known | fields
 
     def exact(self) -> str:
-        """Return a text that is the same for two rules with the same JSON, whatever the order of their keys."""
+        """Return a string that is equal for two rules whose JSON differs only in the order of keys."""
         text = repr(sorted(self.fields.items()))
-        # A quarter of the time of JSON, but objects within the fields keep their order.
+        # repr takes a quarter of the time of JSON, but does not sort the keys of nested objects.
         return json.dumps(self.fields, sort_keys=True) if "{" in text else text
 
     def places_in(self, rules: Sequence[Rule]) -> Iterator[int]:
-        """Yield the indexes of the rules that mean the same."""
-        identity, keys = self.identity(), _plain_keys(self.fields)
+        """Yield the indexes of the rules in a list that are equivalent to this one."""
+        meaning, keys = self.meaning(), _plain_keys(self.fields)
         for index, other in enumerate(rules):
-            others = _plain_keys(other.fields)  # spares most rules the long way
-            if (keys is None or others is None or keys == others) and other.identity() == identity:
+            others = _plain_keys(other.fields)  # different for most pairs of rules
+            if (keys is None or others is None or keys == others) and other.meaning() == meaning:
                 yield index
 
-    def identity(self) -> Hashable:
-        """Return what is the same for two rules that mean the same, however they are spelled.
+    def meaning(self) -> Hashable:
+        """Return a key that is equal for equivalent rules, even if they are spelled differently.
 
-        Ports are equal as sets of items, a one-port range is its port; networks are equal by network; no action is
-        ``allow``; protocol numbers may be text. An ``ip_version`` in one rule only makes a difference.
+        The order of ports does not matter, and a range of one port equals that port. Host bits of networks are
+        ignored. A missing action means ``allow``. Protocol numbers may be strings. A rule with ``ip_version`` is
+        never equivalent to one without.
         """
         meaning: dict[Hashable, Hashable] = {"action": '"allow"'}
         for key, value in self.fields.items():
@@ -64,9 +65,9 @@ class Rule:
                 side = (negation, field[:3])
                 so_far = meaning.get(side, frozenset())
                 assert isinstance(so_far, frozenset)
-                meaning[side] = so_far | frozenset(map(_network_identity, nets))
+                meaning[side] = so_far | frozenset(map(_network_meaning, nets))
             elif field in ("src_ports", "dst_ports") and isinstance(value, list):
-                meaning[key] = frozenset(map(_port_identity, value))
+                meaning[key] = frozenset(map(_port_meaning, value))
             elif field == "protocol" and isinstance(value, str) and value.isascii() and value.isdigit():
                 meaning[key] = _without_leading_zeros(value)
             else:
@@ -75,21 +76,21 @@ class Rule:
 
 
 def _plain_keys(fields: Fields) -> set[str] | None:
-    """Return what of two equal rules is equal: their keys; None for rules of which this is not so."""
+    """Return the set of keys, for a cheap first comparison; None if equivalent rules may have different keys."""
     keys = fields.keys() - _ACTION
     return None if None in fields.values() or any(key.endswith("_nets") for key in keys) else keys
 
 
-def _network_identity(value: Any) -> Hashable:
+def _network_meaning(value: Any) -> Hashable:
     from calicoctl.model.network import Network  # few commands compare rules
 
     try:
         return Network.parse(value).key()
-    except (ValueError, AttributeError):  # no text, or no CIDR: equal to itself only
+    except (ValueError, AttributeError):  # not a string, or not a CIDR: only equal to itself
         return json.dumps(value, sort_keys=True)
 
 
-def _port_identity(value: Any) -> Hashable:
+def _port_meaning(value: Any) -> Hashable:
     if isinstance(value, str):
         first, colon, last = value.partition(":")
         if first.isascii() and first.isdigit() and last == (first if colon else ""):
@@ -102,5 +103,5 @@ def _without_leading_zeros(digits: str) -> str:
 
 
 def has_leading_zero(port: str) -> bool:
-    """Tell whether a number of a port or a range of ports begins with a zero that it does not need."""
+    """Tell whether a port, or one end of a range of ports, is written with a leading zero."""
     return re.search(r"(?<![0-9])0[0-9]", port) is not None

@@ -1,4 +1,4 @@
-"""Whom rules name: the selectors and tags of stored rules, and whether their fields are of the right types."""
+"""The selectors and tags of stored rules, and the check of the types of their fields."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 class RuleMatch:
     """One selector or tag of one rule.
 
-    ``direction`` is ``inbound`` or ``outbound``, ``number`` the position of the rule from 1, ``side`` is ``source``,
-    ``destination`` or one of these after ``!``, which means that the rule does *not* apply to whom the text matches.
-    ``selector`` is None for a tag; ``text`` is the selector or tag as stored.
+    ``direction`` is ``inbound`` or ``outbound``; ``number`` is the position of the rule, counted from 1. ``side`` is
+    ``source`` or ``destination``, with ``!`` before it if the rule applies to endpoints that do *not* match. ``text``
+    is the selector or tag as stored; ``selector`` is the parsed selector, None for a tag.
     """
 
     __slots__ = ("direction", "number", "side", "text", "selector")
@@ -47,7 +47,7 @@ class RuleMatch:
 
     @property
     def place(self) -> str:
-        """The rule, in the words of every listing: ``inbound rule``, to be followed by the number."""
+        """``inbound rule`` or ``outbound rule``; the number of the rule follows it in all listings."""
         return f"{self.direction} rule"
 
     @property
@@ -56,12 +56,12 @@ class RuleMatch:
         return f'{"tag" if self.selector is None else "selector"} "{self.text}"'
 
     def sort_key(self) -> tuple[str, int, str]:
-        """What orders the matches of one policy: direction, rule number as a number, then side and text."""
+        """The sort key of the matches of a policy: direction, rule number (numerically), then side and text."""
         return self.direction, self.number, f"{self.side} match; {self.what}"
 
 
 def matches_of(rules: Rules) -> list[RuleMatch]:
-    """Return all selectors and tags of rules. Raises ValueError, naming the rule, where a selector does not parse."""
+    """Return all selectors and tags of rules. Raises ValueError, naming the rule, for an invalid selector."""
     return [
         match
         for direction, listed in (("inbound", rules.inbound), ("outbound", rules.outbound))
@@ -83,9 +83,9 @@ def _matches_of_rule(direction: str, number: int, fields: Fields) -> Iterator[Ru
 
 
 def check_types(rules: Rules) -> None:
-    """Check that the fields of stored rules are of the data model's types and their networks are networks.
+    """Check that the fields of stored rules have the types of the data model and that networks are valid.
 
-    Raises ValueError, naming the rule. Fields that the data model does not have are passed over.
+    Raises ValueError, naming the rule. Fields outside the data model are ignored.
     """
     for direction, listed in (("inbound", rules.inbound), ("outbound", rules.outbound)):
         for number, rule in enumerate(listed, start=1):

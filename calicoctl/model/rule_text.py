@@ -1,4 +1,4 @@
-"""A rule as ``rule show`` writes it: the words of ``rule add``, and more of them for what that cannot say."""
+"""The text of a rule in ``rule show``: the syntax of ``rule add``, extended to all fields of stored rules."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ if TYPE_CHECKING:
 
     from calicoctl.model.rule import Fields, Rule
 
-_PORTS = re.compile(r"[0-9]{1,5}(?::[0-9]{1,5})?", re.ASCII)  # as text; a single one Felix does not take
+_PORTS = re.compile(r"[0-9]{1,5}(?::[0-9]{1,5})?", re.ASCII)  # as a string; Felix accepts only ranges in this form
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_.:/-]+")
 
 
 def rule_text(rule: Rule) -> str:
     """Return the rule in words: action, protocol, ICMP type and code, then ``from`` and ``to`` with their matches.
 
-    What the legacy grammar cannot say stands in the same order, each match after its positive form: ``ipv4``,
-    ``not tcp``, ``not tag X``, ``cidr A,B`` for several networks, ``selector "..."``, ``log-prefix "..."``; fields
-    that are not in the data model, or not of its types, last, as ``with key=value`` in JSON. Nothing of a rule is
-    left out.
+    Matches outside the legacy grammar appear in the same order, each negation after its positive form: ``ipv4``,
+    ``not tcp``, ``not tag X``, ``cidr A,B`` for several networks, ``selector "..."``, ``log-prefix "..."``. Fields
+    that are unknown or have the wrong type come last, as ``with key=value`` in JSON. Nothing is left out.
     """
     left = {key: value for key, value in rule.fields.items() if value is not None}
     words = [_word(left.pop("action", "allow"))] if isinstance(left.get("action", "allow"), str) else []
@@ -45,10 +44,10 @@ def rule_text(rule: Rule) -> str:
 
 
 def _match(left: Fields, field: str, keyword: str) -> list[str]:
-    """Take a field and its negation out of ``left`` and return the words for both."""
+    """Remove a field and its negation from ``left`` and return the words for both."""
     negated = "!" + field
     words: list[str] = []
-    if field not in left and negated not in left:  # mostly so
+    if field not in left and negated not in left:  # the usual case
         return words
     for name, negation in ((field, []), (negated, ["not"])):
         if name in left and _has_words(field, left[name]):
@@ -57,9 +56,9 @@ def _match(left: Fields, field: str, keyword: str) -> list[str]:
 
 
 def _has_words(field: str, value: Any) -> bool:
-    """Tell whether a value is of the type that its field has: in words, ``"8"`` could not be told from ``8``.
+    """Tell whether a value has the type of its field; otherwise ``"8"`` and ``8`` would look the same in words.
 
-    Ports as text are shown as legacy shows them: what Felix makes of them is said elsewhere.
+    Ports stored as strings are shown as in legacy; other code warns that Felix may refuse them.
     """
     if field.endswith("_ports"):
         return _is_list_of(value, int, str) and all(type(port) is int or _PORTS.fullmatch(port) for port in value)

@@ -1,4 +1,4 @@
-"""New rules for a profile, as ``rule update`` is given them: checked, and what is stored already is kept as it is."""
+"""The input of ``rule update``: new rules are validated, and rules that are already stored are kept unchanged."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ _SHOWN_PROBLEMS = 20
 
 
 class InvalidRules(ValueError):
-    """New rules that cannot be stored; the message has a line for each problem."""
+    """New rules cannot be stored; the message has a line for each problem."""
 
 
 class Update:
-    """New rules for a profile, read from what an operator or a script pipes in.
+    """New rules for a profile, read from standard input.
 
-    Each rule that is already stored in the profile, in whichever list, is taken as it is; every other one is
-    checked and brought to the form that is stored (``new_rules``). ``rules`` is the result, with the further members
-    of the stored object kept; ``warnings`` has a line for each rule that is kept though it would not be stored so as
-    new input, and for what is worth telling of new ones.
+    A rule that is already stored in the profile, in either direction, is accepted unchanged. Any other rule is
+    validated and normalised (see ``new_rules``). ``rules`` is the result; it keeps other members of the stored object.
+    ``warnings`` has a line for each rule that is kept although it would be refused as new, and remarks on new rules.
     """
 
     def __init__(self, text: str, stored: Rules | None) -> None:
-        """Read and check; ``stored`` is None where nothing readable is stored. Raises MalformedRules, InvalidRules."""
+        """Parse and validate the input. Raises MalformedRules, InvalidRules.
+
+        ``stored`` is None if the profile has no rules or they cannot be read.
+        """
         self._stored = stored or Rules([], [])
         self._by_fields = {repr(rule.fields): rule for rule in self._stored_rules()}
         self._by_text: dict[str, Rule] | None = None
-        self._by_identity: dict[Any, Rule] | None = None
+        self._by_meaning: dict[Any, Rule] | None = None
         self._problems: list[str] = []
         self._doubts: list[str] = []
         document = decode(text, _members)
@@ -80,7 +82,7 @@ class Update:
                 self._doubts += [f"{where}: {remark}" for remark in remarks(fields, rules)]
                 return rules
             except RuleProblems as error:
-                # Refused even where a stored rule means what this one seems to mean: its author may mean another.
+                # An ambiguous rule is refused even if a stored rule seems equivalent: its author may mean another one.
                 known = None if may_mean_another(fields) else self._stored_equal(Rule(fields))
                 if known is None:
                     self._problems += [f"{where}: {problem}" for problem in error.problems]
@@ -90,19 +92,22 @@ class Update:
         return [known]
 
     def _stored_alike(self, rule: Rule) -> Rule | None:
-        """Return the stored rule with the same JSON but for the order of its keys."""
+        """Return the stored rule whose JSON is the same except for the order of keys."""
         if self._by_text is None:
             self._by_text = {stored.exact(): stored for stored in self._stored_rules()}
         return self._by_text.get(rule.exact())
 
     def _stored_equal(self, rule: Rule) -> Rule | None:
-        """Return the first stored rule that means the same."""
-        if self._by_identity is None:
-            self._by_identity = {stored.identity(): stored for stored in reversed(self._stored_rules())}
-        return self._by_identity.get(rule.identity())
+        """Return the first equivalent stored rule."""
+        if self._by_meaning is None:
+            self._by_meaning = {stored.meaning(): stored for stored in reversed(self._stored_rules())}
+        return self._by_meaning.get(rule.meaning())
 
     def _extra(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Return the further members: those stored, and those given that are ``id`` or are stored already."""
+        """Return the members besides the two lists: the stored ones, and ``id`` if the input has it.
+
+        Any other member of the input must be stored with the same value, or it is a problem.
+        """
         extra = dict(self._stored.extra)
         for name, value in document.items():
             if json.dumps(value, sort_keys=True) == json.dumps(extra.get(name, math.nan), sort_keys=True):
@@ -122,7 +127,7 @@ def _first(texts: list[str]) -> list[str]:
 
 
 class _Twice(dict):  # type: ignore[type-arg]
-    """An object in which a member stands twice, with the first such member's name."""
+    """An object in which a member appears twice; ``name`` is that of the first such member."""
 
     def complaint(self) -> str:
         return f"{json.dumps(self.name)} appears twice in one object"

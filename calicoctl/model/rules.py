@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
 
+from calicoctl.model import stored_json
 from calicoctl.model.rule import Rule
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -15,20 +15,17 @@ if TYPE_CHECKING:
     from typing import Any
 
 LISTS = ("inbound_rules", "outbound_rules")
-# As Python's own scanner parts a text, up to where that stopped; what else JSON consists of says nothing here.
-_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
-_TOKEN = rf'"[^"\\]*(?:\\.[^"\\]*)*"|[][{{}}]|NaN|-?Infinity|{_NUMBER}'
 _PORT = re.compile("[0-9]{1,5}", re.ASCII)
 PORTS_MENDED = "ports that were stored as text, for which Felix drops the profile, are now numbers in {} rule(s)"
-_DEEPEST = 100  # far more than any rule needs, and far less than what Python's JSON encoder can write
+_DEEPEST = 100  # levels of nesting: far more than rules need, far fewer than Python's JSON encoder can write
 
 
 class MalformedRules(ValueError):
-    """Text that is no JSON, or JSON that is not of the shape of rules; the message says what is wrong."""
+    """A text is not JSON, or not the JSON of rules; the message says what is wrong."""
 
 
 class Rules:
-    """``inbound`` and ``outbound`` rules in the order of evaluation; ``extra`` holds further members of the object."""
+    """``inbound`` and ``outbound`` rules in order of evaluation; ``extra`` holds other members of the stored object."""
 
     def __init__(self, inbound: list[Rule], outbound: list[Rule], extra: dict[str, Any] | None = None) -> None:
         self.inbound = inbound
@@ -37,12 +34,12 @@ class Rules:
 
     @classmethod
     def of_new_profile(cls, name: str) -> Rules:
-        """Return the rules that a profile begins with: in from its own tag, out to everywhere."""
+        """Return the initial rules of a profile: allow traffic from endpoints with its own tag, and all outbound."""
         return cls([Rule({"action": "allow", "src_tag": name})], [Rule({"action": "allow"})])
 
     @classmethod
     def from_json(cls, text: str) -> Rules:
-        """Read a stored value; a missing list counts as empty. Raises MalformedRules."""
+        """Parse a stored value; a missing list counts as empty. Raises MalformedRules."""
         document = decode(text)
         lists = {name: document.pop(name, []) for name in LISTS}
         for name, rules in lists.items():
@@ -52,15 +49,15 @@ class Rules:
         return cls(inbound, outbound, document)
 
     def in_direction(self, direction: str) -> list[Rule]:
-        """Return the list itself, to read or edit, of ``inbound`` or ``outbound``."""
+        """Return the list for ``inbound`` or ``outbound``. It is not a copy: edits change this object."""
         return self.inbound if direction == "inbound" else self.outbound
 
     def to_json(self, indent: int | None = None) -> str:
-        """Return the value to store, or with ``indent`` the lines that ``rule json`` prints."""
+        """Return the value to store, or the output of ``rule json`` if ``indent`` is given."""
         return json.dumps(self.document(), indent=indent)
 
     def same_as(self, other: Rules) -> bool:
-        """Tell whether both are the same JSON, whatever the order of the members of an object."""
+        """Tell whether both are the same JSON, ignoring the order of members in objects."""
         return (
             _same_rules(self.inbound, other.inbound)
             and _same_rules(self.outbound, other.outbound)
@@ -72,9 +69,9 @@ class Rules:
         return len(self.inbound) + len(self.outbound)
 
     def with_ports_as_numbers(self) -> tuple[Rules, int]:
-        """Return the rules with ports that are stored as texts (``"80"``) as numbers, and how many rules that changes.
+        """Convert ports that are stored as strings (``"80"``) to numbers; return the rules and how many were changed.
 
-        Felix drops a whole profile for a port as text, which legacy calicoctl stored from what it was piped.
+        Felix rejects a whole profile if one port is a string. Legacy ``rule update`` stored such ports unchecked.
         """
         lists = [[_with_ports_as_numbers(rule) for rule in rules] for rules in (self.inbound, self.outbound)]
         before = self.inbound + self.outbound
@@ -82,16 +79,16 @@ class Rules:
         return (Rules(lists[0], lists[1], self.extra), changed) if changed else (self, 0)
 
     def tally(self, before: Rules) -> tuple[int, int, int]:
-        """Return how many rules come on top of those before, how many of those are gone, and how many stay.
+        """Compare with earlier rules; return the numbers of added, removed and kept rules.
 
-        A rule that changes from one direction to the other is gone from the one and new in the other.
+        A rule that moves to the other direction counts as one removed and one added.
         """
         kept = _in_both(self.inbound, before.inbound) + _in_both(self.outbound, before.outbound)
         added, removed = (rules.count() - kept for rules in (self, before))
         return added, removed, kept
 
     def document(self) -> dict[str, Any]:
-        """Return the object that is stored."""
+        """Return the object to store."""
         return {
             "inbound_rules": [rule.ordered() for rule in self.inbound],
             "outbound_rules": [rule.ordered() for rule in self.outbound],
@@ -110,9 +107,9 @@ def _with_ports_as_numbers(rule: Rule) -> Rule:
 
 
 def _in_both(now: list[Rule], before: list[Rule]) -> int:
-    """Return how many rules are in both lists; one that is there twice counts twice."""
+    """Return how many rules are in both lists; a rule that both contain twice counts twice."""
     gone = {id(rule): rule for rule in before}
-    new = [rule for rule in now if gone.pop(id(rule), None) is None]  # spares most rules the long way
+    new = [rule for rule in now if gone.pop(id(rule), None) is None]  # most rules are the same object: skip the rest
     alike = Counter(map(Rule.exact, new)) & Counter(map(Rule.exact, gone.values()))
     return len(now) - len(new) + alike.total()
 
@@ -124,66 +121,11 @@ def _same_rules(some: list[Rule], others: list[Rule]) -> bool:
 
 
 def decode(text: str, pairs_hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = None) -> dict[str, Any]:
-    """Read the JSON object that rules are; ``pairs_hook`` makes an object of its members. Raises MalformedRules."""
+    """Parse a JSON object with rules; ``pairs_hook`` is that of ``json.loads``. Raises MalformedRules."""
     try:
-        document = json.loads(text, object_pairs_hook=pairs_hook, parse_constant=_refuse, parse_float=_finite)
-    except json.JSONDecodeError as error:
-        what = error.msg.removesuffix(" at")
-        raise MalformedRules(f"{what} at line {error.lineno}, column {error.colno}") from None
-    except (ValueError, RecursionError):
-        raise MalformedRules(_first_fault(text)) from None
+        document = stored_json.decode_or_say_why(text, pairs_hook, _DEEPEST)
+    except ValueError as error:
+        raise MalformedRules(str(error)) from None
     if not isinstance(document, dict):
         raise MalformedRules(f"it is not an object with the lists {' and '.join(LISTS)}")
-    if _is_too_deep(document):
-        raise MalformedRules(_first_fault(text))
     return document
-
-
-def _is_too_deep(document: dict[str, Any]) -> bool:
-    level: list[Any] = [document]
-    for _ in range(_DEEPEST):
-        level = [
-            value
-            for parent in level
-            for value in (parent.values() if type(parent) is dict else parent)
-            if type(value) in (dict, list)
-        ]
-        if not level:
-            return False
-    return True
-
-
-def _first_fault(text: str) -> str:
-    """Say what in a text that is well formed, at least so far, is the first that rules cannot hold, and where it is."""
-    depth = 0
-    for found in re.finditer(_TOKEN, text, re.DOTALL):
-        token, offset = found[0], found.start()
-        depth += (token in "[{") - (token in "]}")
-        fault = "it is nested too deeply" if depth > _DEEPEST else _fault_of(token)
-        if fault:
-            line = text.count("\n", 0, offset) + 1
-            return f"{fault} at line {line}, column {offset - text.rfind(chr(10), 0, offset)}"
-    return "it cannot be read"
-
-
-def _fault_of(token: str) -> str:
-    if token.endswith(("NaN", "Infinity")):
-        return f"{token} is not JSON"
-    if not token[-1].isdigit():
-        return ""
-    if set(token) & set(".eE"):
-        return f"the number {token[:40]} is out of range" if math.isinf(float(token)) else ""
-    try:
-        int(token)
-    except ValueError:  # Python's own limit, against the time that it would take
-        return "a number has too many digits"
-    return ""
-
-
-def _refuse(token: str) -> Any:
-    raise ValueError(token)
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _refuse(text)

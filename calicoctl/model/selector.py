@@ -1,24 +1,24 @@
-"""Selectors: expressions over labels, as rules and policies hold them.
+"""Selectors: the expressions over labels in rules and policies.
 
 The language is that of the v1 data model (libcalico-go 1.2 to 1.7)::
 
-    selector  := nothing | or                        nothing or blanks only: all()
+    selector  := nothing | or                        an empty or blank selector means all()
     or        := and ("||" and)*
     and       := operand ("&&" operand)*
     operand   := "!"* ( "has(" label ")" | "all()" | label "==" string | label "!=" string
                       | label "in" set | label "not in" set | "(" or ")" )
     set       := "{" [ string ("," string)* [","] ] "}"
-    string    := "..." | '...'                       no escapes, any character but the quote
-    label     := 1 to 512 of letters, digits, "_", ".", "/", "-"
+    string    := "..." | '...'                       no escapes; any character except the quote
+    label     := 1 to 512 letters, digits, "_", ".", "/", "-"
 
-Blanks and tabs may stand between tokens, any white space inside `has( )`, `all( )` and `not in`; `notin` is `not in`.
-`in` and `not in` are recognised before labels, so a label such as `in-use` (or `in`, `notin`, and `not` before `in`)
-can be named only in has(). `!=` and `not in` hold where the label is missing.
+Blanks and tabs are allowed between tokens, and any white space inside `has( )`, `all( )` and `not in`; `notin` means
+`not in`. `in` and `not in` are recognised before labels, so a label such as `in-use` (or `in`, `notin`, and `not`
+before `in`) can only be used in has(). `!=` and `not in` match if the label is missing.
 
-Felix 1.4 reads more, and so does `parse`: line ends between tokens, and a label of any name before an operator.
+Felix 1.4 accepts more, and so does `parse`: line breaks between tokens, and any label name before an operator.
 
-Beyond the language there is one limit: brackets nest at most 100 deep. `&&`, `||` and `!` may follow one another
-without limit.
+`parse` adds one limit to the language: brackets nest at most 100 levels deep. Chains of `&&`, `||` and `!` have no
+limit.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 _MAX_LABEL = 512
 _MAX_NESTING = 100
-# Felix 1.4 recurses for every bracket and does not survive more than about 40, whatever stands between them.
+# Felix 1.4 recurses for every bracket and crashes at about 40 levels.
 _MAX_NESTING_FELIX = 32
 
-# The order of the alternatives is the language's order of recognition. Something always matches.
+# The language defines the order of the alternatives. One of them always matches.
 _TOKEN = re.compile(
     r"""[ \t\n\r]*(?:
         (?P<string>"[^"]*"|'[^']*')
@@ -73,22 +73,22 @@ _LATER_OPERATORS = {
 
 
 class SelectorError(ValueError):
-    """A text is no selector. The message says what is wrong and at which column, counted in characters from 1."""
+    """A text is not a valid selector. The message has the problem and its column, counted in characters from 1."""
 
 
 class Selector:
-    """A parsed selector; `parse` makes them.
+    """A parsed selector, made by `parse`.
 
-    `matches(labels)`, with a mapping of label names to values, tells whether the selector selects what has these
-    labels.
+    `matches(labels)` takes a mapping of label names to values and tells whether the selector matches it.
 
-    `requires` maps each label that whatever matches must have to the values of which it must have one, or to None
-    where any value will do. It is a necessary condition, not a sufficient one: made for finding, through an index, the
-    few label sets worth a call of `matches`.
+    `requires` maps each label that every match must have to the set of its possible values, or to None if any value
+    is possible. It is a necessary condition, not a sufficient one. Use it with an index to find the few label sets
+    that need a call of `matches`.
 
-    `is_misfiled` tells whether Felix 1.4 files it under the wrong labels: an endpoint that it matches is then found
-    only if its labels were written after the selector. That happens where an `in` with a single value stands beside
-    something else; `==` says the same and is filed rightly (`without_one_value_sets`).
+    `is_misfiled` tells whether Felix 1.4 files the selector under the wrong labels in its index. Felix then misses a
+    matching endpoint unless the labels of the endpoint were written after the selector. The cause is an `in` with a
+    single value combined with another condition. `==` means the same and is indexed correctly; see
+    `without_one_value_sets`.
     """
 
     __slots__ = ("_alone", "_negated", "_text", "is_misfiled", "matches", "requires")
@@ -102,7 +102,7 @@ class Selector:
         alone: str = "",
         is_misfiled: bool = False,
     ) -> None:
-        """``alone`` is the operator of a comparison with one value, ``==`` or ``in``; such a selector has no other."""
+        """``alone`` is ``==`` or ``in`` if the selector is one comparison with one value, else empty."""
         self._text = text
         self.matches = matches
         self.requires = requires or {}
@@ -111,40 +111,44 @@ class Selector:
         self.is_misfiled = is_misfiled
 
     def canonical(self) -> str:
-        """The one text that all spellings of this selector share.
+        """Return the canonical text, which is the same for all spellings of this selector.
 
-        Values are in double quotes (in single ones if they hold a double quote), sets sorted and without duplicates,
-        each list of `&&` or `||` in one pair of brackets, `!` at most once, all else without brackets.
-        With these brackets the text of a selector that is nested almost too deep may be nested too deep.
+        Values are in double quotes (single quotes if they contain a double quote). Sets are sorted, without
+        duplicates. Each chain of `&&` or `||` has one pair of brackets; there are no other brackets. `!` is never
+        repeated. Because of the added brackets, the canonical text may exceed the nesting limit of `parse`.
         """
         return self._text
 
     __str__ = canonical
 
     def unique_id(self) -> str:
-        """The id that libcalico-go gives this selector: "s:" and a hash of the canonical text."""
+        """Return the id that libcalico-go gives this selector: "s:" and a hash of the canonical text."""
         from base64 import urlsafe_b64encode
         from hashlib import sha224
 
-        # Lone surrogates can come out of JSON.
+        # JSON can contain lone surrogates.
         digest = sha224(b"s:" + self._text.encode("utf-8", "surrogatepass")).digest()
         return "s:" + urlsafe_b64encode(digest).decode("ascii").rstrip("=")
 
 
 def parse(text: str, *, strict: bool = False, new: bool = False) -> Selector:
-    """The selector that a text says.
+    """Parse a selector.
 
-    With `strict` what Felix 1.4 rejects or reads otherwise is an error: an empty set, a comma before }, `notin`,
-    `all( )`, form feeds, more than 32 nested brackets, and in strings tabs, line ends and a backslash before t, n, f
-    or r. With `new`, meant for text about to be stored, so is what only Felix reads.
+    `strict` refuses what Felix 1.4 rejects or interprets differently: an empty set, a comma before }, `notin`,
+    `all( )`, form feeds, more than 32 nested brackets, and in strings tabs, line breaks and a backslash before t, n, f
+    or r. `new` is for text about to be stored: it implies `strict` and also refuses what only Felix accepts.
 
-    Raises SelectorError, which names the operators of later versions (contains, starts with, ends with, global()).
+    Raises SelectorError, with a special message for operators of later versions (contains, starts with, ends with,
+    global()).
     """
     return _Parser(text, strict or new, new).selector()
 
 
 class _Parser:
-    """Recursive descent with one token of lookahead: its kind (of a symbol the symbol itself), text and column."""
+    """A recursive descent parser with one token of lookahead.
+
+    ``kind`` is the kind of the next token or, for a symbol, the symbol itself; ``token`` is its text.
+    """
 
     kind: str | None
     token: str
@@ -180,7 +184,7 @@ class _Parser:
 
     def check_felix_reads_token(self) -> None:
         if self.kind == "string":
-            # Its parser replaces tabs by blanks, rejects line ends and, in some releases, replaces these escapes.
+            # Felix's parser replaces tabs by blanks and rejects line breaks; some releases interpret these escapes.
             if re.search(r"[\t\n\r]|\\[tnfr]", self.token):
                 raise self.error("Felix 1.4 cannot read a tab, a line end or an escape such as \\t in a string")
         elif self.kind == "all" and self.token != "all()":
@@ -275,7 +279,7 @@ class _Parser:
         raise self.error(f"expected ==, !=, in or not in after {label}")
 
     def label(self) -> str:
-        """Take a label, also where an operator was seen in it."""
+        """Consume a label, even if the tokenizer recognised an operator in it."""
         if self.kind == "label":
             label = self.valid_label(self.token)
             self.advance()
@@ -329,7 +333,7 @@ def _not(selector: Selector) -> Selector:
 def _all_of(selectors: list[Selector]) -> Selector:
     matchers = [selector.matches for selector in selectors]
 
-    # Plain loops: these run once for every label set, and all() and any() would take twice the time.
+    # A plain loop, here and in `_any_of`: it runs for every label set, and all() or any() would take twice as long.
     def matches(labels: Mapping[str, str]) -> bool:
         for matcher in matchers:
             if not matcher(labels):
@@ -360,7 +364,10 @@ def _any_of(selectors: list[Selector]) -> Selector:
 
 
 def _misfiles_any_of(selectors: list[Selector]) -> bool:
-    """Tell whether Felix 1.4 misfiles alternatives: it does right by a single `in` of one value beside `==` alone."""
+    """Tell whether Felix 1.4 misfiles `||` of these selectors.
+
+    It files one `in` with a single value correctly if all other alternatives are `==`.
+    """
     operators = sorted(selector._alone for selector in selectors)
     if any(selector.is_misfiled for selector in selectors):
         return True
@@ -368,9 +375,9 @@ def _misfiles_any_of(selectors: list[Selector]) -> bool:
 
 
 def without_one_value_sets(text: str) -> str:
-    """Return a selector with ``label == 'value'`` for each ``label in {'value'}``, else as it is written.
+    """Replace each ``label in {'value'}`` of a selector by ``label == 'value'``; all other text is unchanged.
 
-    Raises SelectorError for what `parse` does not take as new.
+    Raises SelectorError like `parse` with `new`.
     """
     parse(text, new=True)
     tokens = [(found.lastgroup, found[0].lstrip(_BLANKS), found.end()) for found in _TOKEN.finditer(text)]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 
+from calicoctl.model.stored_json import decode_or_say_why
+
 
 class MalformedTags(ValueError):
-    """A stored value that is no JSON list of strings."""
+    """A stored value is not a JSON list of strings."""
 
 
 def tags_from_json(text: str) -> list[str]:
-    """Read a stored value, in its order. Raises MalformedTags."""
+    """Parse a stored value; the order is kept. Raises MalformedTags."""
     try:
-        tags = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        tags = decode_or_say_why(text)
+    except ValueError as error:
         raise MalformedTags(f"it is not JSON ({error})") from None
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise MalformedTags("it is not a list of strings")

@@ -1,4 +1,4 @@
-"""Values in messages."""
+"""Formatting of values in messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def shown(value: Any) -> str:
 
 
 def cut(text: str) -> str:
-    """Return a text for a message, cut to 80 characters."""
+    """Return a text cut to 80 characters."""
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -25,7 +25,7 @@ _GO_ESCAPES = {
 
 
 def go_quoted(text: str) -> str:
-    """Put a text in double quotes as Go does: control characters escaped, other languages' letters as they are."""
+    """Put a text in double quotes as Go does: control characters are escaped, printable non-ASCII is not."""
     return '"' + "".join(map(_go_character, text)) + '"'
 
 

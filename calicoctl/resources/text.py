@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 from calicoctl.output import visible
 
@@ -13,25 +14,31 @@ if TYPE_CHECKING:
 _NO_FOLDING = 1_000_000  # characters in a line
 
 
-def to_yaml(document: Any, with_unicode: bool = True) -> str:
-    """Return a document in YAML, its fields sorted; texts that some reader would take for something else in quotes.
+def to_yaml(document: Any, with_unicode: bool = True, sort_fields: bool = True) -> str:
+    """Return a value in YAML, texts that some reader would take for something else in quotes.
 
-    Without ``with_unicode`` all but ASCII is written in YAML's escapes.
+    Without ``with_unicode`` all but ASCII is written in YAML's escapes. ``sort_fields`` sorts mappings by their names.
     """
     import yaml
 
+    options: dict[str, Any] = {"sort_keys": sort_fields, "allow_unicode": with_unicode, "width": _NO_FOLDING}
     try:
-        return _dumped(document, getattr(yaml, "CSafeDumper", yaml.SafeDumper), with_unicode)
+        text: str = yaml.dump(document, Dumper=_dumper(True, with_unicode), default_flow_style=False, **options)
     except UnicodeEncodeError:  # half of a surrogate pair, as JSON can hold it: libyaml cannot write that
-        return _dumped(document, yaml.SafeDumper, with_unicode)
+        text = yaml.dump(document, Dumper=_dumper(False, with_unicode), default_flow_style=False, **options)
+    # The escapes of `visible` are YAML's too, and what needs them stands in double quotes.
+    return "\n".join(map(visible, text.rstrip("\n").split("\n")))
 
 
-def _dumped(document: Any, dumper: Any, with_unicode: bool) -> str:
+@cache
+def _dumper(fast: bool, with_unicode: bool) -> Any:
     import yaml
 
     from calicoctl.resources.documents import is_plain_safe
 
-    class Dumper(dumper):  # type: ignore[misc]
+    base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper) if fast else yaml.SafeDumper
+
+    class Dumper(base):  # type: ignore[misc]
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
@@ -41,11 +48,8 @@ def _dumped(document: Any, dumper: Any, with_unicode: bool) -> str:
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, text_node)
-    dumped: str = yaml.dump(
-        document, Dumper=Dumper, default_flow_style=False, allow_unicode=with_unicode, width=_NO_FOLDING
-    )
-    # The escapes of `visible` are YAML's too, and what they are for stands in double quotes.
-    return "\n".join(map(visible, dumped.rstrip("\n").split("\n")))
+    Dumper.add_multi_representer(dict, base.represent_dict)
+    return Dumper
 
 
 def to_json(document: Any, with_unicode: bool = True) -> str:

@@ -1,1 +1,1 @@
-"""The usage texts, apart from the commands: help, a usage error and completion need nothing else."""
+"""The usage texts. They are not in the modules of the commands, so that help and completion load only the texts."""

@@ -9,8 +9,8 @@ Description:
   Print a script that lets a shell complete the command lines of calicoctl and
   calicoq: commands, keywords and options, and the names of profiles, tags and
   endpoints that are in etcd.
-  'candidates' is what the scripts ask: the words that can stand in the place
-  of the last of the words given, which begin with the program's name.
+  The scripts call 'candidates'. It prints the words that can replace the last
+  word of the given command line, which begins with the program's name.
 
 Examples:
   $ source <(calicoctl completion bash)                # in ~/.bashrc

@@ -6,14 +6,14 @@ Usage:
 
 Description:
   Create resources from documents in YAML or JSON. It is an error if one of
-  them exists already.
+  them already exists.
 
 Options:
   -f --filename=<FILENAME>  The file to read, - for standard input, or a
                             directory (needs --recursive).
   --recursive               Read the .yaml, .yml and .json files of a directory
                             and of all directories below it.
-  --skip-exists             Pass over resources that exist already.
-  --dry-run                 Say what would be done, and write nothing.
+  --skip-exists             Skip resources that already exist.
+  --dry-run                 Show what would be done, but write nothing.
 
 """

@@ -5,9 +5,9 @@ Usage:
   calicoctl diff --filename=<FILENAME> [--recursive]
 
 Description:
-  Show what 'calicoctl apply' would change, for each resource as a unified
-  diff of what 'calicoctl get' shows. The exit status is 0 where nothing would
-  be changed, 1 where something would, and 2 on an error.
+  Show what 'calicoctl apply' would change. For each resource, print a unified
+  diff of its YAML as 'calicoctl get' shows it. The exit status is 0 if there
+  are no changes, 1 if there are changes, and 2 after an error.
 
 Options:
   -f --filename=<FILENAME>  The file to read, - for standard input, or a

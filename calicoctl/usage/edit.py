@@ -5,10 +5,10 @@ Usage:
   calicoctl edit <KIND> <NAME>
 
 Description:
-  Change a resource in the editor that $VISUAL or $EDITOR names, else vi. The
-  edited file is checked, what it changes is shown, and it is written only if
+  Change a resource in the editor that $VISUAL or $EDITOR names, or in vi. The
+  edited file is validated and its changes are shown. It is written only if
   nobody else has changed the resource meanwhile.
-  After a mistake or such a conflict the file is offered again. An unchanged or
-  empty file changes nothing.
+  After a mistake or such a conflict you can edit the file again. To cancel,
+  leave the file unchanged or save it empty.
 
 """

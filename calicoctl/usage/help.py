@@ -5,7 +5,7 @@ Usage:
   calicoctl help [<COMMAND>]
 
 Description:
-  Show the commands of calicoctl, or the help of one of them: 'calicoctl help
+  Show the commands of calicoctl, or the help of one command: 'calicoctl help
   profile' shows the same text as 'calicoctl profile --help'.
 
 """

@@ -15,7 +15,7 @@ Options:
   --ipv6          Show IPv6 information only
   --nat-outgoing  Apply NAT to outgoing traffic
   --ipip          Use IP-over-IP encapsulation across hosts
-  --wait=<SECONDS>  How long other allocators may take to finish before a
-                    pool is emptied [default: 3]
+  --wait=<SECONDS>  How long to wait for address assignments in progress
+                    before the pool is emptied [default: 3]
 
 """

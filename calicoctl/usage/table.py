@@ -1,4 +1,4 @@
-"""The table of calicoctl's commands: dispatch, the overview, ``help`` and completion are made from it.
+"""The table of calicoctl's commands, used for dispatch, the overview, ``help`` and completion.
 
 The table of calicoq's commands is in ``calicoctl.calicoq.cli``.
 """
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 class Command:
     """A row of a table of commands.
 
-    ``summary`` is what the help says of the command: one line for calicoctl, a paragraph for calicoq. ``usage`` are
-    the usage lines of a command of calicoq; those of calicoctl have a usage text of their own. ``failure_status`` is
-    the exit status of a failure: 1, or 2 for a command that uses 1 as a result.
+    ``summary`` is the description of the command in the help: one line for calicoctl, a paragraph for calicoq.
+    ``usage`` holds the usage lines of a command of calicoq. The commands of calicoctl have usage texts of their own.
+    ``failure_status`` is the exit status of a failure: 1, or 2 for a command that uses 1 as a result.
     """
 
     def __init__(self, name: str, summary: str, failure_status: int = 1, usage: Sequence[str] = ()) -> None:
@@ -25,22 +25,25 @@ class Command:
         self.summary = summary
         self.failure_status = failure_status
         self.usage = usage
-        self.module = name.replace("-", "_")  # in ``commands/`` or ``calicoq/``, and in ``usage/``
+        self.module = name.replace("-", "_")  # the name of its module in ``commands/`` and ``usage/``, or ``calicoq/``
 
 
 def by_name(*commands: Command) -> dict[str, Command]:
-    """Return commands by their names, in the order in which help shows them."""
+    """Return commands by name, in the order of the help."""
     return {command.name: command for command in commands}
 
 
-# Legacy's commands in its words and order, then those that it does not have.
+# First legacy's commands, with its summaries and in its order, then the new ones.
 COMMANDS = by_name(
+    Command("node", "Configure the main calico/node container and establish Calico networking"),
     Command("container", "Configure containers and their addresses"),
     Command("profile", "Configure endpoint profiles"),
     Command("endpoint", "Configure the endpoints assigned to existing containers"),
     Command("pool", "Configure ip-pools"),
+    Command("bgp", "Configure global bgp"),
     Command("ipam", "Configure IP address management"),
     Command("version", "Display the version of calicoctl"),
+    Command("config", "Configure low-level component configuration"),
     Command("create", "Create resources from files"),
     Command("apply", "Create or change resources from files"),
     Command("replace", "Replace resources from files"),
@@ -49,13 +52,15 @@ COMMANDS = by_name(
     Command("validate", "Check files of resources, without etcd"),
     Command("edit", "Change a resource in an editor"),
     Command("diff", "Show what applying files would change", failure_status=2),
+    Command("context", "Choose which etcd the commands work with"),
+    Command("find", "Find objects by address, name, label or tag"),
     Command("completion", "Let a shell complete command lines"),
     Command("help", "Show this text, or the help of a command"),
 )
 
 
 def usage_of(command: Command) -> str:
-    """Return the usage text of a command of calicoctl, which is its help."""
+    """Return the usage text of a command of calicoctl. It is also the help text."""
     text: str = importlib.import_module(f"calicoctl.usage.{command.module}").USAGE
     return text
 

@@ -6,9 +6,9 @@ Usage:
   calicoctl validate --schema=<KIND>
 
 Description:
-  Check documents in YAML or JSON as if their resources were to be created, or
-  print the JSON Schema of a kind of resource, for editors and other tools.
-  Needs no etcd.
+  Check documents in YAML or JSON as for 'calicoctl create', or print the JSON
+  Schema of a kind of resource for editors and other tools. This command does
+  not use etcd.
 
 Options:
   -f --filename=<FILENAME>  The file to read, - for standard input, or a

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from calicoctl.calicoq.cli import run
-from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
+from tests.conftest import NO_SYSTEM_FILE, PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdServer
 
 
@@ -24,7 +24,7 @@ class Calicoq:
 
     def __call__(self, *arguments: str, env: Mapping[str, str] | None = None) -> Result:
         stdout, stderr = io.StringIO(), io.StringIO()
-        status = run(list(arguments), {**self.environ, **(env or {})}, None, stdout, stderr)
+        status = run(list(arguments), {**self.environ, **(env or {})}, None, stdout, stderr, NO_SYSTEM_FILE)
         return Result(status, stdout.getvalue(), stderr.getvalue())
 
     def process(self, *arguments: str) -> Result:

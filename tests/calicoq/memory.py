@@ -15,7 +15,7 @@ from tests.conftest import Result
 
 
 class _MemoryClient:
-    """Answers the one read of calicoq."""
+    """Answers the one read of calicoq, and says that there is nothing of BGP."""
 
     def __init__(self, state: Mapping[str, Any]) -> None:
         nodes = [
@@ -25,7 +25,9 @@ class _MemoryClient:
         self.node = {"key": "/calico/v1", "dir": True, "nodes": nodes}
         self.remarks: list[str] = []
 
-    def get(self, key: str, recursive: bool) -> dict[str, Any]:
+    def get(self, key: str, recursive: bool) -> dict[str, Any] | None:
+        if key == "/calico/bgp/v1":
+            return None
         assert (key, recursive) == ("/calico/v1", True)
         return self.node
 

@@ -116,9 +116,11 @@ def test_debug_tells_what_was_read(store: Store, calicoq: Calicoq) -> None:
     read = "Read /calico/v1: 1 endpoints, 0 policies, 1 tiers with metadata, 0 profiles.\n"
     for option in ("-d", "--debug"):
         for command in (("endpoint", "w"), ("check",)):
-            request, told = calicoq(*command, option).stderr.splitlines(keepends=True)
+            request, told, *further = calicoq(*command, option).stderr.splitlines(keepends=True)
             assert request.startswith("etcd: GET /calico/v1?recursive=true at http://")
             assert told == read
+            bgp = ["etcd: GET /calico/bgp/v1"] if command == ("check",) else []
+            assert [line.partition("?")[0] for line in further] == bgp
 
 
 @pytest.mark.parametrize(("command", "status"), [(("endpoint", ""), 1), (("check",), 2)])
@@ -158,7 +160,7 @@ def test_one_read(store: Store, calicoq: Calicoq, monkeypatch: pytest.MonkeyPatc
     ):
         reads.clear()
         calicoq(*command)
-        assert reads == ["/calico/v1"], command
+        assert reads == (["/calico/v1", "/calico/bgp/v1"] if command == ("check",) else ["/calico/v1"]), command
 
 
 def test_nothing_that_a_command_does_not_need_is_imported(calicoq: Calicoq) -> None:

@@ -940,9 +940,9 @@ def test_a_refused_endpoint_as_a_document(pair: Store, calicoq: Calicoq) -> None
         (("tcp", "1", "--source-port=x"), '"x" is no port: a number from 0 to 65535.\n'),
         (
             ("TCP",),
-            '"TCP" is no protocol: icmp, tcp, udp, icmpv6, sctp, udplite or a number from 1 to 255.\n',
+            '"TCP" is no protocol: tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to 255.\n',
         ),
-        (("0",), '"0" is no protocol: icmp, tcp, udp, icmpv6, sctp, udplite or a number from 1 to 255.\n'),
+        (("0",), '"0" is no protocol: tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to 255.\n'),
     ],
 )
 def test_arguments_that_mean_nothing(calicoq: Calicoq, arguments: tuple[str, ...], message: str) -> None:

@@ -84,7 +84,7 @@ def editor(tmp_path: Path, calicoctl: Calicoctl, profile: EtcdServer, monkeypatc
 def test_a_change_is_shown_and_written(editor: Editor, profile: EtcdServer) -> None:
     code = (
         "import os, stat\nassert stat.S_IMODE(os.stat(path).st_mode) == 0o600\n"
-        "assert text.startswith('# Lines that begin with # are left out.')\n"
+        "assert text.startswith('# Lines that begin with # are ignored.')\n"
         "text = text.replace('tags:\\n  - P', 'tags:\\n  - P\\n  - web')"
     )
     result = editor(code)
@@ -155,7 +155,7 @@ def test_the_changes_of_others_are_not_lost(editor: Editor, profile: EtcdServer)
 
 OFFERED = """\
 # Somebody else has changed it meanwhile: nothing was written.
-# This is what is stored now. You had changed:
+# This is what is stored now. These were your changes:
 # --- as it was
 # +++ with your changes
 """
@@ -181,7 +181,7 @@ def test_an_editor_that_is_left_in_the_second_round_loses_nothing(
     result = editor(f"{code}\nif turn == 1:\n    text = text.replace('  - P', '  - {wrong}')", stdin=Terminal("y\n"))
     (path,) = editor.kept()
     assert result.status == 1
-    assert result.stderr.endswith(f"The editor has changed nothing: the edit ends here.\nThe changes are in {path}.\n")
+    assert result.stderr.endswith(f"No further change was made: the edit ends here.\nThe changes are in {path}.\n")
     assert f"  - {wrong}" in path.read_text()
     assert profile.get(TAGS) == ('["P", "theirs"]' if by_others else '["P"]')
 
@@ -198,7 +198,7 @@ def test_the_end_of_the_input_is_no_answer(editor: Editor) -> None:
         ("text += '---\\n' + text.replace('name: P', 'name: Q')", "The file must hold Profile(P) and nothing else."),
         (
             "import re\ntext = re.sub('.*resourceVersion.*\\n', '', text)",
-            "metadata.resourceVersion must be 7, as it was: else what others have changed meanwhile could be lost.",
+            "metadata.resourceVersion must stay 7. Otherwise changes made by others meanwhile could be lost.",
         ),
     ],
 )
@@ -250,7 +250,7 @@ def test_a_write_that_fails_ends_it_and_keeps_the_file(proxy: Proxy, editor: Edi
     (path,) = editor.kept()
     assert result.status == 1
     assert "Edit it again?" not in result.stderr
-    assert result.stderr.endswith(f"\nIt was not applied, or not all of it.\nThe changes are in {path}.\n")
+    assert result.stderr.endswith(f"\nThe changes were not fully applied.\nThe changes are in {path}.\n")
     assert "  - web" in path.read_text()
     assert profile.get(TAGS) == '["P"]'
 

@@ -431,7 +431,8 @@ Cannot read {HOSTS}/h/workload/o/w/endpoint/e: it is not JSON.
     if use:
         etcd.put(f"{HOSTS}/{use[0]}", use[1])
         reasons = "Cannot remove profile - profile in use by endpoint(s).\n"
-    remark = "1 endpoint uses it: h/o/w/user.\n" if use else "'calicoq check' says what is wrong with each.\n"
+    advice = "'calicoq check' explains what is wrong with each endpoint.\n"
+    remark = "1 endpoint uses it: h/o/w/user.\n" if use else advice
     index = etcd.index()
     force = "Use the '--no-check' flag to remove the profile anyway.\n"
     assert calicoctl("profile", "remove", "P") == Result(1, "", reasons + force + remark)

@@ -72,6 +72,6 @@ def test_a_block_that_cannot_be_read(calicoctl: Calicoctl, assigned: EtcdServer)
 
 def test_releasing_an_address_whose_handle_cannot_be_read(calicoctl: Calicoctl, assigned: EtcdServer) -> None:
     assigned.put(HANDLE, "{")
-    message = f"Cannot read {HANDLE}: it is not JSON.  IP 10.0.0.0 was released all the same.\n"
+    message = f"Cannot read {HANDLE}: it is not JSON.  IP 10.0.0.0 was released anyway.\n"
     assert calicoctl("ipam", "release", "10.0.0.0") == Result(1, "", message)
     assert json.loads(str(assigned.get(BLOCK)))["allocations"][0] is None

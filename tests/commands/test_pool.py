@@ -454,7 +454,7 @@ def test_the_wait(calicoctl: Calicoctl, in_use: EtcdServer, monkeypatch: pytest.
 
     monkeypatch.setattr(pool_command, "wait", wait)
     answer = calicoctl("pool", "remove", "10.0.0.0/24")
-    assert answer == Result(0, REMOVED, "Waiting 3 s for assignments that have begun (see --wait).\n")
+    assert answer == Result(0, REMOVED, "Waiting 3 s for address assignments in progress (see --wait).\n")
     assert waits == [3.0]
 
 
@@ -572,9 +572,9 @@ def test_pools_that_are_not_to_be_assigned_from(calicoctl: Calicoctl, etcd: Etcd
     for wanted, message in (
         ("ipv4", "Failed to allocate any IPs (requested 1 IPv4s and 0 IPv6s). Pools are likely exhausted."),
         ("10.0.0.0/24", "Invalid CIDR specified for desired pool. No pool found for 10.0.0.0/24.\n"
-                        "There is such a pool, but it is not in use.\n"),
+                        "The pool exists, but no addresses may be assigned from it.\n"),
         ("10.1.0.0/24", "Invalid CIDR specified for desired pool. No pool found for 10.1.0.0/24.\n"
-                        "There is such a pool, but it is not in use.\n"),
+                        "The pool exists, but no addresses may be assigned from it.\n"),
         ("10.0.0.9", "10.0.0.9 is not in any configured pools\nPool 10.0.0.0/24 is disabled."),
     ):  # fmt: skip
         with pytest.raises(CommandError) as caught:

@@ -368,7 +368,7 @@ def test_remove_does_not_guess_about_an_unreadable_endpoint(calicoctl: Calicoctl
 Cannot remove profile - an endpoint that may use it cannot be read.
 Cannot read {HOSTS}/h/workload/docker/w/endpoint/e: it is not JSON.
 Use the '--no-check' flag to remove the profile anyway.
-'calicoq check' says what is wrong with each.
+'calicoq check' explains what is wrong with each endpoint.
 """
     assert calicoctl("profile", "remove", "WEB") == Result(1, "", complaint)
     assert etcd.index() == index
@@ -437,7 +437,7 @@ def test_tag_add_appends(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
 def test_tag_add_of_what_is_there_writes_nothing(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put_all(etcd, new_profile("WEB"))
     index = etcd.index()
-    remark = "It was there already: nothing was written.\n"
+    remark = "The profile already had this tag: nothing was written.\n"
     assert calicoctl("profile", "WEB", "tag", "add", "WEB") == Result(0, "Tag WEB added to profile WEB\n", remark)
     assert etcd.index() == index
 
@@ -475,8 +475,8 @@ def test_tag_remove_of_what_is_not_there(calicoctl: Calicoctl, etcd: EtcdServer,
 @pytest.mark.parametrize(
     ("value", "cause"),
     [
-        ("", "it is not JSON (Expecting value: line 1 column 1 (char 0))"),
-        ('["WEB"', "it is not JSON (Expecting ',' delimiter: line 1 column 7 (char 6))"),
+        ("", "it is not JSON (Expecting value at line 1, column 1)"),
+        ('["WEB"', "it is not JSON (Expecting ',' delimiter at line 1, column 7)"),
         ("{}", "it is not a list of strings"),
         ('["WEB", 1]', "it is not a list of strings"),
         ("null", "it is not a list of strings"),

@@ -257,7 +257,7 @@ def test_add_warns_of_a_stored_rule_that_would_not_be_stored_as_new(
     etcd.put(RULES, stored(present, ""))
     index = etcd.index()
     warning = (
-        "Warning: it is inbound rule 1, which is stored in a form that would not be stored as new: "
+        "Warning: inbound rule 1 is stored in a form that is not allowed for new rules: "
         f"{problem}. Remove it and add it again.\n"
     )
     result = rule(calicoctl, f"add inbound {words}")
@@ -386,7 +386,7 @@ def test_edits_keep_unknown_fields_and_members(calicoctl: Calicoctl, etcd: EtcdS
     etcd.put(RULES, f'{{"extra": {{"z": 1, "a": 2}}, "outbound_rules": [{STRANGE}], "id": "P", "inbound_rules": []}}')
     warning = (
         "Warning: Felix refuses the rules of profile P and drops all traffic of its endpoints: outbound rule 1: "
-        "\"future\" is not a field of a rule. 'calicoq check' shows all that is wrong.\n"
+        "\"future\" is not a field of a rule. 'calicoq check' lists all problems.\n"
     )
     assert calicoctl("profile", "P", "tag", "add", "T") == Result(0, "Tag T added to profile P\n", warning)
     assert rule(calicoctl, "add inbound deny") == Result(0, "", warning)
@@ -469,7 +469,7 @@ Outbound rules:
     assert (result.status, result.stdout) == (0, text)
     assert result.stderr == (
         "Warning: Felix refuses the rules of profile P and drops all traffic of its endpoints: inbound rule 1: "
-        "\"future\" is not a field of a rule. 'calicoq check' shows all that is wrong.\n"
+        "\"future\" is not a field of a rule. 'calicoq check' lists all problems.\n"
     )
 
 

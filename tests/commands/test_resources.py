@@ -401,8 +401,8 @@ def test_a_number_that_could_not_be_stored_again(etcd: EtcdServer, calicoctl: Ca
     etcd.put(f"{PROFILES}/P/metadata", '{"labels": {"a": "b"}, "later": 1e999}')
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("P", meta_labels={"a": "c"})))
     assert result.stderr == (
-        "Warning: Profile(P): its metadata cannot be read (it is not JSON (the number 1e999 is out of range)) and are "
-        "replaced.\n"
+        "Warning: Profile(P): its metadata cannot be read (it is not JSON (the number 1e999 is out of range at line 1, "
+        "column 33)) and are replaced.\n"
     )
     assert etcd.get(f"{PROFILES}/P/metadata") == '{"labels": {"a": "c"}}'
 
@@ -436,7 +436,7 @@ def test_what_cannot_be_read_is_replaced_with_a_warning(etcd: EtcdServer, calico
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("broken")))
     assert result.stdout == done("applied", 1, "Profile(broken): changed").stdout
     assert result.stderr == (
-        "Warning: Profile(broken): its tags cannot be read (it is not JSON (Expecting value: line 1 column 1 (char 0)))"
+        "Warning: Profile(broken): its tags cannot be read (it is not JSON (Expecting value at line 1, column 1))"
         " and stay so: the document does not mention them.\n"
         "Warning: Profile(broken): its labels cannot be read (it is not an object of strings) and are replaced.\n"
         "Warning: Profile(broken): its rules cannot be read (Expecting property name enclosed in double quotes at line "

@@ -439,7 +439,7 @@ def test_a_closed_standard_input(calicoctl: Calicoctl, etcd: EtcdServer) -> None
     done = subprocess.run(
         ["/bin/sh", "-c", script, sys.executable], env=calicoctl.environ, capture_output=True, timeout=PROCESS_SECONDS
     )
-    complaint = b"Standard input is closed, and this command reads from it.\n"
+    complaint = b"Standard input is closed, but this command reads from it.\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", complaint)
     assert etcd.get(RULES) == OLD
 

@@ -6,8 +6,7 @@ import time
 
 import pytest
 
-from calicoctl.completion.names import WORDS, words_of
-from calicoctl.felix.packet import PROTOCOLS
+from calicoctl.completion.names import OF_CONFIG, WORDS, words_of
 from calicoctl.usage.table import COMMANDS
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
@@ -26,7 +25,7 @@ def offered(calicoctl: Calicoctl, *words: str) -> list[str]:
     ("line", "words"),
     [
         ("calicoctl ", list(COMMANDS)),
-        ("calicoctl -", ["--help", "--version"]),
+        ("calicoctl -", ["--config=", "--context=", "--output=", "--columns=", "--help", "--version"]),
         ("calicoctl help pr", ["profile"]),
         ("calicoq help ch", ["check"]),
         ("calicoctl pro", ["profile"]),
@@ -57,6 +56,13 @@ def offered(calicoctl: Calicoctl, *words: str) -> list[str]:
         ("calicoctl get profile -o c", ["custom-columns="]),
         ("calicoctl delete -f x ", ["--recursive", "--skip-not-exists", "--dry-run"]),
         ("calicoctl delete -s ", ["profile"]),
+        ("calicoctl bgp ", ["peer", "node-mesh", "default-node-as"]),
+        ("calicoctl bgp node-mesh ", ["on", "off"]),
+        ("calicoctl config bgp ", ["loglevel"]),
+        ("calicoctl config felix loglevel ", ["none", "debug", "info", "warning", "error", "critical"]),
+        ("calicoctl config node bgp loglevel d", ["debug"]),
+        ("calicoctl config node bgp Other --", ["--remove", "--force", "--hostname=", "--help"]),
+        ("calicoctl node bgp peer ", ["add", "remove", "show"]),
         ("calicoctl validate --schema=", ["--schema=profile"]),
         ("calicoctl validate --schema=profile --", ["--help"]),
         ("calicoctl endpoint show --h", ["--host=", "--help"]),
@@ -94,6 +100,12 @@ def test_words(calicoctl: Calicoctl, etcd: EtcdServer, line: str, words: list[st
         ("calicoctl endpoint DB profile append WEB2 ", ["DB", "WEB"]),
         ("calicoctl pool remove ", ["10.1.0.0/16", "10.2.0.0/16", "fd80::/64"]),
         ("calicoctl pool remove 10.2.0.0/16 ", ["10.1.0.0/16", "fd80::/64"]),
+        ("calicoctl bgp peer remove ", ["10.0.0.1", "fd80::1"]),
+        ("calicoctl bgp peer add ", []),
+        ("calicoctl node bgp peer remove ", ["10.0.0.2"]),
+        ("calicoctl node bgp peer remove --hostname=n2 ", ["10.0.0.3"]),
+        ("calicoctl node bgp peer show --hostname=", ["--hostname=h1", "--hostname=n2"]),
+        ("calicoctl config node bgp loglevel --hostname=n", ["--hostname=n2"]),
         ("calicoctl container w", ["w"]),
         ("calicoctl container add ", []),
         ("calicoq policy ", ["p/1", "p2"]),
@@ -110,6 +122,9 @@ def test_names(calicoctl: Calicoctl, etcd: EtcdServer, line: str, names: list[st
         etcd.put(f"/calico/v1/ipam/{key}", f'{{"cidr": "{cidr}"}}')
     for tier, policy in (("default", "p%2f1"), ("t", "p2"), ("u", "p2")):
         etcd.put(f"/calico/v1/policy/tier/{tier}/policy/{policy}", "{}")
+    for scope, ip in (("global", "10.0.0.1"), ("global", "fd80::1"), ("host/h1", "10.0.0.2"), ("host/n2", "10.0.0.3")):
+        key = f"/calico/bgp/v1/{scope}/peer_v{6 if ':' in ip else 4}/{ip}"
+        etcd.put(key, f'{{"ip": "{ip}", "as_num": "5"}}')
     calicoctl.environ = {**calicoctl.environ, "HOSTNAME": "h1"}
     assert offered(calicoctl, *line.split(" ")) == names
 
@@ -129,7 +144,13 @@ def test_the_words_are_those_that_the_commands_take(calicoctl: Calicoctl, etcd: 
         assert calicoctl("validate", f"--schema={kind}").status == 0
     for output in WORDS["<format>"]:
         assert calicoq("endpoint", "", f"--output={output}").status == 0
-    assert set(WORDS["<protocol>"]) == set(PROTOCOLS)
+    for protocol in WORDS["<protocol>"]:
+        assert calicoq("verdict", "10.0.0.1", "10.0.0.2", protocol).status == 2  # for no endpoint has these addresses
+    etcd.put("/calico/bgp/v1/host/h1/ip_addr_v4", "192.0.2.1")
+    for scope, names in OF_CONFIG.items():
+        for name, values in names.items():
+            wrong = calicoctl("config", *scope, name, "wrong", env={"HOSTNAME": "h1"})
+            assert f"It must be one of {', '.join(values)}." in wrong.stderr
 
 
 @pytest.mark.parametrize("name", [":files", "$(reboot)", "a b", "`x`", "-rf", "a;b", "é", "x\n"])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from calicoctl.model.names import is_profile_name
+from calicoctl.model.rule_fields import port_item
 from calicoctl.model.rule_update import InvalidRules, Update
-from calicoctl.model.rule_validation import port_item
 from calicoctl.model.rules import MalformedRules, Rules
 from tests.conformance.differences import STORED_IN_ANOTHER_FORM, STRICTER_THAN_THE_READER
 

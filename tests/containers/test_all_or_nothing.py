@@ -27,7 +27,7 @@ COMMANDS = {
     ),
 }
 MOST_STEPS = 60
-BROKEN_OFF = "The interface is removed, but perhaps not all in etcd: repeat the command."
+BROKEN_OFF = "The interface is removed, but some data may remain in etcd: repeat the command."
 STILL_CLAIMED = "The address may still be claimed: repeat the command."
 
 

@@ -179,14 +179,14 @@ def test_no_password_is_shown(value: str, password: str, host: Calicoctl) -> Non
     docker_host = value.format(f"user:{password}@127.0.0.1:1")
     answer = host("container", "web", "endpoint", "show", env={"DOCKER_HOST": docker_host})
     masked = docker_host.replace(f"user:{password}", "***")
-    reason = f"DOCKER_HOST={masked} has a password, and Docker takes none."
+    reason = f"DOCKER_HOST={masked} has a password, which Docker does not support."
     assert answer == refused(f"{NO_DAEMON}{reason}\n\n")
 
 
 def test_a_password_before_a_quoted_sign_is_not_shown(host: Calicoctl) -> None:
     pytest.importorskip("docker")
     answer = host("container", "web", "endpoint", "show", env={"DOCKER_HOST": "tcp://user:s3cret%40127.0.0.1:1"})
-    reason = "DOCKER_HOST=tcp://***@127.0.0.1:1 has a password, and Docker takes none."
+    reason = "DOCKER_HOST=tcp://***@127.0.0.1:1 has a password, which Docker does not support."
     assert answer == refused(f"{NO_DAEMON}{reason}\n\n")
 
 
@@ -241,7 +241,7 @@ def test_what_answers_is_not_docker(text: str, host: Calicoctl, etcd: EtcdServer
         env = {"DOCKER_HOST": address}
         for command in (("ip", "add", "10.65.0.1"), ("endpoint", "show"), ("profile", "append", "P")):
             answer = host("container", "foo", *command, env=env)
-            assert answer == refused(f"{NO_DAEMON}What answers is not Docker; see DOCKER_HOST.\n\n")
+            assert answer == refused(f"{NO_DAEMON}The server that answered is not Docker; check DOCKER_HOST.\n\n")
         # Docker is asked for a network of that name, which the profile could be of.
         assert host("profile", "foo", "tag", "show", env=env) == refused("Profile foo not found.\n")
     assert etcd.index() == index

@@ -145,8 +145,8 @@ finally:
     )
     assert status == 1
     assert stderr == (
-        "Cannot return to the network namespace of this host ([Errno 5] Input/output error). calicoctl ends at once, "
-        "with the command done in part: run the command again.\n"
+        "Cannot return to the network namespace of this host ([Errno 5] Input/output error). calicoctl stops at once, "
+        "and the command is only partly done: run it again.\n"
     )
     with pytest.raises(ProcessLookupError):
         os.kill(int(stdout), 0)

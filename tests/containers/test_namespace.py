@@ -165,7 +165,7 @@ def test_a_default_route_comes_back_with_all_that_it_had(route: str, host: Calic
         (["default via 172.30.0.1 dev eth0 tos 0x10"], "tos"),
         (["default via 172.30.0.1 dev eth0 proto 77"], "protocol 77"),
         (["default nexthop via 172.30.0.1 dev eth0 nexthop via 172.30.0.3 dev eth0"], "several next hops"),
-        (["default via 172.30.0.1 dev eth0", "default via 172.30.0.3 dev eth0"], "another one beside it"),
+        (["default via 172.30.0.1 dev eth0", "default via 172.30.0.3 dev eth0"], "a second one beside it"),
     ],
 )
 def test_default_routes_that_could_not_be_brought_back(
@@ -178,7 +178,7 @@ def test_default_routes_that_could_not_be_brought_back(
     state, index = (netns.state(), netns.default_routes()), etcd.index()
     message = (
         f"The container has a default route with {what}, which would be lost. "
-        "With a metric other than 0 it could stay as it is.\n"
+        "Give the route a metric other than 0 to keep it.\n"
     )
     assert host("container", "add", netns.path, "ipv4") == refused(message)
     assert ((netns.state(), netns.default_routes()), etcd.index()) == (state, index)
@@ -223,7 +223,7 @@ def test_a_container_that_others_have_put_on_a_calico_network(
     command = [netns.path, "ip", "add", "ipv4"] if before else ["add", netns.path, "ipv4"]
     assert host("container", *command) == refused(
         "The container is on a Calico network already, through its interface eth0, which has the route to 169.254.1.1. "
-        "A second one would cut it off: take the container off that network first.\n"
+        "A second interface would break the first one. Remove the container from that network first.\n"
     )
     assert (etcd.index(), netns.state()) == (index, state)
 
@@ -237,7 +237,7 @@ def test_an_interface_of_the_host_that_leads_elsewhere_is_left_alone(
     with namespaces() as (other,):
         ip("link", "add", name, "type", "veth", "peer", "name", "eth1", "netns", other.name)
         assert host("container", "add", added.path, "ipv4") == refused(
-            f"There is an interface {name} on this host already, and it leads elsewhere. If nothing uses it, "
+            f"Interface {name} already exists on this host, but does not lead into this container. If nothing uses it, "
             f"remove it: ip link del {name}\n"
         )
         assert host("container", "remove", added.path) == refused(f"Failed find Calico data for {added.path}\n")
@@ -277,7 +277,7 @@ def test_adding_twice(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace
          "Use `calicoctl container add` to add the container to the Calico network.\n\n"),
         (["{path}", "ip", "remove", "10.65.0.1"], "Container is unknown to Calico.\n"),
         (["{path}", "ip", "remove", "ipv4"],
-         "IP address is not assigned to container. Aborting.\n'ipv4' does not name one address.\n"),
+         "IP address is not assigned to container. Aborting.\n'ipv4' is not a single address.\n"),
         (["{path}", "ip", "remove", "10.66.0.0/24"],
          "Invalid CIDR specified for desired pool. No pool found for 10.66.0.0/24.\n\n"),
     ],
@@ -357,7 +357,7 @@ def test_a_block_that_cannot_be_read_is_named_where_there_is_no_other(
 
 @pytest.mark.parametrize(
     ("affinity", "owner"),
-    [("host:h2", "that is only for host h2"), ("", "with strict affinity that no host owns")],
+    [("host:h2", "that is reserved for host h2"), ("", "with strict affinity that no host owns")],
 )
 def test_an_address_in_a_block_that_is_for_others(
     host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace, affinity: str, owner: str
@@ -479,7 +479,8 @@ def test_a_default_ipv6_route_that_none_can_go_before(
     netns.ip("-6", "route", "add", "default", "via", "fd30::1", "dev", "eth0", "metric", "1")
     before = stored.state(etcd), netns.state()
     assert host("container", "add", netns.path, "fd80:65::7") == refused(
-        "The container has an IPv6 default route of metric 1, and no other can go before it.\n"
+        "The container has an IPv6 default route with metric 1, so Calico's route cannot take precedence. "
+        "Give that route a higher metric.\n"
     )
     assert (stored.state(etcd), netns.state()) == before
 
@@ -517,7 +518,7 @@ def test_taking_an_address_away_where_the_handle_cannot_be_read(
     etcd.put(key, "{")
     complaint = f"Cannot read {key}: it is not JSON."
     answer = host("container", added.path, "ip", "remove", "10.65.0.9")
-    assert answer == refused(f"{complaint}  IP 10.65.0.9 was removed and released all the same.\n")
+    assert answer == refused(f"{complaint}  IP 10.65.0.9 was removed and released anyway.\n")
     assert (set(stored.allocated(etcd)), added.addresses()) == ({"10.65.0.192"}, ["eth1 10.65.0.192/32"])
     assert host("container", added.path, "ip", "remove", "10.65.0.9") == refused(f"{complaint}\n")
 

@@ -62,6 +62,21 @@ def test_a_user_and_a_password(on_guarded: Calicoctl, guarded: EtcdServer) -> No
     assert result == Result(0, "P\n", WARNING)
 
 
+def test_a_password_in_a_context(on_guarded: Calicoctl, guarded: EtcdServer, tmp_path: Path) -> None:
+    (tmp_path / "calicoctl").mkdir()
+    path = tmp_path / "calicoctl" / "config.yaml"
+    env = {"XDG_CONFIG_HOME": str(tmp_path)}
+    members = [f"etcdAuthority: {guarded.endpoint}", "etcdUsername: calico", f"etcdPassword: '{PASSWORD}'"]
+    path.write_text("\n".join(["contexts:", "  one:", *(f"    {member}" for member in members)]), encoding="utf-8")
+    assert on_guarded("--context=one", "profile", "add", "P", env=env) == Result(0, "Created profile P\n", WARNING)
+    path.write_text(path.read_text(encoding="utf-8").replace("s3cret", "wrong"), encoding="utf-8")
+    result = on_guarded("--context=one", "profile", "show", env=env)
+    assert result.stderr.splitlines()[-3:] == [
+        f"ETCD_{name} comes from etcd{name.capitalize()} in line {line} of {path} (context one)."
+        for line, name in enumerate(("AUTHORITY", "USERNAME", "PASSWORD"), 3)
+    ]
+
+
 def test_over_https_there_is_no_warning(on_guarded: Calicoctl, guarded: EtcdServer, certificates: Path) -> None:
     with Proxy(guarded, tls_of(certificates)) as proxy:
         files = secure(proxy, ca=certificates / "ca.crt")

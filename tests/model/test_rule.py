@@ -16,9 +16,9 @@ TCP = {"action": "allow", "protocol": "tcp"}
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two rules are equal; it must be the same from both sides."""
-    identities = Rule(one).identity(), Rule(other).identity()
-    assert (identities[0] == identities[1]) == (identities[1] == identities[0])
-    return identities[0] == identities[1]
+    meanings = Rule(one).meaning(), Rule(other).meaning()
+    assert (meanings[0] == meanings[1]) == (meanings[1] == meanings[0])
+    return meanings[0] == meanings[1]
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,9 @@ def test_numbers_of_any_length(field: str) -> None:
 
 
 @given(odd_fields(), odd_fields())
-def test_identity_is_weaker_than_exact(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_equal_json_has_equal_meaning(one: dict[str, Any], other: dict[str, Any]) -> None:
     rules = Rule(one), Rule(other)
-    hash(rules[0].identity())
+    hash(rules[0].meaning())
     assert same(one, dict(reversed(one.items())))
     if rules[0].exact() == rules[1].exact():
         assert same(one, other)
@@ -166,3 +166,10 @@ def test_order_of_keys() -> None:
 def test_the_order_of_keys_does_not_count_in_exact_but_null_does() -> None:
     assert Rule({"b": {"d": 1, "c": 2}, "a": "é"}).exact() == '{"a": "\\u00e9", "b": {"c": 2, "d": 1}}'
     assert Rule({"a": None}).exact() != Rule({}).exact()
+
+
+@given(odd_fields(), odd_fields())
+def test_places_in_finds_the_rules_of_equal_meaning(one: dict[str, Any], other: dict[str, Any]) -> None:
+    rules = [Rule(other), Rule({**one, "dst_tag": None}), Rule({**one, **other}), Rule(dict(reversed(one.items())))]
+    expected = [index for index, rule in enumerate(rules) if rule.meaning() == Rule(one).meaning()]
+    assert list(Rule(one).places_in(rules)) == expected

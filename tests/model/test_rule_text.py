@@ -84,12 +84,12 @@ def test_what_the_grammar_says_comes_back_as_the_same_rule(words: Words) -> None
     again = rule_of(text.split())
     assert again is not None
     assert again.exact() == rule.exact()
-    assert again.identity() == rule.identity()
+    assert again.meaning() == rule.meaning()
     assert rule_text(again) == text
     for spelling in (words, text.split()):
         removed = rule_of(spelling, "remove")
         assert removed is not None
-        assert removed.identity() == rule.identity()
+        assert removed.meaning() == rule.meaning()
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_nothing_of_a_rule_is_left_out(fields: dict[str, Any]) -> None:
 @given(typed_fields(), typed_fields())
 def test_rules_that_read_the_same_are_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
     if rule_text(Rule(one)) == rule_text(Rule(other)):
-        assert Rule(one).identity() == Rule(other).identity()
+        assert Rule(one).meaning() == Rule(other).meaning()
 
 
 def test_rules_of_up_to_two_fields_that_read_the_same_are_equal() -> None:
@@ -237,5 +237,5 @@ def test_rules_of_up_to_two_fields_that_read_the_same_are_equal() -> None:
         for fields in (dict(pair[:1]), dict(pair)):
             rule = Rule(fields)
             first = by_text.setdefault(rule_text(rule), rule)
-            assert first.identity() == rule.identity(), (first.fields, rule.fields)
+            assert first.meaning() == rule.meaning(), (first.fields, rule.fields)
     assert len(by_text) > 7000

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calicoctl.model import selector
-from calicoctl.model.rule_validation import RuleProblems, new_rules, port_item
+from calicoctl.model.rule_fields import port_item
+from calicoctl.model.rule_validation import RuleProblems, new_rules
 from tests.model.strategies import ANY_TEXT, FIELDS, Fields, json_values, odd_fields, typed_fields, valid_fields
 
 TCP = {"protocol": "tcp"}

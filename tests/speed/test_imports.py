@@ -145,3 +145,22 @@ assert isinstance(https.etcd.lock.uuid.uuid4(), uuid.UUID)
         capture_output=True, text=True, timeout=PROCESS_SECONDS,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("options", [(), ("--context=c7",), ("--config=calicoctl.cfg",)], ids=" ".join)
+def test_files_of_the_usual_form_are_read_without_yaml(
+    options: tuple[str, ...], etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    address = f'etcdEndpoints: "http://{etcd.endpoint}"'
+    (tmp_path / "calicoctl.cfg").write_text(f"apiVersion: v1\nkind: calicoApiConfig\nspec:\n  {address}\n")
+    (tmp_path / "calicoctl").mkdir()
+    contexts = "".join(f"  c{number}:\n    {address}\n" for number in range(20))
+    (tmp_path / "calicoctl" / "config.yaml").write_text(f"contexts:\n{contexts}")
+    (tmp_path / "calicoctl" / "current-context").write_text("c19\n")
+    usual = loaded(Row("profile show"), calicoctl, tmp_path / "report")
+    calicoctl.environ = {"PATH": calicoctl.environ["PATH"], "XDG_CONFIG_HOME": str(tmp_path)}
+    modules = loaded(Row(" ".join([*options, "profile show"])), calicoctl, tmp_path / "report")
+    assert modules >= usual | {"calicoctl.configuration.text"}
+    room = {f"calicoctl.configuration.{name}" for name in ("contexts", "files", "text")}
+    assert modules - usual <= room | {"calicoctl.global_options"}

@@ -6,6 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from calicoctl.calicoq.bird_findings import bird_findings
+from calicoctl.calicoq.codes import REFUSED_BY_BIRD
+from calicoctl.datastore.bgp_snapshot import BgpSnapshot
+from calicoctl.etcd.client import Client
+from calicoctl.etcd.settings import Settings
 from calicoctl.felix.objects import (
     endpoint_problems,
     pool_problems,
@@ -37,7 +42,10 @@ def check_result(result: Result, case: object) -> None:
 
 
 def check_stored(etcd: EtcdServer, case: object) -> None:
-    """Every profile, endpoint and pool is what Felix takes, by the data model; a block is one that can be read."""
+    """Every profile, endpoint and pool is what Felix takes, by the data model; a block is one that can be read.
+
+    BIRD takes every setting of BGP.
+    """
     for key, value in etcd.keys(PROFILES).items():
         name, _, part = key.removeprefix(f"{PROFILES}/").partition("/")
         if value is not None and part in _PARTS:
@@ -53,6 +61,8 @@ def check_stored(etcd: EtcdServer, case: object) -> None:
     for value in etcd.keys(ASSIGNMENTS).values():
         if value is not None:
             Block.from_json(value)
+    bgp = BgpSnapshot.read(Client(Settings.from_environment(etcd.environ({}))))
+    assert [each.reason for each in bird_findings(bgp) if each.code == REFUSED_BY_BIRD] == [], case
 
 
 def check_state(state: Keys, outcome: Outcome) -> None:

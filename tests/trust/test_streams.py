@@ -114,7 +114,7 @@ def waiting_removal(calicoctl: Calicoctl) -> subprocess.Popen[str]:
     """Start `pool remove` and return when it has disabled the pool, and waits."""
     process = start(Row(f"pool remove {POOL} --wait=60"), calicoctl)
     assert process.stderr is not None
-    assert process.stderr.readline() == "Waiting 60 s for assignments that have begun (see --wait).\n"
+    assert process.stderr.readline() == "Waiting 60 s for address assignments in progress (see --wait).\n"
     return process
 
 
@@ -368,7 +368,7 @@ def test_a_file_system_that_can_only_be_read(etcd: EtcdServer, calicoctl: Calico
 @pytest.mark.parametrize("redirected", ["<&-", "</"])
 def test_input_that_cannot_be_read(redirected: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     reasons = {
-        "<&-": "Standard input is closed, and this command reads from it.",
+        "<&-": "Standard input is closed, but this command reads from it.",
         "</": "<stdin> is a directory, cannot continue",  # so says Python, before our first line
     }
     for row in ALL:

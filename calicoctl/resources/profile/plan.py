@@ -14,7 +14,7 @@ from calicoctl.model.rules import PORTS_MENDED, Rules
 from calicoctl.resources import object_labels
 from calicoctl.resources.fields import Problems, member, shown
 from calicoctl.resources.profile.rule_folding import Group
-from calicoctl.resources.profile.rule_mapping import identity, remarks_on, rules_of
+from calicoctl.resources.profile.rule_mapping import canonical_text, remarks_on, rules_of
 from calicoctl.resources.profile.stored import MEMBERS, PARTS, StoredProfile
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -212,7 +212,7 @@ class Plan:
     def _extra(self) -> Form:
         extra = dict(self.stored.rules.extra)
         for name, value in self.resource.stored_fields.items():
-            if name in extra and identity(extra[name]) == identity(value):
+            if name in extra and canonical_text(extra[name]) == canonical_text(value):
                 continue
             if name != "id" or not isinstance(value, str):
                 self._found.add(
@@ -250,11 +250,11 @@ class _Stored:
     def __init__(self, in_order: list[Group], everywhere: list[Group]) -> None:
         self._next: dict[str, list[Group]] = {}
         for group in reversed(in_order):
-            self._next.setdefault(identity(group.form), []).append(group)
-        self._any = {identity(group.form): group for group in everywhere}
+            self._next.setdefault(canonical_text(group.form), []).append(group)
+        self._any = {canonical_text(group.form): group for group in everywhere}
 
     def take(self, form: Form) -> Group | None:
-        text = identity(form)
+        text = canonical_text(form)
         waiting = self._next.get(text)
         return waiting.pop() if waiting else self._any.get(text)
 

@@ -12,7 +12,9 @@ import re
 from calicoctl.model import selector
 from calicoctl.model.names import ALLOWED, is_tag
 from calicoctl.model.network import Network, ambiguity, without
-from calicoctl.model.rule_validation import LAST_CODE, LAST_TYPE, MOST_RULES
+from calicoctl.model.protocols import V3_NAMES
+from calicoctl.model.rule_fields import LAST_CODE, LAST_TYPE
+from calicoctl.model.rule_validation import MOST_RULES
 from calicoctl.resources.fields import below, shown
 from calicoctl.resources.profile.rule_form import ENTITIES
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from calicoctl.resources.profile.rule_form import Form
 
 ACTIONS = ("Allow", "Deny", "Log", "Pass")
-PROTOCOLS = ("TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "UDPLite")
 NOT_IN_V1 = "cannot be stored in the Calico v1 data model"
 
 _WITH_PORTS = ("TCP", "UDP", 6, 17)
@@ -78,8 +79,8 @@ class _Check:
             self.add("storedFields", "can only stand in a rule that is stored in this profile and is left as it is")
 
     def protocol(self, field: str, protocol: int | str) -> None:
-        if protocol not in PROTOCOLS and not (isinstance(protocol, int) and 1 <= protocol <= 255):
-            self.add(field, f"{shown(protocol)} is not one of {', '.join(PROTOCOLS)} or a number from 1 to 255")
+        if protocol not in V3_NAMES.values() and not (isinstance(protocol, int) and 1 <= protocol <= 255):
+            self.add(field, f"{shown(protocol)} is not one of {', '.join(V3_NAMES.values())} or a number from 1 to 255")
 
     def icmp(self, field: str, icmp: dict[str, int]) -> None:
         for part, last in (("type", LAST_TYPE), ("code", LAST_CODE)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 
+from calicoctl.model.protocols import V3_NAMES
 from calicoctl.model.rule_validation import RuleProblems, new_rules, remarks
 from calicoctl.resources.fields import Problems
 from calicoctl.resources.profile.rule_form import ENTITIES, FIELDS
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
 
 _ACTIONS = {"Allow": "allow", "Deny": "deny", "Log": "log", "Pass": "next-tier"}
 _ACTION_NAMES = {stored: name for name, stored in _ACTIONS.items()} | {"": "Allow"}
-_PROTOCOLS = {name.lower(): name for name in ("TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "UDPLite")}
 _SIDES = {"source": "src", "destination": "dst"}
 _ENTITY = {"nets": "nets", "selector": "selector", "ports": "ports", "tag": "tag"}
 
 
-def identity(form: Form) -> str:
+def canonical_text(form: Form) -> str:
     """Return a text that is the same for two equal forms."""
     return json.dumps(form, sort_keys=True)
 
@@ -135,7 +135,7 @@ def form_of(rule: Rule) -> Form:
 
 def _protocol_name(stored: Any) -> int | str | None:
     if isinstance(stored, str):
-        return int(stored) if re.fullmatch("[0-9]{1,9}", stored) else _PROTOCOLS.get(stored)
+        return int(stored) if re.fullmatch("[0-9]{1,9}", stored) else V3_NAMES.get(stored)
     return stored if type(stored) is int else None
 
 

@@ -1,0 +1,219 @@
+"""What ``calicoq check`` has to say about BGP: would confd render it, and would BIRD take the result?
+
+It goes by the templates of calico/node up to v1.0.0 and by BIRD 1.6 (docs/nodes.md, section 3).
+"""
+
+from __future__ import annotations
+
+import re
+
+from calicoctl.calicoq import codes
+from calicoctl.calicoq.remedies import for_peer, node_removal, peer_removal
+from calicoctl.calicoq.rule_findings import Finding
+from calicoctl.datastore import keys
+from calicoctl.model.address import Address
+from calicoctl.model.bgp import LAST_AS, MalformedMesh, Mesh, address_problem
+from calicoctl.model.stored_json import decode
+from calicoctl.model.wording import shown
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from calicoctl.datastore.bgp_snapshot import BgpSnapshot, Settings
+    from calicoctl.datastore.snapshot import Stored
+
+_START = "Start the node of this host with the right address."
+_STORE_DEFAULT = "Store one for all nodes: 'calicoctl bgp default-node-as AS_NUM'."
+_NO_NODE = "no node gets a new BIRD configuration"
+_AS = re.compile(r"[ \t\n\r]*(?:([0-9]{1,20})|0x([0-9A-Fa-f]{1,16}))[ \t\n\r]*", re.ASCII)
+_FIRST_IN_E_NOTATION = 10**6
+_VERSIONS = (4, 6)
+
+
+def bird_findings(snapshot: BgpSnapshot) -> Iterator[Finding]:
+    """Yield what there is to say about the settings of BGP, in no order."""
+    return _Check(snapshot).all()
+
+
+def takes_as(text: str) -> bool:
+    """Tell whether BIRD takes a text as the number of an AS."""
+    found = _AS.fullmatch(text)
+    return found is not None and 0 < (int(found[1]) if found[1] else int(found[2], 16)) <= LAST_AS
+
+
+def neighbour(text: str, version: int) -> Address:
+    """Return the address that BIRD of an IP version takes a text for, as that of a neighbour.
+
+    Blanks may follow it, and IPv4 may have leading zeros. Raises ValueError, which says why there is none.
+    """
+    written = text.rstrip(" \t\n\r")
+    try:
+        address = Address.parse(re.sub(r"\b0+(?=[0-9])", "", written) if version == 4 else written)
+    except ValueError:
+        raise ValueError(f"is no IPv{version} address") from None
+    if address.version != version:
+        raise ValueError(f"is no IPv{version} address")
+    if problem := address_problem(address):
+        raise ValueError(f"is refused: {problem}")
+    return address
+
+
+class _Check:
+    def __init__(self, snapshot: BgpSnapshot) -> None:
+        self._everywhere = snapshot.everywhere
+        self._hosts = snapshot.hosts
+        self._mesh_is_on = True  # as where nothing is stored
+        self._peers_of_all = _by_address(snapshot.everywhere)
+
+    def all(self) -> Iterator[Finding]:
+        yield from self._mesh()
+        if default := self._everywhere.get("as_num"):
+            yield from _as_number(default, None, _NO_NODE)
+        yield from _peers(self._everywhere, None)
+        for host, settings in self._hosts.items():
+            yield from self._addresses(host, settings)
+            if own := settings.get("as_num"):
+                yield from _as_number(own, host, self._reach(host))
+            elif default is None and "ip_addr_v4" in settings:
+                reason = f"neither it nor {keys.DEFAULT_AS} is stored; {self._reach(host)}"
+                yield Finding(codes.NO_AS_NUMBER, f"{keys.BGP_HOSTS}/{host}/as_num", reason, _STORE_DEFAULT)
+            yield from _peers(settings, host)
+            yield from self._twice(host, settings)
+        yield from self._shared_addresses()
+
+    def _reach(self, host: str) -> str:
+        """Say what a bad value stops that goes to all nodes only with the mesh."""
+        return _NO_NODE if self._mesh_is_on else _only(host)
+
+    def _mesh(self) -> Iterator[Finding]:
+        stored = self._everywhere.get("node_mesh")
+        if stored is None:
+            return
+        remedy = "Say what it is to be: 'calicoctl bgp node-mesh on' or 'calicoctl bgp node-mesh off'."
+        try:
+            mesh = Mesh.from_json(stored.value)
+        except MalformedMesh as error:
+            yield Finding(codes.REFUSED_BY_BIRD, stored.key, f"{error}; {_NO_NODE}", remedy)
+            return
+        self._mesh_is_on = mesh.is_on
+        enabled = mesh.fields["enabled"]
+        if not isinstance(enabled, bool):
+            reason = f"enabled is {shown(enabled)}: BIRD takes the mesh to be {'on' if mesh.is_on else 'off'}"
+            yield Finding(codes.ODD_MESH, stored.key, reason, remedy)
+
+    def _addresses(self, host: str, settings: Settings) -> Iterator[Finding]:
+        missing = [f"ip_addr_v{version}" for version in _VERSIONS if f"ip_addr_v{version}" not in settings]
+        if missing:
+            code = codes.NODE_WITHOUT_ADDRESS if self._mesh_is_on else codes.LATENT_NODE_WITHOUT_ADDRESS
+            when = "with the node-to-node mesh on" if self._mesh_is_on else "if the node-to-node mesh is switched on"
+            reason = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; {when}, {_NO_NODE}"
+            remedy = f"Start the node of this host, or remove what is stored of it: {node_removal(host)}."
+            yield Finding(code, f"{keys.BGP_HOSTS}/{host}", reason, remedy)
+        own = settings.get("ip_addr_v4")
+        if own is not None and not own.value:
+            yield Finding(codes.REFUSED_BY_BIRD, own.key, f"it is empty; {_only(host)}", _START)
+        for version in _VERSIONS if self._mesh_is_on else ():
+            stored = settings.get(f"ip_addr_v{version}")
+            if stored is None or not stored.value:
+                continue
+            try:
+                neighbour(stored.value, version)
+            except ValueError as error:
+                yield Finding(codes.REFUSED_BY_BIRD, stored.key, f"{shown(stored.value)} {error}; {_NO_NODE}", _START)
+
+    def _shared_addresses(self) -> Iterator[Finding]:
+        first: dict[tuple[int, str], str] = {}
+        for host, settings in self._hosts.items() if self._mesh_is_on else ():
+            for version in _VERSIONS:
+                stored = settings.get(f"ip_addr_v{version}")
+                if stored and stored.value and first.setdefault((version, stored.value), host) != host:
+                    other = first[version, stored.value]
+                    reason = f"host {other} has the same address; no other node gets a new BIRD configuration"
+                    yield Finding(codes.REFUSED_BY_BIRD, stored.key, reason, _START)
+
+    def _twice(self, host: str, settings: Settings) -> Iterator[Finding]:
+        for address, stored in _by_address(settings).items():
+            if address in self._peers_of_all:
+                reason = f"{address} is a peer of all nodes too: {self._peers_of_all[address].key}"
+                remedy = f"Remove one of the two: {peer_removal(stored.key, host)}."
+                yield Finding(codes.TWO_SESSIONS, stored.key, reason, remedy)
+
+
+def _as_number(stored: Stored, host: str | None, consequence: str) -> Iterator[Finding]:
+    if not takes_as(stored.value):
+        reason = f"{shown(stored.value)} is no AS number; {consequence}"
+        remedy = "Start the node of this host with --as=AS_NUM." if host else _STORE_DEFAULT
+        yield Finding(codes.REFUSED_BY_BIRD, stored.key, reason, remedy)
+
+
+def _peers(settings: Settings, host: str | None) -> Iterator[Finding]:
+    consequence = _NO_NODE if host is None else _only(host)
+    first: dict[str, str] = {}
+    for stored, version in _stored_peers(settings):
+        try:
+            peer = _Peer(stored, version)
+            if first.setdefault(peer.ip, stored.key) != stored.key:
+                raise ValueError(f"{first[peer.ip]} is about the same peer")
+        except ValueError as error:
+            yield Finding(codes.REFUSED_BY_BIRD, stored.key, f"{error}; {consequence}", for_peer(stored.key, host))
+            continue
+        if not isinstance(peer.as_num, str):
+            reason = f"as_num is the number {peer.as_num}: BIRD is given some of these in a form that it refuses"
+            yield Finding(codes.NUMERIC_AS, stored.key, reason, for_peer(stored.key, host, str(peer.as_num)))
+
+
+class _Peer:
+    """A peer that BIRD takes: ``ip`` and ``as_num`` as they are stored, and the ``address``."""
+
+    def __init__(self, stored: Stored, version: int) -> None:
+        """Raises ValueError, which says why confd or BIRD refuses it."""
+        fields = decode(stored.value)
+        if not isinstance(fields, dict):
+            raise ValueError("it is not an object")
+        ip = fields.get("ip")
+        if not isinstance(ip, str):
+            raise ValueError("ip is not text")
+        self.ip = ip
+        try:
+            self.address = neighbour(ip, version)
+        except ValueError as error:
+            raise ValueError(f"ip {shown(ip)} {error}") from None
+        self.as_num = fields.get("as_num")
+        _check_as(self.as_num)
+
+
+def _check_as(as_num: Any) -> None:
+    """Raise ValueError, which says why, if BIRD does not take the AS number of a peer."""
+    if as_num is None:
+        raise ValueError("as_num is missing")
+    if isinstance(as_num, bool) or not isinstance(as_num, (str, int)):
+        raise ValueError(f"as_num {shown(as_num)} is no AS number")
+    if isinstance(as_num, int) and as_num >= _FIRST_IN_E_NOTATION:
+        raise ValueError(f"as_num is the number {shown(as_num)}, which confd writes as 1e+06 and the like")
+    if not takes_as(str(as_num)):
+        raise ValueError(f"as_num {shown(as_num)} is no AS number")
+
+
+def _by_address(settings: Settings) -> dict[Address, Stored]:
+    """Return the peers that BIRD takes by their addresses."""
+    found = {}
+    for stored, version in _stored_peers(settings):
+        try:
+            found[_Peer(stored, version).address] = stored
+        except ValueError:  # a finding of its own
+            continue
+    return found
+
+
+def _stored_peers(settings: Settings) -> Iterator[tuple[Stored, int]]:
+    """Yield each peer with the IP version of its directory."""
+    for name, stored in settings.items():
+        directory, _, peer = name.partition("/")
+        if directory in ("peer_v4", "peer_v6") and peer and "/" not in peer:
+            yield stored, int(directory[-1])
+
+
+def _only(host: str) -> str:
+    return f"node {host} gets no new BIRD configuration"

@@ -1,0 +1,130 @@
+"""What ``bgp peer`` and ``node bgp peer`` have in common: peers that are added, removed and shown."""
+
+from __future__ import annotations
+
+from calicoctl.commands.node_choice import RefusesAbsent, warn_if_absent
+from calicoctl.datastore.bgp import Peers
+from calicoctl.errors import CommandError
+from calicoctl.model.address import Address
+from calicoctl.model.bgp import AS_NUMBERS, EXPECTED_ADDRESS, address_problem, as_number, peer_address
+from calicoctl.output import table
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from calicoctl.environment import Environment
+    from calicoctl.grammar import Arguments
+    from calicoctl.model.bgp import Peer
+
+
+class Scope:
+    """Whose peers they are: those of a ``host``, or without one of all nodes; and what legacy says of them.
+
+    ``heading`` and ``none`` make a text of an IP version, ``missing`` of an address; ``removed`` is one.
+    ``check_empty`` is called where there is no peer, and raises CommandError if that is no answer.
+    """
+
+    def __init__(
+        self,
+        host: str | None,
+        heading: Callable[[int], str],
+        none: Callable[[int], str],
+        missing: Callable[[Address], str],
+        removed: str,
+        check_empty: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.host = host
+        self.heading = heading
+        self.none = none
+        self.missing = missing
+        self.removed = removed
+        self.check_empty = check_empty
+
+
+def run(arguments: Arguments, scope: Scope, environment: Environment) -> int:
+    """Carry out a command line that ends with ``add``, ``remove`` or ``show``. Raises CommandError."""
+    if arguments["add"]:
+        return _add(arguments, scope, environment)
+    return (_remove if arguments["remove"] else _show)(arguments, scope, environment)
+
+
+def _add(arguments: Arguments, scope: Scope, environment: Environment) -> int:
+    address, as_num = _new_peer(arguments["<PEER_IP>"], arguments["<AS_NUM>"])
+    peers = Peers(environment.client(), scope.host)
+    if scope.host is None:
+        before = peers.save(address, as_num)
+    else:
+        if force := arguments["--force"]:
+            warn_if_absent(scope.host, environment)
+        with RefusesAbsent(scope.host, environment):
+            before = peers.save(address, as_num, anyway=force)
+    if before == as_num:
+        environment.say(f"BGP peer {address} as {as_num} is configured already.")
+    elif before is not None:
+        environment.say(f"BGP peer {address} was AS {before} and is AS {as_num} now.")
+    return 0
+
+
+def _new_peer(ip: str, number: str) -> tuple[Address, str]:
+    complaints = []
+    try:
+        address = peer_address(ip)
+    except ValueError as error:
+        complaints.append(_invalid_address(ip, error))
+    try:
+        as_num = as_number(number)
+    except ValueError:
+        complaints.append(invalid_as_number(number))
+    if complaints:
+        raise CommandError("\n".join(complaints))
+    return address, as_num
+
+
+def _invalid_address(ip: str, reason: object) -> str:
+    return f"Invalid IP address specified.\nValue provided is '{ip}'; {reason}"
+
+
+def invalid_as_number(number: str) -> str:
+    """Return the message for what is no AS number."""
+    return f"Invalid AS Number specified.\nValue provided is '{number}'; expecting {AS_NUMBERS}"
+
+
+def _remove(arguments: Arguments, scope: Scope, environment: Environment) -> int:
+    ip = arguments["<PEER_IP>"]
+    try:  # also a peer that would be refused today
+        address = Address.parse(ip)
+    except ValueError:
+        raise CommandError(_invalid_address(ip, EXPECTED_ADDRESS)) from None
+    if not Peers(environment.client(), scope.host).remove(address):
+        problem = address_problem(address)
+        raise CommandError(_invalid_address(ip, problem) if problem else scope.missing(address))
+    environment.say(scope.removed)
+    return 0
+
+
+def _show(arguments: Arguments, scope: Scope, environment: Environment) -> int:
+    versions = [4] if arguments["--ipv4"] else [6] if arguments["--ipv6"] else [4, 6]
+    peers, complaints = Peers(environment.client(), scope.host).read(versions)
+    if not peers and not complaints:
+        scope.check_empty()
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows((_row(peer) for peer in peers), environment)
+    for version in versions if not environment.listing else ():
+        environment.say(_text([peer for peer in peers if peer.address.version == version], version, scope))
+    for complaint in complaints:
+        environment.complain(complaint)
+    return 1 if complaints else 0
+
+
+def _row(peer: Peer) -> dict[str, object]:
+    return {"ip": str(peer.address), "ip_version": peer.address.version, "as_num": peer.as_num}
+
+
+def _text(peers: Sequence[Peer], version: int, scope: Scope) -> str:
+    if not peers:
+        return scope.none(version) + "\n"
+    rows = [(peer.address, peer.as_num) for peer in peers]
+    return table([scope.heading(version), "AS Num"], rows, to_the_left=True)

@@ -1,0 +1,23 @@
+"""calicoctl node: the node of this host, and what of nodes is stored; a module for each subcommand."""
+
+from __future__ import annotations
+
+from calicoctl.errors import CommandError
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from calicoctl.environment import Environment
+    from calicoctl.grammar import Arguments
+
+
+def run(arguments: Arguments, environment: Environment) -> int:
+    """Carry out one ``node`` command line, parsed, and return the exit status. Raises CommandError."""
+    if arguments["bgp"]:
+        from calicoctl.commands import node_bgp_peer
+
+        return node_bgp_peer.run(arguments, environment)
+    if arguments["show"]:
+        from calicoctl.commands import node_show
+
+        return node_show.run(arguments, environment)
+    raise CommandError("This version of calicoctl does not start, stop or remove nodes.")

@@ -1,0 +1,70 @@
+"""The files of a user's contexts: named values, and the name of the current one."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from calicoctl.configuration.files import ConfigurationFile, file_text
+from calicoctl.configuration.values import Source
+from calicoctl.errors import CommandError
+from calicoctl.output import visible
+
+_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
+
+
+class Contexts:
+    """The contexts of the file at ``path``, by name and in its order."""
+
+    def __init__(self, path: str, by_name: dict[str, Source]) -> None:
+        self.path = path
+        self.by_name = by_name
+
+    def context(self, name: str, remedy: str = "") -> Source:
+        """Return the values of a context. Raises CommandError, with a remedy, if there is none of the name."""
+        if name in self.by_name:
+            return self.by_name[name]
+        from calicoctl.suggestion import did_you_mean
+
+        question = did_you_mean(name, self.by_name)
+        remedy = remedy or "See 'calicoctl context list' for those that are there."
+        raise CommandError(f"There is no context '{visible(name)}' in {visible(self.path)}.{question}\n{remedy}")
+
+
+def read_contexts(path: str) -> Contexts:
+    """Return the contexts of a file: mappings of names to values below ``contexts``. Without a file there are none.
+
+    Raises CommandError for a file that is not valid, and for an empty path, of a user without a folder.
+    """
+    if not path:
+        raise CommandError("Contexts are in a file of the user, and neither HOME nor XDG_CONFIG_HOME leads to it.")
+    if not os.path.lexists(path):
+        return Contexts(path, {})
+    file = ConfigurationFile(path)
+    file.check_names(file.members, ("contexts",))
+    by_name = {}
+    for name, node in file.section("contexts").items():
+        if not _NAME.fullmatch(name):
+            raise file.fault(node, f"the name of a context has letters, digits, '_', '.' and '-': '{visible(name)}'")
+        section = {} if node.value is None else file.mapping(name, node)
+        by_name[name] = Source(f"context {visible(name)}", file.values(section, name))
+    return Contexts(path, by_name)
+
+
+def read_current(path: str) -> str:
+    """Return the name in the file of the current context. Raises CommandError if it cannot be read."""
+    return file_text(path).strip()
+
+
+def write_current(path: str, name: str) -> None:
+    """Write the name of the current context, or remove the file for an empty one. Raises CommandError."""
+    try:
+        if name:
+            new = f"{path}.new"
+            with open(new, "w", encoding="utf-8") as file:
+                file.write(f"{name}\n")
+            os.replace(new, path)
+        elif os.path.lexists(path):
+            os.remove(path)
+    except OSError as error:
+        raise CommandError(f"Cannot change {visible(path)}: {error.strerror}.") from None

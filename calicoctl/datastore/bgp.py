@@ -1,0 +1,96 @@
+"""BGP in etcd: peers, a key each below the settings of all nodes or of one, and the node-to-node mesh."""
+
+from __future__ import annotations
+
+from calicoctl.datastore import keys
+from calicoctl.datastore.parameters import edit_setting, remove_setting
+from calicoctl.errors import MalformedObject
+from calicoctl.model.bgp import MalformedMesh, MalformedPeer, Mesh, Peer
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from calicoctl.etcd.client import Client, RawNode
+    from calicoctl.model.address import Address
+
+
+class Peers:
+    """The peers of all nodes or, with ``host``, those of one node. Every method raises DatastoreError."""
+
+    def __init__(self, client: Client, host: str | None = None) -> None:
+        self._client = client
+        self._host = host
+
+    def read(self, versions: Sequence[int]) -> tuple[list[Peer], list[str]]:
+        """Return the peers of IP versions by address, and a complaint for each that cannot be read."""
+        return peers_below(self._client.get(keys.bgp_settings(self._host), recursive=True), versions)
+
+    def save(self, address: Address, as_num: str, anyway: bool = False) -> str | None:
+        """Store a peer's AS number and keep what else is stored of it; return the number before, None if it is new.
+
+        One that is stored so is not written again; one that cannot be read is replaced. Raises NoNode where the host
+        has no node, unless it is to be stored ``anyway``.
+        """
+        before: str | None = None
+
+        def change(node: RawNode | None) -> str | None:
+            nonlocal before
+            stored = None
+            try:
+                stored = Peer.from_json(node["value"]) if node else None
+            except MalformedPeer:
+                pass
+            before = stored.as_num if stored else None
+            text = Peer.new(address, as_num, stored.fields if stored else {}).to_json()
+            return None if node and node["value"] == text else text
+
+        edit_setting(self._client, keys.peer(address, self._host), change, None if anyway else self._host)
+        return before
+
+    def remove(self, address: Address) -> bool:
+        """Remove a peer; False if there was none."""
+        return remove_setting(self._client, keys.peer(address, self._host))
+
+
+def peers_below(settings: RawNode | None, versions: Sequence[int] = (4, 6)) -> tuple[list[Peer], list[str]]:
+    """Return the peers in a directory of settings, as `Peers.read` does; confd looks at no directory among them."""
+    peers, complaints = [], []
+    for directory in (settings or {}).get("nodes", ()):
+        if keys.last_segment(directory["key"]) in [f"peer_v{version}" for version in versions]:
+            for node in directory.get("nodes", ()):
+                if "value" not in node:
+                    continue
+                try:
+                    peers.append(Peer.from_json(node["value"]))
+                except MalformedPeer as error:
+                    complaints.append(MalformedObject(node["key"], error).message)
+    return sorted(peers, key=lambda peer: peer.address), sorted(complaints)
+
+
+def read_mesh(client: Client) -> Mesh | None:
+    """Return the node-to-node mesh; None if nothing is stored. Raises MalformedObject, DatastoreError."""
+    node = client.get(keys.MESH)
+    if node is None:
+        return None
+    if "value" not in node:
+        raise MalformedObject(node["key"], "it is a directory")
+    try:
+        return Mesh.from_json(node["value"])
+    except MalformedMesh as error:
+        raise MalformedObject(node["key"], error) from None
+
+
+def switch_mesh(client: Client, enabled: bool) -> None:
+    """Switch the node-to-node mesh on or off and keep what else is stored of it; replace what cannot be read."""
+
+    def change(node: RawNode | None) -> str | None:
+        mesh = Mesh({})
+        try:
+            mesh = Mesh.from_json(node["value"]) if node else mesh
+        except MalformedMesh:
+            pass
+        text = mesh.with_enabled(enabled).to_json()
+        return None if node and node["value"] == text else text
+
+    edit_setting(client, keys.MESH, change)

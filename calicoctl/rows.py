@@ -1,0 +1,74 @@
+"""The rows of a listing as JSON, YAML, CSV, names, or a table of chosen columns."""
+
+from __future__ import annotations
+
+from calicoctl.listings import columns_of
+from calicoctl.output import table, visible
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from calicoctl.environment import Environment
+    from calicoctl.listings import Listing
+
+    Row = dict[str, Any]
+
+
+def say_rows(rows: Iterable[Row], environment: Environment) -> None:
+    """Print the rows of ``environment.listing`` in the form that the options before the command ask for."""
+    listing = environment.listing
+    assert listing is not None
+    output = environment.options.get("--output", "table")
+    if output == "name":
+        for name in dict.fromkeys(str(row[listing.key]) for row in rows):
+            environment.say(visible(name))
+        return
+    columns = columns_of(listing, environment.options)
+    chosen = [{column: row[column] for column in columns} for row in rows]
+    if output == "csv":
+        environment.say(_csv(columns, chosen))
+    elif output == "table":
+        environment.say(table([column.upper() for column in columns], [_cells(row) for row in chosen]))
+    else:
+        environment.say(_document(chosen, output, environment.takes_all_characters()))
+
+
+def say_schema(listing: Listing, environment: Environment) -> None:
+    """Print the JSON Schema of what ``-o json`` prints for a listing."""
+    environment.say(_document(listing.schema(), "json", environment.takes_all_characters()))
+
+
+def _document(value: Any, output: str, with_unicode: bool) -> str:
+    from calicoctl.resources.text import to_json, to_yaml
+
+    return to_json(value, with_unicode) if output == "json" else to_yaml(value, with_unicode, sort_fields=False)
+
+
+def _csv(columns: Sequence[str], rows: list[Row]) -> str:
+    import csv
+    import io
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(map(_cells, rows))
+    return text.getvalue().removesuffix("\n")
+
+
+def _cells(row: Row) -> list[str]:
+    return [visible(_cell(value)) for value in row.values()]
+
+
+def _cell(value: Any) -> str:
+    """Return a value as one text: the texts of a list with blanks between them, null as nothing, all else as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return " ".join(value)
+    if value is None:
+        return ""
+    import json
+
+    return json.dumps(value)

@@ -1,0 +1,39 @@
+"""The help of legacy's commands is its usage text of v0.23.1, byte for byte, but for the options that were added."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from calicoctl.usage.table import COMMANDS, usage_of
+
+DIGESTS = {
+    "bgp": "8bccb6664d32a34650cd2703496efee5be0edd5fe4a1032cd7a158f01cea18fc",
+    "config": "a20a919b4f17ddef2a4587fa63717d27ed94d515ceab8e3f167f35ece4c00ad0",
+    "node": "995fc183fc62878ed5d7adfad862065f244557b2076940ca7a1de76633abd2a1",
+}
+# What was added, and what legacy has in its place
+ADDED: dict[str, list[tuple[str, str]]] = {
+    "config": [
+        (" [--force]\n    [--hostname=<HOSTNAME>]\n", " [--force]\n"),
+        (" recognized as valid.\n           Also for a host without a node.\n", " recognized as valid.\n"),
+        (" --hostname=<HOSTNAME>  Whose configuration it is, else this host's.\n", ""),
+    ],
+    "node": [
+        (" as <AS_NUM>\n    [--hostname=<HOSTNAME>] [--force]\n", " as <AS_NUM>\n"),
+        ("peer remove <PEER_IP> [--hostname=<HOSTNAME>]\n", "peer remove <PEER_IP>\n"),
+        ("peer show [--ipv4 | --ipv6] [--hostname=<HOSTNAME>]\n", "peer show [--ipv4 | --ipv6]\n"),
+        ('                            With "bgp peer add": also for a host without a node.\n', ""),
+        ('                            With "bgp peer": whose peer it is, else this host\'s.\n', ""),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_the_usage_text_is_legacys(name: str) -> None:
+    text = usage_of(COMMANDS[name]).strip("\n")
+    for new, old in ADDED.get(name, []):
+        assert text.count(new) == 1, new
+        text = text.replace(new, old)
+    assert hashlib.sha256(text.encode()).hexdigest() == DIGESTS[name]
