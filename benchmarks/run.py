@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import dataset, imports, many_rules
+from benchmarks import dataset, flows, imports, many_rules
 from benchmarks.bench import HERE, PASS, Bench, Change, Line
 
 MANY = 100_000  # from this number of endpoints on, there are fewer runs
@@ -256,6 +256,18 @@ def policies_of_endpoints(bench: Bench) -> None:
     bench.compare(reference.name, figures, {"calicoq endpoint ''": 4.0, "calicoq endpoint '' -rs": 4.0})
 
 
+def flows_of_endpoints(bench: Bench) -> None:
+    """Flows beside `endpoint show --detailed`: 10,000 endpoints with 1,000 profiles of 10 rules each."""
+    dataset.clear(bench.etcd)
+    dataset.put_all(bench.etcd, [("/calico/v1/Ready", "true"), *flows.profiles(1_000)])
+    dataset.put_all(bench.etcd, dataset.endpoints(0, 10_000, profiles=1_000))
+    reference = bench.ours("endpoint", "show", "--detailed")
+    lines = [bench.calicoq("reach"), bench.calicoq("reach", one_endpoint()[-1].partition("=")[2])]
+    figures = bench.measure([reference, *lines])
+    bench.report.heading("Flows: 1,000 profiles of 10 rules on 10,000 endpoints")
+    bench.beside(reference.name, figures, {"calicoq reach": 5.0})
+
+
 SECTIONS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {
     "help": lambda bench, options: no_datastore(bench),
     "small": lambda bench, options: small(bench),
@@ -264,6 +276,7 @@ SECTIONS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {
     "rules": lambda bench, options: many_rules.run(bench),
     "profiles": lambda bench, options: profiles_of_endpoints(bench),
     "calicoq": lambda bench, options: policies_of_endpoints(bench),
+    "flows": lambda bench, options: flows_of_endpoints(bench),
     "completion": lambda bench, options: completion(bench),
     "endpoints": lambda bench, options: endpoints(bench, options.endpoints),
 }

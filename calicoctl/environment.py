@@ -10,7 +10,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import BufferedReader, BytesIO
-    from typing import TextIO
+    from typing import Any, TextIO
 
     from calicoctl.configuration.order import Configuration
     from calicoctl.etcd.client import Client
@@ -72,8 +72,13 @@ class Environment:
             self._client = Client(settings, terminal, trace)
         return self._client
 
+    def work_on(self, client: Any) -> None:
+        """Let the command work on something else than etcd, which answers as ``Client`` does."""
+        self.close()
+        self._client = client
+
     def say(self, text: str, painter: str = "") -> None:
-        """Print an answer. Raises CommandError if it cannot be written, BrokenPipeError if nobody reads it.
+        """Print an answer. Raises CommandError if it cannot be written, BrokenPipeError if the reader has gone.
 
         ``painter`` is the name of the function in ``calicoctl.colour`` that paints the text, where colour is wanted.
         """

@@ -230,6 +230,12 @@ WRITING = [
     Row("delete -f -", "GET GET DELETE", PROFILE, DOCUMENT),
 ]
 
+# importlib.metadata loads these, to tell the versions of libraries.
+_VERSIONS = frozenset(
+    "base64 calendar contextlib csv datetime email importlib.metadata ipaddress pathlib platform random shutil "
+    "tempfile textwrap threading urllib.parse zipfile".split()
+)
+
 READING = [
     Row("profile show", "GET", USED),
     Row("profile show --detailed", "GET GET", USED),
@@ -257,7 +263,13 @@ READING = [
     Row("policy pol", "GET", {**USED, **POLICY}, program="calicoq"),
     Row("eval all()", "GET", USED, program="calicoq"),
     Row("verdict e1 10.0.0.1 tcp 80", "GET", USED, program="calicoq"),
+    Row("reach", "GET", USED, program="calicoq"),
+    Row("explain 192.0.2.1 e1 tcp 80", "GET", USED, program="calicoq"),
     Row("check", "GET GET", {**USED, **PEERS}, program="calicoq"),
+    Row("snapshot", "GET", USED, program="calicoq"),
+    Row("lint", "GET", USED, program="calicoq"),
+    Row("test -", "GET", USED, "- {deny: tcp, from: 192.0.2.1, to: e1}", program="calicoq", loads=_YAML),
+    Row("diff --with=-", "GET", PROFILE, DOCUMENT, program="calicoq"),
 ]
 
 # Where there can be no namespaces, the other rows are all there are.
@@ -290,7 +302,7 @@ WITHOUT_ETCD = [
     Row("--help"),
     Row("nonsense", loads=frozenset({"difflib"})),
     Row("version"),
-    Row("--version"),
+    Row("version --client"),
     Row("help"),
     Row("explain-code CQ001", program="calicoq", loads=_PARAGRAPHS | {"json"}),
     Row("help profile"),
@@ -318,6 +330,7 @@ WITHOUT_ETCD = [
     Row("version", program="calicoq", loads=_JSON),
 ]
 FURTHER = [
+    Row("--version", "GET", loads=_VERSIONS),
     Row("completion candidates -- calicoctl profile P", "GET", USED),
     Row("completion candidates -- calicoctl profile P tag remove P", "GET", USED),
     Row("completion candidates -- calicoctl profile P tag add P", "GET", USED),
@@ -359,6 +372,8 @@ FURTHER = [
     Row("delete profile P Q", "GET GET DELETE DELETE", TWO_PROFILES),
     Row("endpoint e1 -o json", "GET", USED, program="calicoq"),
     Row("endpoint e1 -o yaml", "GET", USED, program="calicoq", loads=_YAML),
+    Row("reach --from=P --only=tcp:80 -o csv", "GET", USED, program="calicoq"),
+    Row("reach --with=-", "GET", PROFILE, DOCUMENT, program="calicoq"),
     Row("policy none", "GET", USED, program="calicoq"),
 ]
 
@@ -384,7 +399,7 @@ def most_modules(row: Row) -> tuple[str, int]:
 
 def _group(row: Row) -> str:
     command = f"{row.program} {row.line.partition(' ')[0]}"
-    if row.line in ("", "nonsense", "--version") or row.line.endswith(("--help", "--nonsense")):
+    if row.line in ("", "nonsense") or row.line.endswith(("--help", "--nonsense")):
         return row.program
     if command == "calicoctl completion" and row.requests:
         return "calicoctl completion of names"
@@ -395,6 +410,7 @@ def _group(row: Row) -> str:
 MOST_MODULES = {
     "calicoctl": 35,
     "calicoctl version": 35,
+    "calicoctl --version": 130,
     "calicoctl help": 35,
     "calicoctl context": 50,
     "calicoctl completion": 38,
@@ -426,6 +442,12 @@ MOST_MODULES = {
     "calicoq eval": 88,
     "calicoq verdict": 96,
     "calicoq check": 100,
+    "calicoq reach": 130,
+    "calicoq snapshot": 75,
+    "calicoq diff": 135,
+    "calicoq lint": 110,
+    "calicoq test": 115,
+    "calicoq explain": 100,
     "calicoq explain-code": 45,
 }
 _OF_YAML = 20

@@ -38,10 +38,12 @@ IMPORTS = {
     "completion": "errors expected global_options usage model configuration etcd datastore host.hostname "
     "resources.kinds calicoq.cli",
     "felix": "model datastore",
+    "flows": "model felix",
     "commands": "errors model output signals undo configuration etcd datastore environment felix grammar host "
     "resources rows completion package_data suggestion usage",
     "cli": "errors environment global_options grammar listings rows suggestion usage usage_error commands",
-    "calicoq": "errors model output datastore environment felix grammar resources.text suggestion usage cli",
+    "calicoq": "errors model output etcd.memory datastore environment felix flows grammar resources suggestion usage "
+    "cli",
     "start": "signals cli calicoq.cli",
     "__main__": "start",
 }

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TextIO
 
-_LISTING = "[--hide-selectors] [--hide-rule-matches] [--felix=<version>] [--output=<format>] [--debug]"
+_COMMON = "[--felix=<version>] [--snapshot=<file>] [--with=<file>]... [--output=<format>] [--debug]"
+_LISTING = f"[--hide-selectors] [--hide-rule-matches] {_COMMON}"
 COMMANDS = by_name(
     Command(
         "endpoint",
@@ -35,7 +36,7 @@ endpoint <host>/<endpoint>.""",
     Command(
         "eval",
         "The endpoints that a selector matches.",
-        usage=["eval <selector> [--felix=<version>] [--output=<format>] [--debug]"],
+        usage=[f"eval <selector> {_COMMON}"],
     ),
     Command(
         "verdict",
@@ -44,9 +45,30 @@ another, and which rule decides. <protocol> is tcp, udp, icmp,
 icmpv6, sctp, udplite or a number; <port> is the destination port,
 for ICMP the type or type/code.""",
         failure_status=2,
+        usage=[f"verdict <from> <to> [<protocol> [<port>]] [--source-port=<port>] {_COMMON}"],
+    ),
+    Command(
+        "reach",
+        """Who can open which connections to whom: all of it, or what
+begins or ends at <substring>.""",
+        failure_status=2,
+        usage=[f"reach [<substring>] [--from=<end>] [--to=<end>] [--only=<packets>] [--exposure] [--pairs] {_COMMON}"],
+    ),
+    Command(
+        "explain",
+        """All packets from one end to another, or those of <protocol> and
+<ports>, by what decides on them. Ends are given as for --from.""",
+        failure_status=2,
+        usage=[f"explain <from> <to> [<protocol> [<ports>]] {_COMMON}"],
+    ),
+    Command(
+        "diff",
+        """The flows that a change opens (+) and closes (-): documents that
+would be applied, or from a saved datastore to another or to now.""",
+        failure_status=2,
         usage=[
-            "verdict <from> <to> [<protocol> [<port>]] [--source-port=<port>] [--felix=<version>] [--output=<format>] "
-            "[--debug]"
+            "diff [<substring>] [--before=<file>] [--after=<file>] [--from=<end>] [--to=<end>] [--only=<packets>] "
+            f"{_COMMON}"
         ],
     ),
     Command(
@@ -54,12 +76,36 @@ for ICMP the type or type/code.""",
         """All in the datastore that Felix drops, rejects or reads otherwise
 than its author thinks, and what stops BIRD's configuration.""",
         failure_status=2,
-        usage=["check [--all] [--errors-only] [--felix=<version>] [--output=<format>] [--debug]"],
+        usage=[f"check [--all] [--errors-only] {_COMMON}"],
     ),
-    Command("explain-code", "What a code of check means, or all codes.", usage=["explain-code [<code>]"]),
+    Command(
+        "lint",
+        """Rules that do nothing, and what nobody uses; of all profiles,
+policies and tiers, or of those that are named.""",
+        failure_status=2,
+        usage=[f"lint [<name>]... [--strict] {_COMMON}"],
+    ),
+    Command(
+        "test",
+        """Whether the flows are as files of expectations say.""",
+        failure_status=2,
+        usage=[f"test <file>... {_COMMON}"],
+    ),
+    Command(
+        "snapshot",
+        """All of Calico's keys, for --snapshot, for git or for a ticket:
+as JSON, to a file or to standard output.""",
+        usage=["snapshot [<snapshot>] [--debug]"],
+    ),
+    Command("explain-code", "What a code of check or lint means, or all codes.", usage=["explain-code [<code>]"]),
     Command("version", "The version of calicoq.", usage=["(version | --version)"]),
     Command("help", "This text, or what it says of one command.", usage=["help [<command>]"]),
 )
+
+_FORMATS = {  # beside ps; of other commands json and yaml
+    **dict.fromkeys(("reach", "diff"), ("json", "yaml", "csv", "md", "dot")),
+    "test": ("json", "yaml", "tap", "junit"),
+}
 
 
 def _usage_lines(*commands: Command) -> str:
@@ -88,9 +134,26 @@ Options:
                              (that cause each displayed profile or policy to match
                              the endpoint).
   -o <format> --output=<format>
-                             json or yaml, for programs. [default: ps]
+                             json or yaml, for programs; of reach and diff also csv,
+                             md and dot, a graph for Graphviz, of test tap and
+                             junit. [default: ps]
   --source-port=<port>       The port that the packet comes from.
+  --from=<end>               Only flows from an endpoint (its full name or a part of
+                             it), an address, a network, or who is meant by
+                             profile:NAME, tag:NAME or selector:TEXT.
+  --to=<end>                 Only flows to such an end.
+  --only=<packets>           Only these packets, as tcp:5432,udp:53:60,icmp:8.
+  --exposure                 Also new endpoints that rules wait for: with a tag or
+                             labels that nobody has yet.
+  --pairs                    A row for each pair of endpoints.
+  --snapshot=<file>          Look at what snapshot saved, - for standard input,
+                             and not at etcd.
+  --with=<file>              Look at it as if these documents (calicoctl apply)
+                             were applied; nothing is written. May be repeated.
+  --before=<file>            The saved datastore that diff compares with.
+  --after=<file>             Another one, in place of what is stored now.
   --all                      Every case, not only the first few of each kind.
+  --strict                   Exit with 1 if lint finds anything.
   --errors-only              No warnings and no notes.
   --felix=<version>          Whose rules count: 1, Felix 1.4, or 2, Felix 2.2 and
                              later. [default: 1]
@@ -102,6 +165,9 @@ Options:
 Exit status:
   0 done; 1 failed, or some objects could not be read and were left out.
   verdict: 0 allowed, 1 denied, 2 not certain, or failed.
+  diff: 0 no flow changes, 1 some do, 2 failed.
+  test: 0 all expectations hold, 1 some do not, 2 failed.
+  lint: 0; with --strict 1 if anything is found; 2 failed.
   check: 0 no errors found, 1 errors found, 2 failed.
 
 etcd is found as by calicoctl: ETCD_AUTHORITY [default: 127.0.0.1:2379] and so on,
@@ -133,16 +199,19 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
     arguments = grammar.parse(USAGE, argv)
     if arguments["help"]:
         raise grammar.HelpRequested(_help(arguments["<command>"]))
-    from calicoctl.calicoq.formats import JSON, TEXT, YAML
-
-    output = arguments["--output"]
-    if output not in (TEXT, JSON, YAML):
+    name = next((name for name in COMMANDS if arguments[name]), "version")
+    output, formats = arguments["--output"], _FORMATS.get(name, ("json", "yaml"))
+    if output not in (*formats, "ps"):
         raise CommandError(
-            f'Output Format: "{visible(output)}" is not valid. Output Format must be one of json, yaml, or ps.'
+            f'Output Format: "{visible(output)}" is not valid. '
+            f"Output Format must be one of {', '.join(formats)}, or ps."
         )
     if arguments["--debug"]:
         environment.variables = {**environment.variables, "CALICOCTL_DEBUG": "1"}
-    name = next((name for name in COMMANDS if arguments[name]), "version")
+    if name != "diff" and (arguments["--snapshot"] is not None or arguments["--with"]):
+        from calicoctl.calicoq import sources
+
+        sources.use(arguments["--snapshot"], arguments["--with"], environment)
     command = importlib.import_module(f"calicoctl.calicoq.{COMMANDS[name].module}")
     status: int = command.run(arguments, environment)
     return status

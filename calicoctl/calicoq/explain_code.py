@@ -1,10 +1,10 @@
-"""calicoq explain-code: what a code of ``calicoq check`` means."""
+"""calicoq explain-code: what a code of ``calicoq check`` or ``calicoq lint`` means."""
 
 from __future__ import annotations
 
 import textwrap
 
-from calicoctl.calicoq.codes import CODES
+from calicoctl.calicoq import codes, lint_codes
 from calicoctl.errors import CommandError
 from calicoctl.output import visible
 from calicoctl.suggestion import did_you_mean
@@ -15,20 +15,22 @@ if TYPE_CHECKING:
     from calicoctl.grammar import Arguments
 
 _WIDTH = 80
+_CODES = {**codes.CODES, **lint_codes.CODES}
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Explain the code, or list all; needs no datastore. Raises CommandError for a code that there is not."""
     name: str | None = arguments["<code>"]
     if name is None:
-        environment.say("\n".join(_heading(code) for code in CODES))
+        environment.say("\n".join(_heading(code) for code in _CODES))
         return 0
-    if name.upper() not in CODES:
-        raise CommandError(f"{visible(name)} is no code of 'calicoq check'.{did_you_mean(name, CODES)}")
-    explanation = textwrap.fill(CODES[name.upper()].explanation, _WIDTH, break_on_hyphens=False)
+    if name.upper() not in _CODES:
+        what = f"{visible(name)} is no code of 'calicoq check' or 'calicoq lint'."
+        raise CommandError(what + did_you_mean(name, _CODES))
+    explanation = textwrap.fill(_CODES[name.upper()].explanation, _WIDTH, break_on_hyphens=False)
     environment.say(f"{_heading(name.upper())}\n\n{explanation}")
     return 0
 
 
 def _heading(code: str) -> str:
-    return f"{code}  {CODES[code].severity}: {CODES[code].title}"
+    return f"{code}  {_CODES[code].severity}: {_CODES[code].title}"

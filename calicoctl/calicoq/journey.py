@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from calicoctl.calicoq.state import full_title
+from calicoctl.felix import questions
 from calicoctl.felix.chances import Chances
 from calicoctl.felix.evaluation import FELIX_1
 from calicoctl.felix.packet import End, Packet
-from calicoctl.felix.parameters import lets_pass
 from calicoctl.felix.walk import ALLOW, DENY, Step, Walk
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -90,7 +90,7 @@ class Journey:
     def answers_are_dropped_by(self, packet: Packet) -> str:
         """Say which untracked policy of the source's host drops what answers the packet; nothing if none does."""
         endpoint = self._source.endpoint
-        if endpoint is None or self._is_on_one_host() or self._lets_pass(endpoint.name.host):
+        if endpoint is None or self._is_on_one_host() or self._felix.lets_pass(endpoint.name.host, self._felix_version):
             return ""
         answer = Packet(packet.version, packet.ends["dst"], packet.ends["src"], packet.protocol)
         in_the_way = [endpoint] if endpoint.name.workload is None else self._host_endpoints(endpoint.name.host)
@@ -121,19 +121,16 @@ class Journey:
         """Return what an endpoint does; ``leaves``: what its Felix lets pass has passed all that is on its host."""
         steps = walk.steps()
         host = endpoint.name.host
-        is_overridden = walk.has_chains and steps[-1].outcome == DENY and self._lets_pass(host)
+        is_denied = walk.has_chains and steps[-1].outcome == DENY
+        is_overridden = is_denied and self._felix.lets_pass(host, self._felix_version)
         if is_overridden:
             action = self._felix.parameter(host, "DropActionOverride")
             what = f"DropActionOverride is {action} on {host}: its Felix lets pass what it would drop"
             steps.append(Step("", what, ALLOW))
         standstill = self._felix.standstill(host) if self._felix_version == FELIX_1 else ""
-        if standstill and not chances.likely(f"{standstill}: what was in force before still is"):
+        if standstill and not chances.likely(questions.standstill(standstill)):
             steps.append(Step("", standstill, ALLOW if steps[-1].outcome == DENY else DENY))
         return Side(full_title(endpoint), direction, steps, is_last=is_overridden and leaves)
-
-    def _lets_pass(self, host: str) -> bool:
-        action = self._felix.parameter(host, "DropActionOverride") or ""
-        return lets_pass(action if self._felix_version == FELIX_1 else action.upper().replace("AND", "and"))
 
     def _before_workload(self, endpoint: Endpoint, packet: Packet, chances: Chances) -> Iterator[Side]:
         """Yield what untracked policies of its host's endpoints do to a packet that comes from elsewhere."""
@@ -142,13 +139,10 @@ class Journey:
             steps = self._walk(host_endpoint, "inbound", packet, chances).untracked_steps()
             if not steps or steps[-1].outcome not in (ALLOW, DENY):
                 continue
-            if steps[-1].outcome == DENY and self._lets_pass(endpoint.name.host):
+            if steps[-1].outcome == DENY and self._felix.lets_pass(endpoint.name.host, self._felix_version):
                 continue
             title = full_title(host_endpoint)
-            if len(in_the_way) > 1 and not chances.likely(
-                f"The untracked policies of {title} decide if the packet comes in by its interface, and not by that of "
-                "another host endpoint"
-            ):
+            if len(in_the_way) > 1 and not chances.likely(questions.interface(title)):
                 continue
             if steps[-1].outcome == ALLOW:
                 what = "it is let through, past the rules of the workload"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calicoctl.calicoq.state import full_title
 from calicoctl.errors import CommandError
-from calicoctl.felix.view import address_of, networks_of
+from calicoctl.felix.view import address_from, address_of, networks_of
 from calicoctl.model.network import Network
 from calicoctl.model.stored_json import decode
 from calicoctl.output import visible
@@ -47,7 +47,7 @@ def find(text: str, felix: Felix, snapshot: Snapshot) -> Party:
 
     Raises CommandError if nobody or more than one is meant, or the endpoint has no address.
     """
-    address = _address(text)
+    address = address_from(text)
     if address is not None:
         return _at(address, felix, snapshot)
     name, key = _named(text, snapshot)
@@ -79,16 +79,6 @@ def are_host_and_workload(one: Party, other: Party, felix: Felix) -> bool:
     return False
 
 
-def _address(text: str) -> Address | None:
-    """Read an address in every form in which Felix takes one."""
-    if "/" in text or (":" not in text and text.count(".") != 3):
-        return None
-    try:
-        return address_of(Network.parse(text))
-    except ValueError:
-        return None
-
-
 def _at(address: Address, felix: Felix, snapshot: Snapshot) -> Party:
     endpoints = felix.at(address) or _of_host_at(address, felix)
     if len(endpoints) > 1:
@@ -96,12 +86,14 @@ def _at(address: Address, felix: Felix, snapshot: Snapshot) -> Party:
     if endpoints:
         return Party(full_title(endpoints[0]), {address.version: address}, endpoints[0])
     for endpoint in felix.endpoints.values():
-        if any(_address(item["ext_ip"]) == address for item in endpoint.fields.get(f"ipv{address.version}_nat") or ()):
+        translations = endpoint.fields.get(f"ipv{address.version}_nat") or ()
+        if any(address_from(item["ext_ip"]) == address for item in translations):
             raise CommandError(
                 f"{address} is an external address (NAT) of {full_title(endpoint)}; give its own, or its name."
             )
+    of_refused = felix.addresses_of_refused()
     for name, stored in snapshot.endpoints:
-        if stored.key in felix.refused and _may_have(address, stored.value):
+        if address in of_refused.get(stored.key, ()):
             return _refused(name, felix.refused[stored.key])
     return Party(f"{address} (no endpoint)", {address.version: address}, None, pool=_pool_with(address, snapshot))
 
@@ -132,17 +124,6 @@ def _of_host_at(address: Address, felix: Felix) -> list[Endpoint]:
 def _refused(name: EndpointName, reason: str) -> Party:
     kind = "Host" if name.workload is None else "Workload"
     return Party(f"{kind} endpoint {name}", {}, None, reason)
-
-
-def _may_have(address: Address, value: str) -> bool:
-    """Tell whether an endpoint that Felix refuses has an address, as far as its value can be read."""
-    try:
-        fields = decode(value)
-    except ValueError:
-        return False
-    lists = [value for value in fields.values() if isinstance(value, list)] if isinstance(fields, dict) else []
-    texts = [text for listed in lists for text in listed if isinstance(text, str)]
-    return any(_address(text.partition("/")[0]) == address for text in texts)
 
 
 def _named(text: str, snapshot: Snapshot) -> tuple[EndpointName, str]:

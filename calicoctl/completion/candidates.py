@@ -128,7 +128,7 @@ def _values(arguments: Sequence[str], expected: Expected, place: _Place, seconds
 
 def _constants(arguments: Sequence[str], variables: Mapping[str, str], given: Given | None = None) -> list[str]:
     """Return the candidates for arguments that are known without etcd."""
-    if "<FILENAME>" in arguments:
+    if {"<FILENAME>", "<file>", "<snapshot>"}.intersection(arguments):
         return [FILES]
     found = _contexts(variables) if "<CONTEXT>" in arguments else []
     return found + [word for argument in arguments for word in words_of(argument, given)]

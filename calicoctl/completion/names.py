@@ -178,6 +178,7 @@ _FIND: dict[str, Find] = {
     "<substring>": _ENDPOINT,
     "<from>": _ENDPOINT,
     "<to>": _ENDPOINT,
+    "<end>": _ENDPOINT,
     "<hostname>": _HOST,
     "<policy-name>": _policies,
 }

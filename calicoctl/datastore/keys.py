@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from calicoctl.model.address import Address
     from calicoctl.model.network import Network
 
+EVERYTHING = "/calico"  # what Calico stores
 ROOT = "/calico/v1"  # of all that Felix reads
 READY = f"{ROOT}/Ready"
 CONFIG = f"{ROOT}/config"  # Felix's parameters

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from calicoctl.etcd.client import Client, RawNode
+    from calicoctl.etcd.memory import MemoryClient
 
     Decoded = TypeVar("Decoded")
 
@@ -57,7 +58,7 @@ class Snapshot:
         self.ipv6_pools: list[Stored] = []
 
     @classmethod
-    def read(cls, client: Client, directory: str = keys.ROOT) -> Snapshot:
+    def read(cls, client: Client | MemoryClient, directory: str = keys.ROOT) -> Snapshot:
         """Read it, or only what is below a directory of it, in one request. Raises DatastoreError."""
         snapshot = cls()
         for stored in _everything(client.get(directory, recursive=True)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calicoctl.felix import questions
 from calicoctl.model.network import Network
 from calicoctl.model.protocols import PROTOCOLS
 from calicoctl.model.selector import parse
@@ -107,8 +108,7 @@ def _of_end(what: str, value: Any, end: End, chances: Chances | None) -> bool | 
         if not any(selector.matches(who.labels) for who in end.identities):
             return False
         return not (selector.is_misfiled and chances) or chances.likely(
-            f'Felix 1.4 finds {end.address} for rules with the selector "{value}", which has an in of one value, only '
-            "if the endpoint's labels were written after these rules"
+            questions.misfiled_selector(value, str(end.address))
         )
     return end.address.is_in(Network.parse(value))
 

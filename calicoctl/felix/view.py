@@ -24,10 +24,11 @@ from calicoctl.model.endpoint import Endpoint
 from calicoctl.model.network import Network
 from calicoctl.model.policy import Policy, Tier
 from calicoctl.model.rules import Rules
+from calicoctl.model.stored_json import decode
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeVar
 
     from calicoctl.datastore.snapshot import Snapshot, Stored
@@ -59,6 +60,7 @@ class Felix:
         self.profiles: dict[str, Rules] = {}
         self.labels: dict[str, Labels] = {}
         self.tags: dict[str, list[str]] = {}
+        self._addresses: dict[str, list[Address]] = {}
         self._by_address: dict[Address, list[Endpoint]] = {}
         self._take_endpoints()
         self._take_policies()
@@ -68,6 +70,15 @@ class Felix:
     def at(self, address: Address) -> list[Endpoint]:
         """Return the endpoints that have an address."""
         return self._by_address.get(address, [])
+
+    def addresses_of(self, endpoint: Endpoint) -> list[Address]:
+        """Return the addresses of an endpoint, each once, in the order in which they are stored."""
+        return self._addresses[str(endpoint.name)]
+
+    def addresses_of_refused(self) -> dict[str, set[Address]]:
+        """Return the addresses of endpoints that Felix refuses, by the endpoint's key, as far as they can be read."""
+        refused = (stored for _, stored in self._snapshot.endpoints if stored.key in self.refused)
+        return {stored.key: set(_addresses_in(stored.value)) for stored in refused}
 
     def failsafe_ports(self, host: str, direction: str) -> list[int]:
         """Return the TCP ports that are always open to (``inbound``) or from host endpoints of a host."""
@@ -96,6 +107,11 @@ class Felix:
         What Felix's environment or file says is not in the datastore.
         """
         return self._snapshot.host_config.get((host, name), self._snapshot.config.get(name))
+
+    def lets_pass(self, host: str, felix_version: int) -> bool:
+        """Tell whether Felix on a host lets packets pass, instead of dropping them: its DropActionOverride."""
+        action = self.parameter(host, "DropActionOverride") or ""
+        return parameters.lets_pass(action if felix_version == FELIX_1 else action.upper().replace("AND", "and"))
 
     def standstill(self, host: str) -> str:
         """Say why Felix on a host applies nothing of what is stored, so that what was in force before stays.
@@ -142,7 +158,8 @@ class Felix:
                 self.odd_profiles[str(name)] = profiles
                 fields["profile_ids"] = list(profiles)
             endpoint = self.endpoints[str(name)] = Endpoint(name, fields)
-            for address in set(map(address_of, networks_of(endpoint))):
+            addresses = self._addresses[str(name)] = list(dict.fromkeys(map(address_of, networks_of(endpoint))))
+            for address in addresses:
                 self._by_address.setdefault(address, []).append(endpoint)
 
     def _take_policies(self) -> None:
@@ -204,6 +221,28 @@ def judged(stored: Stored, problems: Callable[[Any], Iterable[str]]) -> tuple[An
         return None, f"{error}, which ends the Felix process", True
     except ValueError as error:
         return None, str(error), False
+
+
+def _addresses_in(value: str) -> Iterator[Address]:
+    """Yield what can be read as addresses in the lists of an endpoint's value."""
+    try:
+        fields = decode(value)
+    except ValueError:
+        return
+    lists = [value for value in fields.values() if isinstance(value, list)] if isinstance(fields, dict) else []
+    for text in (text for listed in lists for text in listed if isinstance(text, str)):
+        if (address := address_from(text.partition("/")[0])) is not None:
+            yield address
+
+
+def address_from(text: str) -> Address | None:
+    """Read an address in every form in which Felix takes one; None for what is none."""
+    if "/" in text or (":" not in text and text.count(".") != 3):
+        return None
+    try:
+        return address_of(Network.parse(text))
+    except ValueError:
+        return None
 
 
 def networks_of(endpoint: Endpoint) -> list[Network]:

@@ -7,6 +7,7 @@ value, a policy may be for one direction only, and the tier ``default`` needs no
 
 from __future__ import annotations
 
+from calicoctl.felix import questions
 from calicoctl.felix.evaluation import FELIX_1, FELIX_2
 from calicoctl.felix.packet import match
 from calicoctl.felix.rules import faults, foreign_networks, unprogrammable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from calicoctl.model.rules import Rules
 
 # By protocol, the ICMP types that Linux does not count as invalid where no connection is known to which they belong.
-_OPENING_ICMP_TYPES = {
+OPENING_ICMP_TYPES = {
     PROTOCOLS["icmp"]: frozenset((8, 13, 15, 17)),
     PROTOCOLS["icmpv6"]: frozenset((128, *range(130, 137), 139, 143)),
 }
@@ -138,8 +139,7 @@ class Walk:
         if problem:
             host = endpoint.name.host
             if self._felix.parameter(host, "InterfacePrefix") is not None or self._chances.likely(
-                f"etcd has no InterfacePrefix: if the configuration file of Felix on {host} has one that interface "
-                f"{endpoint.fields['name']} begins with, the endpoint's rules count"
+                questions.unknown_prefix(endpoint)
             ):
                 return f"Its {problem}"
         return "" if endpoint.state == "active" else f"It is {endpoint.state}: Felix lets nothing pass"
@@ -149,7 +149,7 @@ class Walk:
 
     def _invalid(self) -> Iterator[Step]:
         packet = self._packet
-        opening = _OPENING_ICMP_TYPES.get(packet.protocol or 0)
+        opening = OPENING_ICMP_TYPES.get(packet.protocol or 0)
         if opening and packet.icmp_type is not None and packet.icmp_type not in opening:
             what = f"ICMP type {packet.icmp_type} opens no connection: Felix drops it before any rule"
             yield Step("", f"{what}, unless it belongs to one", DENY)
@@ -162,7 +162,8 @@ class Walk:
         labels = self._felix.identities[self._version].of_endpoint(self._endpoint).labels
         selecting: dict[str, list[Policy]] = {}
         for policy in sorted(self._felix.policies, key=lambda policy: policy.position):
-            if policy.untracked in kinds and self._is_for_direction(policy) and self._selects(policy, labels):
+            is_of_kind = policy.untracked in kinds and is_for_direction(policy, self._direction, self._version)
+            if is_of_kind and self._selects(policy, labels):
                 selecting.setdefault(policy.tier, []).append(policy)
         tiers = sorted((self._felix.tiers[name] for name in selecting), key=lambda tier: tier.position)
         return [(tier, selecting[tier.name]) for tier in tiers]
@@ -174,13 +175,8 @@ class Walk:
         if is_skipped(self._felix.tiers[policy.tier], self._version):
             return True  # whatever Felix does with it
         return not (selector.is_misfiled and self._version == FELIX_1) or self._chances.likely(
-            f"{_policy_title(policy)} has an in of one value in its selector: Felix 1.4 applies it to "
-            f"{self._endpoint.name} only if the endpoint's labels were written after the policy"
+            questions.misfiled_policy(policy_title(policy), str(self._endpoint.name))
         )
-
-    def _is_for_direction(self, policy: Policy) -> bool:
-        types = policy.rules.extra.get("types") if self._version == FELIX_2 else None
-        return not isinstance(types, list) or ("ingress" if self._direction == "inbound" else "egress") in types
 
     def _failsafe(self) -> Iterator[Step]:
         packet = self._packet
@@ -194,14 +190,14 @@ class Walk:
         for policies in by_tier:
             for policy in policies:
                 if policy.untracked:
-                    passed = yield from self._rules(policy.rules, f"{_policy_title(policy)} [untracked]", False)
+                    passed = yield from self._rules(policy.rules, f"{policy_title(policy)} [untracked]", False)
                     if passed:
                         break
         self.is_marked = is_marked
 
     def _tier(self, policies: list[Policy]) -> Iterator[Step]:
         for policy in policies:
-            passed = yield from self._rules(policy.rules, _policy_title(policy), False)
+            passed = yield from self._rules(policy.rules, policy_title(policy), False)
             if passed:
                 return
         tier = policies[0].tier
@@ -222,12 +218,9 @@ class Walk:
         ``marked``: the packet carries the mark of next-tier already. Felix looks at the mark after each next-tier
         rule, whether that one has matched or not, and leaves if it is there.
         """
-        if refused := self._refused_by_iptables(rules):
-            reason = f"for IPv{self._packet.version}, as iptables refuses {refused}"
-            if self._chances.likely(
-                f"Felix programs nothing of {where} {reason}: if it had other rules before, these are still in force; "
-                "if not, it drops"
-            ):
+        if refused := refused_by_iptables(rules, self._packet.version):
+            reason = questions.reason_of_refusal(self._packet.version, refused)
+            if self._chances.likely(questions.refused_rules(where, reason)):
                 yield Step(where, f"Felix programs nothing of it {reason}", DENY)
             else:
                 yield Step(where, "its rules of before may allow the packet", ALLOW)
@@ -237,7 +230,7 @@ class Walk:
             if (
                 marked
                 and rule.fields.get("action") == "next-tier"
-                and self._is_for_version(rule)
+                and is_for_version(rule, self._packet.version, self._version)
                 and (step is None or step.outcome == GO_ON)
             ):
                 what = f"{self._direction} rule {number} ends it: the packet was passed on by a tier before"
@@ -252,27 +245,9 @@ class Walk:
         yield Step(where, f"no {self._direction} rule decides", GO_ON)
         return False
 
-    def _refused_by_iptables(self, rules: Rules) -> str:
-        """Return what keeps all rules of a policy or profile, in both directions, out of the packet's IP version.
-
-        Seen with Felix 1.4.9; iptables is the same to Felix 2.
-        """
-        for direction, listed in (("inbound", rules.inbound), ("outbound", rules.outbound)):
-            for number, rule in enumerate(listed, start=1):
-                if fault := unprogrammable(rule.fields, self._packet.version):
-                    return f"{fault.reason} ({direction} rule {number})"
-        return ""
-
-    def _is_for_version(self, rule: Rule) -> bool:
-        """Tell whether a rule is there for the packet's IP version; Felix 2 goes by its networks, negated ones too."""
-        version = self._packet.version
-        if rule.fields.get("ip_version") not in (None, version):
-            return False
-        return self._version == FELIX_1 or not foreign_networks(rule.fields, version)
-
     def _rule(self, rule: Rule, number: int, where: str) -> Step | None:
         """Return what a rule does to the packet; None if it does not match."""
-        if not self._is_for_version(rule):
+        if not is_for_version(rule, self._packet.version, self._version):
             return None
         fields = {key: value for key, value in rule.fields.items() if value is not None}
         name = f"{self._direction} rule {number}"
@@ -289,7 +264,7 @@ class Walk:
         if not matches:
             return None
         remark = f" ({'; '.join(fault.reason for fault in found)})" if found else ""
-        outcome, verb = _effect(fields)
+        outcome, verb = effect(fields)
         return Step(where, f"{name} {verb}{remark}", outcome, number, rule_text(rule))
 
 
@@ -302,13 +277,40 @@ def _up_to_decision(steps: Iterator[Step]) -> list[Step]:
     return found
 
 
-def _effect(fields: Fields) -> tuple[str, str]:
+def refused_by_iptables(rules: Rules, ip_version: int) -> str:
+    """Return what keeps all rules of a policy or profile, in both directions, out of an IP version; nothing if nothing.
+
+    Seen with Felix 1.4.9; iptables is the same to Felix 2.
+    """
+    for direction, listed in (("inbound", rules.inbound), ("outbound", rules.outbound)):
+        for number, rule in enumerate(listed, start=1):
+            if fault := unprogrammable(rule.fields, ip_version):
+                return f"{fault.reason} ({direction} rule {number})"
+    return ""
+
+
+def is_for_direction(policy: Policy, direction: str, felix_version: int) -> bool:
+    """Tell whether a policy has a say about ``inbound`` or ``outbound`` packets."""
+    types = policy.rules.extra.get("types") if felix_version == FELIX_2 else None
+    return not isinstance(types, list) or ("ingress" if direction == "inbound" else "egress") in types
+
+
+def is_for_version(rule: Rule, ip_version: int, felix_version: int) -> bool:
+    """Tell whether a rule is there for an IP version; Felix 2 goes by its networks, negated ones too."""
+    if rule.fields.get("ip_version") not in (None, ip_version):
+        return False
+    return felix_version == FELIX_1 or not foreign_networks(rule.fields, ip_version)
+
+
+def effect(fields: Fields) -> tuple[str, str]:
+    """Return the outcome of a rule that matches and a verb for it; ``fields`` are those that are not null."""
     action = fields.get("action", "allow")
     if action == "log":
         return GO_ON, "logs"
     return (NEXT_TIER, "passes it on") if action == "next-tier" else (action, "decides")
 
 
-def _policy_title(policy: Policy) -> str:
+def policy_title(policy: Policy) -> str:
+    """Return a policy's name in words, with its tier if that is not ``default``."""
     title = f'Policy "{policy.name}"'
     return title if policy.tier == DEFAULT_TIER else f'Tier "{policy.tier}" {title}'

@@ -1006,7 +1006,8 @@ class TestCodes:
         assert all(len(line) <= 80 for line in calicoq("explain-code", "CQ021").stdout.splitlines())
 
     def test_none(self, calicoq: Calicoq) -> None:
-        assert calicoq("explain-code", "nonsense") == (1, "", "nonsense is no code of 'calicoq check'.\n")
+        said = "nonsense is no code of 'calicoq check' or 'calicoq lint'.\n"
+        assert calicoq("explain-code", "nonsense") == (1, "", said)
         assert "Did you mean CQ0" in calicoq("explain-code", "CQ059").stderr
 
     def test_every_finding_has_the_severity_of_its_code(self, sound: Store, calicoq: Calicoq) -> None:

@@ -11,7 +11,10 @@ from calicoctl.calicoq.cli import COMMANDS, USAGE
 from tests.calicoq.conftest import Calicoq, Store
 
 USAGE_SECTION = "Usage:\n" + USAGE.partition("Usage:\n")[2].partition("\n\n")[0] + "\n"
-OF_COMMANDS = "'endpoint', 'host', 'policy', 'eval', 'verdict', 'check', 'explain-code', 'version'"
+OF_COMMANDS = (
+    "'endpoint', 'host', 'policy', 'eval', 'verdict', 'reach', 'explain', 'diff', 'check', 'lint', 'test', 'snapshot', "
+    "'explain-code', 'version'"
+)
 UNREACHABLE = {"ETCD_AUTHORITY": "127.0.0.1:1"}
 
 
@@ -24,11 +27,11 @@ def test_the_command_help(calicoq: Calicoq) -> None:
     assert calicoq("help", env=UNREACHABLE) == calicoq("--help")
     help_of_check = calicoq("help", "check", env=UNREACHABLE)
     assert (help_of_check.status, help_of_check.stderr) == (0, "")
-    assert help_of_check.stdout.startswith("""\
-Usage:
-  calicoq check [--all] [--errors-only] [--felix=<version>] [--output=<format>] [--debug]
-
-  check        All in the datastore that Felix drops""")
+    common = "[--felix=<version>] [--snapshot=<file>] [--with=<file>]... [--output=<format>] [--debug]"
+    assert help_of_check.stdout.startswith(
+        f"Usage:\n  calicoq check [--all] [--errors-only] {common}\n\n"
+        "  check        All in the datastore that Felix drops"
+    )
     assert "--output=<format>" in help_of_check.stdout
     assert "verdict <from>" not in help_of_check.stdout
     said = "Unknown command: 'chek'. Did you mean 'check'?\nSee 'calicoq --help' for the commands.\n"

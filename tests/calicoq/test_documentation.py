@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from calicoctl.calicoq.cli import COMMANDS, USAGE
 from tests.calicoq.conftest import Calicoq, Store
 
@@ -42,7 +44,9 @@ def examples(page: str) -> Iterator[tuple[str, str, int]]:
                 yield command, output, int(status)
 
 
-def test_the_examples(store: Store, calicoq: Calicoq) -> None:
+def test_the_examples(store: Store, calicoq: Calicoq, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flows.yaml").write_text("- {allow: tcp:5432, from: web-1, to: db-1}")
     fill(store)
     shown = list(examples(PAGE.read_text(encoding="utf-8")))
     for command, output, status in shown:

@@ -1,0 +1,137 @@
+"""The answers of the commands about flows: read once, as text, table, JSON, YAML, CSV or a graph."""
+
+from __future__ import annotations
+
+from calicoctl.calicoq.state import felix_version_of, read_snapshot
+from calicoctl.errors import CommandError
+from calicoctl.felix.view import Felix
+from calicoctl.flows.analysis import Analysis, TooManyGroups
+from calicoctl.flows.groups import addresses_of
+from calicoctl.flows.packet_filter import filters_from
+from calicoctl.flows.programs import DESTINATION, SOURCE
+from calicoctl.flows.selection import selection
+from calicoctl.output import visible
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+
+    from calicoctl.environment import Environment
+    from calicoctl.flows.difference import JointGroups
+    from calicoctl.flows.groups import Groups
+    from calicoctl.flows.packet_filter import PacketFilter
+    from calicoctl.flows.rows import Block
+    from calicoctl.flows.selection import Selection
+    from calicoctl.grammar import Arguments
+
+CSV, MD, DOT = "csv", "md", "dot"
+
+
+def read_felix(arguments: Arguments, environment: Environment) -> tuple[Felix, int]:
+    """Return what Felix sees, read once, and the version of Felix that is asked about."""
+    felix_version = felix_version_of(arguments)
+    return Felix(read_snapshot(environment)), felix_version
+
+
+def selected(text: str, felix: Felix, felix_version: int) -> Selection:
+    """Return who is meant. Raises CommandError if nobody is."""
+    try:
+        return selection(text, felix, felix_version)
+    except ValueError as error:
+        raise CommandError(visible(str(error))) from None
+
+
+def selections_of(arguments: Arguments, felix: Felix, felix_version: int) -> dict[str, Selection]:
+    """Return who is meant by --from, --to and <substring>. Raises CommandError if nobody is."""
+    return {
+        name: selected(arguments[argument], felix, felix_version)
+        for name, argument in (("from", "--from"), ("to", "--to"), ("about", "<substring>"))
+        if arguments[argument] is not None
+    }
+
+
+def blocks(groups: Groups | JointGroups, selections: Container[str]) -> list[Block]:
+    """Return the pairs that are asked about: sources and destinations, as bits, of blocks that do not overlap."""
+    chosen = {name: groups.selected(name) if name in selections else groups.mask for name in ("from", "to", "about")}
+    sources, destinations, about = chosen["from"], chosen["to"], chosen["about"]
+    return [(sources, destinations & about), (sources & about, destinations & ~about)]
+
+
+def filters_of(text: str | None, option: str) -> list[PacketFilter]:
+    """Return the packets that an option names. Raises CommandError."""
+    try:
+        return filters_from(text) if text is not None else []
+    except ValueError as error:
+        raise CommandError(visible(f"{option}: {error}.")) from None
+
+
+def analysed(
+    felix: Felix, felix_version: int, filters: Sequence[PacketFilter], selections: Mapping[str, Selection],
+    with_imagined: bool = False, beside: Felix | None = None,
+) -> Analysis:  # fmt: skip
+    """Return the flows. Raises CommandError if the rules tell too many groups apart."""
+    try:
+        return Analysis(felix, felix_version, filters, selections, with_imagined, beside)
+    except TooManyGroups as error:
+        raise CommandError(
+            f"Too much to compare: {error}.\nAsk about a part with --from and --to, or give fewer endpoints addresses "
+            "that networks in rules cut apart."
+        ) from None
+
+
+def remarks_on(felix: Felix) -> Iterator[str]:
+    """Yield what is left out of every answer about flows."""
+    if refused := sum("/endpoint/" in key for key in felix.refused):
+        yield f"{_left_out(refused)} that Felix refuses: nothing passes there, see 'calicoq check'"
+    if without := sum(not addresses_of(endpoint, felix) for endpoint in felix.endpoints.values()):
+        yield f"{_left_out(without)} without a known address"
+    if any(endpoint.name.workload is None for endpoint in felix.endpoints.values()):
+        yield (
+            "Between a host and its own workloads more counts than this: what the host is sent, "
+            "DefaultEndpointToHostAction and the host's own rules decide; what it sends is not policed"
+        )
+
+
+def _left_out(number: int) -> str:
+    return f"Left out: {number} endpoint{'s' if number > 1 else ''}"
+
+
+def question_text(question: str) -> str:
+    """Return an open question, where it is about each end of a row."""
+    return question.replace(SOURCE, "the source").replace(DESTINATION, "the destination")
+
+
+def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], output: str, environment: Environment) -> None:
+    """Print rows as CSV, or as a table for Markdown."""
+    if output == MD:
+        lines = [headings, ["---"] * len(headings), *rows]
+        environment.say("\n".join(f"| {' | '.join(map(_md_cell, line))} |" for line in lines))
+        return
+    environment.say("\n".join(",".join(map(_csv_cell, line)) for line in (headings, *rows)))
+
+
+def _md_cell(text: str) -> str:
+    return visible(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _csv_cell(text: str) -> str:
+    """Quote what has a comma, a quote or a line end; a first character that spreadsheets calculate with is set off."""
+    if text[:1] in ("=", "+", "-", "@"):
+        text = f"'{text}"
+    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\r\n') else text
+
+
+def say_graph(edges: Iterable[tuple[str, str, str, str]], environment: Environment) -> None:
+    """Print a graph for Graphviz: from, to, label and colour of each edge; the colour may be empty."""
+    nodes: dict[str, str] = {}
+    lines = []
+    for source, destination, label, colour in edges:
+        ends = [nodes.setdefault(name, f"n{len(nodes)}") for name in (source, destination)]
+        painted = f', color={colour}, fontcolor={colour}' if colour else ""
+        lines.append(f"  {ends[0]} -> {ends[1]} [label={_quoted(label)}{painted}]")
+    titles = [f"  {node} [label={_quoted(name)}]" for name, node in nodes.items()]
+    environment.say("\n".join(["digraph flows {", "  rankdir=LR", "  node [shape=box]", *titles, *lines, "}"]))
+
+
+def _quoted(text: str) -> str:
+    return '"' + visible(text).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,51 @@
+"""What the commands of calicoq look at: etcd, or a saved datastore, with documents applied to it in memory."""
+
+from __future__ import annotations
+
+from calicoctl.datastore.saved import MalformedSave, from_text, read_all
+from calicoctl.errors import CommandError
+from calicoctl.output import visible
+from calicoctl.resources import changes
+from calicoctl.resources.files import texts
+from calicoctl.resources.manifest import Manifest
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from calicoctl.environment import Environment
+    from calicoctl.etcd.memory import MemoryClient
+
+
+def use(snapshot: str | None, documents: Sequence[str], environment: Environment) -> None:
+    """Let a command see a saved datastore in place of etcd, and documents as if they were applied.
+
+    Raises CommandError for what cannot be read or applied.
+    """
+    if snapshot is None and not documents:
+        return
+    environment.work_on(copied(snapshot, environment))
+    for document in documents:
+        apply(document, environment)
+
+
+def copied(snapshot: str | None, environment: Environment) -> MemoryClient:
+    """Return a saved datastore, or a copy of what is in etcd for None. Raises CommandError."""
+    return read_all(environment.client()) if snapshot is None else saved(snapshot, environment)
+
+
+def saved(path: str, environment: Environment) -> MemoryClient:
+    """Return a saved datastore; ``-`` is standard input. Raises CommandError."""
+    ((_, text),) = texts(path, False, environment, [])
+    try:
+        return from_text(text)
+    except MalformedSave as error:
+        raise CommandError(f"{visible(path)} is no saved datastore: {error}.") from None
+
+
+def apply(path: str, environment: Environment) -> None:
+    """Apply the documents of a file to what the environment's client has. Raises CommandError."""
+    manifest = Manifest(environment, environment.client())
+    manifest.read(path, recursive=False)
+    for number, change in enumerate(changes.prepared(changes.DIFF, manifest)):
+        change.carry_out(just_read=number == 0)

@@ -1,0 +1,148 @@
+"""calicoq test: whether the flows are as expected."""
+
+from __future__ import annotations
+
+from calicoctl.calicoq import expectations
+from calicoctl.calicoq.expectations import ALLOW, Expectation
+from calicoctl.calicoq.flow_answers import analysed, read_felix
+from calicoctl.calicoq.flow_examples import two_ends, verdict_text
+from calicoctl.calicoq.formats import JSON, YAML, say_document
+from calicoctl.flows.groups import iterate
+from calicoctl.flows.selection import selection
+from calicoctl.output import visible
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from calicoctl.calicoq.formats import Document
+    from calicoctl.environment import Environment
+    from calicoctl.felix.view import Felix
+    from calicoctl.flows.analysis import Analysis
+    from calicoctl.flows.groups import Groups
+    from calicoctl.flows.selection import Selection
+    from calicoctl.grammar import Arguments
+
+HOLD, VIOLATED = 0, 1
+TAP, JUNIT = "tap", "junit"
+
+
+class _Outcome:
+    """An expectation and why it does not hold; empty if it does."""
+
+    def __init__(self, expectation: Expectation, reason: str) -> None:
+        self.expectation = expectation
+        self.reason = reason
+
+    def document(self) -> Document:
+        """Return it for a document."""
+        return {
+            "name": self.expectation.name,
+            "place": self.expectation.place,
+            "holds": not self.reason,
+            **({"reason": self.reason} if self.reason else {}),
+        }
+
+
+def run(arguments: Arguments, environment: Environment) -> int:
+    """Show which expectations hold; the status is 1 if one does not. Raises CommandError for what is no expectation."""
+    expected = expectations.read(arguments["<file>"], environment)
+    felix, felix_version = read_felix(arguments, environment)
+    outcomes = _outcomes(expected, felix, felix_version)
+    output = arguments["--output"]
+    if output in (JSON, YAML):
+        say_document([outcome.document() for outcome in outcomes], output, environment)
+    else:
+        lines = {TAP: _tap, JUNIT: _junit}.get(output, _text)
+        environment.say("\n".join(map(visible, lines(outcomes))))
+    return VIOLATED if any(outcome.reason for outcome in outcomes) else HOLD
+
+
+def _outcomes(expected: list[Expectation], felix: Felix, felix_version: int) -> list[_Outcome]:
+    """Judge all expectations on one analysis."""
+    selections: dict[str, Selection] = {}
+    nobody: dict[int, str] = {}
+    for number, expectation in enumerate(expected):
+        for side, ends in (("from", expectation.sources), ("to", expectation.destinations)):
+            for place, text in enumerate(ends):
+                try:
+                    selections[f"{number} {side} {place}"] = selection(text, felix, felix_version)
+                except ValueError as error:
+                    nobody.setdefault(number, str(error).rstrip("."))
+    filters = [each for expectation in expected for each in expectation.filters]
+    analysis = analysed(felix, felix_version, filters, selections)
+    return [
+        _Outcome(expectation, nobody.get(number) or _violation(number, expectation, analysis, felix, felix_version))
+        for number, expectation in enumerate(expected)
+    ]
+
+
+def _violation(number: int, expectation: Expectation, analysis: Analysis, felix: Felix, felix_version: int) -> str:
+    """Return an example of what is not as expected, with what decides; nothing if all is as expected."""
+    wanted = 0
+    for each in expectation.filters:
+        wanted |= each.packets(analysis.space)
+    has_ends = False
+    for version, groups in analysis.groups.items():
+        flows = analysis.flows[version]
+        sources = _selected(groups, f"{number} from", len(expectation.sources))
+        packets = wanted & flows.space.opening[version]
+        for destination in iterate(_selected(groups, f"{number} to", len(expectation.destinations))):
+            rest = sources
+            passing = list(flows.into(destination))
+            for mask, _ in passing:
+                rest &= ~mask
+            for mask, (surely, maybe) in [*passing, (rest, (0, 0))]:
+                wrong = packets & ~surely if expectation.verb == ALLOW else packets & maybe
+                senders = [groups.all[each] for each in iterate(mask & sources)]
+                ends = two_ends(senders, [groups.all[destination]], version)
+                has_ends = has_ends or (ends is not None and packets != 0)
+                if wrong and ends is not None:
+                    header = flows.space.example(wrong)
+                    verdict = verdict_text(ends, felix, version, felix_version, header)
+                    return f"{ends[0].title} to {ends[1].title}, {header.text()}: {verdict}"
+    return "" if has_ends else "there is no pair of ends with addresses of one IP version that could have such packets"
+
+
+def _selected(groups: Groups, name: str, number: int) -> int:
+    found = 0
+    for place in range(number):
+        found |= groups.selected(f"{name} {place}")
+    return found
+
+
+def _text(outcomes: list[_Outcome]) -> Iterator[str]:
+    violated = [outcome for outcome in outcomes if outcome.reason]
+    for outcome in violated:
+        yield f"{outcome.expectation.place}: {outcome.expectation.name}"
+        yield f"    {outcome.reason}"
+    yield from [""] if violated else []
+    yield f"{len(outcomes) - len(violated)} of {len(outcomes)} expectations hold."
+
+
+def _tap(outcomes: list[_Outcome]) -> Iterator[str]:
+    yield "TAP version 13"
+    yield f"1..{len(outcomes)}"
+    for number, outcome in enumerate(outcomes, start=1):
+        name = outcome.expectation.name.replace("\\", "\\\\").replace("#", "\\#")
+        yield f"{'not ok' if outcome.reason else 'ok'} {number} - {name}"
+        yield from [f"# {outcome.reason}"] if outcome.reason else []
+
+
+def _junit(outcomes: list[_Outcome]) -> Iterator[str]:
+    failures = sum(bool(outcome.reason) for outcome in outcomes)
+    yield '<?xml version="1.0" encoding="UTF-8"?>'
+    yield f'<testsuite name="calicoq test" tests="{len(outcomes)}" failures="{failures}">'
+    for outcome in outcomes:
+        place = outcome.expectation.place.rpartition(":")[0]
+        case = f'  <testcase classname="{_xml(place)}" name="{_xml(outcome.expectation.name)}"'
+        if outcome.reason:
+            yield f'{case}><failure message="{_xml(outcome.reason)}"/></testcase>'
+        else:
+            yield f"{case}/>"
+    yield "</testsuite>"
+
+
+def _xml(text: str) -> str:
+    text = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace('"', "&quot;")
