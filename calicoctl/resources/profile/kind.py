@@ -1,4 +1,4 @@
-"""The kind Profile: what `calicoctl.resources.kind.Kind` asks for."""
+"""The kind Profile, an implementation of `calicoctl.resources.kind.Kind`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from calicoctl.resources.fields import Problems
     from calicoctl.resources.profile.plan import Plan
 
-_MOST_USERS = 10  # that a warning names
+_MAX_USERS_SHOWN = 10  # in a warning
 
 
 def _uses(users: list[str]) -> str:
     if not users:
         return "no endpoint uses it"
-    names = sorted(users)[:_MOST_USERS] + (["..."] if len(users) > _MOST_USERS else [])
+    names = sorted(users)[:_MAX_USERS_SHOWN] + (["..."] if len(users) > _MAX_USERS_SHOWN else [])
     return f"{len(users)} endpoint{'s use' if len(users) > 1 else ' uses'} it ({', '.join(names)})"
 
 
@@ -36,7 +36,10 @@ def _go_map(texts: dict[str, str]) -> str:
 
 
 def _too_large(plan: Plan, record: ProfileRecord | None) -> Iterator[str]:
-    """Say which values etcd would not take: found out midway, that would be a partial success."""
+    """Yield a problem for each value that is too large for etcd.
+
+    The check comes before the first write, because a refusal in the middle would leave the profile partly changed.
+    """
     if not plan.changes:
         return
     for part, value in plan.changes.items():
@@ -51,7 +54,7 @@ def _too_large(plan: Plan, record: ProfileRecord | None) -> Iterator[str]:
 
 
 class ProfileKind:
-    """Profiles (see `Kind`); without a client only what needs no datastore can be asked."""
+    """Profiles (see `Kind`). Without a client, only methods that need no datastore can be called."""
 
     name = KIND_NAME
     api_version = API_VERSION
@@ -66,7 +69,7 @@ class ProfileKind:
 
     def __init__(self, client: Client | None) -> None:
         self._client = client
-        self._unreadable: list[str] = []  # endpoints, known once ``_users`` has been read
+        self._unreadable: list[str] = []  # the keys of unreadable endpoints, filled by ``_users``
 
     @property
     def _store(self) -> ProfileResources:
@@ -124,7 +127,7 @@ class ProfileKind:
 
     @cached_property
     def _users(self) -> dict[str, list[str]]:
-        """The endpoints of each profile, as far as they can be read; read when first asked for."""
+        """The readable endpoints of each profile, read from etcd on first use."""
         from calicoctl.datastore.endpoints import Endpoints
 
         assert self._client is not None
