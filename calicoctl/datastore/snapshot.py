@@ -118,7 +118,7 @@ def _decoded_name(name: EndpointName) -> EndpointName:
 
 
 def _everything(tree: RawNode | None) -> Iterator[Stored]:
-    """Yield all keys with a value in a tree of nodes, and directories where a value belongs (in profiles, ``Ready``)."""
+    """Yield all keys with a value in a tree of nodes, and directories where a value may belong."""
     nodes = [tree] if tree else []
     while nodes:
         node = nodes.pop()

@@ -158,7 +158,7 @@ class _Response(http_client.HTTPResponse):
 
 
 def _pool_classes(received: Callable[[int], None]) -> dict[str, Any]:
-    """Return a connection pool that counts the bytes it reads, for ``PoolManager.pool_classes_by_scheme`` of urllib3."""
+    """Return connection pools that count the bytes they read, for urllib3's ``PoolManager.pool_classes_by_scheme``."""
     pool = urllib3.HTTPSConnectionPool
     # http.client calls this attribute like a class
     response = staticmethod(functools.partial(_Response, received))
