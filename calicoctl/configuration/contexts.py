@@ -27,7 +27,7 @@ class Contexts:
         from calicoctl.suggestion import did_you_mean
 
         question = did_you_mean(name, self.by_name)
-        remedy = remedy or "See 'calicoctl context list' for those that are there."
+        remedy = remedy or "See 'calicoctl context list' for the existing ones."
         raise CommandError(f"There is no context '{visible(name)}' in {visible(self.path)}.{question}\n{remedy}")
 
 
@@ -37,7 +37,7 @@ def read_contexts(path: str) -> Contexts:
     Raises CommandError for an invalid file, and for an empty path (a user without a home directory).
     """
     if not path:
-        raise CommandError("Contexts are in a file of the user, and neither HOME nor XDG_CONFIG_HOME leads to it.")
+        raise CommandError("Cannot find the file with your contexts: set HOME or XDG_CONFIG_HOME.")
     if not os.path.lexists(path):
         return Contexts(path, {})
     file = ConfigurationFile(path)

@@ -73,7 +73,7 @@ class ConfigurationFile:
     def mapping(self, name: str, node: Node) -> dict[str, Node]:
         """Return the mapping in a member. Raises CommandError if the value is not a mapping."""
         if not isinstance(node.value, dict):
-            raise self.fault(node, f"{visible(name)} has to hold members, one a line and indented")
+            raise self.fault(node, f"{visible(name)} must contain members, indented and one per line")
         return node.value
 
     def values(self, section: Mapping[str, Node], context: str = "") -> dict[str, Value]:

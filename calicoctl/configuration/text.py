@@ -111,7 +111,7 @@ def read_yaml(text: str) -> dict[str, Node]:
         raise Malformed(mark.line + 1 if mark else 1, problem) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise Malformed(line, "a control character cannot stand in YAML") from None
+        raise Malformed(line, "control characters are not allowed in YAML") from None
     except (RecursionError, yaml.YAMLError):
         raise Malformed(1, "it is not YAML, or nested too deeply") from None
     return {} if root is None or root.tag == _NULL else _Nodes(yaml).mapping(root)
@@ -149,5 +149,5 @@ class _Nodes:
         if not node.tag.startswith(_STANDARD):
             raise Malformed(line, f"{name} begins with '!'; put the text in quotes")
         if re.search("[\ud800-\udfff]", node.value):
-            raise Malformed(line, f"{name} has half a character, which JSON and YAML can write as \\uD800")
+            raise Malformed(line, f"{name} has half of a surrogate pair, such as \\uD800")
         return None if node.tag == _NULL else node.value

@@ -137,7 +137,8 @@ class Blocks:
 
     def discard(self, network: Network, host: str) -> None:
         """Remove a block with affinity to a host, and the affinity, unless an address of the block is claimed."""
-        affinity = self._affinity(host, network)  # read before the block is removed: a new block gets a new affinity
+        # Read the affinity first: if others recreate the block after its removal, their new affinity must stay.
+        affinity = self._affinity(host, network)
         idle = True
 
         def changed(block: Block) -> bool:

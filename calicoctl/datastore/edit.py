@@ -79,8 +79,8 @@ class Overtaken:
             raise DatastoreError(f"etcd refuses every change of {self._of} though nobody else changes it.")
         if time.monotonic() - self._began > MOST_SECONDS:
             raise DatastoreError(
-                f"Others have changed {self._of} before each of {tries} tries within {MOST_SECONDS:g} s: this command "
-                "has given up. Run it again when they are done."
+                f"Others have changed {self._of} before each of {tries} tries within {MOST_SECONDS:g} s, so this "
+                "command gave up. Run it again when they are done."
             )
         import random
 

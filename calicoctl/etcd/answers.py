@@ -123,7 +123,7 @@ def _fault(answer: dict[str, Any], key: str, fields: Mapping[str, str] | str, ac
     if not isinstance(node, dict):
         return "its answer has no node"
     if not is_node(node):
-        return "its answer has a node that etcd would not send"
+        return "its answer has an invalid node"
     # An event may be about a parent directory.
     if node["key"] != key and not (actions == EVENTS and _leads_to(node["key"], key)):
         return f"its answer is about another key, {visible(node['key'][:100])}"
@@ -131,7 +131,7 @@ def _fault(answer: dict[str, Any], key: str, fields: Mapping[str, str] | str, ac
         return "its answer is about another action"
     # Old versions of etcd ignore noValueOnSuccess and return the value.
     if isinstance(fields, str) and node.get("value") != _value_in(fields):
-        return "its answer has another value than was written"
+        return "its answer has a different value from the one written"
     return ""
 
 

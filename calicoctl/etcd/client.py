@@ -190,7 +190,7 @@ class Client:
                 lost = failure
                 if index := self._applied_at(lost, action, key, value, since):
                     return index
-        raise self._gave_up(lost, f"{key} was not written, as far as etcd can tell.")
+        raise self._gave_up(lost, f"{key} was not written, according to etcd.")
 
     def _index_of_own(self, key: str, value: str, since: int) -> int:
         """Return the index of the write that etcd has just confirmed; ``since`` if it cannot be determined."""
@@ -228,7 +228,7 @@ class Client:
         """Do the same as ``_applied_at`` from the current value of the key, if its history has a ``fault``."""
         if now is None or now.get("value") != value:
             raise self._cluster.unknown_outcome(lost)
-        self.remark(f"The reply of etcd was lost and its history {fault}, but the key holds what was to be written.")
+        self.remark(f"The reply of etcd was lost and its history {fault}, but the key holds the new value.")
         return int(now["modifiedIndex"])
 
     def _state_after(self, lost: ReplyLost, key: str) -> RawNode | None:

@@ -200,7 +200,7 @@ class Cluster:
         """Return the error for a write that may or may not have been applied."""
         return self.error(
             str(lost),
-            "It is not known whether the change was made: look before you run the command again.",
+            "It is not known whether the change was made: check before you run the command again.",
             lost.position,
         )
 

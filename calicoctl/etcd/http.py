@@ -278,7 +278,7 @@ def _read_chunks(stream: Stream, body: Body) -> bool:
         if not _read_exactly(stream, body, length):
             return False
         if stream.line():
-            raise Unusable("its answer has a chunk of another length than it says")
+            raise Unusable("its answer has a chunk with a wrong length")
     _headers(stream)  # the trailers
     return True
 

@@ -81,7 +81,7 @@ class Settings:
 
 def https_as_asked(certificate: tuple[str, str] | None) -> str:
     """Describe the https request in a question about a server that did not answer."""
-    return "https, and the certificate of ETCD_CERT_FILE" if certificate else "https, and that without ETCD_CERT_FILE"
+    return "https with the certificate of ETCD_CERT_FILE" if certificate else "https without a client certificate"
 
 
 def masked(text: str) -> str:
@@ -154,7 +154,7 @@ def _user(variables: Mapping[str, str]) -> tuple[str, str]:
 
 def _checked_user(name: str, password: str, variable: str) -> tuple[str, str]:
     if ":" in name:
-        raise _invalid(f"Invalid {variable}. The name of a user has no colon.")
+        raise _invalid(f"Invalid {variable}. A user name cannot contain a colon.")
     return name, password
 
 

@@ -57,7 +57,7 @@ class Plain(str):
         if _LEADING_ZEROS.fullmatch(text) and _is_short(text):
             if -8 < int(text) < 8:
                 return int(text)
-            raise ValueError("it is octal to some and decimal to others; write it without leading zeros")
+            raise ValueError("some programs read it as octal, others as decimal; write it without leading zeros")
         raise ValueError("it is not a whole number")
 
     def value(self) -> Any:
@@ -231,7 +231,7 @@ def _read_yaml(text: str) -> Iterator[tuple[Any, int]]:
         raise MalformedDocument(f"{_place(mark)}: {problem}" if mark else str(problem)) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise MalformedDocument(f"line {line}: a control character cannot stand in YAML") from None
+        raise MalformedDocument(f"line {line}: control characters are not allowed in YAML") from None
     except (yaml.YAMLError, RecursionError) as error:
         raise MalformedDocument(str(error) or type(error).__name__) from None
 
@@ -251,7 +251,8 @@ class _Builder:
                 self._open: list[_Collection] = []
             elif isinstance(event, yaml.AliasEvent):
                 if event.anchor not in self._anchors:
-                    raise MalformedDocument(f"{_place(event.start_mark)}: there is no whole value named {event.anchor}")
+                    place = _place(event.start_mark)
+                    raise MalformedDocument(f"{place}: there is no complete value named {event.anchor}")
                 yield from self._add(*self._anchors[event.anchor], event.start_mark)
             elif isinstance(event, yaml.ScalarEvent):
                 value = _scalar(event)
@@ -286,7 +287,7 @@ class _Builder:
         parent = self._open[-1]
         parent.size += size
         if parent.size > _MOST_VALUES:
-            raise MalformedDocument(f"{_place(mark)}: the aliases stand for more than {_MOST_VALUES:,} values")
+            raise MalformedDocument(f"{_place(mark)}: the aliases expand to more than {_MOST_VALUES:,} values")
         parent.add(value, mark)
 
 
@@ -334,7 +335,7 @@ def _is_merge(name: str) -> bool:
 def _mappings(value: Any, mark: Any) -> list[Mapping]:
     listed = value if isinstance(value, list) else [value]
     if not all(isinstance(each, Mapping) for each in listed):
-        raise MalformedDocument(f"{_place(mark)}: << takes the fields of a mapping, or of several in a list")
+        raise MalformedDocument(f"{_place(mark)}: the value of << must be a mapping or a list of mappings")
     return listed
 
 
@@ -351,4 +352,4 @@ def _place(mark: Any) -> str:
 
 
 def _too_deep() -> MalformedDocument:
-    return MalformedDocument(f"it is nested more than {_DEEPEST} deep")
+    return MalformedDocument(f"it is nested more than {_DEEPEST} levels deep")

@@ -111,7 +111,7 @@ def list_of(
 def texts_by_name(value: Any, path: str, problems: Problems) -> dict[str, str]:
     """Return a mapping of names to strings; a null value becomes the empty string."""
     if not isinstance(value, dict):
-        problems.add(path, f"{shown(value)} is not a mapping of names to texts")
+        problems.add(path, f"{shown(value)} is not a mapping of names to strings")
         return {}
     read = {name: "" if content is None else text(content, member(path, name), problems)
             for name, content in value.items()}  # fmt: skip

@@ -95,7 +95,7 @@ if TYPE_CHECKING:
             """Return the names of stored objects for shell completion."""
 
         def all(self) -> tuple[list[Any], list[str]]:
-            """Return the records of all stored objects in order, and complaints about other keys among them."""
+            """Return the records of all stored objects in order, and a complaint for each key that is not an object."""
 
         def find(self, identities: Iterable[Any]) -> dict[Any, Any]:
             """Return the records of the objects that are stored, by identity."""

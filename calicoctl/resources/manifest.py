@@ -143,7 +143,7 @@ class Manifest:
         first: dict[tuple[str, Hashable], Item] = {}
         for item in self.items:
             if item.resource.identity and first.setdefault(item.key, item) is not item:
-                item.problems.append(item.complaint(f"stands in the input twice, first at {first[item.key].origin}"))
+                item.problems.append(item.complaint(f"appears twice in the input, first at {first[item.key].origin}"))
 
 
 def records_of(items: list[Item]) -> list[Record | None]:

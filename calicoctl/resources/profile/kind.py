@@ -48,8 +48,9 @@ def _too_large(plan: Plan, record: ProfileRecord | None) -> Iterator[str]:
     if plan.barring_rules is not None and record is not None:
         if excess := excess_of(plan.barring_rules) or excess_of(record.texts["rules"]):
             yield (
-                "its stored rules, behind one that denies everything while tags and labels change, are too large for "
-                f"etcd: {excess}; change the rules first, alone"
+                "its stored rules, with a temporary rule that denies everything while tags and labels change, are too "
+                "large for "
+                f"etcd: {excess}; change the rules first, without other changes"
             )
 
 
@@ -105,8 +106,8 @@ class ProfileKind:
             plan.problems.append(f"{record.node['key']} {record.obstacle}; 'calicoctl delete' removes it")
         elif record is not None:
             plan.problems += [
-                f"{record.node['key']}/{part} is a directory, in which nothing can be written; "
-                "'calicoctl delete' removes the profile with all below it"
+                f"{record.node['key']}/{part} is a directory, so it cannot be written; "
+                "'calicoctl delete' removes the profile and everything below it"
                 for part in record.profile.directories if part in plan.changes
             ]  # fmt: skip
         plan.problems += _too_large(plan, record)
@@ -121,7 +122,7 @@ class ProfileKind:
         if not users and not doubt and (plan is None or resource.has_spec):
             return []
         if plan is None:
-            return [f"{_uses(users)}{doubt}. Where it is used, Felix will drop all that no profile before it allows"]
+            return [f"{_uses(users)}{doubt}. Felix will drop all their traffic that no earlier profile allows"]
         what = "the document has no spec" if not resource.has_spec else "the document has no rules"
         return [f"{what}, so all of its {record.profile.rules.count()} stored rules are removed; {_uses(users)}{doubt}"]
 

@@ -207,7 +207,8 @@ class Plan:
             return as_new
         elif not group.is_canonical():
             self.warnings.append(
-                f"{path} is kept as it is stored; a new rule would be stored in another form, which every Felix reads: "
+                f"{path} is kept as it is stored; a new rule would have another form, which every version of Felix "
+                f"reads: "
                 "'calicoctl replace' rewrites it"
             )
         return group.rules
@@ -219,7 +220,8 @@ class Plan:
                 continue
             if name != "id" or not isinstance(value, str):
                 self._found.add(
-                    member("spec.storedFields", name), "can only stand here if it is stored in this profile as it is"
+                    member("spec.storedFields", name),
+                    "is only accepted here if this profile already has it with this value",
                 )
             extra[name] = value
         return extra
@@ -229,11 +231,11 @@ class Plan:
             remark = f"its {name} cannot be read ({reason})"
             if is_replaced:
                 self.replaced.append(remark)
-            outcome = "are replaced" if is_replaced else "stay so: the document does not mention them"
+            outcome = "are replaced" if is_replaced else "stay unchanged: the document does not mention them"
             self.warnings.append(f"{remark} and {outcome}")
         if not self.is_new and "rules" not in self.stored.present and "rules" not in self.changes:
             self.warnings.append(
-                "it has no rules key: to Felix it is missing, and the traffic of its endpoints is dropped; "
+                "it has no rules key, so Felix treats it as missing and drops the traffic of its endpoints; "
                 "'calicoctl replace' writes it"
             )
 

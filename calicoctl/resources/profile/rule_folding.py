@@ -105,7 +105,10 @@ def _groups_of_run(run: list[Rule]) -> Iterator[Group]:
 
 
 def _product(pairs: list[Pair], start: int) -> tuple[list[str | None], list[str | None]]:
-    """Return sources and destinations whose combinations, in order, are the next pairs from ``start`` on."""
+    """Split the pairs from ``start`` on into a list of sources and a list of destinations.
+
+    The combinations of the two lists, in order, are equal to as many of the next pairs as possible.
+    """
     destinations: dict[str | None, None] = {}
     for position in range(start, len(pairs)):
         source, destination = pairs[position]

@@ -76,7 +76,7 @@ class _Check:
         if "http" in form:
             self.add("http", NOT_IN_V1)
         if "storedFields" in form:
-            self.add("storedFields", "can only stand in a rule that is stored in this profile and is left as it is")
+            self.add("storedFields", "is only accepted in a rule that is already stored in this profile and unchanged")
 
     def protocol(self, field: str, protocol: int | str) -> None:
         if protocol not in V3_NAMES.values() and not (isinstance(protocol, int) and 1 <= protocol <= 255):
@@ -87,7 +87,7 @@ class _Check:
             if not 0 <= icmp.get(part, 0) <= last:
                 self.add(f"{field}.{part}", f"{icmp[part]} is not a number from 0 to {last}")
         if "code" in icmp and "type" not in icmp:
-            self.add(f"{field}.code", "needs a type beside it")
+            self.add(f"{field}.code", "needs a type")
         if self.form.get("protocol") not in _VERSION_OF_ICMP and (field == "icmp" or icmp):
             self.add(field, "needs the protocol ICMP or ICMPv6")
 
@@ -169,7 +169,7 @@ def _port_problem(port: int | str) -> str:
     first, last = int(match[1]), int(match[2] or match[1])
     if not (first <= 65535 and last <= 65535):
         return allowed
-    return "ends below its beginning" if last < first else ""
+    return "ends before it begins" if last < first else ""
 
 
 def _tag_problem(tag: str) -> str:

@@ -38,7 +38,7 @@ class ProfileResources:
         self._client = client
 
     def all(self) -> tuple[list[ProfileRecord], list[str]]:
-        """Return all profiles, sorted by name, and complaints about other keys among them. One request."""
+        """Return all profiles, sorted by name, and a complaint for each key that is not a profile. One request."""
         records, complaints = [], []
         for node in self._nodes():
             segment = keys.last_segment(node["key"])
@@ -47,7 +47,7 @@ class ProfileResources:
             if record.obstacle:
                 complaints.append(f"Cannot read {node['key']}: it {record.obstacle}.")
             elif keys.escaped(name) != segment:
-                complaints.append(f"Cannot read {node['key']}: no profile can be called so.")
+                complaints.append(f"Cannot read {node['key']}: this is not a valid profile name.")
             else:
                 records.append(record)
         return sorted(records, key=lambda record: record.profile.name), complaints

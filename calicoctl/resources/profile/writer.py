@@ -82,6 +82,6 @@ class ProfileWriter:
 
 def _bar(stands: str, title: str, verb: str) -> str:
     return (
-        f"A rule that denies everything {stands} before the rules of {title} until 'calicoctl {verb}' "
-        "with a document that is accepted, without a resourceVersion, completes the change."
+        f"A rule that denies everything {stands} before the rules of {title}: run 'calicoctl {verb}' again "
+        "with a valid document without a resourceVersion to complete the change."
     )
