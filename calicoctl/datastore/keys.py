@@ -140,7 +140,7 @@ def handle(name: str) -> str:
 
 # BGP (docs/nodes.md, section 1)
 
-BGP = "/calico/bgp/v1"  # of all that confd makes BIRD's configuration of, but for the pools
+BGP = "/calico/bgp/v1"  # confd builds BIRD's configuration from it and from the pools
 BGP_GLOBAL = f"{BGP}/global"
 BGP_HOSTS = f"{BGP}/host"
 DEFAULT_AS = f"{BGP_GLOBAL}/as_num"
@@ -148,22 +148,22 @@ MESH = f"{BGP_GLOBAL}/node_mesh"
 
 
 def bgp_settings(host: str | None) -> str:
-    """Return the directory of a host's own settings of BGP; without a host, of those of all nodes."""
+    """Return the directory of the BGP settings of a host, or of all nodes if ``host`` is None."""
     return BGP_GLOBAL if host is None else f"{BGP_HOSTS}/{segment(host)}"
 
 
 def bgp_setting(name: str, host: str | None) -> str:
-    """Return the key of one setting of BGP."""
+    """Return the key of one BGP setting of a host, or of all nodes if ``host`` is None."""
     return f"{bgp_settings(host)}/{segment(name)}"
 
 
 def peer(address: Address, host: str | None) -> str:
-    """Return the key of a BGP peer of a host; without a host, of one of all nodes."""
+    """Return the key of a BGP peer of a host, or of all nodes if ``host`` is None."""
     return f"{bgp_settings(host)}/peer_v{address.version}/{segment(str(address))}"
 
 
 def peer_of(key: str) -> Address | None:
-    """Tell which peer a key (not quoted) is that `peer` builds; None for every other key."""
+    """Return the address of the peer whose key (not quoted) this is; None for any other key."""
     from calicoctl.model.address import Address
 
     directory, _, text = key.rpartition("/")
@@ -175,12 +175,12 @@ def peer_of(key: str) -> Address | None:
 
 
 def node_address(host: str) -> str:
-    """Return the key of the IPv4 address that a host's node connects from."""
+    """Return the key of the IPv4 address from which the node of a host connects."""
     return bgp_setting("ip_addr_v4", host)
 
 
 def felix_parameter(name: str) -> str:
-    """Return the key of a parameter of every Felix."""
+    """Return the key of a Felix parameter that applies to all hosts."""
     return f"{CONFIG}/{segment(name)}"
 
 
