@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
     from calicoctl.model.rule import Fields
 
-MOST_RULES = 200_000  # made of one rule; with two networks each they already exceed the 10 MB that etcd accepts
-_MANY_RULES = 100  # made of one rule; the operator is told if there are more
+# A rule with lists of networks becomes several rules. More than MOST_RULES exceed the 10 MB that etcd accepts; more
+# than _MANY_RULES cause a remark.
+MOST_RULES = 200_000
+_MANY_RULES = 100
 _HINTS = 20
 _NAMES_OF_NUMBERS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6"}
 _VERSIONS = {"icmp": 4, "icmpv6": 6}  # IP versions; Felix accepts protocol numbers with both

@@ -367,8 +367,8 @@ def test_replace_rewrites_what_go_has_stored_and_apply_does_not(etcd: EtcdServer
     result = calicoctl("apply", "-f", "-", stdin=shown)
     assert result.stdout == done("applied", 1, "Profile(go): unchanged").stdout
     assert result.stderr == (
-        "Warning: Profile(go): spec.ingress[0] is kept as it is stored; a new rule would have another form, which "
-        "every version of Felix reads: 'calicoctl replace' rewrites it.\n"
+        "Warning: Profile(go): spec.ingress[0] is kept as it is stored; 'calicoctl replace' rewrites it in the "
+        "form of new rules, which every version of Felix reads.\n"
     )
     assert etcd.get(f"{PROFILES}/go/rules") == rules
     assert calicoctl("replace", "-f", "-", stdin=shown) == done("replaced", 1, "Profile(go): changed")

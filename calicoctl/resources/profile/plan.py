@@ -88,8 +88,8 @@ class Plan:
         Tags and labels decide which endpoints the rules match, here and in other profiles. If two of tags, labels and
         rules change, one new and one old value together may allow traffic that neither the old nor the new profile
         allows. The old rules are kept after the deny rule, because some may be accepted only while they are stored and
-        the command must be repeatable after an interruption. None is needed if the stored rules cannot be read, since
-        Felix then drops all traffic anyway.
+        the command must be repeatable after an interruption. If the stored rules cannot be read, Felix drops all
+        traffic anyway and no deny rule is needed.
         """
         changing = (
             self.resource.tags is not None and self.resource.tags != self.stored.tags,
@@ -207,9 +207,8 @@ class Plan:
             return as_new
         elif not group.is_canonical():
             self.warnings.append(
-                f"{path} is kept as it is stored; a new rule would have another form, which every version of Felix "
-                f"reads: "
-                "'calicoctl replace' rewrites it"
+                f"{path} is kept as it is stored; 'calicoctl replace' rewrites it in the form of new rules, which "
+                "every version of Felix reads"
             )
         return group.rules
 
