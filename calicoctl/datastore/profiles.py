@@ -208,9 +208,10 @@ class Profiles:
         except Conflict:
             return
         except DatastoreError as error:
-            remark = f"The {part} of profile {name} were written"
-            remedy = "check whether the profile was removed at the same time."
-            raise DatastoreError(f"{error.message}\n{remark}; {remedy}") from None
+            remark = (
+                f"The {part} of profile {name} were written; check whether the profile was removed at the same time."
+            )
+            raise DatastoreError(f"{error.message}\n{remark}") from None
         self._client.prune(keys.profile(name))
         raise ProfileNotFound(name)
 
