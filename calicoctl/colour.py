@@ -1,6 +1,7 @@
-"""Colour on a terminal: allow green, deny red, errors and warnings marked, differences as git shows them.
+"""Colours for output on a terminal: green for allow, red for deny, the colours of git for differences, and so on.
 
-A painter returns a text with the escape sequences of a terminal; the environment chooses it by its name.
+Each public function, except ``is_wanted``, is a painter: it adds the escape sequences for colours to a text. The
+environment selects a painter by its name.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ _WARNING = re.compile(r"^()(Warning:)()", re.MULTILINE)
 
 
 def is_wanted(when: str, variables: Mapping[str, str], stream: TextIO) -> bool:
-    """Tell whether a stream gets colour; ``when`` is the value of ``--color``.
+    """Tell whether to use colours on a stream; ``when`` is the value of ``--color``.
 
-    With ``auto`` a terminal does, unless NO_COLOR is set (no-color.org) or TERM is ``dumb``. CLICOLOR_FORCE colours
-    every stream.
+    With ``auto``, NO_COLOR (no-color.org) turns colours off and CLICOLOR_FORCE turns them on. Without either, they are
+    used on a terminal unless TERM is ``dumb``.
     """
     if when != "auto":
         return when == "always"
@@ -39,33 +40,33 @@ def is_wanted(when: str, variables: Mapping[str, str], stream: TextIO) -> bool:
 
 
 def rule(text: str) -> str:
-    """Paint the actions of rules."""
+    """Colour the actions of rules."""
     return _ACTION.sub(_with_painted_word, text)
 
 
 def verdict(text: str) -> str:
-    """Paint the answers at the ends of lines."""
+    """Colour the verdicts at the ends of lines."""
     return _VERDICT.sub(_with_painted_word, text)
 
 
 def finding(text: str) -> str:
-    """Paint the headings of the kinds of findings."""
+    """Colour the word Error or Warning in the headings of findings."""
     return _FINDING.sub(_with_painted_word, text)
 
 
 def message(text: str) -> str:
-    """Paint the beginnings of warnings."""
+    """Colour the word Warning at the beginning of lines."""
     return _WARNING.sub(_with_painted_word, text)
 
 
 def failure(text: str) -> str:
-    """Paint the first line, which says why a command has failed."""
+    """Colour the first line, which says why a command has failed."""
     first, newline, rest = text.partition("\n")
     return _painted(first, _RED) + newline + rest
 
 
 def difference(text: str) -> str:
-    """Paint the lines of a unified diff."""
+    """Colour the lines of a unified diff."""
     return "\n".join(map(_line_of_difference, text.split("\n")))
 
 

@@ -80,7 +80,7 @@ class Environment:
     def say(self, text: str, painter: str = "") -> None:
         """Print an answer. Raises CommandError if it cannot be written, BrokenPipeError if the reader has gone.
 
-        ``painter`` is the name of the function in ``calicoctl.colour`` that paints the text, where colour is wanted.
+        ``painter`` is the name of the function in ``calicoctl.colour`` that colours the text, if colours are used.
         """
         text = self._painted(text, painter, self.stdout) if painter else text
         with _WriteErrors():
@@ -93,7 +93,7 @@ class Environment:
 
     def _painted(self, text: str, painter: str, stream: TextIO) -> str:
         if not (stream.isatty() or self.variables.get("CLICOLOR_FORCE") or "--color" in self.options):
-            return text  # without a look at the module
+            return text  # without importing the module
         from calicoctl import colour
 
         if not colour.is_wanted(self.options.get("--color", "auto"), self.variables, stream):

@@ -1,4 +1,4 @@
-"""Long answers on a terminal go through a pager, if the operator has asked for that with CALICOCTL_PAGER."""
+"""Show long answers in a pager if CALICOCTL_PAGER is set and the output is a terminal."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
 
-_DEFAULT = "less -R"  # which shows colours
+_DEFAULT = "less -R"  # -R lets less show colours
 
 
 def show(text: str, variables: Mapping[str, str], terminal: TextIO) -> bool:
     """Show a text in the pager if it is longer than the terminal; False if it was not shown.
 
-    CALICOCTL_PAGER is a command, or ``1`` for that in PAGER, else less.
+    CALICOCTL_PAGER is the command of the pager. ``1`` stands for the command in PAGER or, without it, for less.
     """
     lines = text.count("\n") + 1
     if not terminal.isatty() or lines < os.get_terminal_size(terminal.fileno()).lines:
@@ -27,12 +27,12 @@ def show(text: str, variables: Mapping[str, str], terminal: TextIO) -> bool:
     try:
         pager = subprocess.Popen(shlex.split(command), stdin=subprocess.PIPE, env=dict(variables), encoding="utf-8")
     except (OSError, ValueError):
-        return False  # there is no such program: print the text
+        return False  # the pager cannot be started, so the caller prints the text
     terminal.flush()
     try:
         pager.communicate(text + "\n")
     except BrokenPipeError:
-        pass  # the operator has left the pager
+        pass  # the operator has left the pager early
     finally:
         pager.wait()
     return True

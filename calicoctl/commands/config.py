@@ -60,8 +60,8 @@ def _setting(arguments: Arguments, host: str | None, environment: Environment) -
     _override(unknown, arguments["--force"], environment)
     if "/" in name or name in ("", ".", "..") or name.startswith("_") or not is_utf8(name):
         raise CommandError(
-            f"Invalid configuration name: '{name}'. It must be one segment of a key that etcd shows: not empty, no "
-            "slash, no '_' at its beginning, and neither '.' nor '..'."
+            f"Invalid configuration name: '{name}'. It must be valid UTF-8, and must not be "
+            "empty, contain a slash, begin with '_', or be '.' or '..'."
         )
     return keys.felix_parameter(name) if of_felix else keys.bgp_setting(name, host), ()
 

@@ -36,15 +36,16 @@ Options before the command, for all commands of calicoctl and calicoq:
   calicoctl --color=<WHEN> <command>
                           auto (on a terminal, the default), always or never.
   calicoctl --output=<FORMAT> <command>
-                          (or -o <FORMAT>) Of calicoctl only: print a listing
+                          (or -o <FORMAT>) calicoctl only: print a listing
                           as table (the default), json, yaml, csv or name, or
                           the JSON Schema of its rows with schema.
   calicoctl --columns=<COLUMNS> <command>
-                          Of calicoctl only: these fields of a listing.
+                          calicoctl only: show these fields of a listing.
 
   The values for etcd are searched for in this order: in --context or --config;
   in the environment (ETCD_ENDPOINTS and so on, also as
   CALICO_ETCD_ENDPOINTS); in the chosen context; in /etc/calico/calicoctl.cfg.
-  The first value found applies. The search ends after the first place that has the address of etcd.
+  The first value found applies. The search ends after the first place that
+  has the address of etcd.
 
 """

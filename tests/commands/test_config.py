@@ -112,8 +112,8 @@ class TestUnknownNames:
             assert calicoctl("config", *scope.split(), name, *more, "--force") == Result(
                 1,
                 "",
-                f"{unknown(shown)}{FORCED}Invalid configuration name: '{shown}'. It must be one segment of a key that "
-                "etcd shows: not empty, no slash, no '_' at its beginning, and neither '.' nor '..'.\n",
+                f"{unknown(shown)}{FORCED}Invalid configuration name: '{shown}'. It must be valid UTF-8, and "
+                "must not be empty, contain a slash, begin with '_', or be '.' or '..'.\n",
             )
         assert etcd.index() == index
 
