@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
     from calicoctl.etcd.settings import Settings
-    from calicoctl.etcd.wire import Wire
+    from calicoctl.etcd.wire import Response, Wire
 
     RawNode = dict[str, Any]
 
@@ -101,6 +101,20 @@ class Client:
                 return None
             raise self._error(str(refusal)) from None
         return node
+
+    def version(self) -> str:
+        """Return what the first endpoint that answers says about its version, whatever that is."""
+        failures: list[tuple[int, Exception]] = []
+        for position in self._order():
+            try:
+                with self._progress:
+                    response = self._response(position, "GET", "/version")
+            except (Unreachable, ReplyLost, Unusable) as failure:
+                failures.append((position, failure))
+            else:
+                self._current = position
+                return response.body.decode("utf-8", "replace")
+        raise self._no_endpoint(failures)
 
     # Writing
 
@@ -326,23 +340,14 @@ class Client:
         form = fields if isinstance(fields, str) else None
         if not isinstance(fields, str) and fields:
             target += "?" + "&".join(f"{name}={value}" for name, value in fields.items())
-        began = time.monotonic()
         try:
-            response = self._wire(position).exchange(
-                method, target, form, self._headers, seconds or self._settings.read_timeout
-            )
-        except (Unreachable, ReplyLost, Unusable) as failure:
-            self._show(position, method, target, form, f"failed: {failure}", began)
-            if isinstance(failure, HungUp) and len(key) > LONGEST_KEY:
+            response = self._response(position, method, target, form, seconds)
+        except HungUp as failure:
+            if len(key) > LONGEST_KEY:
                 raise _too_long(failure, method, key) from None
-            if isinstance(failure, Unusable):
-                raise (NotEtcd if method == "GET" else ReplyLost)(str(failure)) from None
             raise
-        index = number_of(response.headers.get("x-etcd-index", ""))
-        outcome = f"{response.status}, index {'unknown' if index is None else index}, {len(response.body):,} bytes"
-        self._show(position, method, target, form, outcome, began)
-        if index is not None:
-            self.index = index
+        except Unusable as failure:
+            raise (NotEtcd if method == "GET" else ReplyLost)(str(failure)) from None
         try:
             answer = answer_of(response, key, fields, actions, bool(self._headers))
         except Refused:
@@ -362,6 +367,25 @@ class Client:
         except (Unreachable, ReplyLost, Unusable):
             return None
         return version_of(response)
+
+    def _response(
+        self, position: int, method: str, target: str, form: str | None = None, seconds: float | None = None
+    ) -> Response:
+        """Send one request, note etcd's index and show what became of it. Raises Unreachable, ReplyLost, Unusable."""
+        began = time.monotonic()
+        try:
+            response = self._wire(position).exchange(
+                method, target, form, self._headers, seconds or self._settings.read_timeout
+            )
+        except (Unreachable, ReplyLost, Unusable) as failure:
+            self._show(position, method, target, form, f"failed: {failure}", began)
+            raise
+        index = number_of(response.headers.get("x-etcd-index", ""))
+        outcome = f"{response.status}, index {'unknown' if index is None else index}, {len(response.body):,} bytes"
+        self._show(position, method, target, form, outcome, began)
+        if index is not None:
+            self.index = index
+        return response
 
     def _wire(self, position: int) -> Wire:
         """Return the way to an endpoint."""
