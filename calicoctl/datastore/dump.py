@@ -16,7 +16,7 @@ def dump(client: Client) -> Iterator[str]:
 
     Raises DatastoreError.
     """
-    tree = client.get(keys.ALL, recursive=True)
+    tree = client.get(keys.EVERYTHING, recursive=True)
     yield "dir?, key, value"
     left: list[RawNode] = [] if tree is None else [tree]
     while left:  # no recursion: directories may be in one another as deep as a key is long
