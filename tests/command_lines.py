@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -99,6 +100,7 @@ OTHER_RULES = json.dumps(_document("P", "", [{"action": "Deny"}]))
 # The rows of `container` change this namespace. It exists during the tests that use it.
 NAMESPACE = NetworkNamespace(f"calicoctl-trust-{os.getpid()}")
 CONTAINER = NAMESPACE.path
+BUNDLE = f"{tempfile.gettempdir()}/calicoctl-trust-{os.getpid()}.tar.gz"  # of the row of `diags`
 
 
 class Row(NamedTuple):
@@ -127,7 +129,7 @@ class Row(NamedTuple):
         return self.line.startswith("container ") and CONTAINER in self.line
 
     def __str__(self) -> str:
-        return f"{self.program} {self.line}".replace(CONTAINER, "CONTAINER").strip()
+        return f"{self.program} {self.line}".replace(CONTAINER, "CONTAINER").replace(BUNDLE, "BUNDLE").strip()
 
 
 # Modules that take long to load. No command loads one that it does not need.
@@ -377,9 +379,17 @@ FURTHER = [
     Row("policy none", "GET", USED, program="calicoq"),
 ]
 
+# What these report depends on the machine, and they go on where one thing fails: see tests/trust/test_reports.py.
+REPORTS = [Row("status --socket-dir=/none", "GET GET", loads=_FOR_DOCKER | _PARAGRAPHS)]
+if os.geteuid() == 0:
+    REPORTS += [
+        Row("checksystem", "GET GET", loads=_FOR_DOCKER | _PARAGRAPHS),
+        Row(f"diags --output={BUNDLE} --log-dir=/none", "GET GET GET", loads=_FOR_DOCKER | _PARAGRAPHS),
+    ]
+
 # What the tests of reliability disturb, and all rows.
 ALL = READING + WRITING
-EVERY_ROW = [*WITHOUT_ETCD, *ALL, *FURTHER]
+EVERY_ROW = [*WITHOUT_ETCD, *ALL, *FURTHER, *REPORTS]
 
 
 def costly_of(row: Row) -> frozenset[str]:
@@ -409,6 +419,9 @@ def _group(row: Row) -> str:
 # The most modules that a command may load, whatever the versions of Python and of the libraries; PyYAML comes on top.
 MOST_MODULES = {
     "calicoctl": 35,
+    "calicoctl status with Docker": 340,
+    "calicoctl checksystem with Docker": 340,
+    "calicoctl diags with Docker": 350,
     "calicoctl version": 35,
     "calicoctl --version": 130,
     "calicoctl help": 35,

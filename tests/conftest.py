@@ -245,8 +245,17 @@ def namespace() -> Iterator[None]:
     NAMESPACE.delete()
 
 
+@pytest.fixture(scope="session")
+def bundle_file() -> Iterator[None]:
+    """The file that the row of `diags` writes, which is gone after the tests."""
+    from tests.command_lines import BUNDLE
+
+    yield
+    Path(BUNDLE).unlink(missing_ok=True)
+
+
 @pytest.fixture
-def on_host(calicoctl: Calicoctl, namespace: None) -> None:
+def on_host(calicoctl: Calicoctl, namespace: None, bundle_file: None) -> None:
     """calicoctl on the host `h1`, which has no Docker: it can run every row of tests/command_lines.py."""
     calicoctl.environ = {**calicoctl.environ, "HOSTNAME": "h1", "DOCKER_HOST": "unix:///none"}
 

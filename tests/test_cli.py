@@ -129,6 +129,8 @@ def test_version_of_etcd(calicoctl: Calicoctl, proxy: Proxy) -> None:
     last = calicoctl("--version").stdout.splitlines()[-1]
     assert re.fullmatch(rf"etcd [0-9]+\.[0-9]+\.[0-9]+ at {re.escape(url)}", last)
     proxy.since(len(proxy.requests) + 1, answer("200 OK", "[1]"))
+    assert calicoctl("--version").stdout.splitlines()[-1] == f"etcd: what answers at {url} is not etcd"
+    proxy.since(len(proxy.requests) + 1, never_answer)
     assert calicoctl("--version").stdout.splitlines()[-1] == f"etcd: no answer from {url} within 1 s"
 
 
@@ -167,6 +169,7 @@ Options:
 
 def test_legacys_commands_come_first_in_its_words_and_order() -> None:
     legacy = """\
+    status            Print current status information
     node              Configure the main calico/node container and establish Calico networking
     container         Configure containers and their addresses
     profile           Configure endpoint profiles
@@ -174,6 +177,8 @@ def test_legacys_commands_come_first_in_its_words_and_order() -> None:
     pool              Configure ip-pools
     bgp               Configure global bgp
     ipam              Configure IP address management
+    checksystem       Check for incompatibilities on the host system
+    diags             Save diagnostic information
     version           Display the version of calicoctl
     config            Configure low-level component configuration
 """
@@ -218,10 +223,15 @@ ENDPOINT:='http[s]://ADDRESS:PORT'. Value provided is 'nonsense'
         ("vresion", "version"),
         ("delte", "delete"),
         ("remplace", "replace"),
-        ("cont", "context"),
         ("contai", "container"),
         ("HELP", "help"),
         ("hlep", "help"),
+        ("statsu", "status"),
+        ("stat", "status"),
+        ("diag", "diags"),
+        ("check-system", "checksystem"),
+        ("gte", "get"),
+        ("ippool", "pool"),
     ],
 )
 def test_unknown_commands(calicoctl: Calicoctl, name: str, nearest: str) -> None:
@@ -229,7 +239,13 @@ def test_unknown_commands(calicoctl: Calicoctl, name: str, nearest: str) -> None
     assert calicoctl(name, "show") == Result(1, "", said)
 
 
-UNLIKE = ["utils", "remove", "rm", "xyz", "e", "status", "diags", "list", "rule"]
+def test_two_commands_are_offered_for_what_both_begin_with(calicoctl: Calicoctl) -> None:
+    said = "Unknown command: 'cont'. Did you mean 'container' or 'context'?\nSee 'calicoctl --help' for the commands.\n"
+    assert calicoctl("cont") == Result(1, "", said)
+
+
+UNLIKE = ["utils", "remove", "rm", "xyz", "e", "list", "rule", "start", "stop", "state",
+          "restart", "exit", "policy", "update", "log", "host", "set"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["", "-", "é", "\x1b[2J\udcff", *UNLIKE])

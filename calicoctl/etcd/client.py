@@ -91,9 +91,9 @@ class Client:
         """Return the URL of the first endpoint, without credentials."""
         return self._cluster.settings.endpoints[0]
 
-    def server_version(self, seconds: float) -> str | None:
-        """Return the version of the server at the first endpoint; None if it does not answer within ``seconds``."""
-        return self._cluster.server_version(seconds)
+    def version(self) -> str:
+        """Return what the first endpoint that responds says about its version, whatever that is."""
+        return self._cluster.version()
 
     # Writing
 

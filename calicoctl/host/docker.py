@@ -20,7 +20,16 @@ _PASSWORD = re.compile(r"(^|://)[^/:]*:(?!//).*(@|%40)", re.DOTALL)  # user:pass
 
 
 class DockerUnavailable(CommandError):
-    """Docker cannot be used: it is not installed or not running, or access is denied."""
+    """Docker cannot be used: it is not installed or not running, or access is denied.
+
+    ``is_down`` says that nothing answers.
+    """
+
+    is_down = False
+
+
+class DockerPackageMissing(DockerUnavailable):
+    """The SDK for Python is not installed, so nobody knows whether Docker runs."""
 
 
 class ContainerNotFound(CommandError):
@@ -88,7 +97,7 @@ class Docker:
             import docker.errors
             import requests.exceptions
         except ImportError as error:
-            raise DockerUnavailable(
+            raise DockerPackageMissing(
                 f"The Python package '{(error.name or 'docker').partition('.')[0]}' is needed to find containers by "
                 "their Docker names: pip install 'calicoctl[docker]'."
             ) from None
@@ -100,6 +109,10 @@ class Docker:
                 f"DOCKER_HOST={_masked(settings['DOCKER_HOST'])} has a password, which Docker does not support."
             )
         self._client: Any = self._request(lambda: docker.from_env(environment=settings, timeout=seconds))
+
+    def ask(self, question: Callable[[Any], Any]) -> Any:
+        """Return Docker's answer to a question that the SDK's ``APIClient`` asks; None if it knows of no such thing."""
+        return self._request(lambda: question(self._client.api))
 
     def container(self, name: str) -> Container:
         """Return the container with this name or id. Raises ContainerNotFound."""
@@ -144,7 +157,9 @@ def _unavailable(error: BaseException) -> DockerUnavailable:
             )
         )
     cause = " ".join(_masked(word) for word in str(error).split())
-    return _no_docker(f"Docker's library says: {cause}")
+    unavailable = _no_docker(f"Docker's library says: {cause}")
+    unavailable.is_down = _caused_by(error, FileNotFoundError) or _caused_by(error, ConnectionError)
+    return unavailable
 
 
 def _no_docker(reason: str) -> DockerUnavailable:

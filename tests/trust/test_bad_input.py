@@ -69,7 +69,8 @@ TEXTS = ["", " ", "-", "--", "---", ".", "..", "%2e", "a/b", "a?b", "a#b", "_x",
 
 def usage_lines() -> list[tuple[str, list[str]]]:
     """The program and the words of every usage line of every command."""
-    texts = [("calicoctl", usage_of(command)) for command in COMMANDS.values()]
+    # diags would write a file wherever a text leads to
+    texts = [("calicoctl", usage_of(command)) for command in COMMANDS.values() if command.name != "diags"]
     lines = []
     for program, text in [*texts, ("calicoq", QUERY_USAGE)]:
         usage = text.partition("Usage:\n")[2].partition("\n\n")[0]
