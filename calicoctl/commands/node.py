@@ -18,6 +18,10 @@ def run(arguments: Arguments, environment: Environment) -> int:
         from calicoctl.commands import node_show
 
         return node_show.run(arguments, environment)
+    if arguments["stop"]:
+        from calicoctl.commands import node_stop
+
+        return node_stop.run(arguments, environment)
     from calicoctl.commands import node_start
 
     return node_start.run(arguments, environment)
