@@ -22,6 +22,10 @@ def run(arguments: Arguments, environment: Environment) -> int:
         from calicoctl.commands import node_stop
 
         return node_stop.run(arguments, environment)
+    if arguments["remove"]:
+        from calicoctl.commands import node_remove
+
+        return node_remove.run(arguments, environment)
     from calicoctl.commands import node_start
 
     return node_start.run(arguments, environment)
