@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import time
@@ -86,28 +87,33 @@ def test_container_that_fails_at_once(node_host: NodeHost) -> None:
     """[BUG] Legacy showed no error and left the container in an endless loop of restarts."""
     result = start(node_host, "fails")
     assert (result.status, result.stdout.endswith("Waiting for successful startup\nIP is not valid\n")) == (1, True)
-    assert result.stderr == (
+    assert without_status(result.stderr) == (
         "The log of the new container ends:\n  IP is not valid\n"
-        f"The container ended with status 3 before the node had started.  {REMOVED}\n"
+        f"The container ended before the node had started.  {REMOVED}\n"
     )
     assert node_host.containers() == {}
 
 
 def test_container_that_fails_without_a_word(node_host: NodeHost) -> None:
-    assert start(node_host, "silent").stderr == (
-        "The container ended with status 1 before the node had started. It has written nothing to its log.  "
+    assert without_status(start(node_host, "silent").stderr) == (
+        "The container ended before the node had started. It has written nothing to its log.  "
         f"{REMOVED}\n"
     )
 
 
+def without_status(text: str) -> str:
+    """A message without the status of a container, which is not known any more when Docker has started it again."""
+    return re.sub(" with status [0-9]+", "", text)
+
+
 def test_container_that_never_gets_ready(node_host: NodeHost) -> None:
     began = time.monotonic()
-    result = start(node_host, "never", "--start-timeout=1")
-    assert 1 <= time.monotonic() - began < 10
+    result = start(node_host, "never", "--start-timeout=2")
+    assert time.monotonic() - began >= 2
     assert (result.status, result.stderr) == (
         1,
         "The log of the new container ends:\n  Waiting for etcd connection...\n"
-        f"The node has not started within 1 s (see --start-timeout).  {REMOVED}\n",
+        f"The node has not started within 2 s (see --start-timeout).  {REMOVED}\n",
     )
     assert node_host.containers() == {}
 
