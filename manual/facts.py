@@ -105,8 +105,8 @@ FILES = (
     Fact("~/.config/calicoctl/config.yaml", "The contexts of this user.", _CONTEXT),
     Fact(
         "/run/calicoctl.lock",
-        "It is locked while the network of a container, or the container of the node, is changed: two commands never change "
-        "one at once.",
+        "It is locked while the network of a container, or the container of the node, is changed: two commands never "
+        "change one at once.",
         _HOST,
     ),
     Fact(

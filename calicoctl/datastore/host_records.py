@@ -1,4 +1,4 @@
-"""All that is stored of one host, and how it is removed: BGP's, Felix's and address management's trees."""
+"""Everything that is stored for one host, for BGP, Felix and address management, and its removal."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class HostRecords:
 
     @property
     def exist(self) -> bool:
-        """Whether there is anything of the host."""
+        """Whether anything is stored for the host."""
         return bool(self.handles or self.trees())
 
     def trees(self) -> list[tuple[str, int]]:

@@ -107,7 +107,7 @@ class Docker:
         self._client: Any = self._request(lambda: docker.from_env(environment=settings, timeout=seconds))
 
     def ask(self, question: Callable[[Any], Any]) -> Any:
-        """Let ``question`` ask Docker with the SDK's ``APIClient``. Return the answer; None if the object is unknown."""
+        """Let ``question`` ask the SDK's ``APIClient``, and return the answer; None if the object is unknown."""
         return self._request(lambda: question(self._client.api))
 
     def order(self, what: str, order: Callable[[Any], Any], where_there_is: bool = False) -> Any:

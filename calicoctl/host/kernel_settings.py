@@ -1,4 +1,4 @@
-"""What a node needs of this host's kernel: modules of iptables, forwarding, and room for connections."""
+"""Kernel modules and settings that a node needs: iptables matches, forwarding, and the limit of connections."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SECONDS = 60
 
 
 class Setting:
-    """A number below /proc/sys that is raised to a least value, and never lowered.
+    """A number below /proc/sys that must be at least ``least``; it is never lowered.
 
-    ``failure`` is what to say where that cannot be done; ``required`` tells whether the node needs it.
+    ``failure`` is the message if it cannot be changed. ``required`` tells whether that is an error or a warning.
     """
 
     def __init__(self, name: str, least: int, failure: str, required: bool = True) -> None:
@@ -57,7 +57,7 @@ CONNECTIONS = Setting(
 
 
 def settings(root: str) -> list[Setting]:
-    """Return the settings that a node needs on a host: that of IPv6 only where the kernel has IPv6."""
+    """Return the settings that a node needs. That of IPv6 is left out if the kernel has no IPv6."""
     has_ipv6 = os.path.isdir(os.path.join(root, "proc/sys/net/ipv6"))
     return [IPV4_FORWARDING, *([IPV6_FORWARDING] if has_ipv6 else []), CONNECTIONS]
 
@@ -65,7 +65,7 @@ def settings(root: str) -> list[Setting]:
 def load_modules() -> list[str]:
     """Load the modules of the kernel, and return what ``modprobe`` printed.
 
-    No module, or no ``modprobe``, is no failure: they may be built into the kernel.
+    It is no error if the program or a module is missing: modules may be built into the kernel.
     """
     import subprocess
 

@@ -30,7 +30,7 @@ _PLAIN_WORD = re.compile(r"[A-Za-z0-9_./:=,@+-]+")  # needs no quotes in a unit
 
 
 class NodeContainer:
-    """A container to be: ``image``, ``environment`` as ``NAME=value`` and ``binds`` as ``host:container:mode``."""
+    """A container to create: ``image``, ``environment`` as ``NAME=value``, ``binds`` as ``host:container:mode``."""
 
     def __init__(self, image: str, environment: Sequence[str], binds: Sequence[str]) -> None:
         self.image = image
@@ -39,7 +39,7 @@ class NodeContainer:
 
     @property
     def volumes(self) -> list[str]:
-        """The paths in the container that folders and files of the host are at."""
+        """The paths in the container at which files of the host are mounted."""
         return [bind.split(":")[1] for bind in self.binds]
 
     def docker_run(self, detach: bool) -> str:
@@ -48,9 +48,9 @@ class NodeContainer:
         return shlex.join(["docker", "run", *mode, "--restart=always", *self._options(), self.image])
 
     def unit(self, settings: Sequence[Setting]) -> str:
-        """Return a unit of systemd that runs the container in the foreground, after it has changed ``settings``.
+        """Return a systemd unit that changes ``settings``, then runs the container in the foreground.
 
-        systemd starts it again when it ends, and Docker does not: it has no restart policy.
+        The container has no restart policy: systemd restarts it, not Docker.
         """
         docker = program.find("docker") or "/usr/bin/docker"
         modprobe = program.find("modprobe") or "/sbin/modprobe"

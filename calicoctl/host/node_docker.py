@@ -1,4 +1,4 @@
-"""The container of this host's node in Docker: found, started, followed, stopped, set aside and brought back."""
+"""The node's container in Docker: what `calicoctl node` and `node stop` ask of Docker and of its log."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Found:
 
 
 class NodeContainers:
-    """What is asked of Docker. Methods raise DockerUnavailable, and DockerRefused where something is to be done."""
+    """Requests to Docker about the node. Methods raise DockerUnavailable, and those that change it DockerRefused."""
 
     def __init__(self, docker: Docker) -> None:
         self._docker = docker
@@ -137,7 +137,7 @@ class OutOfTime(Exception):
 class Log:
     """The lines of a container's log, from its beginning until the container ends; a context manager that closes it.
 
-    A thread of its own reads them, for nothing else ends a wait for the next one.
+    A thread reads it, because a read of the SDK has no time limit.
     """
 
     def __init__(self, stream: Any) -> None:

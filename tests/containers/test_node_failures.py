@@ -123,7 +123,7 @@ class Injected(Exception):
 @pytest.fixture
 def orders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, bool], list[str]]]:
     """Lets the order to Docker of a number fail, or the command be killed before it; returns all orders so far."""
-    carry_out, take_all_back = Docker.order, Undo._take_all_back
+    carry_out, undo_all = Docker.order, Undo._undo_all
 
     def prepare(number: int, killed: bool) -> list[str]:
         so_far: list[str] = []
@@ -135,7 +135,7 @@ def orders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, bool], li
             return carry_out(self, what, order, where_there_is)
 
         monkeypatch.setattr(Docker, "order", order)
-        monkeypatch.setattr(Undo, "_take_all_back", (lambda self: []) if killed else take_all_back)
+        monkeypatch.setattr(Undo, "_undo_all", (lambda self: []) if killed else undo_all)
         return so_far
 
     yield prepare
