@@ -74,12 +74,19 @@ def program(folder: Path, name: str, *script: str) -> None:
 
 @contextlib.contextmanager
 def folders_of_docker() -> Iterator[None]:
-    """Let the folders that Docker makes be gone at the end, when no other process of the tests needs them."""
-    new = [folder for folder in OF_DOCKER if not os.path.exists(folder)]
-    with open(Path(tempfile.gettempdir(), "calicoctl-node-folders.lock"), "w") as lock:
+    """Let the folders that Docker makes be gone at the end, when no other process of the tests needs them.
+
+    A file has the names of those that were not there when the first process began; each process holds a lock on it.
+    """
+    with open(Path(tempfile.gettempdir(), "calicoctl-node-folders.lock"), "a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
+        lock.writelines(f"{folder}\n" for folder in OF_DOCKER if not os.path.exists(folder))
+        lock.flush()
         yield
-        with contextlib.suppress(OSError):  # somebody else has a lock, or put something into a folder
+        with contextlib.suppress(OSError):  # another process has a lock
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for folder in new:
-                os.rmdir(folder)
+            lock.seek(0)
+            for folder in set(lock.read().split()):
+                with contextlib.suppress(OSError):  # something was put into it, or it is gone
+                    os.rmdir(folder)
+            lock.truncate(0)
