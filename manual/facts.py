@@ -32,8 +32,11 @@ class Fact:
         return Term(self.name, self.meaning)
 
 
-_DOCKER = ("calicoctl container", "calicoctl status", "calicoctl checksystem", "calicoctl diags")
-_HOST = ("calicoctl container", "calicoctl status", "calicoctl diags")
+_DOCKER = (
+    "calicoctl container", "calicoctl node", "calicoctl status", "calicoctl checksystem", "calicoctl diags"
+)  # fmt: skip
+_HOST = ("calicoctl container", "calicoctl node", "calicoctl status", "calicoctl diags")
+_NODE = ("calicoctl node",)
 
 _CONTEXT = ("calicoctl context",)
 
@@ -88,13 +91,19 @@ VARIABLES = (
     Fact("DOCKER_HOST", "Where Docker is. The default is its socket.", _DOCKER),
     Fact("DOCKER_TLS_VERIFY", "If it is set, Docker's certificate is verified.", _DOCKER),
     Fact("DOCKER_CERT_PATH", "The directory of the certificates for Docker.", _DOCKER),
+    Fact("NO_DEFAULT_POOLS", "If it is true, a node that starts creates no pools.", _NODE),
+    Fact(
+        "CALICO_CTL_CONTAINER",
+        "If it is set, calicoctl runs in a container and leaves the kernel's settings of the host alone.",
+        _NODE,
+    ),
     Fact("VISUAL", "The editor.", ("calicoctl edit",)),
     Fact("EDITOR", "The editor, if VISUAL is not set or empty. The default is vi.", ("calicoctl edit",)),
     Fact("TMPDIR", "The directory of temporary files. The default is /tmp.", ("calicoctl edit", "calicoctl diags")),
     Fact(
         "CALICO_NETWORKING",
         "false stands for --backend=none. Deprecated: give the option.",
-        ("calicoctl status", "calicoctl diags"),
+        ("calicoctl node", "calicoctl status", "calicoctl diags"),
     ),
 )
 
@@ -103,8 +112,9 @@ FILES = (
     Fact("~/.config/calicoctl/config.yaml", "The contexts of this user.", _CONTEXT),
     Fact(
         "/run/calicoctl.lock",
-        "It is locked while a container's network is changed: two commands never change one container at once.",
-        ("calicoctl container",),
+        "It is locked while the network of a container, or the container of the node, is changed: two commands never "
+        "change one at once.",
+        _HOST,
     ),
     Fact(
         "/var/run/netns/NAME",
@@ -125,7 +135,7 @@ FILES = (
 )
 
 # Commands that must be run as root, or have a part that must be.
-FOR_ROOT = {"calicoctl container", "calicoctl status", "calicoctl checksystem", "calicoctl diags"}
+FOR_ROOT = {"calicoctl container", "calicoctl node", "calicoctl status", "calicoctl checksystem", "calicoctl diags"}
 
 _REASON = "The command failed, and a message on standard error says why."
 _DONE = Term("0", "The command did what it was asked to do, or found it done already.")

@@ -48,6 +48,29 @@ TWO_BLOCKS = {
          "unallocated": list(range(64)), "attributes": []}
     ),
 }  # fmt: skip
+# A host whose endpoint has an address that legacy calicoctl assigned.
+REMOVABLE = {
+    "/calico/bgp/v1/host/h9/ip_addr_v4": "192.0.2.9",
+    f"{V1}/host/h9/bird_ip": "192.0.2.9",
+    f"{V1}/host/h9/workload/o/w/endpoint/e9": json.dumps(
+        {"state": "active", "name": "cali9", "mac": "EE:EE:EE:EE:EE:EE", "profile_ids": ["OTHER"],
+         "ipv4_nets": ["10.65.0.1/32"], "ipv6_nets": []}
+    ),
+    "/calico/ipam/v2/host/h9/ipv4/block/10.65.0.0-26": "",
+    BLOCK: json.dumps(
+        {"cidr": "10.65.0.0/26", "affinity": "host:h9", "strict_affinity": False,
+         "allocations": [None, 0] + [None] * 62, "unallocated": [0, *range(2, 64)],
+         "attributes": [{"handle_id": None, "secondary": {}}]}
+    ),
+}  # fmt: skip
+REMOVE = "node remove --remove-endpoints --hostname h9"
+REMOVE_REQUESTS = (
+    "GET GET GET GET GET DELETE GET GET PUT GET PUT DELETE GET GET GET PUT GET DELETE GET DELETE DELETE"
+)
+NOT_SEEN = (
+    "Warning: it cannot be seen from here whether the node of h9 is running. If it is, it works in part only until it "
+    "is started again.\n"
+)
 DOCUMENT = json.dumps(
     {
         "apiVersion": "projectcalico.org/v3",
@@ -220,6 +243,7 @@ WRITING = [
     Row("node bgp peer remove 10.0.0.1 --hostname=h1", "GET DELETE", PEERS),
     Row("config felix loglevel debug", "GET PUT"),
     Row("config bgp loglevel --remove", "GET DELETE", PEERS),
+    Row(REMOVE, REMOVE_REQUESTS, REMOVABLE, loads=_QUOTING, remark=NOT_SEEN),
     Row("config node bgp loglevel debug --hostname=h1", "GET GET PUT GET", NODE),
     Row("create -f -", "GET PUT PUT PUT", {}, DOCUMENT),
     Row("apply -f -", "GET PUT PUT PUT", {}, DOCUMENT),
@@ -254,6 +278,7 @@ READING = [
     Row("bgp node-mesh", "GET", PEERS),
     Row("bgp default-node-as", "GET", PEERS),
     Row("node show", "GET", PEERS),
+    Row("node remove --dry-run --remove-endpoints --hostname h9", "GET GET GET GET GET", REMOVABLE, loads=_QUOTING),
     Row("node bgp peer show --hostname=h1", "GET", PEERS),
     Row("config bgp loglevel", "GET", PEERS),
     Row("get profile", "GET", PROFILE),
@@ -316,6 +341,9 @@ WITHOUT_ETCD = [
     Row("context show"),
     Row("context use none", loads=frozenset({"difflib"})),
     Row("context use --none"),
+    Row("node --dryrun", loads=_FOR_ETCD),
+    Row("node --init-system", loads=_FOR_ETCD | {"shutil"}),
+    Row("node none", loads=_FOR_ETCD),
     *(Row(f"completion {shell}") for shell in ("bash", "zsh", "fish")),
     Row("completion candidates -- calicoctl pro"),
     Row("completion candidates -- calicoctl profile P rule sh"),
@@ -362,6 +390,11 @@ FURTHER = [
     ),
     Row("bgp peer add 10.0.0.1 as 64512", "GET", PEERS),
     Row("node bgp peer add 10.0.0.1 as 64512", "GET GET", PEERS),
+    # The node, as far as it comes without Docker
+    Row("node", loads=_FOR_DOCKER | _PARAGRAPHS | _FOR_ETCD),
+    Row("node --runtime=none", "GET"),
+    Row("node stop", "GET", loads=_FOR_DOCKER | _PARAGRAPHS),
+    Row("node remove", "GET GET GET GET DELETE GET GET", NODE, loads=_FOR_DOCKER | _PARAGRAPHS),
     Row("node bgp peer add 10.0.0.1 as 5", "GET GET", loads=frozenset({"difflib"})),
     Row("node bgp peer add 10.0.0.1 as 5 --force", "GET GET PUT"),
     Row("node bgp peer show --hostname=other", "GET GET", NODE, loads=frozenset({"difflib"})),
@@ -437,7 +470,8 @@ MOST_MODULES = {
     "calicoctl ipam": 75,
     "calicoctl find": 80,
     "calicoctl bgp": 75,
-    "calicoctl node": 75,
+    "calicoctl node": 85,
+    "calicoctl node with Docker": 345,
     "calicoctl config": 75,
     "calicoctl get": 95,
     "calicoctl create": 95,

@@ -226,9 +226,13 @@ def no_home(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def calicoctl(etcd: EtcdServer, no_home: str) -> Calicoctl:
-    """calicoctl for the emptied etcd, with an environment that has only what every process needs."""
+    """calicoctl for the emptied etcd, with an environment that has only what every process needs.
+
+    With CALICO_CTL_CONTAINER it leaves the kernel's settings of this machine alone.
+    """
     path = {"PATH": os.environ["PATH"]} if "PATH" in os.environ else {}
-    return Calicoctl(etcd.environ({**path, "HOME": no_home, "LANG": "C.UTF-8", "EDITOR": "true"}))
+    own = {"HOME": no_home, "LANG": "C.UTF-8", "EDITOR": "true", "CALICO_CTL_CONTAINER": "true"}
+    return Calicoctl(etcd.environ({**path, **own}))
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,13 @@ ADDED: dict[str, list[tuple[str, str]]] = {
         (" --hostname=<HOSTNAME>  Whose configuration it is, else this host's.\n", ""),
     ],
     "node": [
+        ("[--backend=(bird | gobgp | none)]\n    [--start-timeout=<SECONDS>] [--dryrun] [--init-system]\n",
+         "[--backend=(bird | gobgp | none)]\n"),
+        (" [--remove-endpoints] [--dry-run]\n", " [--remove-endpoints]\n"),
+        ('  --dry-run                 With "remove": list what would be removed.\n', ""),
+        ("  --dryrun                  Print the command line to start with, and do nothing.\n", ""),
+        ("  --init-system             Print a systemd unit to start with, and do nothing.\n", ""),
+        ("  --start-timeout=<SECONDS>  How long the node may take to start. [default: 60]\n", ""),
         (" as <AS_NUM>\n    [--hostname=<HOSTNAME>] [--force]\n", " as <AS_NUM>\n"),
         ("peer remove <PEER_IP> [--hostname=<HOSTNAME>]\n", "peer remove <PEER_IP>\n"),
         ("peer show [--ipv4 | --ipv6] [--hostname=<HOSTNAME>]\n", "peer show [--ipv4 | --ipv6]\n"),

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 PROC = "/proc"
 
 
-def named(names: Collection[str]) -> list[int]:
+def named(names: Collection[str], proc: str | None = None) -> list[int]:
     """Return the ids of all processes that have one of these names and have not ended, in ascending order.
 
-    A name is what the kernel calls the process: the first 15 bytes of the file that it was started from.
+    A name is what the kernel calls the process: the first 15 bytes of the file that it was started from. ``proc`` is
+    the directory to read instead of /proc.
     """
-    found = ((pid, _status_of(pid)) for pid in _all())
+    proc = proc or PROC
+    found = ((pid, _status_of(pid, proc)) for pid in _all(proc))
     return [pid for pid, status in found if status.get("Name") in names and not status.get("State", "").startswith("Z")]
 
 
@@ -33,7 +35,7 @@ def signal_catchers(name: str, number: signal.Signals) -> tuple[list[int], list[
         except OSError:
             continue
         try:
-            status = _status_of(pid)
+            status = _status_of(pid, PROC)
             if status.get("Name") != name:
                 continue
             if int(status.get("SigCgt", "0"), 16) >> (number - 1) & 1:
@@ -48,17 +50,17 @@ def signal_catchers(name: str, number: signal.Signals) -> tuple[list[int], list[
     return sent, left_alone
 
 
-def _all() -> list[int]:
+def _all(proc: str) -> list[int]:
     try:
-        return sorted(int(entry) for entry in os.listdir(PROC) if entry.isdigit())
+        return sorted(int(entry) for entry in os.listdir(proc) if entry.isdigit())
     except OSError:  # it is not mounted
         return []
 
 
-def _status_of(pid: int) -> dict[str, str]:
+def _status_of(pid: int, proc: str) -> dict[str, str]:
     """Return the fields of a process; none if it has ended."""
     try:
-        with open(f"{PROC}/{pid}/status", encoding="utf-8", errors="replace") as file:
+        with open(f"{proc}/{pid}/status", encoding="utf-8", errors="replace") as file:
             lines = file.read().splitlines()
     except OSError:
         return {}

@@ -288,7 +288,7 @@ def test_docker_of_another_machine() -> None:
 def test_without_the_library(host: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "docker", None)
     assert host("container", "web", "endpoint", "show") == refused(
-        "The Python package 'docker' is needed to find containers by their Docker names: "
+        "The Python package 'docker' is needed to speak with Docker: "
         "pip install 'calicoctl[docker]'.\n"
     )
     assert host("profile", "web", "tag", "show") == refused("Profile web not found.\n")

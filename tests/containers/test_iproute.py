@@ -18,9 +18,9 @@ from tests.containers.namespaces import NetworkNamespace
 # What a process of its own runs before the lines of a test; its argument is the path of a namespace.
 PRELUDE = """
 import os, signal, sys, threading
-from calicoctl.host import iproute
+from calicoctl.host import iproute, program
 namespace = iproute.Namespace(sys.argv[1])
-started, change = iproute._started, iproute._change_namespace
+started, change = program.started, iproute._change_namespace
 late = ["/bin/sh", "-c", "sleep 5; exec ip addr add 10.9.9.9/32 dev lo"]
 """
 
@@ -108,7 +108,7 @@ def interrupted(command, files):
     if {moment == "after"}:
         os.kill(os.getpid(), signal.SIGINT)
     return process
-iproute._started = interrupted
+program.started = interrupted
 try:
     iproute.ip("link", namespace=namespace)
 except KeyboardInterrupt:
@@ -136,7 +136,7 @@ def start(command, files):
     process = started(late, files)
     print(process.pid, flush=True)
     return process
-iproute._started = start
+program.started = start
 try:
     iproute.ip("link", namespace=namespace)
 finally:

@@ -30,7 +30,7 @@ DONE_ALREADY = (
     "range conflicts with pool", "is not a configured pool.", "Failed to release address", "already exists",
     "does not exist", "has already been configured with Calico Networking.", "Failed find Calico data",
     "IP address is already assigned in pool", "IP address is not assigned to container.",
-    "is not a globally configured peer.", "is not a configured peer for node h1.",
+    "is not a globally configured peer.", "is not a configured peer for node h1.", "Nothing is stored of a host",
 )  # fmt: skip
 
 
@@ -53,8 +53,10 @@ class Outcome(NamedTuple):
         names = [found[1] for found in writes if found]
         barred = sorted({name for name in names if names.count(name) == 2})
         bars = [bar(name, row.arguments[0]).replace(" stands ", " may stand ") for name in barred]
-        unfinished = [NOT_REMOVED, STILL_CLAIMED] if row.of_container and " remove " in row.line else []
-        return ["Aborted command.\n", *(f"Aborted command.  {text}\n" for text in [*bars, *unfinished])]
+        removes = " remove " in row.line and (row.of_container or row.line.startswith("node remove"))
+        unfinished = [NOT_REMOVED, STILL_CLAIMED] if removes else []
+        said = ["Aborted command.\n", *(f"Aborted command.  {text}\n" for text in [*bars, *unfinished])]
+        return said + [row.remark + text for text in said]
 
 
 def run_row(row: Row, calicoctl: Calicoctl, env: Mapping[str, str | None] | None = None) -> Result:

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.libraries, pytest.mark.once]
 # Shortens the wait in vain for the event of a write that has not happened.
 HASTY = {"CALICOCTL_READ_TIMEOUT": "0.5"}
 # What needs no etcd, and what is silent where anything fails.
-ELSEWHERE = {"explain-code", "version", "help", "validate", "completion"}
+ELSEWHERE = {"explain-code", "version", "help", "validate", "completion", "context"}
 # Takes an empty directory away, which means nothing, so it is not tried again.
 COURTESY = re.compile(r"^DELETE .*/workload/[^/]+/[^/]+(/endpoint)?$")
 

@@ -404,7 +404,7 @@ OTHERS = {
 
 def names_of(row: Row) -> list[int]:
     """The places of a row's arguments that are names of something."""
-    names = ("P", "T", "OTHER", "e1", "h1", "pol", CONTAINER)
+    names = ("P", "T", "OTHER", "e1", "h1", "h9", "pol", CONTAINER)
     return [place for place, word in enumerate(row.arguments) if word in names]
 
 
