@@ -1,4 +1,4 @@
-"""`calicoctl profile`: profiles and tags, against a real etcd."""
+"""`calicoctl profile`: profiles and tags, with a real etcd."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BAD_NAMES = ["", ".", "..", "a/b", "a?b", "%41", "WEB\n", "a b", "a#b", "é", "\
 
 
 def new_profile(name: str) -> dict[str, str]:
-    """The keys that make a new profile, as they are stored."""
+    """The keys of a new profile as they are stored."""
     rules = (
         f'{{"inbound_rules": [{{"action": "allow", "src_tag": "{name}"}}], "outbound_rules": [{{"action": "allow"}}]}}'
     )
@@ -72,11 +72,11 @@ def put_endpoint(
 # show
 
 
-def test_show_of_no_profiles_is_an_empty_table(calicoctl: Calicoctl) -> None:
+def test_show_without_profiles_prints_empty_table(calicoctl: Calicoctl) -> None:
     assert calicoctl("profile", "show") == Result(0, "+------+\n| Name |\n+------+\n+------+\n", "")
 
 
-def test_show_lists_the_profiles_in_byte_order(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_show_sorts_profiles_by_bytes(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     for name in ("b", "A", "a_1", "a.1", "1", "B-2"):
         etcd.put(f"{PROFILES}/{name}/tags", "[]")
     table = """\
@@ -94,7 +94,7 @@ def test_show_lists_the_profiles_in_byte_order(calicoctl: Calicoctl, etcd: EtcdS
     assert calicoctl("profile", "show") == Result(0, table, "")
 
 
-def test_show_lists_every_child_but_those_that_etcd_hides(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_show_lists_all_visible_children(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{PROFILES}/stray", "a key where a directory should be")
     etcd.mkdir(f"{PROFILES}/empty")
     etcd.put(f"{PROFILES}/_hidden/tags", "[]")
@@ -111,7 +111,7 @@ def test_show_lists_every_child_but_those_that_etcd_hides(calicoctl: Calicoctl, 
     assert calicoctl("profile", "show") == Result(0, table, "")
 
 
-def test_show_where_a_key_is_in_place_of_the_directory(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_show_with_key_in_place_of_directory(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(PROFILES, "x")
     assert calicoctl("profile", "show") == Result(0, "+------+\n| Name |\n+------+\n+------+\n", "")
 
@@ -140,7 +140,7 @@ def test_show_detailed(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert calicoctl("profile", "show", "--detailed") == Result(0, table, "")
 
 
-def test_show_detailed_of_no_profiles(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_show_detailed_without_profiles(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put_endpoint(etcd, "h", "w", "e", "GONE")
     table = """\
 +------+------+-----------------+-------------+-------------+-------+
@@ -162,7 +162,7 @@ def test_show_detailed_of_no_profiles(calicoctl: Calicoctl, etcd: EtcdServer) ->
         ('{"profile_ids": [1]}', "profile_ids is not a list of strings"),
     ],
 )
-def test_show_detailed_names_an_unreadable_endpoint_and_shows_the_rest(
+def test_show_detailed_reports_unreadable_endpoint_and_shows_the_rest(
     calicoctl: Calicoctl, etcd: EtcdServer, value: str, cause: str
 ) -> None:
     etcd.put(f"{PROFILES}/WEB/tags", "[]")
@@ -182,7 +182,7 @@ def test_show_detailed_names_an_unreadable_endpoint_and_shows_the_rest(
 # add
 
 
-def test_add_writes_what_legacy_writes(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_add_stores_what_legacy_stores(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert calicoctl("profile", "add", "WEB") == Result(0, "Created profile WEB\n", "")
     assert etcd.keys() == {
         "/calico/v1/policy/profile/WEB/labels": "{}",
@@ -194,12 +194,12 @@ def test_add_writes_what_legacy_writes(calicoctl: Calicoctl, etcd: EtcdServer) -
 
 
 @pytest.mark.parametrize("name", ["x" * 128, "...", "a_b.c-D9", "show", "9"])
-def test_add_of_every_name_that_is_allowed(calicoctl: Calicoctl, etcd: EtcdServer, name: str) -> None:
+def test_add_accepts_every_valid_name(calicoctl: Calicoctl, etcd: EtcdServer, name: str) -> None:
     assert calicoctl("profile", "add", name) == Result(0, f"Created profile {name}\n", "")
     assert etcd.keys() == new_profile(name)
 
 
-def test_add_again_leaves_the_profile_alone(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_add_again_does_not_change_profile(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     calicoctl("profile", "add", "WEB")
     calicoctl("profile", "WEB", "tag", "add", "OTHER")
     index = etcd.index()
@@ -229,7 +229,7 @@ def test_add_refuses_a_leading_underscore(calicoctl: Calicoctl, etcd: EtcdServer
 def test_add_completes_a_partial_profile(
     calicoctl: Calicoctl, etcd: EtcdServer, present: tuple[str, ...], result: Result
 ) -> None:
-    # What is there is kept, whatever it is.
+    # Existing parts are kept, whatever they contain.
     kept = {f"{PROFILES}/P/{part}": f'"kept {part}"' for part in present}
     put_all(etcd, kept)
     assert calicoctl("profile", "add", "P") == result
@@ -242,7 +242,7 @@ def test_add_to_an_empty_directory(calicoctl: Calicoctl, etcd: EtcdServer) -> No
     assert etcd.keys() == new_profile("P")
 
 
-def test_add_where_a_key_is_in_place_of_the_profile(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_add_with_key_in_place_of_profile(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{PROFILES}/P", "x")
     complaint = f"Cannot read {PROFILES}/P: it is a value where the profile's directory should be.\n"
     assert calicoctl("profile", "add", "P") == Result(1, "", complaint)
@@ -250,7 +250,7 @@ def test_add_where_a_key_is_in_place_of_the_profile(calicoctl: Calicoctl, etcd: 
 
 
 @pytest.mark.parametrize(("number", "left"), [(1, []), (2, []), (3, ["tags"]), (4, ["tags", "labels"])])
-def test_add_cut_off_denies_and_can_be_completed(
+def test_interrupted_add_denies_and_can_be_completed(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, number: int, left: list[str]
 ) -> None:
     proxy.since(number, drop_request)
@@ -277,7 +277,7 @@ def test_add_cut_off_denies_and_can_be_completed(
         (4, "It was incomplete; added its tags and labels.\n"),
     ],
 )
-def test_an_add_within_an_add_leaves_one_whole_profile(
+def test_add_during_another_add_leaves_complete_profile(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, number: int, remark: str
 ) -> None:
     within: list[Result] = []
@@ -292,14 +292,14 @@ def test_an_add_within_an_add_leaves_one_whole_profile(
     assert etcd.keys() == new_profile("P")
 
 
-def test_adds_in_step_leave_one_whole_profile(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+def test_concurrent_adds_leave_complete_profile(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     barrier = threading.Barrier(2, timeout=20)
 
     def wait_for_the_other(request: Request) -> bytes | None:
         barrier.wait()
         return request.forward()
 
-    for number in range(1, 1 + 2 * 4):  # one look and three writes of each; who was second looks once more
+    for number in range(1, 1 + 2 * 4):  # one read and three writes each; the slower command reads once more
         proxy.at(number, wait_for_the_other)
     results: list[Result] = []
     threads = [threading.Thread(target=lambda: results.append(calicoctl("profile", "add", "P"))) for _ in range(2)]
@@ -314,7 +314,7 @@ def test_adds_in_step_leave_one_whole_profile(calicoctl: Calicoctl, etcd: EtcdSe
 # remove
 
 
-def test_remove_leaves_nothing(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_remove_deletes_all_keys(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put_all(etcd, new_profile("WEB"))
     etcd.put(f"{PROFILES}/WEB/further/key", "x")
     etcd.put(f"{PROFILES}/WEB2/tags", "[]")
@@ -323,7 +323,7 @@ def test_remove_leaves_nothing(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--no-check",)])
-def test_remove_of_a_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, options: tuple[str, ...]) -> None:
+def test_remove_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, options: tuple[str, ...]) -> None:
     index = etcd.index()
     assert calicoctl("profile", "remove", "WEB", *options) == Result(1, "", "Profile WEB not found.\n")
     assert etcd.index() == index
@@ -331,7 +331,7 @@ def test_remove_of_a_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, opt
 
 @pytest.mark.parametrize("key", ["h/workload/docker/w/endpoint/e", "h/endpoint/eth0"])
 @pytest.mark.parametrize("value", ['{"profile_ids": ["OTHER", "WEB"]}', '{"profile_id": "WEB"}'])
-def test_remove_of_a_profile_in_use(calicoctl: Calicoctl, etcd: EtcdServer, key: str, value: str) -> None:
+def test_remove_profile_in_use(calicoctl: Calicoctl, etcd: EtcdServer, key: str, value: str) -> None:
     put_all(etcd, new_profile("WEB"))
     etcd.put(f"{HOSTS}/{key}", value)
     index = etcd.index()
@@ -342,7 +342,7 @@ def test_remove_of_a_profile_in_use(calicoctl: Calicoctl, etcd: EtcdServer, key:
     assert etcd.keys() == {f"{PROFILES}/": None, f"{HOSTS}/{key}": value}
 
 
-def test_remove_passes_over_other_profiles_and_other_keys(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_remove_keeps_other_profiles_and_keys(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put_all(etcd, new_profile("WEB"))
     put_endpoint(etcd, "h", "w", "e", "WEB2", "web")
     etcd.put(f"{HOSTS}/h/config/profile_ids", '{"profile_ids": ["WEB"]}')
@@ -350,7 +350,7 @@ def test_remove_passes_over_other_profiles_and_other_keys(calicoctl: Calicoctl, 
 
 
 @pytest.mark.parametrize("count", [1, 2, 10, 11])
-def test_remove_names_the_endpoints_that_use_the_profile(calicoctl: Calicoctl, etcd: EtcdServer, count: int) -> None:
+def test_remove_names_endpoints_with_profile(calicoctl: Calicoctl, etcd: EtcdServer, count: int) -> None:
     put_all(etcd, new_profile("WEB"))
     for number in range(count):
         etcd.put(f"{HOSTS}/h/workload/o/w/endpoint/e{number:02}", '{"profile_ids": ["WEB"], "state": "active"}')
@@ -360,7 +360,7 @@ def test_remove_names_the_endpoints_that_use_the_profile(calicoctl: Calicoctl, e
     assert result == Result(1, "", IN_USE + uses.get(count, f"{count} endpoints use it: {names}.\n"))
 
 
-def test_remove_does_not_guess_about_an_unreadable_endpoint(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_remove_reports_unreadable_endpoint(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put_all(etcd, new_profile("WEB"))
     etcd.put(f"{HOSTS}/h/workload/docker/w/endpoint/e", "{")
     index = etcd.index()
@@ -374,7 +374,7 @@ Use the '--no-check' flag to remove the profile anyway.
     assert etcd.index() == index
 
 
-def test_remove_of_a_profile_that_vanishes(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+def test_remove_profile_deleted_meanwhile(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     put_all(etcd, new_profile("WEB"))
 
     def remove_before(request: Request) -> bytes | None:
@@ -385,7 +385,7 @@ def test_remove_of_a_profile_that_vanishes(calicoctl: Calicoctl, etcd: EtcdServe
     assert calicoctl("profile", "remove", "WEB") == Result(1, "", "Profile WEB not found.\n")
 
 
-def test_remove_of_a_stray_key(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_remove_stray_key(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{PROFILES}/WEB", "x")
     assert calicoctl("profile", "remove", "WEB") == Result(0, "Deleted profile WEB\n", "")
     assert etcd.keys() == {f"{PROFILES}/": None}
@@ -407,18 +407,18 @@ def test_a_remove_between_the_writes_of_an_add_is_noticed(
 # tags
 
 
-def test_tag_show_keeps_the_stored_order(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_tag_show_keeps_stored_order(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{PROFILES}/P/tags", '["zeta", "P", "alpha", "a b", "é", "x\\u001b[2J"]')
     assert calicoctl("profile", "P", "tag", "show") == Result(0, "zeta\nP\nalpha\na b\né\nx\\x1b[2J\n", "")
 
 
 @pytest.mark.parametrize("keys", [{"tags": "[]"}, {"labels": "{}"}])
-def test_tag_show_of_no_tags(calicoctl: Calicoctl, etcd: EtcdServer, keys: dict[str, str]) -> None:
+def test_tag_show_without_tags(calicoctl: Calicoctl, etcd: EtcdServer, keys: dict[str, str]) -> None:
     put_all(etcd, {f"{PROFILES}/P/{part}": value for part, value in keys.items()})
     assert calicoctl("profile", "P", "tag", "show") == Result(0, "", "")
 
 
-def test_tags_of_a_profile_that_etcd_hides(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_tags_of_hidden_profile(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{PROFILES}/_x/tags", '["t"]')
     assert calicoctl("profile", "_x", "tag", "show") == Result(0, "t\n", "")
     assert calicoctl("profile", "_x", "tag", "add", "u") == Result(0, "Tag u added to profile _x\n", "")
@@ -434,7 +434,7 @@ def test_tag_add_appends(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert etcd.keys() == {**new_profile("WEB"), f"{PROFILES}/WEB/tags": '["WEB", "B", "A"]'}
 
 
-def test_tag_add_of_what_is_there_writes_nothing(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_tag_add_of_existing_tag_writes_nothing(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put_all(etcd, new_profile("WEB"))
     index = etcd.index()
     remark = "The profile already had this tag: nothing was written.\n"
@@ -442,13 +442,13 @@ def test_tag_add_of_what_is_there_writes_nothing(calicoctl: Calicoctl, etcd: Etc
     assert etcd.index() == index
 
 
-def test_tag_add_to_a_profile_without_tags(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_tag_add_to_profile_without_tags(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{PROFILES}/P/rules", "{}")
     assert calicoctl("profile", "P", "tag", "add", "A") == Result(0, "Tag A added to profile P\n", "")
     assert etcd.keys() == {f"{PROFILES}/P/rules": "{}", f"{PROFILES}/P/tags": '["A"]'}
 
 
-def test_tag_edits_keep_tags_that_could_not_be_added(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_tag_edits_keep_stored_invalid_tags(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{PROFILES}/P/tags", '["a b", "é", "", "a b"]')
     assert calicoctl("profile", "P", "tag", "add", "A") == Result(0, "Tag A added to profile P\n", "")
     assert etcd.get(f"{PROFILES}/P/tags") == '["a b", "\\u00e9", "", "a b", "A"]'
@@ -458,14 +458,14 @@ def test_tag_edits_keep_tags_that_could_not_be_added(calicoctl: Calicoctl, etcd:
     assert etcd.get(f"{PROFILES}/P/tags") == '["\\u00e9", "A"]'
 
 
-def test_tag_remove_of_the_last_one_leaves_an_empty_list(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_tag_remove_of_last_tag_leaves_empty_list(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put_all(etcd, new_profile("WEB"))
     assert calicoctl("profile", "WEB", "tag", "remove", "WEB") == Result(0, "Tag WEB removed from profile WEB\n", "")
     assert etcd.get(f"{PROFILES}/WEB/tags") == "[]"
 
 
 @pytest.mark.parametrize("tag", ["A", "web", "a b"])
-def test_tag_remove_of_what_is_not_there(calicoctl: Calicoctl, etcd: EtcdServer, tag: str) -> None:
+def test_tag_remove_of_missing_tag(calicoctl: Calicoctl, etcd: EtcdServer, tag: str) -> None:
     put_all(etcd, new_profile("WEB"))
     index = etcd.index()
     assert calicoctl("profile", "WEB", "tag", "remove", tag) == Result(1, "", f"Tag {tag} is not on profile WEB\n")
@@ -482,7 +482,7 @@ def test_tag_remove_of_what_is_not_there(calicoctl: Calicoctl, etcd: EtcdServer,
         ("null", "it is not a list of strings"),
     ],
 )
-def test_malformed_tags_are_named_and_left_alone(
+def test_malformed_tags_are_reported_and_not_changed(
     calicoctl: Calicoctl, etcd: EtcdServer, value: str, cause: str
 ) -> None:
     etcd.put(f"{PROFILES}/P/tags", value)
@@ -498,7 +498,7 @@ def test_malformed_tags_are_named_and_left_alone(
     assert calicoctl("profile", "P", "tag", "show") == Result(0, "A\n", "")
 
 
-def test_a_directory_in_place_of_the_tags(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_directory_in_place_of_tags(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{PROFILES}/P/tags/x", "[]")
     expected = Result(1, "", f"Cannot read {PROFILES}/P/tags: it is a directory.\n")
     assert calicoctl("profile", "P", "tag", "show") == expected
@@ -506,7 +506,7 @@ def test_a_directory_in_place_of_the_tags(calicoctl: Calicoctl, etcd: EtcdServer
     assert etcd.keys() == {f"{PROFILES}/P/tags/x": "[]"}
 
 
-def test_a_key_in_place_of_the_profile(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_key_in_place_of_profile(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{PROFILES}/P", "x")
     complaint = f"Cannot read {PROFILES}/P: it is a value where the profile's directory should be.\n"
     assert calicoctl("profile", "P", "tag", "show") == Result(1, "", complaint)
@@ -517,7 +517,7 @@ TAG_COMMANDS = [("tag", "show"), ("tag", "add", "T"), ("tag", "remove", "T")]
 
 
 @pytest.mark.parametrize("command", TAG_COMMANDS)
-def test_tags_of_a_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, command: tuple[str, ...]) -> None:
+def test_tags_of_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, command: tuple[str, ...]) -> None:
     index = etcd.index()
     assert calicoctl("profile", "NOPE", *command) == Result(1, "", "Profile NOPE not found.\n")
     assert etcd.index() == index
@@ -530,7 +530,7 @@ def test_keyword_shaped_names(calicoctl: Calicoctl) -> None:
     assert calicoctl("profile", "add", "rule", "json") == Result(1, "", "Profile add not found.\n")
 
 
-# Arguments: refused before anything is read
+# Arguments: refused before etcd is read
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
@@ -538,7 +538,7 @@ def test_keyword_shaped_names(calicoctl: Calicoctl) -> None:
     "command",
     [("add", "{}"), ("remove", "{}"), ("remove", "{}", "--no-check"), ("{}", "tag", "show"), ("{}", "rule", "json")],
 )
-def test_names_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, name: str, command: tuple[str, ...]) -> None:
+def test_invalid_names(calicoctl: Calicoctl, proxy: Proxy, name: str, command: tuple[str, ...]) -> None:
     shown = {"WEB\n": "WEB\\x0a", "\udcff": "\\udcff", "a\x1b[2Jb": "a\\x1b[2Jb"}.get(name, name)
     result = calicoctl("profile", *(name if word == "{}" else word for word in command))
     assert result == Result(1, "", NAME_REFUSED.format(shown))
@@ -546,21 +546,21 @@ def test_names_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, name: str, c
 
 
 @pytest.mark.parametrize("length", [129, 5000])
-def test_only_a_new_profile_needs_a_short_name(calicoctl: Calicoctl, proxy: Proxy, length: int) -> None:
+def test_length_limit_applies_only_to_new_profiles(calicoctl: Calicoctl, proxy: Proxy, length: int) -> None:
     result = calicoctl("profile", "add", "x" * length)
     assert (result.status, result.stdout) == (1, "")
     assert result.stderr.startswith(NAME_REFUSED.partition("Value")[0])
     assert proxy.requests == []
 
 
-LONG = "x" * 300  # legacy took it, and so does Felix
+LONG = "x" * 300  # legacy accepted it, and so does Felix
 COMMANDS_ON_WHAT_EXISTS = [
     ("tag", "show"), ("tag", "add", "T"), ("tag", "remove", LONG), ("rule", "show"), ("rule", "json"),
     ("rule", "add", "inbound", "deny"), ("rule", "remove", "outbound", "--at=1"), ("rule", "update"),
 ]  # fmt: skip
 
 
-def test_an_existing_profile_with_a_long_name(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_existing_profile_with_long_name(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put_all(etcd, new_profile(LONG))
     for command in COMMANDS_ON_WHAT_EXISTS:
         document = '{"inbound_rules": [], "outbound_rules": []}'
@@ -573,7 +573,7 @@ def test_an_existing_profile_with_a_long_name(calicoctl: Calicoctl, etcd: EtcdSe
     assert etcd.keys(f"{PROFILES}/{LONG}") == {}
 
 
-def test_an_unknown_profile_with_a_long_name(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_unknown_profile_with_long_name(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     index = etcd.index()
     removals = [("remove", LONG), ("remove", LONG, "--no-check")]
     for words in [*removals, *((LONG, *command) for command in COMMANDS_ON_WHAT_EXISTS)]:
@@ -582,7 +582,7 @@ def test_an_unknown_profile_with_a_long_name(calicoctl: Calicoctl, etcd: EtcdSer
 
 
 @pytest.mark.parametrize("length", [5000, 100_000])
-def test_a_name_that_no_request_to_etcd_can_hold(calicoctl: Calicoctl, etcd: EtcdServer, length: int) -> None:
+def test_name_too_long_for_etcd_request(calicoctl: Calicoctl, etcd: EtcdServer, length: int) -> None:
     name = "x" * length
     for words in (("remove", name), (name, "tag", "show"), (name, "rule", "add", "inbound", "deny")):
         result = calicoctl("profile", *words)
@@ -595,19 +595,19 @@ def test_a_name_that_no_request_to_etcd_can_hold(calicoctl: Calicoctl, etcd: Etc
 
 
 @pytest.mark.parametrize("tag", ["", "a b", "a/b", "a,b", "é", "T\n", "x" * 129])
-def test_tags_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, tag: str) -> None:
+def test_invalid_tags(calicoctl: Calicoctl, proxy: Proxy, tag: str) -> None:
     assert calicoctl("profile", "P", "tag", "add", tag) == Result(1, "", TAG_REFUSED.format(tag.replace("\n", "\\x0a")))
     assert proxy.requests == []
 
 
 @pytest.mark.parametrize("tag", ["x" * 128, ".", "..", "_x", "show"])
-def test_tags_that_are_allowed(calicoctl: Calicoctl, etcd: EtcdServer, tag: str) -> None:
+def test_valid_tags(calicoctl: Calicoctl, etcd: EtcdServer, tag: str) -> None:
     put_all(etcd, new_profile("P"))
     assert calicoctl("profile", "P", "tag", "add", tag) == Result(0, f"Tag {tag} added to profile P\n", "")
     assert etcd.get(f"{PROFILES}/P/tags") == f'["P", "{tag}"]'
 
 
-def test_name_and_tag_are_refused_together(calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_invalid_name_and_tag_are_reported_together(calicoctl: Calicoctl, proxy: Proxy) -> None:
     result = calicoctl("profile", "a/b", "tag", "add", "c d")
     assert result == Result(1, "", NAME_REFUSED.format("a/b") + TAG_REFUSED.format("c d"))
     assert proxy.requests == []

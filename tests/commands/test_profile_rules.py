@@ -1,4 +1,4 @@
-"""`calicoctl profile PROF rule add|remove|show|json`, against a real etcd."""
+"""`calicoctl profile PROF rule add|remove|show|json`, with a real etcd."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ THREE = (
 
 
 def rule(calicoctl: Calicoctl, words: str) -> Result:
-    """Run `calicoctl profile P rule` with the words of a text."""
+    """Run `calicoctl profile P rule`; ``words`` are the rest of the command line."""
     return calicoctl("profile", "P", "rule", *words.split())
 
 
@@ -41,7 +41,7 @@ def stored(inbound: str, outbound: str = '{"action": "allow"}') -> str:
     (4, "allow from tag P", "1 to 3", "udp,deny,allow"),
     (2, "allow from tag P", "1 to 2", "udp,allow,deny"),
 ])  # fmt: skip
-def test_add_at_a_place_moves_a_rule_that_is_elsewhere(
+def test_add_at_position_moves_existing_rule(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, at: int, words: str, place: str, order: str
 ) -> None:
     etcd.put(RULES, THREE)
@@ -56,7 +56,7 @@ def test_add_at_a_place_moves_a_rule_that_is_elsewhere(
     assert [request.split()[0] for request in proxy.requests] == ["GET", "PUT"]
 
 
-def test_ports_with_leading_zeros_are_removed_but_not_added(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_ports_with_leading_zeros_can_be_removed_but_not_added(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, stored('{"action": "allow", "protocol": "tcp", "dst_ports": ["80:81"]}'))
     index = etcd.index()
     refused = rule(calicoctl, "add inbound allow tcp to ports 080:0081")
@@ -119,7 +119,7 @@ def test_add_stores_what_legacy_stores(calicoctl: Calicoctl, etcd: EtcdServer, w
     assert etcd.get(RULES) == f'{{"inbound_rules": [], "outbound_rules": [{text}]}}'
 
 
-def test_add_appends_after_the_rules_of_a_new_profile(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_add_appends_to_rules_of_new_profile(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     calicoctl("profile", "add", "P")
     assert rule(calicoctl, "add inbound deny tcp") == DONE
     assert rule(calicoctl, "add outbound deny") == DONE
@@ -148,7 +148,7 @@ def test_add_appends_after_the_rules_of_a_new_profile(calicoctl: Calicoctl, etcd
         ("--a=2", "ANbc"),
     ],
 )
-def test_add_at_a_position(calicoctl: Calicoctl, etcd: EtcdServer, position: str, order: str) -> None:
+def test_add_at_position(calicoctl: Calicoctl, etcd: EtcdServer, position: str, order: str) -> None:
     etcd.put(RULES, THREE)
     assert rule(calicoctl, f"add inbound {position} allow tcp") == DONE
     rules = json.loads(THREE)["inbound_rules"]
@@ -156,7 +156,7 @@ def test_add_at_a_position(calicoctl: Calicoctl, etcd: EtcdServer, position: str
     assert etcd.get(RULES) == stored(", ".join(json.dumps(letters[letter]) for letter in order))
 
 
-def test_the_position_may_stand_anywhere(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_position_option_is_accepted_anywhere(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, stored(""))
     assert calicoctl("profile", "--at=1", "P", "rule", "add", "inbound", "deny") == DONE
     assert rule(calicoctl, "add inbound allow tcp to ports 80 --at 1") == DONE
@@ -166,19 +166,21 @@ def test_the_position_may_stand_anywhere(calicoctl: Calicoctl, etcd: EtcdServer)
 @pytest.mark.parametrize(
     ("position", "shown"), [("5", "5"), ("-1", "-1"), ("9" * 40, "9" * 40), ("-99", "-99"), ("+5", "5")]
 )
-def test_add_out_of_range_writes_nothing(calicoctl: Calicoctl, etcd: EtcdServer, position: str, shown: str) -> None:
+def test_add_with_position_out_of_range_writes_nothing(
+    calicoctl: Calicoctl, etcd: EtcdServer, position: str, shown: str
+) -> None:
     etcd.put(RULES, THREE)
     index = etcd.index()
     complaint = f"Position {shown} is out-of-range.\nThe profile has 3 inbound rules: positions 1 to 4 are possible.\n"
     assert rule(calicoctl, f"add inbound --at={position} allow tcp") == Result(1, "", complaint)
-    # Also where the rule is there already.
+    # This also applies to a rule that exists already.
     assert rule(calicoctl, f"add inbound --at={position} deny") == Result(1, "", complaint)
     assert etcd.index() == index
 
 
 @pytest.mark.parametrize("position", ["", "x", "1.5", "1e2", "0x2", "1 2", "--", "9" * 1001, "²"])
 @pytest.mark.parametrize("command", ["add", "remove"])
-def test_a_position_that_is_no_integer(calicoctl: Calicoctl, proxy: Proxy, command: str, position: str) -> None:
+def test_position_is_not_an_integer(calicoctl: Calicoctl, proxy: Proxy, command: str, position: str) -> None:
     words = ["deny"] if command == "add" else []
     value = shortened(f"Value provided is '{position}'; a position is a whole number")
     complaint = f"Invalid position specified.\n{value}\n"
@@ -197,7 +199,7 @@ def test_a_position_that_is_no_integer(calicoctl: Calicoctl, proxy: Proxy, comma
         ('{"action": "deny", "dst_net": "FE80:0::/64"}', "deny to cidr fe80::1/64"),
     ],
 )
-def test_add_of_a_rule_that_is_there_in_another_spelling(
+def test_add_existing_rule_in_another_spelling(
     calicoctl: Calicoctl, etcd: EtcdServer, present: str, words: str
 ) -> None:
     etcd.put(RULES, stored(present, ""))
@@ -208,7 +210,7 @@ def test_add_of_a_rule_that_is_there_in_another_spelling(
     assert etcd.get(RULES) == stored("", "")
 
 
-def test_add_of_a_rule_that_is_there(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_add_existing_rule(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, THREE)
     index = etcd.index()
     present = "Rule already present, skipping.\n"
@@ -217,9 +219,9 @@ def test_add_of_a_rule_that_is_there(calicoctl: Calicoctl, etcd: EtcdServer) -> 
     assert place is not None
     assert place[0].split()[0] == "3"
     assert rule(calicoctl, "add inbound --at=3 deny") == Result(0, present, "")
-    assert rule(calicoctl, "add inbound --at=4 deny") == Result(0, present, "")  # at the end, where it is
+    assert rule(calicoctl, "add inbound --at=4 deny") == Result(0, present, "")  # at the end, where the rule is
     assert etcd.index() == index
-    assert rule(calicoctl, "add outbound deny") == DONE  # the other direction is another list
+    assert rule(calicoctl, "add outbound deny") == DONE  # the other direction has its own list
 
 
 @pytest.mark.parametrize(
@@ -251,7 +253,7 @@ def test_add_of_a_rule_that_is_there(calicoctl: Calicoctl, etcd: EtcdServer) -> 
         ),
     ],
 )
-def test_add_warns_of_a_stored_rule_that_would_not_be_stored_as_new(
+def test_add_existing_rule_that_is_invalid_as_new_warns(
     calicoctl: Calicoctl, etcd: EtcdServer, present: str, words: str, problem: str, felix_refuses: bool
 ) -> None:
     etcd.put(RULES, stored(present, ""))
@@ -283,7 +285,7 @@ def test_add_warns_of_a_stored_rule_that_would_not_be_stored_as_new(
         '{"action": "deny", "src_net": "0.0.0.0/0"}',
     ],
 )
-def test_rules_that_are_not_equal(calicoctl: Calicoctl, etcd: EtcdServer, present: str) -> None:
+def test_different_rules_are_both_stored(calicoctl: Calicoctl, etcd: EtcdServer, present: str) -> None:
     etcd.put(RULES, stored(present))
     assert rule(calicoctl, "remove inbound deny") == Result(1, "", "Rule not found.\n")
     assert rule(calicoctl, "add inbound deny") == DONE
@@ -296,7 +298,7 @@ def test_rules_that_are_not_equal(calicoctl: Calicoctl, etcd: EtcdServer, presen
 @pytest.mark.parametrize(
     ("position", "left"), [("1", [1, 2]), ("2", [0, 2]), ("3", [0, 1]), ("+3", [0, 1]), (" 2", [0, 2])]
 )
-def test_remove_at_a_position(calicoctl: Calicoctl, etcd: EtcdServer, position: str, left: list[int]) -> None:
+def test_remove_at_position(calicoctl: Calicoctl, etcd: EtcdServer, position: str, left: list[int]) -> None:
     etcd.put(RULES, THREE)
     assert calicoctl("profile", "P", "rule", "remove", "inbound", f"--at={position}") == DONE
     rules = json.loads(THREE)["inbound_rules"]
@@ -304,7 +306,9 @@ def test_remove_at_a_position(calicoctl: Calicoctl, etcd: EtcdServer, position: 
 
 
 @pytest.mark.parametrize("position", ["0", "4", "-1", "9" * 40])
-def test_remove_out_of_range_writes_nothing(calicoctl: Calicoctl, etcd: EtcdServer, position: str) -> None:
+def test_remove_with_position_out_of_range_writes_nothing(
+    calicoctl: Calicoctl, etcd: EtcdServer, position: str
+) -> None:
     etcd.put(RULES, THREE)
     index = etcd.index()
     complaint = f"Rule position out-of-range.\nThe profile has 3 inbound rules; the position given is {position}.\n"
@@ -312,7 +316,7 @@ def test_remove_out_of_range_writes_nothing(calicoctl: Calicoctl, etcd: EtcdServ
     assert etcd.index() == index
 
 
-def test_remove_of_the_last_rule_leaves_an_empty_list(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_remove_last_rule_leaves_empty_list(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, THREE)
     assert rule(calicoctl, "remove outbound --at=1") == DONE
     assert json.loads(etcd.get(RULES) or "")["outbound_rules"] == []
@@ -320,7 +324,7 @@ def test_remove_of_the_last_rule_leaves_an_empty_list(calicoctl: Calicoctl, etcd
     assert rule(calicoctl, "remove outbound --at=1") == Result(1, "", complaint)
 
 
-def test_remove_takes_the_first_equal_rule(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_remove_deletes_first_equal_rule(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(
         RULES, stored('{"src_net": "10.0.0.0/8"}, {"action": "deny"}, {"action": "allow", "src_net": "10.1.1.1/8"}')
     )
@@ -328,7 +332,7 @@ def test_remove_takes_the_first_equal_rule(calicoctl: Calicoctl, etcd: EtcdServe
     assert etcd.get(RULES) == stored('{"action": "deny"}, {"action": "allow", "src_net": "10.1.1.1/8"}')
 
 
-def test_remove_of_a_rule_that_is_not_there(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_remove_missing_rule(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, THREE)
     index = etcd.index()
     assert rule(calicoctl, "remove outbound deny") == Result(1, "", "Rule not found.\n")
@@ -355,8 +359,8 @@ LONG_TAG = "t" * 200
     ],
     ids=lambda text: text[:30],
 )
-def test_remove_of_what_would_not_be_added(calicoctl: Calicoctl, etcd: EtcdServer, words: str, text: str) -> None:
-    """Legacy stored such rules, and removing one is neither new nor a change."""
+def test_remove_rule_that_is_invalid_as_new(calicoctl: Calicoctl, etcd: EtcdServer, words: str, text: str) -> None:
+    """Legacy stored such rules; `remove` must accept them."""
     etcd.put(RULES, stored(f'{{"action": "deny"}}, {text}'))
     assert rule(calicoctl, "show").stdout.splitlines()[2].split()[1:] == words.replace("80-90", "80:90").split()
     assert rule(calicoctl, f"remove inbound {words}") == DONE
@@ -366,7 +370,7 @@ def test_remove_of_what_would_not_be_added(calicoctl: Calicoctl, etcd: EtcdServe
     assert etcd.get(RULES) == stored('{"action": "deny"}')
 
 
-def test_remove_takes_a_rule_or_a_position(calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_remove_refuses_rule_together_with_position(calicoctl: Calicoctl, proxy: Proxy) -> None:
     result = rule(calicoctl, "remove inbound --at=1 deny")
     assert (result.status, result.stdout) == (1, "")
     assert result.stderr.startswith(
@@ -375,7 +379,7 @@ def test_remove_takes_a_rule_or_a_position(calicoctl: Calicoctl, proxy: Proxy) -
     assert proxy.requests == []
 
 
-# What is not understood is kept
+# Unknown fields are kept
 
 STRANGE = (
     '{"action": "next-tier", "src_selector": "a == \\"b\\"", "future": {"b": 1, "a": [null]}, "!src_net": "10.0.0.0/8"}'
@@ -397,7 +401,7 @@ def test_edits_keep_unknown_fields_and_members(calicoctl: Calicoctl, etcd: EtcdS
     assert etcd.get("/calico/v1/policy/profile/P/tags") == '["T"]'
 
 
-def test_a_tag_edit_leaves_the_rules_alone(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_tag_edit_does_not_change_rules(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, "{not even JSON")
     etcd.put("/calico/v1/policy/profile/P/further", "x")
     warning = (
@@ -414,14 +418,14 @@ def test_a_tag_edit_leaves_the_rules_alone(calicoctl: Calicoctl, etcd: EtcdServe
 
 
 @pytest.mark.parametrize("value", ["{}", '{"inbound_rules": []}', '{"outbound_rules": []}'])
-def test_a_missing_list_counts_as_empty(calicoctl: Calicoctl, etcd: EtcdServer, value: str) -> None:
+def test_missing_list_means_no_rules(calicoctl: Calicoctl, etcd: EtcdServer, value: str) -> None:
     etcd.put(RULES, value)
     assert rule(calicoctl, "show") == Result(0, "Inbound rules:\nOutbound rules:\n", "")
     assert rule(calicoctl, "add outbound deny") == DONE
     assert etcd.get(RULES) == '{"inbound_rules": [], "outbound_rules": [{"action": "deny"}]}'
 
 
-def test_a_missing_key_counts_as_no_rules(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_missing_key_means_no_rules(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put("/calico/v1/policy/profile/P/tags", "[]")
     assert rule(calicoctl, "show") == Result(0, "Inbound rules:\nOutbound rules:\n", "")
     assert rule(calicoctl, "json") == Result(0, '{\n  "inbound_rules": [],\n  "outbound_rules": []\n}\n', "")
@@ -445,7 +449,7 @@ Outbound rules:
     assert rule(calicoctl, "show") == Result(0, text, "")
 
 
-def test_show_of_more_than_999_rules(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_show_more_than_999_rules(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(
         RULES, stored(", ".join(f'{{"action": "allow", "src_tag": "t{number}"}}' for number in range(1, 1001)), "")
     )
@@ -455,9 +459,7 @@ def test_show_of_more_than_999_rules(calicoctl: Calicoctl, etcd: EtcdServer) -> 
     assert lines[999:] == [" 999 allow from tag t999", " 1000 allow from tag t1000", "Outbound rules:"]
 
 
-def test_show_leaves_nothing_of_a_rule_out_and_sends_no_control_characters(
-    calicoctl: Calicoctl, etcd: EtcdServer
-) -> None:
+def test_show_prints_all_fields_and_escapes_control_characters(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, stored(STRANGE, '{"src_tag": "a\\u001b[2J", "dst_selector": "x\\n", "log_prefix": "\\u009b"}'))
     text = """\
 Inbound rules:
@@ -486,7 +488,7 @@ MENDED = "Ports stored as text, which make Felix reject the profile, are now num
         ("remove inbound --at=2", [PORTS_AS_TEXT, '{"action": "deny"}'], [PORTS_AS_NUMBERS]),
     ],
 )
-def test_an_edit_stores_ports_as_numbers(
+def test_edit_converts_text_ports_to_numbers(
     calicoctl: Calicoctl, etcd: EtcdServer, words: str, before: list[str], after: list[str]
 ) -> None:
     etcd.put(RULES, stored(", ".join(before), ""))
@@ -506,7 +508,7 @@ def test_an_edit_stores_ports_as_numbers(
         ('{"action": "deny"}', "Rules added: 1, removed: 1, kept: 0.\n"),
     ],
 )
-def test_an_update_counts_as_mended_what_it_keeps(
+def test_update_reports_converted_ports_of_kept_rules_only(
     calicoctl: Calicoctl, etcd: EtcdServer, given: str, remarks: str
 ) -> None:
     etcd.put(RULES, stored(PORTS_AS_TEXT, ""))
@@ -514,7 +516,7 @@ def test_an_update_counts_as_mended_what_it_keeps(
     assert result == Result(0, "Successfully updated rules on profile P\n", remarks)
 
 
-def test_a_rule_that_is_present_is_no_edit(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_add_existing_rule_does_not_convert_ports(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, stored(PORTS_AS_TEXT + ', {"action": "deny"}', ""))
     index = etcd.index()
     assert rule(calicoctl, "add inbound deny").stdout == "Rule already present, skipping.\n"
@@ -531,7 +533,7 @@ def test_a_rule_that_is_present_is_no_edit(calicoctl: Calicoctl, etcd: EtcdServe
         ("012.0.0.0/8", "some programs read leading zeros as octal: write it without them"),
     ],
 )
-def test_networks_that_may_mean_another(calicoctl: Calicoctl, etcd: EtcdServer, cidr: str, problem: str) -> None:
+def test_ambiguous_networks(calicoctl: Calicoctl, etcd: EtcdServer, cidr: str, problem: str) -> None:
     etcd.put(RULES, stored("", ""))
     message = f"Invalid CIDR specified.\nValue provided is '{cidr}'\n{cidr}: {problem}\n"
     assert rule(calicoctl, f"add inbound allow from cidr {cidr}") == Result(1, "", message)
@@ -575,7 +577,7 @@ def test_json(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert rule(calicoctl, "json") == Result(0, text, "")
 
 
-def test_json_of_what_new_input_could_not_create(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_json_of_stored_rule_that_is_invalid_as_new(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, '{"id": "\\u00e9", "inbound_rules": [{"z": "\\ud800", "protocol": 6, "action": null}]}')
     text = """\
 {
@@ -593,7 +595,7 @@ def test_json_of_what_new_input_could_not_create(calicoctl: Calicoctl, etcd: Etc
     assert rule(calicoctl, "json") == Result(0, text, "")
 
 
-# Rules that cannot be read
+# Unreadable rules
 
 COMMANDS = ["show", "json", "add inbound deny", "remove inbound deny", "remove inbound --at=1"]
 REMEDY = "'calicoctl profile P rule update' replaces it."
@@ -622,7 +624,7 @@ def test_malformed_rules(calicoctl: Calicoctl, etcd: EtcdServer, command: str, v
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_directory_in_place_of_the_rules(calicoctl: Calicoctl, etcd: EtcdServer, command: str) -> None:
+def test_directory_in_place_of_rules(calicoctl: Calicoctl, etcd: EtcdServer, command: str) -> None:
     etcd.put(f"{RULES}/x", "{}")
     index = etcd.index()
     assert rule(calicoctl, command) == Result(1, "", f"Cannot read {RULES}: it is a directory.\n")
@@ -630,13 +632,13 @@ def test_a_directory_in_place_of_the_rules(calicoctl: Calicoctl, etcd: EtcdServe
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_rules_of_a_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, command: str) -> None:
+def test_rules_of_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, command: str) -> None:
     index = etcd.index()
     assert rule(calicoctl, command) == NOT_FOUND
     assert etcd.index() == index
 
 
-# Arguments: all refusals of a command together, before anything is read
+# Arguments: all refusals are reported together, before etcd is read
 
 NAME = """\
 Profile names must be < 129 character long and can only contain numbers,
@@ -664,14 +666,14 @@ POSITION = "Invalid position specified.\nValue provided is '{}'; a position is a
 
 
 def refusal(calicoctl: Calicoctl, proxy: Proxy, *words: str) -> str:
-    """What `rule add` and `rule remove` say to a rule that both refuse without asking etcd anything."""
+    """Return the message for a rule that `rule add` and `rule remove` both refuse without a request to etcd."""
     text, other = (refusal_of(command, calicoctl, proxy, *words) for command in ("add", "remove"))
     assert text == other
     return text
 
 
 def refusal_of(command: str, calicoctl: Calicoctl, proxy: Proxy, *words: str) -> str:
-    """What one of the two says without asking etcd anything."""
+    """Return the message for a rule that one command refuses without a request to etcd."""
     result = calicoctl("profile", "P", "rule", command, "inbound", *words)
     assert (result.status, result.stdout) == (1, "")
     assert proxy.requests == []
@@ -694,7 +696,7 @@ def refusal_of(command: str, calicoctl: Calicoctl, proxy: Proxy, *words: str) ->
         "1:2",
     ],
 )
-def test_networks_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, cidr: str) -> None:
+def test_invalid_networks(calicoctl: Calicoctl, proxy: Proxy, cidr: str) -> None:
     assert refusal(calicoctl, proxy, "allow", "from", "cidr", cidr) == CIDR.format(cidr)
 
 
@@ -702,7 +704,7 @@ def test_networks_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, cidr: str
     "words", ["type 255", "type 256", "type x", "type 8 code 256", "type 8 code x", "type 8.0", "type ²"]
 )
 @pytest.mark.parametrize("protocol", ["icmp", "icmpv6"])
-def test_icmp_types_and_codes_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, protocol: str, words: str) -> None:
+def test_invalid_icmp_types_and_codes(calicoctl: Calicoctl, proxy: Proxy, protocol: str, words: str) -> None:
     bad = words.split()[-1]
     for command, last in (("add", 254), ("remove", 255)):
         if bad != str(last):
@@ -726,13 +728,13 @@ def test_icmp_types_and_codes_that_are_refused(calicoctl: Calicoctl, proxy: Prox
         ("90-80", '"90-80" ends before it begins'),
     ],
 )
-def test_ports_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, ports: str, cause: str) -> None:
+def test_invalid_ports(calicoctl: Calicoctl, proxy: Proxy, ports: str, cause: str) -> None:
     assert refusal(calicoctl, proxy, "allow", "tcp", "to", "ports", ports) == PORTS.format(ports, cause)
     assert refusal(calicoctl, proxy, "allow", "udp", "from", "ports", ports) == PORTS.format(ports, cause)
 
 
 @pytest.mark.parametrize("tag", ["", "a b", "a/b", "é", "x" * 129])
-def test_tags_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, tag: str) -> None:
+def test_invalid_tags(calicoctl: Calicoctl, proxy: Proxy, tag: str) -> None:
     for words in (["allow", "from", "tag", tag], ["allow", "tcp", "to", "tag", tag]):
         for command in ("add", "remove") if len(tag) < 129 else ("add",):
             assert refusal_of(command, calicoctl, proxy, *words) == TAG.format(tag)
@@ -749,11 +751,11 @@ def test_tags_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, tag: str) -> 
         "allow icmpv6 type 8 from cidr fe80::1 to cidr 10.0.0.0/8",
     ],
 )
-def test_ip_versions_that_do_not_match(calicoctl: Calicoctl, proxy: Proxy, words: str) -> None:
+def test_mixed_ip_versions(calicoctl: Calicoctl, proxy: Proxy, words: str) -> None:
     assert refusal(calicoctl, proxy, *words.split()) == VERSIONS
 
 
-def test_all_refusals_come_together_and_in_order(calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_all_refusals_are_reported_together_in_order(calicoctl: Calicoctl, proxy: Proxy) -> None:
     words = "allow tcp from ports 1,x tag a,b cidr 10/33 to ports 70000 tag c/d cidr fe80::/200".split()
     result = calicoctl("profile", "a/b", "rule", "add", "inbound", "--at=first", *words)
     assert result == Result(
@@ -777,7 +779,7 @@ Expecting a comma-separated list of ports and port ranges such as 80,443,8080:80
     assert proxy.requests == []
 
 
-def test_positions_are_three_wide_or_more(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_positions_are_at_least_three_characters_wide(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, stored(", ".join(f'{{"src_tag": "t{number}"}}' for number in range(1000)), ""))
     lines = rule(calicoctl, "show").stdout.split("\n")
     assert lines[1] == "   1 allow from tag t0"

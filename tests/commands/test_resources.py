@@ -1,4 +1,4 @@
-"""create, apply, replace, delete and diff on profiles, against a real etcd."""
+"""`create`, `apply`, `replace`, `delete` and `diff` on profiles, with a real etcd."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.etcd_server import EtcdServer
 # create
 
 
-def test_create_stores_the_sample_of_the_page(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_create_stores_example_of_documentation(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     assert calicoctl("create", "-f", "-", stdin=DEV_APPS) == done("created", 1, "Profile(dev-apps): created")
     assert etcd.keys(PROFILES) == DEV_APPS_KEYS
 
 
-def test_create_of_what_exists(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_create_existing_profile(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("create", "-f", "-", stdin=DEV_APPS)
     before = etcd.index()
     message = "resource already exists: Profile(dev-apps)"
@@ -32,7 +32,7 @@ def test_create_of_what_exists(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     assert etcd.index() == before
 
 
-def test_create_skips_what_exists(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_create_skips_existing_profile(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("create", "-f", "-", stdin=DEV_APPS)
     both = stdin_of(profile("dev-apps"), profile("new"))
     expected = done("created", 1, "Profile(dev-apps): exists, skipped", "Profile(new): created")
@@ -42,7 +42,7 @@ def test_create_skips_what_exists(etcd: EtcdServer, calicoctl: Calicoctl) -> Non
 
 
 @pytest.mark.parametrize("name", ["_x", "a/b", "a b", ".", "..", "x" * 129, "é", "%2f"])
-def test_names_that_are_not_created(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
+def test_create_refuses_reserved_names(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
     for verb in ("create", "apply", "validate"):
         result = calicoctl(verb, "-f", "-", stdin=stdin_of(profile(name)))
         assert (result.status, result.stdout) == (1, "")
@@ -52,7 +52,7 @@ def test_names_that_are_not_created(etcd: EtcdServer, calicoctl: Calicoctl, name
 
 @pytest.mark.parametrize("stored", [(), ("tags",), ("tags", "labels", "rules")])
 @pytest.mark.parametrize("options", [(), ("--skip-exists",), ("--dry-run",)])
-def test_create_refuses_a_resource_version_whatever_is_stored(
+def test_create_refuses_resource_version_before_reading_etcd(
     etcd: EtcdServer, calicoctl: Calicoctl, stored: tuple[str, ...], options: tuple[str, ...]
 ) -> None:
     for part in stored:
@@ -75,7 +75,7 @@ def test_create_refuses_a_resource_version(calicoctl: Calicoctl) -> None:
     assert result == Result(1, "", problem + another + NOTHING_WRITTEN)
 
 
-def test_labels_and_annotations_of_the_object_have_a_key_of_their_own(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_object_labels_and_annotations_have_own_key(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     document = profile("a", meta_labels={"team": "x"}, meta_annotations={"why": "because"}, meta_tags=["web", "db"])
     calicoctl("create", "-f", "-", stdin=stdin_of(document))
     assert etcd.keys(PROFILES) == {
@@ -86,9 +86,7 @@ def test_labels_and_annotations_of_the_object_have_a_key_of_their_own(etcd: Etcd
     }
 
 
-def test_the_other_commands_work_beside_the_key_of_labels_and_annotations(
-    etcd: EtcdServer, calicoctl: Calicoctl
-) -> None:
+def test_other_commands_work_with_metadata_key(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("create", "-f", "-", stdin=stdin_of(profile("a", meta_labels={"team": "x"})))
     assert calicoctl("profile", "a", "rule", "add", "inbound", "allow").status == 0
     assert calicoctl("profile", "a", "tag", "add", "web").status == 0
@@ -101,7 +99,7 @@ def test_the_other_commands_work_beside_the_key_of_labels_and_annotations(
 # apply
 
 
-def test_apply_creates_then_leaves_alone_then_changes(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_apply_creates_then_reports_unchanged_then_changes(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     assert calicoctl("apply", "-f", "-", stdin=DEV_APPS) == done("applied", 1, "Profile(dev-apps): created")
     before = etcd.index()
     assert calicoctl("apply", "-f", "-", stdin=DEV_APPS) == done("applied", 1, "Profile(dev-apps): unchanged")
@@ -112,7 +110,7 @@ def test_apply_creates_then_leaves_alone_then_changes(etcd: EtcdServer, calicoct
     assert etcd.index() == before + 1
 
 
-def test_apply_leaves_alone_what_the_document_does_not_mention(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_apply_keeps_unmentioned_fields(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     full = profile("a", meta_tags=["web"], meta_labels={"l": "1"}, meta_annotations={"n": "2"})
     calicoctl("apply", "-f", "-", stdin=stdin_of(full))
     for verb in ("apply", "replace"):
@@ -124,7 +122,7 @@ def test_apply_leaves_alone_what_the_document_does_not_mention(etcd: EtcdServer,
     assert etcd.get(f"{PROFILES}/a/metadata") == '{"annotations": {"n": "2"}}'
 
 
-def test_apply_over_a_legacy_profile_keeps_its_tag(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_apply_to_legacy_profile_keeps_tag(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("profile", "add", "WEB")
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("WEB", labelsToApply={"role": "web"})))
     assert result == done("applied", 1, "Profile(WEB): changed")
@@ -135,7 +133,7 @@ def test_apply_over_a_legacy_profile_keeps_its_tag(etcd: EtcdServer, calicoctl: 
     }
 
 
-def test_several_networks_are_a_rule_each_and_come_back_as_one(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_list_of_networks_becomes_one_rule_each_and_is_folded_again(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     rule = {
         "action": "Allow",
         "protocol": "TCP",
@@ -155,7 +153,7 @@ def test_several_networks_are_a_rule_each_and_come_back_as_one(etcd: EtcdServer,
     assert shown["spec"]["ingress"] == [rule]
 
 
-def test_one_bad_document_keeps_all_from_being_written(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_invalid_document_prevents_all_writes(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     text = """\
 apiVersion: projectcalico.org/v3
 kind: Profile
@@ -190,7 +188,7 @@ metadata: {name: older}
     assert etcd.keys() == {}
 
 
-def test_all_problems_of_a_document_without_a_name(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_all_problems_of_document_without_name(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     document = {**profile("a", ingress=[{"action": "allow"}]), "metadata": {}}
     problems = (
         "stdin:1: Profile(): metadata.name: is missing\n"
@@ -202,7 +200,7 @@ def test_all_problems_of_a_document_without_a_name(etcd: EtcdServer, calicoctl: 
     assert etcd.keys() == {}
 
 
-def test_control_characters_in_names_do_not_reach_the_terminal(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_control_characters_in_names_are_escaped(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     etcd.put(f"{PROFILES}/a\x1b\nb/rules", "{}")
     stdin = stdin_of(profile("a\x1b\nb"))
     shown = "Profile(a\\x1b\\x0ab)"
@@ -215,7 +213,7 @@ def test_control_characters_in_names_do_not_reach_the_terminal(etcd: EtcdServer,
     assert calicoctl("get", "profile", "a\x1b\nb") == failed(f"Failed to get resources: {missing}")
 
 
-def test_the_same_resource_twice(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_duplicate_resource(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("a")))
     problem = "stdin:1: Profile(a): appears twice in the input, first at stdin:1\n"
     assert result == Result(1, "", problem + NOTHING_WRITTEN)
@@ -223,13 +221,13 @@ def test_the_same_resource_twice(etcd: EtcdServer, calicoctl: Calicoctl) -> None
 
 
 @pytest.mark.parametrize("text", ["", "---\n# nothing\n---\n", "[]", "null"])
-def test_nothing_in_the_input(calicoctl: Calicoctl, text: str) -> None:
+def test_empty_input(calicoctl: Calicoctl, text: str) -> None:
     for verb in ("create", "apply", "replace", "delete", "get", "validate"):
         assert calicoctl(verb, "-f", "-", stdin=text) == failed("No resources specified in file")
     assert calicoctl("diff", "-f", "-", stdin=text) == Result(2, "", "No resources specified in file\n")
 
 
-def test_a_list_and_a_profile_list(calicoctl: Calicoctl) -> None:
+def test_list_and_profile_list(calicoctl: Calicoctl) -> None:
     items = [{"metadata": {"name": "a"}}, profile("b")]
     listed = {"kind": "ProfileList", "apiVersion": "projectcalico.org/v3", "metadata": {"resourceVersion": "9"}}
     text = json.dumps({**listed, "items": items})
@@ -241,9 +239,7 @@ def test_a_list_and_a_profile_list(calicoctl: Calicoctl) -> None:
     )
 
 
-def test_what_is_larger_than_etcd_takes_is_refused_before_anything_is_written(
-    etcd: EtcdServer, calicoctl: Calicoctl
-) -> None:
+def test_values_too_large_for_etcd_are_refused_before_any_write(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     log = {"action": "Log", "logPrefix": "a%" * 3_000_000}
     big = profile("big", ingress=[log], meta_tags=["t" * 128] * 80_000, labelsToApply={"a b": "c"})
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("okay"), big))
@@ -268,13 +264,14 @@ def test_what_is_larger_than_etcd_takes_is_refused_before_anything_is_written(
     assert etcd.keys() == {}
 
 
-def test_the_size_that_etcd_takes(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_size_limit_of_etcd(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     largest = '{"inbound_rules": [{"action": "log", "log_prefix": ""}], "outbound_rules": []}'
     room = MAX_FORM_BYTES - LONGEST_CONDITION - len(f"value={largest}")
     for more, status in ((0, 0), (1, 1)):
         log = {"action": "Log", "logPrefix": "a" * (room + more)}
         assert calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a", ingress=[log]))).status == status
-    # Another one takes the place of these rules, but while tags change too the bar before them is too much.
+    # Other rules could replace these, but a change of tags first adds a temporary deny rule to them, which is too
+    # large.
     before = etcd.index()
     other = profile("a", egress=[{"action": "Allow"}], meta_tags=["web"])
     assert calicoctl("apply", "-f", "-", stdin=stdin_of(other)) == failed(
@@ -287,7 +284,7 @@ def test_the_size_that_etcd_takes(etcd: EtcdServer, calicoctl: Calicoctl) -> Non
         assert calicoctl("apply", "-f", "-", stdin=stdin_of(document)).status == 0
 
 
-def test_what_is_no_resource_is_named_by_its_place(calicoctl: Calicoctl) -> None:
+def test_invalid_items_are_reported_with_their_place(calicoctl: Calicoctl) -> None:
     text = """\
 kind: ProfileList
 apiVersion: projectcalico.org/v3
@@ -314,10 +311,10 @@ text
     )
 
 
-# What is stored in a form that would be refused as new
+# Stored values that are invalid as new
 
 
-def test_unchanged_rules_are_kept_with_a_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_unchanged_rules_are_kept_with_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     mapped = {"action": "allow", "src_net": "::ffff:1.2.3.4/128"}
     rules: Any = {"inbound_rules": [mapped], "outbound_rules": [{"future": 1}]}
     etcd.put(f"{PROFILES}/old/rules", json.dumps(rules))
@@ -339,7 +336,7 @@ def test_unchanged_rules_are_kept_with_a_warning(etcd: EtcdServer, calicoctl: Ca
     assert stored == {**rules, "inbound_rules": [{"action": "deny"}, *rules["inbound_rules"]]}
 
 
-def test_stored_fields_cannot_be_made_up(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_stored_fields_cannot_be_invented(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     document = profile("a", ingress=[{"action": "Allow", "storedFields": {"x": 1}}], storedFields={"order": 1})
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(document))
     assert result.stderr == (
@@ -351,7 +348,7 @@ def test_stored_fields_cannot_be_made_up(etcd: EtcdServer, calicoctl: Calicoctl)
     )
 
 
-def test_the_id_that_other_tools_write_can_be_any_text(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_id_of_other_tools_can_be_any_text(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     document = profile("a", storedFields={"id": "b"})
     assert calicoctl("apply", "-f", "-", stdin=stdin_of(document)).status == 0
     assert etcd.get(f"{PROFILES}/a/rules") == '{"inbound_rules": [], "outbound_rules": [], "id": "b"}'
@@ -359,7 +356,7 @@ def test_the_id_that_other_tools_write_can_be_any_text(etcd: EtcdServer, calicoc
     assert calicoctl("apply", "-f", "-", stdin=stdin_of(document)).status == 1
 
 
-def test_replace_rewrites_what_go_has_stored_and_apply_does_not(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_replace_rewrites_rules_stored_by_go_but_apply_does_not(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     rules = '{"inbound_rules":[{"action":"allow","src_nets":["10.0.0.0/8","11.0.0.0/8"]}]}'
     for part, value in (("tags", "[]"), ("labels", "{}"), ("rules", rules)):
         etcd.put(f"{PROFILES}/go/{part}", value)
@@ -378,7 +375,7 @@ def test_replace_rewrites_what_go_has_stored_and_apply_does_not(etcd: EtcdServer
     ]
 
 
-def test_a_profile_without_rules_key(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_profile_without_rules_key(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     etcd.put(f"{PROFILES}/half/tags", '["web"]')
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("half")))
     assert result.stdout == done("applied", 1, "Profile(half): unchanged").stdout
@@ -396,8 +393,8 @@ def test_a_profile_without_rules_key(etcd: EtcdServer, calicoctl: Calicoctl) -> 
     }
 
 
-def test_a_number_that_could_not_be_stored_again(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
-    """Python reads it, and would write Infinity, which no other program takes."""
+def test_stored_number_out_of_range(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    """Python would read it and write Infinity, which is not JSON."""
     calicoctl("apply", "-f", "-", stdin=stdin_of(profile("P")))
     etcd.put(f"{PROFILES}/P/metadata", '{"labels": {"a": "b"}, "later": 1e999}')
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("P", meta_labels={"a": "c"})))
@@ -408,9 +405,7 @@ def test_a_number_that_could_not_be_stored_again(etcd: EtcdServer, calicoctl: Ca
     assert etcd.get(f"{PROFILES}/P/metadata") == '{"labels": {"a": "c"}}'
 
 
-def test_labels_and_annotations_that_are_not_mentioned_are_kept_also_where_they_cannot_be_read(
-    etcd: EtcdServer, calicoctl: Calicoctl
-) -> None:
+def test_unmentioned_metadata_is_kept_even_if_unreadable(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("apply", "-f", "-", stdin=stdin_of(profile("P")))
     key = f"{PROFILES}/P/metadata"
     etcd.put(key, '{"labels": {"a": "b"}, "annotations": {"x": 1}, "more": [1]}')
@@ -431,7 +426,7 @@ def test_labels_and_annotations_that_are_not_mentioned_are_kept_also_where_they_
     assert etcd.get(key) == '{"more": [1]}'
 
 
-def test_what_cannot_be_read_is_replaced_with_a_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_unreadable_parts_are_replaced_with_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     for part, value in (("tags", "web"), ("labels", '{"a": 1}'), ("rules", "{")):
         etcd.put(f"{PROFILES}/broken/{part}", value)
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("broken")))
@@ -479,7 +474,7 @@ def test_directories_in_place_of_keys(etcd: EtcdServer, calicoctl: Calicoctl) ->
 
 
 @pytest.mark.parametrize("name", ["v", "_v", "a/b"])
-def test_a_value_in_place_of_a_profile(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
+def test_key_in_place_of_profile(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
     key = f"{PROFILES}/{keys.escaped(name)}"
     etcd.put(key, "x")
     before = etcd.index()
@@ -501,7 +496,7 @@ def test_a_value_in_place_of_a_profile(etcd: EtcdServer, calicoctl: Calicoctl, n
     assert etcd.get(key) is None
 
 
-def test_replace_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_replace_missing_profile(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     assert calicoctl("replace", "-f", "-", stdin=DEV_APPS) == failed(
         "Failed to replace 'Profile' resource: resource does not exist: Profile(dev-apps)"
     )
@@ -518,7 +513,7 @@ def test_replace(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
 # delete
 
 
-def test_delete_by_names_and_aliases(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_delete_by_name_and_alias(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     for name in "abcd":
         calicoctl("profile", "add", name)
     assert calicoctl("delete", "Profile", "a", "b", "a") == done(
@@ -529,14 +524,14 @@ def test_delete_by_names_and_aliases(etcd: EtcdServer, calicoctl: Calicoctl) -> 
     assert etcd.keys() == {f"{PROFILES}/": None}
 
 
-def test_delete_by_file_needs_the_name_only(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_delete_by_file_needs_only_name(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("profile", "add", "a")
     document = profile("a", ingress=[{"action": "nonsense"}], unknown=1)
     assert calicoctl("delete", "-f", "-", stdin=stdin_of(document)) == done("deleted", 1, "Profile(a): deleted")
     assert etcd.keys() == {f"{PROFILES}/": None}
 
 
-def test_delete_by_file_refuses_a_misspelt_version(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_delete_by_file_refuses_misspelt_version(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("profile", "add", "a")
     before = etcd.index()
     document = profile("a", meta_resourceVerison="1")
@@ -545,7 +540,7 @@ def test_delete_by_file_refuses_a_misspelt_version(etcd: EtcdServer, calicoctl: 
     assert etcd.index() == before
 
 
-def test_a_profile_in_use_is_deleted_with_a_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_delete_of_profile_in_use_warns(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("profile", "add", "P")
     for number in range(11):
         key = f"/calico/v1/host/h/workload/o/w{number:02}/endpoint/e"
@@ -562,7 +557,7 @@ def test_a_profile_in_use_is_deleted_with_a_warning(etcd: EtcdServer, calicoctl:
 
 
 @pytest.mark.parametrize("verb", ["apply", "replace", "diff"])
-def test_a_document_without_a_spec_takes_all_rules_away_with_a_warning(
+def test_document_without_spec_removes_all_rules_with_warning(
     etcd: EtcdServer, calicoctl: Calicoctl, verb: str
 ) -> None:
     calicoctl("profile", "add", "P")
@@ -573,9 +568,7 @@ def test_a_document_without_a_spec_takes_all_rules_away_with_a_warning(
     assert calicoctl(verb, "-f", "-", stdin=document).stderr == f"{begin}1 endpoint uses it (h/e).\n"
 
 
-def test_an_empty_spec_takes_all_rules_of_a_profile_in_use_away_with_a_warning(
-    etcd: EtcdServer, calicoctl: Calicoctl
-) -> None:
+def test_empty_spec_removes_all_rules_of_profile_in_use_with_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("profile", "add", "P")
     document = stdin_of(profile("P", ingress=[], egress=[]))
     assert calicoctl("diff", "-f", "-", stdin=document).stderr == ""
@@ -586,11 +579,11 @@ def test_an_empty_spec_takes_all_rules_of_a_profile_in_use_away_with_a_warning(
     )
 
 
-def test_a_stream_of_json_documents(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_stream_of_json_documents(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("profile", "add", "a")
     calicoctl("profile", "add", "b")
     items = json.loads(calicoctl("get", "profile", "-o", "json").stdout)["items"]
-    stream = "\n".join(json.dumps(item, indent=2) for item in items)  # as jq '.items[]' prints it
+    stream = "\n".join(json.dumps(item, indent=2) for item in items)  # the output format of jq '.items[]'
     unchanged = ("Profile(a): unchanged", "Profile(b): unchanged")
     assert calicoctl("apply", "-f", "-", stdin=stream) == done("applied", 2, *unchanged)
     close = "".join(json.dumps(item) for item in items)
@@ -600,7 +593,7 @@ def test_a_stream_of_json_documents(etcd: EtcdServer, calicoctl: Calicoctl) -> N
     assert calicoctl("validate", "-f", "-", stdin=bad).stderr.startswith(f"stdin:{line}: ")
 
 
-def test_a_rule_of_many_networks_says_how_many_it_becomes(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_rule_with_many_networks_warns_of_number_of_stored_rules(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     warning = "Warning: Profile(P): spec.ingress[0]: it becomes 101 stored rules, one for each network.\n"
     for count, expected in ((100, ""), (101, warning)):
         nets = [f"10.{number}.0.0/16" for number in range(count)]
@@ -612,7 +605,7 @@ def test_a_rule_of_many_networks_says_how_many_it_becomes(etcd: EtcdServer, cali
 
 
 @pytest.mark.parametrize("field", ["selector", "notSelector"])
-def test_an_in_of_one_value_is_stored_as_an_equality(etcd: EtcdServer, calicoctl: Calicoctl, field: str) -> None:
+def test_in_with_one_value_is_stored_as_equality(etcd: EtcdServer, calicoctl: Calicoctl, field: str) -> None:
     selector, better = "role in {'db'} && has(team)", "role == 'db' && has(team)"
     rule = {"action": "Allow", "source": {field: selector}}
     document = stdin_of(profile("P", ingress=[rule]))
@@ -626,7 +619,7 @@ def test_an_in_of_one_value_is_stored_as_an_equality(etcd: EtcdServer, calicoctl
     given = json.dumps({"inbound_rules": [{key: selector}], "outbound_rules": []})
     result = calicoctl("profile", "P", "rule", "update", stdin=given)
     assert result.stderr.startswith(f"Warning: inbound rule 1: {warning}.\n")
-    # What is stored so already stays so, and is named.
+    # Existing rules stay as stored, with a warning.
     etcd.put(f"{PROFILES}/P/rules", given)
     shown = calicoctl("get", "profile", "P", "-o", "yaml").stdout
     kept = calicoctl("apply", "-f", "-", stdin=shown)
@@ -634,8 +627,8 @@ def test_an_in_of_one_value_is_stored_as_an_equality(etcd: EtcdServer, calicoctl
     assert etcd.get(f"{PROFILES}/P/rules") == given
 
 
-def test_host_bits_are_kept_with_a_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
-    """What `rule update` takes documents take, also where another field of the rule is changed."""
+def test_host_bits_are_kept_with_warning(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    """Documents accept the same networks as `rule update`, even if another field of the rule changes."""
     rule = {"action": "allow", "protocol": "tcp", "src_net": "10.1.2.3/8", "dst_ports": [0]}
     given = json.dumps({"inbound_rules": [rule], "outbound_rules": []})
     calicoctl("profile", "add", "P")
@@ -652,7 +645,7 @@ def test_host_bits_are_kept_with_a_warning(etcd: EtcdServer, calicoctl: Calicoct
     assert calicoctl("profile", "P", "rule", "update", stdin=again).status == 0
 
 
-def test_an_empty_selector_is_every_endpoint_in_a_document(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_empty_selector_becomes_all_in_document(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     rules = '{"inbound_rules": [{"action": "allow", "src_selector": ""}], "outbound_rules": []}'
     etcd.put(f"{PROFILES}/P/rules", rules)
     shown = json.loads(calicoctl("get", "profile", "P", "-o", "json").stdout)
@@ -664,7 +657,7 @@ def test_an_empty_selector_is_every_endpoint_in_a_document(etcd: EtcdServer, cal
     ]
 
 
-def test_ports_as_text_become_numbers_with_a_change(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_text_ports_become_numbers_with_any_change(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     rules = '{"inbound_rules": [{"action": "allow", "protocol": "tcp", "dst_ports": ["80"]}], "outbound_rules": []}'
     etcd.put(f"{PROFILES}/P/rules", rules)
     shown = json.loads(calicoctl("get", "profile", "P", "-o", "json").stdout)
@@ -677,13 +670,13 @@ def test_ports_as_text_become_numbers_with_a_change(etcd: EtcdServer, calicoctl:
     assert json.loads(etcd.get(f"{PROFILES}/P/rules") or "")["inbound_rules"][0]["dst_ports"] == [80]
 
 
-def test_delete_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_delete_missing_profiles(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("profile", "add", "a")
     message = "resource does not exist: Profile(nope)"
     assert calicoctl("delete", "profile", "nope") == failed(f"Failed to delete 'Profile' resource: {message}")
     several = f"Failed to delete any 'Profile' resources: {message}\nresource does not exist: Profile(never)"
     assert calicoctl("delete", "profile", "nope", "never") == failed(several)
-    # As it is when a command that was interrupted is given again
+    # This happens when an interrupted command is run again.
     answer = "Successfully deleted 1 'Profile' resource(s)\nProfile(a): deleted\n"
     assert calicoctl("delete", "profile", "a", "nope") == failed(message, answer)
     calicoctl("profile", "add", "a")
@@ -694,7 +687,7 @@ def test_delete_of_what_does_not_exist(etcd: EtcdServer, calicoctl: Calicoctl) -
 
 
 @pytest.mark.parametrize("name", ["x" * 200_000, "_" + "x" * 200_000, "%" * 1500, "é" * 1000, "x" * 3974])
-def test_a_name_that_is_too_long_for_any_key(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
+def test_name_too_long_for_any_key(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
     calicoctl("profile", "add", "a")
     before = etcd.index()
     for verb in ("delete", "get"):
@@ -711,7 +704,7 @@ def test_a_name_that_is_too_long_for_any_key(etcd: EtcdServer, calicoctl: Calico
 
 
 @pytest.mark.parametrize("name", [".", "..", ""])
-def test_delete_never_takes_a_path_for_a_name(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
+def test_delete_refuses_path_as_name(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
     calicoctl("profile", "add", "a")
     before = etcd.index()
     for verb in ("delete", "get"):
@@ -721,7 +714,7 @@ def test_delete_never_takes_a_path_for_a_name(etcd: EtcdServer, calicoctl: Calic
     assert etcd.index() == before
 
 
-def test_an_unknown_kind(calicoctl: Calicoctl) -> None:
+def test_unknown_kind(calicoctl: Calicoctl) -> None:
     for verb in ("get", "delete"):
         assert calicoctl(verb, "prof", "x") == failed(
             "resource type 'prof' is not supported\nKnown are: profile, profiles, pro, pros"
@@ -731,7 +724,7 @@ def test_an_unknown_kind(calicoctl: Calicoctl) -> None:
 # resourceVersion
 
 
-def test_a_stale_resource_version(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_stale_resource_version(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("apply", "-f", "-", stdin=DEV_APPS)
     shown = json.loads(calicoctl("get", "profile", "dev-apps", "-o", "json").stdout)
     version = shown["metadata"]["resourceVersion"]
@@ -754,7 +747,7 @@ def test_a_stale_resource_version(etcd: EtcdServer, calicoctl: Calicoctl) -> Non
 
 
 @pytest.mark.parametrize("part", ["tags", "labels", "metadata", "rules"])
-def test_the_version_is_the_latest_of_any_key(etcd: EtcdServer, calicoctl: Calicoctl, part: str) -> None:
+def test_version_is_latest_of_all_keys(etcd: EtcdServer, calicoctl: Calicoctl, part: str) -> None:
     calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a", meta_labels={"x": "y"})))
     etcd.put(f"{PROFILES}/a/{part}", etcd.get(f"{PROFILES}/a/{part}") or "")
     shown = json.loads(calicoctl("get", "profile", "a", "-o", "json").stdout)
@@ -829,7 +822,7 @@ def test_diff(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
         ("tags", "{}", "its tags cannot be read (it is not a list of strings)"),
     ],
 )
-def test_diff_shows_that_what_cannot_be_read_is_replaced(
+def test_diff_shows_replacement_of_unreadable_parts(
     etcd: EtcdServer, calicoctl: Calicoctl, part: str, value: str, reason: str
 ) -> None:
     document = stdin_of(profile("a", meta_tags=[]))
@@ -848,7 +841,7 @@ def test_diff_shows_that_what_cannot_be_read_is_replaced(
     )
 
 
-def test_diff_fails_with_2(calicoctl: Calicoctl) -> None:
+def test_diff_fails_with_status_2(calicoctl: Calicoctl) -> None:
     usage = "--filename is missing after 'diff'\nUsage:\n  calicoctl diff --filename=<FILENAME> [--recursive]\n"
     assert calicoctl("diff") == Result(2, "", usage)
     assert calicoctl("diff", "-f", "-", stdin=stdin_of(profile("a b"))).status == 2
@@ -874,7 +867,7 @@ def test_validate_needs_no_etcd(calicoctl: Calicoctl) -> None:
     )
 
 
-def test_validate_takes_a_document_with_a_version(calicoctl: Calicoctl) -> None:
+def test_validate_accepts_document_with_version(calicoctl: Calicoctl) -> None:
     assert calicoctl("validate", "-f", "-", stdin=stdin_of(profile("a", meta_resourceVersion="7"))).status == 0
 
 
@@ -900,12 +893,12 @@ def test_files(calicoctl: Calicoctl, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="this system has no /proc/self/mem")
-def test_a_file_that_opens_but_cannot_be_read(calicoctl: Calicoctl) -> None:
+def test_file_opens_but_cannot_be_read(calicoctl: Calicoctl) -> None:
     complaint = "Failed to execute command: read /proc/self/mem: input/output error\n"
     assert calicoctl("apply", "-f", "/proc/self/mem") == Result(1, "", complaint)
 
 
-def test_files_that_cannot_be_read(calicoctl: Calicoctl, tmp_path: Path) -> None:
+def test_unreadable_files(calicoctl: Calicoctl, tmp_path: Path) -> None:
     missing = str(tmp_path / "nofile.yaml")
     assert calicoctl("create", "-f", missing) == failed(
         f"Failed to execute command: open {missing}: no such file or directory"
@@ -925,7 +918,7 @@ def test_files_that_cannot_be_read(calicoctl: Calicoctl, tmp_path: Path) -> None
     assert calicoctl("create", "-f", str(tmp_path / "empty"), "--recursive") == failed("No resources specified in file")
 
 
-def test_a_fault_of_one_document_does_not_hide_what_is_wrong_with_those_before_it(calicoctl: Calicoctl) -> None:
+def test_invalid_document_does_not_hide_problems_of_others(calicoctl: Calicoctl) -> None:
     a, b = (json.dumps(profile(name, more=1)) for name in "ab")
     text = f"{a}\n---\nkind: Pod\n---\na: b: c\n---\n{b}\n"
     assert calicoctl("apply", "-f", "-", stdin=text) == Result(
@@ -938,9 +931,7 @@ def test_a_fault_of_one_document_does_not_hide_what_is_wrong_with_those_before_i
     )
 
 
-def test_a_file_of_a_directory_that_cannot_be_read_does_not_hide_what_is_wrong_with_the_others(
-    calicoctl: Calicoctl, tmp_path: Path
-) -> None:
+def test_unreadable_file_does_not_hide_problems_of_others(calicoctl: Calicoctl, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"a: \xe9")
     (tmp_path / "b.yaml").symlink_to("nowhere")
     (tmp_path / "c.yaml").write_text(json.dumps(profile("c", more=1)))
@@ -953,7 +944,7 @@ def test_a_file_of_a_directory_that_cannot_be_read_does_not_hide_what_is_wrong_w
     )
 
 
-def test_the_problems_of_all_files_are_reported(etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path) -> None:
+def test_problems_of_all_files_are_reported(etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a: [")
     (tmp_path / "b.yaml").write_text(json.dumps(profile("b", more=1)))
     (tmp_path / "c.yaml").write_text(json.dumps([1, profile("c")]))
