@@ -1,4 +1,4 @@
-"""The client against a real etcd, reached through a proxy that fails, through several endpoints and through TLS."""
+"""The client with a real etcd, through a faulty proxy, through several endpoints and through TLS."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def proxy(etcd: EtcdServer) -> Iterator[Proxy]:
 
 @pytest.fixture
 def dead() -> Iterator[str]:
-    """An address that refuses connections for as long as the test runs."""
+    """An address that refuses connections during the test."""
     with socket.socket() as reserved:
         reserved.bind((HOST, 0))
         yield f"{HOST}:{reserved.getsockname()[1]}"
@@ -55,12 +55,12 @@ def client_of(*authorities: str, read_timeout: float = 5.0) -> Client:
 
 
 def error(status: int, code: int, message: str = "message", cause: str = "cause") -> Behaviour:
-    """An error as etcd reports it."""
+    """An error in the format of etcd."""
     body = json.dumps({"errorCode": code, "message": message, "cause": cause, "index": 1})
     return answer(f"{status} Status", body, "application/json")
 
 
-# The operations
+# Operations
 
 
 def test_get(etcd: EtcdServer) -> None:
@@ -75,13 +75,13 @@ def test_get(etcd: EtcdServer) -> None:
     assert client.index == etcd.index()
 
 
-def test_get_of_what_is_not_there(etcd: EtcdServer) -> None:
+def test_get_missing_key(etcd: EtcdServer) -> None:
     client = client_of(etcd.endpoint)
     assert client.get(KEY) is None
     assert client.index == etcd.index()
 
 
-def test_a_quorum_read_is_one_request(etcd: EtcdServer, proxy: Proxy) -> None:
+def test_quorum_read_is_one_request(etcd: EtcdServer, proxy: Proxy) -> None:
     asked = []
 
     def look(request: Request) -> bytes | None:
@@ -115,7 +115,7 @@ def test_swap(etcd: EtcdServer) -> None:
 
 
 @pytest.mark.parametrize(("field", "echo"), [(b"noValueOnSuccess", False), (b"unknownToOldEtcd", True)])
-def test_the_value_comes_back_only_from_an_old_etcd(etcd: EtcdServer, proxy: Proxy, field: bytes, echo: bool) -> None:
+def test_only_old_etcd_returns_value(etcd: EtcdServer, proxy: Proxy, field: bytes, echo: bool) -> None:
     replies = []
 
     def by_version(request: Request) -> bytes:
@@ -132,7 +132,7 @@ def test_the_value_comes_back_only_from_an_old_etcd(etcd: EtcdServer, proxy: Pro
     assert [b"newnew" in reply for reply in replies] == [False, echo]
 
 
-def test_swap_of_what_is_not_there(etcd: EtcdServer) -> None:
+def test_swap_deleted_key(etcd: EtcdServer) -> None:
     client = client_of(etcd.endpoint)
     etcd.put(KEY, "old")
     index = etcd.index()
@@ -142,7 +142,7 @@ def test_swap_of_what_is_not_there(etcd: EtcdServer) -> None:
     assert etcd.get(KEY) is None
 
 
-def test_swap_tells_the_index_of_its_own_change_while_others_write(etcd: EtcdServer) -> None:
+def test_swap_returns_index_of_own_change_during_other_writes(etcd: EtcdServer) -> None:
     etcd.put(KEY, "0")
     index: int | None = etcd.index()
     over = threading.Event()
@@ -157,7 +157,7 @@ def test_swap_tells_the_index_of_its_own_change_while_others_write(etcd: EtcdSer
         for number in range(100):
             client = client_of(etcd.endpoint)
             assert index is not None
-            index = client.swap(KEY, str(number), index)  # a Conflict if it were the index of another change
+            index = client.swap(KEY, str(number), index)  # another change's index would cause a Conflict
     finally:
         over.set()
         others.join()
@@ -166,7 +166,7 @@ def test_swap_tells_the_index_of_its_own_change_while_others_write(etcd: EtcdSer
     assert (node["modifiedIndex"], node["value"]) == (index, "99")
 
 
-def test_swap_tells_the_index_of_its_own_change_after_a_lost_reply(etcd: EtcdServer, proxy: Proxy) -> None:
+def test_swap_returns_index_of_own_change_after_lost_reply(etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(KEY, "old")
 
     def lose_and_change(request: Request) -> bytes | None:
@@ -180,14 +180,14 @@ def test_swap_tells_the_index_of_its_own_change_after_a_lost_reply(etcd: EtcdSer
     assert etcd.get(KEY) == "of others"
 
 
-def test_swap_tells_the_index_of_its_change_without_etcd_s_header(etcd: EtcdServer, proxy: Proxy) -> None:
+def test_swap_returns_index_without_header_of_etcd(etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(KEY, "old")
     index = etcd.index()
     proxy.since(1, lambda request: request.forward().replace(b"X-Etcd-Index", b"X-Other-Name"))
     assert client_of(proxy.authority).swap(KEY, "new", index) == index + 1
 
 
-def test_create_tells_the_index_of_its_own_change(etcd: EtcdServer, proxy: Proxy) -> None:
+def test_create_returns_index_of_own_change(etcd: EtcdServer, proxy: Proxy) -> None:
     index = etcd.index() or 0
     assert client_of(proxy.authority).create(KEY, "new") == index + 1
     proxy.since(1, lambda request: request.forward().replace(b"X-Etcd-Index", b"X-Other-Name"))
@@ -195,10 +195,8 @@ def test_create_tells_the_index_of_its_own_change(etcd: EtcdServer, proxy: Proxy
 
 
 @pytest.mark.parametrize("afterwards", ["of others", "", None])
-def test_create_in_place_of_what_was_removed_whose_reply_was_lost(
-    etcd: EtcdServer, proxy: Proxy, afterwards: str | None
-) -> None:
-    """That the directory was removed before is no reason to take the key for another's."""
+def test_create_after_lost_reply_and_earlier_removal(etcd: EtcdServer, proxy: Proxy, afterwards: str | None) -> None:
+    """The earlier removal of the directory must not make the client take the key for another writer's."""
     client = client_of(proxy.authority)
     etcd.put(f"{KEY}/other", "x")
     client.get(KEY)
@@ -216,7 +214,7 @@ def test_create_in_place_of_what_was_removed_whose_reply_was_lost(
     assert etcd.get(f"{KEY}/new") == ("x" if afterwards is None else afterwards)
 
 
-def test_create_in_place_of_what_was_removed_and_made_by_others(etcd: EtcdServer, proxy: Proxy) -> None:
+def test_create_conflicts_with_key_of_others_after_lost_reply(etcd: EtcdServer, proxy: Proxy) -> None:
     client = client_of(proxy.authority)
     etcd.put(f"{KEY}/other", "x")
     client.get(KEY)
@@ -233,9 +231,7 @@ def test_create_in_place_of_what_was_removed_and_made_by_others(etcd: EtcdServer
 
 
 @pytest.mark.parametrize("behaviour", [drop_request, drop_reply])
-def test_delete_whose_reply_was_lost_and_a_key_that_others_made_since(
-    etcd: EtcdServer, proxy: Proxy, behaviour: Behaviour
-) -> None:
+def test_delete_after_lost_reply_keeps_key_created_since(etcd: EtcdServer, proxy: Proxy, behaviour: Behaviour) -> None:
     etcd.put(KEY, "x")
     index = etcd.index() or 0
 
@@ -261,11 +257,11 @@ def test_delete_tree(etcd: EtcdServer) -> None:
     assert client.delete_tree("/test", node) is False
 
 
-# Answers about something else, whose keys and values are those of a real etcd
+# Answers about a different key or value; a real etcd provides the keys and values
 
 
 @pytest.mark.parametrize("name", ["a%2fb", "a%25b", "%", "é", "a b+c", "a\x00\x1b", "\udcff", "\ud800x", "...", "日本"])
-def test_an_answer_about_the_key_that_was_asked_for(etcd: EtcdServer, proxy: Proxy, name: str) -> None:
+def test_answer_about_requested_key_is_accepted(etcd: EtcdServer, proxy: Proxy, name: str) -> None:
     def as_of_old(request: Request) -> bytes:
         request.body = request.body.replace(b"noValueOnSuccess", b"unknownToOldEtcd")
         return request.forward()
@@ -289,7 +285,7 @@ def test_an_answer_about_the_key_that_was_asked_for(etcd: EtcdServer, proxy: Pro
         assert client._first_event(key, client.index, False) is not None
         client.create(key, "")
         assert client.delete_tree(directory, {"createdIndex": 0}) is True
-        # The event is that of the directory.
+        # The event belongs to the directory.
         event = client._first_event(key, client.index, False)
         assert event is not None
         assert event["node"]["key"] == found["key"].rpartition("/")[0]
@@ -297,7 +293,7 @@ def test_an_answer_about_the_key_that_was_asked_for(etcd: EtcdServer, proxy: Pro
 
 
 def changed(old: str, new: str) -> Behaviour:
-    """What etcd answers, with another text in the place of one that must be there."""
+    """Return etcd's answer with a text replaced; the text must occur."""
 
     def behaviour(request: Request) -> bytes:
         request.body = request.body.replace(b"noValueOnSuccess", b"unknownToOldEtcd")
@@ -318,14 +314,12 @@ def changed(old: str, new: str) -> Behaviour:
         ('"node"', '"Node"', "its answer has no node"),
     ],
 )
-def test_a_write_that_is_answered_with_something_else(
-    etcd: EtcdServer, proxy: Proxy, old: str, new: str, cause: str
-) -> None:
+def test_write_with_unrelated_answer(etcd: EtcdServer, proxy: Proxy, old: str, new: str, cause: str) -> None:
     etcd.put(KEY, "was")
     index = etcd.index()
     proxy.at(1, changed(old, new))
     client = client_of(proxy.authority)
-    client.swap(KEY, "new", index)  # the key's history tells that it was carried out
+    client.swap(KEY, "new", index)  # the key's history shows that the write was applied
     assert (etcd.get(KEY), etcd.index()) == ("new", index + 1)
     proxy.reset()
     proxy.at(1, changed(old, new))
@@ -340,7 +334,7 @@ def test_a_write_that_is_answered_with_something_else(
     [("/test/b", True), ("/test/.b", True), ("/test", False), ("/test/", False), ("/test/b/c", False),
      ("/testb", False), ("/b", False), ("b", False), ("", False), ("/test/.", False), ("/test/..", False)],
 )  # fmt: skip
-def test_children_are_below_their_directory(key: str, good: bool) -> None:
+def test_children_must_be_below_their_directory(key: str, good: bool) -> None:
     child = {"key": key, "value": "", "modifiedIndex": 1}
     tree = {"key": "/test", "dir": True, "nodes": [child], "modifiedIndex": 1}
     assert is_node(child)
@@ -349,7 +343,7 @@ def test_children_are_below_their_directory(key: str, good: bool) -> None:
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "9" * 21, "-1", "", "\xb2", "1_0"])
-def test_an_index_that_is_no_number_of_etcd_s(calicoctl: Calicoctl, proxy: Proxy, number: str) -> None:
+def test_invalid_index_is_ignored(calicoctl: Calicoctl, proxy: Proxy, number: str) -> None:
     body = '{"action": "get", "node": {"key": "/calico/v1/policy/profile", "dir": true, "modifiedIndex": 1}}'
     head = f"HTTP/1.1 200 OK\r\nX-Etcd-Index: {number}\r\nConnection: close\r\n\r\n"
     proxy.since(1, answer_raw((head + body).encode("latin-1")))
@@ -357,7 +351,7 @@ def test_an_index_that_is_no_number_of_etcd_s(calicoctl: Calicoctl, proxy: Proxy
     assert result == Result(0, EMPTY_TABLE, "")
 
 
-# Errors: one line with the endpoint, the cause and what helps
+# Errors: one line with the endpoint, the cause and the remedy
 
 
 @pytest.mark.parametrize(
@@ -410,22 +404,22 @@ def test_each_error_is_one_line(calicoctl: Calicoctl, proxy: Proxy, behaviour: B
     assert len(proxy.requests) == (3 if dropped else 1)
 
 
-def test_a_refused_connection(calicoctl: Calicoctl, dead: str) -> None:
+def test_refused_connection(calicoctl: Calicoctl, dead: str) -> None:
     result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": dead})
     complaint = f"Error accessing etcd at http://{dead} (Connection refused).  Is etcd running?\n"
     assert result == Result(1, "", complaint)
 
 
-def test_a_name_that_does_not_resolve(calicoctl: Calicoctl) -> None:
+def test_unresolvable_name(calicoctl: Calicoctl) -> None:
     result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": "etcd.invalid:2379"})
     assert (result.status, result.stdout) == (1, "")
-    # The cause is in the words of the system's resolver.
+    # The resolver of the system words the cause.
     assert result.stderr.startswith("Error accessing etcd at http://etcd.invalid:2379 (")
     assert result.stderr.endswith(").  Is etcd running?\n")
     assert result.stderr.count("\n") == 1
 
 
-def test_an_ipv6_endpoint(calicoctl: Calicoctl) -> None:
+def test_ipv6_endpoint(calicoctl: Calicoctl) -> None:
     with socket.socket(socket.AF_INET6) as reserved:
         try:
             reserved.bind(("::1", 0))
@@ -438,14 +432,14 @@ def test_an_ipv6_endpoint(calicoctl: Calicoctl) -> None:
 
 
 class EtcdWithoutV2(EtcdServer):
-    """An etcd as it is by default: it has no v2 API."""
+    """An etcd with default settings: it has no v2 API."""
 
     def _wait_until_ready(self) -> bool:
-        super()._wait_until_ready()  # says no, as the v2 API does not answer, but not before etcd does
+        super()._wait_until_ready()  # returns False because the v2 API does not answer, but waits for etcd
         return self._process.poll() is None
 
 
-def test_an_etcd_without_the_v2_api(calicoctl: Calicoctl) -> None:
+def test_etcd_without_v2_api(calicoctl: Calicoctl) -> None:
     with EtcdWithoutV2(["--enable-v2=false"]) as etcd:
         complaint = f"Error accessing etcd at http://{etcd.endpoint} (it has no v2 API; start etcd with --enable-v2).\n"
         env = {"ETCD_AUTHORITY": etcd.endpoint}
@@ -456,7 +450,7 @@ def test_an_etcd_without_the_v2_api(calicoctl: Calicoctl) -> None:
 # Timeouts
 
 
-def test_the_read_timeout_means_what_it_says(calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_read_timeout(calicoctl: Calicoctl, proxy: Proxy) -> None:
     proxy.since(1, never_answer)
     began = time.monotonic()
     result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": proxy.authority, "CALICOCTL_READ_TIMEOUT": "1"})
@@ -467,8 +461,8 @@ def test_the_read_timeout_means_what_it_says(calicoctl: Calicoctl, proxy: Proxy)
     assert len(proxy.requests) == 1
 
 
-def test_the_read_timeout_is_for_each_byte() -> None:
-    # The whole answer takes longer than the timeout, but the server never pauses as long.
+def test_read_timeout_applies_to_each_byte() -> None:
+    # The whole answer takes longer than the timeout, but no pause of the server does.
     body = b'{"action": "get", "node": {"key": "/test/key", "value": "x", "modifiedIndex": 1}}'
 
     def serve() -> None:
@@ -477,7 +471,7 @@ def test_the_read_timeout_is_for_each_byte() -> None:
             connection.recv(65536)
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
             for start in range(0, len(body), 10):
-                time.sleep(0.1)  # waits for nothing: it is the server's pace
+                time.sleep(0.1)  # the pace of the server
                 connection.sendall(body[start : start + 10])
 
     with socket.create_server((HOST, 0)) as listener:
@@ -489,7 +483,7 @@ def test_the_read_timeout_is_for_each_byte() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels answer though the queue of connections is full")
-def test_the_connect_timeout(calicoctl: Calicoctl) -> None:
+def test_connect_timeout(calicoctl: Calicoctl) -> None:
     with socket.socket() as full:
         full.bind((HOST, 0))
         full.listen(0)
@@ -511,7 +505,7 @@ def test_the_connect_timeout(calicoctl: Calicoctl) -> None:
     assert 0.3 <= seconds < 1.5
 
 
-def test_no_connection_is_sent_twice_after_a_timeout_of_a_write(proxy: Proxy, etcd: EtcdServer) -> None:
+def test_write_is_not_sent_again_after_timeout(proxy: Proxy, etcd: EtcdServer) -> None:
     proxy.since(1, never_answer)
     with pytest.raises(DatastoreError) as raised:
         client_of(proxy.authority, read_timeout=0.2).create(KEY, "x")
@@ -524,12 +518,10 @@ def test_no_connection_is_sent_twice_after_a_timeout_of_a_write(proxy: Proxy, et
 # Several endpoints
 
 
-def test_the_first_endpoint_that_answers_is_taken(
-    calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, dead: str
-) -> None:
+def test_first_reachable_endpoint_is_used(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, dead: str) -> None:
     env = {"ETCD_ENDPOINTS": f"http://{dead}, http://{proxy.authority}, http://{etcd.endpoint}"}
     assert calicoctl("profile", "add", "P", env=env) == Result(0, "Created profile P\n", "")
-    # It is asked first from then on, and nothing but what the command needs.
+    # Later requests go to this endpoint first, and no request is wasted.
     assert len(proxy.requests) == 4
 
 
@@ -543,7 +535,7 @@ def test_the_first_endpoint_that_answers_is_taken(
         answer("404 Not Found", "no"),
     ],
 )
-def test_reading_goes_on_to_the_next_endpoint(
+def test_read_goes_to_next_endpoint_after_failure(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, behaviour: Behaviour
 ) -> None:
     proxy.since(1, behaviour)
@@ -552,14 +544,14 @@ def test_reading_goes_on_to_the_next_endpoint(
     assert len(proxy.requests) == 1
 
 
-def test_etcd_s_own_refusal_is_no_reason_to_ask_another(etcd: EtcdServer, proxy: Proxy) -> None:
+def test_refusal_by_etcd_is_final(etcd: EtcdServer, proxy: Proxy) -> None:
     proxy.since(1, error(401, 110))
     with pytest.raises(DatastoreError):
         client_of(proxy.authority, etcd.endpoint).get(KEY)
     assert len(proxy.requests) == 1
 
 
-def test_all_endpoints_dead(calicoctl: Calicoctl, proxy: Proxy, dead: str) -> None:
+def test_all_endpoints_are_down(calicoctl: Calicoctl, proxy: Proxy, dead: str) -> None:
     proxy.since(1, drop_request)
     env = {"ETCD_ENDPOINTS": f"http://{dead},http://{proxy.authority}"}
     complaint = (
@@ -571,7 +563,7 @@ def test_all_endpoints_dead(calicoctl: Calicoctl, proxy: Proxy, dead: str) -> No
         assert calicoctl("profile", *command, env=env) == Result(1, "", complaint)
 
 
-def test_a_write_goes_to_an_endpoint_that_can_be_reached(etcd: EtcdServer) -> None:
+def test_write_goes_to_reachable_endpoint(etcd: EtcdServer) -> None:
     with Proxy(etcd) as first:
         client = client_of(first.authority, etcd.endpoint)
         assert client.get(KEY) is None
@@ -582,7 +574,7 @@ def test_a_write_goes_to_an_endpoint_that_can_be_reached(etcd: EtcdServer) -> No
     assert etcd.get(KEY) == "y"
 
 
-def test_a_write_whose_reply_was_lost_is_looked_for_through_the_other_endpoint(etcd: EtcdServer, proxy: Proxy) -> None:
+def test_write_with_lost_reply_is_checked_through_other_endpoint(etcd: EtcdServer, proxy: Proxy) -> None:
     client = client_of(proxy.authority, etcd.endpoint)
     etcd.put(KEY, "old")
     index = etcd.index()
@@ -594,7 +586,7 @@ def test_a_write_whose_reply_was_lost_is_looked_for_through_the_other_endpoint(e
     assert proxy.requests == [f"PUT /v2/keys{KEY}"]
 
 
-def test_a_second_try_goes_to_another_endpoint(etcd: EtcdServer, proxy: Proxy) -> None:
+def test_second_try_goes_to_other_endpoint(etcd: EtcdServer, proxy: Proxy) -> None:
     client = client_of(proxy.authority, etcd.endpoint)
     assert client.get(KEY) is None
     proxy.since(2, drop_request)
@@ -608,11 +600,11 @@ def test_a_second_try_goes_to_another_endpoint(etcd: EtcdServer, proxy: Proxy) -
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the authorities `ca` and `other`, and certificates of `ca`.
+    """A directory with the certificate authorities `ca` and `other`, and certificates signed by `ca`.
 
-    These are `server` for 127.0.0.1, `elsewhere` for another host, `expired` for 127.0.0.1 and no longer, and `client`.
-    Keys that are of no use are `encrypted.key` and `truncated.key`, both of `client`. `garbage` and `empty` are neither
-    key nor certificate.
+    These are `server` for 127.0.0.1, `elsewhere` for another host, `expired`, also for 127.0.0.1, and `client`. The
+    unusable keys are `encrypted.key` and `truncated.key`, both of `client`. `garbage` and `empty` are neither key nor
+    certificate.
     """
     if shutil.which("openssl") is None:
         pytest.skip("there is no openssl to make certificates with")
@@ -660,7 +652,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tls_of(certificates: Path, name: str = "server", clients: bool = False) -> ssl.SSLContext:
-    """A server's side of TLS; with `clients` they must have a certificate of `ca`."""
+    """The TLS settings of a server; with `clients` it requires a certificate signed by `ca`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / f"{name}.crt", certificates / f"{name}.key")
     if clients:
@@ -670,7 +662,7 @@ def tls_of(certificates: Path, name: str = "server", clients: bool = False) -> s
 
 
 def secure(proxy: Proxy, **files: Path) -> dict[str, str]:
-    """The environment for https to a proxy with the files `ca`, `cert`, `key`."""
+    """The environment for https to a proxy; `ca`, `cert` and `key` name the files."""
     names = {"ca": "ETCD_CA_CERT_FILE", "cert": "ETCD_CERT_FILE", "key": "ETCD_KEY_FILE"}
     return {
         "ETCD_SCHEME": "https",
@@ -679,7 +671,7 @@ def secure(proxy: Proxy, **files: Path) -> dict[str, str]:
     }
 
 
-def test_https_with_an_authority_of_one_s_own(calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path) -> None:
+def test_https_with_private_authority(calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path) -> None:
     with Proxy(etcd, tls_of(certificates)) as proxy:
         env = secure(proxy, ca=certificates / "ca.crt")
         assert calicoctl("profile", "add", "P", env=env) == Result(0, "Created profile P\n", "")
@@ -688,7 +680,7 @@ def test_https_with_an_authority_of_one_s_own(calicoctl: Calicoctl, etcd: EtcdSe
         assert calicoctl("profile", "P", "tag", "show", env=env) == Result(0, "P\n", "")
 
 
-def test_https_with_the_system_s_authorities(calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path) -> None:
+def test_https_with_system_authorities(calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path) -> None:
     with Proxy(etcd, tls_of(certificates)) as proxy:
         env = {**secure(proxy), "SSL_CERT_FILE": str(certificates / "ca.crt")}
         assert calicoctl.process("profile", "show", env=env) == Result(0, EMPTY_TABLE, "")
@@ -708,7 +700,7 @@ UNKNOWN_AUTHORITY = "unable to get local issuer certificate; is ETCD_CA_CERT_FIL
         ("expired", "ca", "certificate has expired"),
     ],
 )
-def test_https_refuses_a_server_that_it_cannot_trust(
+def test_https_refuses_untrusted_server(
     calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path, server: str, authority: str | None, cause: str
 ) -> None:
     with Proxy(etcd, tls_of(certificates, server)) as proxy:
@@ -751,7 +743,7 @@ def test_https_refuses_a_server_that_it_cannot_trust(
         ),
     ],
 )
-def test_https_with_files_that_are_of_no_use(
+def test_https_with_unusable_files(
     calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path, files: dict[str, str], complaint: str
 ) -> None:
     names = {"ca": "ca.crt", "cert": "client.crt", "key": "client.key", **files}
@@ -767,7 +759,7 @@ def test_https_with_files_that_are_of_no_use(
     assert result == Result(1, "", f"{complaint}\n")
 
 
-def test_one_file_with_the_key_and_the_certificate(
+def test_one_file_with_key_and_certificate(
     calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path, tmp_path: Path
 ) -> None:
     both = tmp_path / "both.pem"
@@ -779,7 +771,7 @@ def test_one_file_with_the_key_and_the_certificate(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize(("hidden", "variable"), [("ca.crt", "ETCD_CA_CERT_FILE"), ("client.key", "ETCD_KEY_FILE")])
-def test_files_that_may_not_be_read(certificates: Path, hidden: str, variable: str) -> None:
+def test_unreadable_files(certificates: Path, hidden: str, variable: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -789,7 +781,7 @@ def test_files_that_may_not_be_read(certificates: Path, hidden: str, variable: s
         env = {"ETCD_SCHEME": "https", "ETCD_CA_CERT_FILE": str(folder / "ca.crt")}
         env |= {"ETCD_CERT_FILE": str(folder / "client.crt"), "ETCD_KEY_FILE": str(folder / "client.key")}
         settings = Settings.from_environment(env)
-        check_files(settings.ca_file, settings.certificate)  # also imports what the user nobody may not read
+        check_files(settings.ca_file, settings.certificate)  # imports modules before the change of user
         nobody = 65534
         os.setresuid(nobody, nobody, 0)
         try:
@@ -804,10 +796,10 @@ def test_files_that_may_not_be_read(certificates: Path, hidden: str, variable: s
     assert early.value.message.startswith(legacy[variable])
 
 
-def test_https_to_a_server_that_speaks_http(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_https_to_http_server(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     result = calicoctl("profile", "show", env={"ETCD_SCHEME": "https"})
     assert (result.status, result.stdout) == (1, "")
-    # etcd hangs up or answers in plain text; now and then the kernel is quicker to say so than OpenSSL.
+    # etcd closes the connection or answers in plain text; sometimes the kernel reports it before OpenSSL does.
     causes = (
         r"TLS: [a-z ]+; does it speak https\?\)\.|"
         r"TLS: EOF [a-z ]+; does it take https without a client certificate\?\)\.|"
@@ -816,7 +808,7 @@ def test_https_to_a_server_that_speaks_http(calicoctl: Calicoctl, etcd: EtcdServ
     assert re.fullmatch(rf"Error accessing etcd at https://{etcd.endpoint} \(({causes})\n", result.stderr)
 
 
-def test_http_to_a_server_that_speaks_https(calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path) -> None:
+def test_http_to_https_server(calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path) -> None:
     with Proxy(etcd, tls_of(certificates)) as proxy:
         result = calicoctl("profile", "show", env={"ETCD_AUTHORITY": proxy.authority})
         assert (result.status, result.stdout) == (1, "")
@@ -827,7 +819,7 @@ def test_http_to_a_server_that_speaks_https(calicoctl: Calicoctl, etcd: EtcdServ
 
 
 class EtcdWithTls(EtcdServer):
-    """An etcd that speaks https only, with a certificate of the folder."""
+    """An etcd that accepts only https, with a certificate from the directory."""
 
     def __init__(self, certificates: Path, clients: bool = False) -> None:
         of_clients = ["--client-cert-auth", f"--trusted-ca-file={certificates}/ca.crt"] if clients else []
@@ -849,7 +841,7 @@ class EtcdWithTls(EtcdServer):
         return False
 
 
-def test_an_etcd_that_speaks_https_only(calicoctl: Calicoctl, certificates: Path) -> None:
+def test_etcd_with_https_only(calicoctl: Calicoctl, certificates: Path) -> None:
     with EtcdWithTls(certificates) as etcd:
         env = {"ETCD_AUTHORITY": etcd.endpoint, "ETCD_SCHEME": "https", "ETCD_CA_CERT_FILE": f"{certificates}/ca.crt"}
         assert calicoctl("profile", "add", "P", env=env) == Result(0, "Created profile P\n", "")
@@ -860,14 +852,14 @@ def test_an_etcd_that_speaks_https_only(calicoctl: Calicoctl, certificates: Path
     assert result.stderr.count("\n") == 1
 
 
-def test_an_etcd_that_wants_a_client_s_certificate(calicoctl: Calicoctl, certificates: Path) -> None:
+def test_etcd_requires_client_certificate(calicoctl: Calicoctl, certificates: Path) -> None:
     with EtcdWithTls(certificates, clients=True) as etcd:
         env = {"ETCD_AUTHORITY": etcd.endpoint, "ETCD_SCHEME": "https", "ETCD_CA_CERT_FILE": f"{certificates}/ca.crt"}
 
         def run(name: str) -> Result:
             files = {"ETCD_CERT_FILE": f"{certificates}/{name}.crt", "ETCD_KEY_FILE": f"{certificates}/{name}.key"}
             result = calicoctl("profile", "show", env={**env, **(files if name else {})})
-            # OpenSSL's words depend on its version, and on that of Go which of the alerts it is.
+            # The wording depends on the version of OpenSSL, and the TLS alert on the version of Go.
             alert = r"(?:sslv3|ssl/tls|tlsv1|tlsv13) alert (?:bad certificate|certificate required|unknown ca)"
             return Result(result.status, result.stdout, re.sub(alert, "ALERT", result.stderr))
 
@@ -882,7 +874,7 @@ def test_an_etcd_that_wants_a_client_s_certificate(calicoctl: Calicoctl, certifi
 
 
 @pytest.mark.parametrize("command", [("show",), ("add", "P")], ids=" ".join)
-def test_a_second_endpoint_is_asked_if_the_first_never_ends_the_handshake(
+def test_second_endpoint_is_used_if_handshake_of_first_hangs(
     calicoctl: Calicoctl, etcd: EtcdServer, certificates: Path, command: tuple[str, ...]
 ) -> None:
     with socket.create_server((HOST, 0)) as silent, Proxy(etcd, tls_of(certificates)) as proxy:
@@ -891,7 +883,7 @@ def test_a_second_endpoint_is_asked_if_the_first_never_ends_the_handshake(
         assert calicoctl("profile", *command, env={**env, "CALICOCTL_CONNECT_TIMEOUT": "0.5"}).status == 0
 
 
-def test_a_server_that_never_ends_the_handshake(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_handshake_that_never_ends(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     with socket.create_server((HOST, 0)) as silent:
         authority = f"{HOST}:{silent.getsockname()[1]}"
         env = {"ETCD_SCHEME": "https", "ETCD_AUTHORITY": authority, "CALICOCTL_CONNECT_TIMEOUT": "0.3"}
