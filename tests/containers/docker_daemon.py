@@ -1,4 +1,4 @@
-"""A private Docker daemon for tests, with an image made on the spot: nothing is fetched, nothing of it remains."""
+"""A private Docker daemon for tests, with a locally built image: nothing is downloaded, and nothing remains."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SLEEP = ["/bin/busybox", "sleep", "100000"]
 
 
 class NoDocker(Exception):
-    """There is no Docker daemon to be had on this machine; the text says why."""
+    """No Docker daemon can run on this machine; the text gives the reason."""
 
 
 class DockerDaemon:
-    """A `dockerd` with files, socket and containers of its own; a context manager, running inside `with`.
+    """A `dockerd` with its own files, socket and containers; a context manager, running inside `with`.
 
-    It leaves the host's firewall, bridges and routes alone. Raises NoDocker where it cannot run.
+    It does not change the firewall, bridges or routes of the host. Raises NoDocker if it cannot run.
     """
 
     def __init__(self) -> None:
@@ -37,12 +37,12 @@ class DockerDaemon:
 
     @property
     def host(self) -> str:
-        """The value of DOCKER_HOST that leads to it."""
+        """The value of DOCKER_HOST for this daemon."""
         return f"unix://{self.socket}"
 
     @property
     def guardian_pid(self) -> int:
-        """The process that ends the daemon once the tests have ended."""
+        """The process that ends the daemon after the tests."""
         assert self._guardian
         return self._guardian.pid
 
@@ -71,7 +71,7 @@ class DockerDaemon:
         self._stop()
 
     def run(self, name: str, **options: Any) -> Any:
-        """Start a container that does nothing; without other wishes it has a network of its own with nothing in it."""
+        """Start a container that does nothing; by default it has its own network without interfaces."""
         options = {"network_mode": "none", **options}
         return self.client.containers.run(IMAGE, SLEEP, name=name, detach=True, **options)
 
@@ -108,7 +108,7 @@ class DockerDaemon:
 
 def _static_busybox() -> Path:
     for candidate in ("/bin/busybox", "/usr/bin/busybox"):
-        # A dynamic one names its loader at the beginning, and would find none in an image that holds nothing else.
+        # A dynamic binary names its loader near the start; the image has no loader.
         if Path(candidate).is_file() and b"/ld-" not in Path(candidate).read_bytes()[:8192]:
             return Path(candidate)
     raise NoDocker("a static busybox (Debian's package busybox-static) is not installed")
