@@ -60,7 +60,7 @@ def failed(message: str, stdout: str = "") -> Result:
     return Result(1, stdout, message + "\n")
 
 
-def bar(name: str, verb: str) -> str:
+def deny_notice(name: str, verb: str) -> str:
     return (
         f"A rule that denies everything stands before the rules of Profile({name}): run 'calicoctl {verb}' again "
         "with a valid document without a resourceVersion to complete the change."

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.commands.resources import DEV_APPS, DEV_APPS_KEYS, PROFILES, bar, done, failed, profile, stdin_of
+from tests.commands.resources import DEV_APPS, DEV_APPS_KEYS, PROFILES, deny_notice, done, failed, profile, stdin_of
 from tests.conftest import Calicoctl
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, Request, drop_reply, drop_request
@@ -61,7 +61,7 @@ def test_replace_with_version_reports_concurrent_change(etcd: EtcdServer, calico
     assert calicoctl("replace", "-f", "-", stdin=json.dumps(shown)) == failed(
         "Failed to replace 'Profile' resource: update conflict: Profile(dev-apps)\n"
         "Somebody else changed it at the same time.\n"
-        "Its labels were written before that.\n" + bar("dev-apps", "replace")
+        "Its labels were written before that.\n" + deny_notice("dev-apps", "replace")
     )
     assert etcd.get(f"{PROFILES}/dev-apps/rules") == "{}"
 
@@ -69,7 +69,7 @@ def test_replace_with_version_reports_concurrent_change(etcd: EtcdServer, calico
 def test_traffic_is_denied_while_labels_and_rules_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     calicoctl("apply", "-f", "-", stdin=DEV_APPS)
     stored = json.loads(DEV_APPS_KEYS[f"{PROFILES}/dev-apps/rules"])
-    barring = {way: [{"action": "deny"}, *rules] for way, rules in stored.items()}
+    denying = {way: [{"action": "deny"}, *rules] for way, rules in stored.items()}
     seen: list[Any] = []
 
     def look(request: Request) -> bytes:
@@ -81,9 +81,9 @@ def test_traffic_is_denied_while_labels_and_rules_change(etcd: EtcdServer, calic
     changed = DEV_APPS.replace("action: Deny", "action: Log").replace("stage: development", "stage: test")
     assert calicoctl("apply", "-f", "-", stdin=changed) == done("applied", 1, "Profile(dev-apps): changed")
     assert [request.rpartition("/")[2] for request in proxy.requests] == ["dev-apps", "rules", "labels", "rules"]
-    assert seen == [stored, stored, barring, barring]
+    assert seen == [stored, stored, denying, denying]
     # A temporary deny rule left by a killed command is recognized.
-    etcd.put(f"{PROFILES}/dev-apps/rules", json.dumps(barring))
+    etcd.put(f"{PROFILES}/dev-apps/rules", json.dumps(denying))
     proxy.reset()
     assert calicoctl("apply", "-f", "-", stdin=DEV_APPS) == done("applied", 1, "Profile(dev-apps): changed")
     assert [request.rpartition("/")[2] for request in proxy.requests] == ["dev-apps", "labels", "rules"]
@@ -115,7 +115,7 @@ def test_stored_invalid_rule_survives_interrupted_change(etcd: EtcdServer, calic
     proxy.reset()
     proxy.since(3, drop_request)
     result = calicoctl("apply", "-f", "-", stdin=json.dumps(document))
-    assert result.stderr.endswith(f"\n{bar('P', 'apply')}\n")
+    assert result.stderr.endswith(f"\n{deny_notice('P', 'apply')}\n")
     proxy.reset()
     assert calicoctl("apply", "-f", "-", stdin=json.dumps(document)).status == 0
     assert json.loads(etcd.get(f"{PROFILES}/P/rules") or "") == {
@@ -142,17 +142,17 @@ def test_permanently_refused_write_removes_temporary_deny(etcd: EtcdServer, cali
     assert etcd.get(f"{PROFILES}/dev-apps/labels") == "{}"
 
 
-BARRED = {
+STORED = {
     f"{PROFILES}/P/tags": '["a b", "a"]',
     f"{PROFILES}/P/labels": "{}",
     f"{PROFILES}/P/rules": '{"inbound_rules": [], "outbound_rules": []}',
 }
-UNBARRING = profile("P", meta_tags=["a b", "b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
+CHANGED = profile("P", meta_tags=["a b", "b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
 DENYING = {"inbound_rules": [{"action": "deny"}], "outbound_rules": [{"action": "deny"}]}
 
 
 def test_concurrent_change_makes_rest_of_apply_invalid(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
-    for key, value in BARRED.items():
+    for key, value in STORED.items():
         etcd.put(key, value)
 
     def change_concurrently(request: Request) -> bytes:
@@ -161,13 +161,13 @@ def test_concurrent_change_makes_rest_of_apply_invalid(etcd: EtcdServer, calicoc
         return request.forward()
 
     proxy.at(4, change_concurrently)
-    result = calicoctl("apply", "-f", "-", stdin=stdin_of(UNBARRING))
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(CHANGED))
     assert result.status == 1
     assert result.stderr.splitlines() == [
         "Failed to apply 'Profile' resource: stdin:1: Profile(P): metadata.tags[0]: \"a b\" is not a tag: 1 to 128 "
         "letters, digits, dots, dashes and underscores",
         "Its tags were written before that.",
-        bar("P", "apply"),
+        deny_notice("P", "apply"),
     ]
     assert json.loads(etcd.get(f"{PROFILES}/P/rules") or "") == DENYING
     accepted = profile("P", meta_tags=["b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
@@ -176,7 +176,7 @@ def test_concurrent_change_makes_rest_of_apply_invalid(etcd: EtcdServer, calicoc
 
 
 def test_etcd_fails_while_apply_recomputes_its_changes(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
-    for key, value in BARRED.items():
+    for key, value in STORED.items():
         etcd.put(key, value)
 
     def change_concurrently(request: Request) -> bytes:
@@ -185,17 +185,17 @@ def test_etcd_fails_while_apply_recomputes_its_changes(etcd: EtcdServer, calicoc
 
     proxy.at(4, change_concurrently)
     proxy.since(5, drop_request)
-    result = calicoctl("apply", "-f", "-", stdin=stdin_of(UNBARRING))
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(CHANGED))
     first, *others = result.stderr.splitlines()
     assert first.startswith("Failed to apply 'Profile' resource: Error accessing etcd at ")
-    assert (result.status, others) == (1, ["Its tags were written before that.", bar("P", "apply")])
+    assert (result.status, others) == (1, ["Its tags were written before that.", deny_notice("P", "apply")])
     proxy.reset()
-    assert calicoctl("apply", "-f", "-", stdin=stdin_of(UNBARRING)).status == 0
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(CHANGED)).status == 0
     assert etcd.get(f"{PROFILES}/P/rules") == '{"inbound_rules": [], "outbound_rules": [{"action": "allow"}]}'
 
 
 def test_profile_removed_during_apply_is_recreated(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
-    for key, value in BARRED.items():
+    for key, value in STORED.items():
         etcd.put(key, value)
     accepted = profile("P", meta_tags=["b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
 
@@ -336,7 +336,7 @@ def test_etcd_fails_during_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy:
         1,
         [
             "Its tags were written before that.",
-            bar("a", verb),
+            deny_notice("a", verb),
         ],
     )
 
