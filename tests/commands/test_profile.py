@@ -554,7 +554,7 @@ def test_length_limit_applies_only_to_new_profiles(calicoctl: Calicoctl, proxy: 
 
 
 LONG = "x" * 300  # legacy accepted it, and so does Felix
-COMMANDS_ON_WHAT_EXISTS = [
+COMMANDS_ON_EXISTING_PROFILES = [
     ("tag", "show"), ("tag", "add", "T"), ("tag", "remove", LONG), ("rule", "show"), ("rule", "json"),
     ("rule", "add", "inbound", "deny"), ("rule", "remove", "outbound", "--at=1"), ("rule", "update"),
 ]  # fmt: skip
@@ -562,7 +562,7 @@ COMMANDS_ON_WHAT_EXISTS = [
 
 def test_existing_profile_with_long_name(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put_all(etcd, new_profile(LONG))
-    for command in COMMANDS_ON_WHAT_EXISTS:
+    for command in COMMANDS_ON_EXISTING_PROFILES:
         document = '{"inbound_rules": [], "outbound_rules": []}'
         result = calicoctl("profile", LONG, *command, stdin=document)
         tally = "Rules added: 0, removed: 2, kept: 0.\n" if command == ("rule", "update") else ""
@@ -576,7 +576,7 @@ def test_existing_profile_with_long_name(calicoctl: Calicoctl, etcd: EtcdServer)
 def test_unknown_profile_with_long_name(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     index = etcd.index()
     removals = [("remove", LONG), ("remove", LONG, "--no-check")]
-    for words in [*removals, *((LONG, *command) for command in COMMANDS_ON_WHAT_EXISTS)]:
+    for words in [*removals, *((LONG, *command) for command in COMMANDS_ON_EXISTING_PROFILES)]:
         assert calicoctl("profile", *words) == Result(1, "", f"Profile {LONG} not found.\n")
     assert etcd.index() == index
 

@@ -495,7 +495,7 @@ def test_edit_converts_text_ports_to_numbers(
     shown = rule(calicoctl, "show")
     assert "allow tcp to ports 80,90:91" in shown.stdout
     assert 'inbound rule 1: dst_ports: "80" is neither a port as a number' in shown.stderr
-    assert rule(calicoctl, words) == Result(0, "", MENDED)
+    assert rule(calicoctl, words) == Result(0, "", CONVERTED)
     assert etcd.get(RULES) == stored(", ".join(after), "")
     assert rule(calicoctl, "show").stderr == ""
 
@@ -503,8 +503,8 @@ def test_edit_converts_text_ports_to_numbers(
 @pytest.mark.parametrize(
     ("given", "remarks"),
     [
-        (PORTS_AS_TEXT, f"{MENDED}Rules added: 0, removed: 0, kept: 1.\n"),
-        (f'{PORTS_AS_TEXT}, {{"action": "deny"}}', f"{MENDED}Rules added: 1, removed: 0, kept: 1.\n"),
+        (PORTS_AS_TEXT, f"{CONVERTED}Rules added: 0, removed: 0, kept: 1.\n"),
+        (f'{PORTS_AS_TEXT}, {{"action": "deny"}}', f"{CONVERTED}Rules added: 1, removed: 0, kept: 1.\n"),
         ('{"action": "deny"}', "Rules added: 1, removed: 1, kept: 0.\n"),
     ],
 )

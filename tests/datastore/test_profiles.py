@@ -453,7 +453,7 @@ def test_missing_key_is_created_concurrently(calicoctl: Calicoctl, etcd: EtcdSer
 # Edits that create a missing part: etcd cannot create a key on condition that its directory still exists
 
 LABELS = f"{PROFILE}/labels"
-EDITS_OF_WHAT_IS_MISSING = [("tag", "add", "T"), ("rule", "add", "inbound", "allow"), ("rule", "update")]
+EDITS_OF_MISSING_PARTS = [("tag", "add", "T"), ("rule", "add", "inbound", "allow"), ("rule", "update")]
 NOT_FOUND = Result(1, "", "Profile P not found.\n")
 NOTHING_LEFT = {"/calico/v1/policy/profile/": None}
 
@@ -477,7 +477,7 @@ def remove_before_write(partial: EtcdServer, proxy: Proxy) -> None:
     proxy.at(2, first(lambda: partial.delete(PROFILE)))
 
 
-@pytest.mark.parametrize("command", EDITS_OF_WHAT_IS_MISSING)
+@pytest.mark.parametrize("command", EDITS_OF_MISSING_PARTS)
 def test_missing_part_is_created_and_checked(
     calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy, command: tuple[str, ...]
 ) -> None:
@@ -488,7 +488,7 @@ def test_missing_part_is_created_and_checked(
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("command", EDITS_OF_WHAT_IS_MISSING)
+@pytest.mark.parametrize("command", EDITS_OF_MISSING_PARTS)
 def test_part_is_undone_if_profile_was_removed(
     calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy, command: tuple[str, ...]
 ) -> None:
@@ -586,7 +586,7 @@ def test_edit_of_recreated_part_is_undone_with_it(calicoctl: Calicoctl, partial:
 
 def test_edit_of_empty_directory_finds_no_profile(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.mkdir(PROFILE)
-    for command in EDITS_OF_WHAT_IS_MISSING:
+    for command in EDITS_OF_MISSING_PARTS:
         assert edit_it(calicoctl, *command) == NOT_FOUND
     assert [request.split(" ")[0] for request in proxy.requests] == ["GET"] * 3
 
