@@ -74,6 +74,16 @@ def never_answer(request: Request) -> bytes | None:
     return None
 
 
+def first(action: Callable[[], object]) -> Behaviour:
+    """Return a behaviour that does something, such as a concurrent change, before it forwards the request."""
+
+    def behaviour(request: Request) -> bytes | None:
+        action()
+        return request.forward()
+
+    return behaviour
+
+
 def answer(status: str, body: str, content_type: str = "text/plain") -> Behaviour:
     """Return another answer than etcd's, with a status line such as `502 Bad Gateway`."""
     content = body.encode()

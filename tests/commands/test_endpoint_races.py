@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
-from tests.proxy import Behaviour, Proxy, Request, drop_reply, drop_request
+from tests.proxy import Behaviour, Proxy, Request, drop_reply, drop_request, first
 
 PROFILES = "/calico/v1/policy/profile"
 HOSTS = "/calico/v1/host"
@@ -48,16 +47,6 @@ def profile(etcd: EtcdServer) -> None:
 
 def value(*profiles: str) -> str:
     return json.dumps({"state": "active", "name": "cali0", "profile_ids": list(profiles)})
-
-
-def first(action: Callable[[], object]) -> Behaviour:
-    """Return a behaviour that does something just before a request arrives."""
-
-    def behaviour(request: Request) -> bytes | None:
-        action()
-        return request.forward()
-
-    return behaviour
 
 
 def append(calicoctl: Calicoctl) -> Result:
