@@ -13,8 +13,7 @@ from calicoctl.etcd.client import Client
 from calicoctl.etcd.errors import Conflict, DatastoreError
 from calicoctl.etcd.settings import Settings
 from tests.conftest import Calicoctl
-from tests.etcd.test_client import KEY, NOT_KNOWN, error, secure, tls_of
-from tests.etcd.test_client import certificates as certificates  # noqa: PLC0414  a fixture
+from tests.etcd.clients import KEY, NOT_KNOWN, error, secure, tls_of
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, Request, drop_reply, drop_request, never_answer
 from tests.trust.test_bad_answers import ANSWERS

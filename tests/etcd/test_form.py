@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calicoctl.etcd.form import form_of
-from tests.etcd.test_client import client_of
+from tests.etcd.clients import client_of
 from tests.etcd_server import EtcdServer
 
 ASCII = "".join(map(chr, range(128)))

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Calicoctl, Result
-from tests.etcd.test_client import certificates as certificates  # noqa: PLC0414  a fixture
-from tests.etcd.test_client import secure, tls_of
+from tests.etcd.clients import secure, tls_of
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, Request
 
