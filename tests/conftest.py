@@ -183,7 +183,7 @@ def few_processes(pytestconfig: pytest.Config) -> None:
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "subprocess.Popen" and not str(arguments[0]).endswith("/etcd"):
-            pytest.skip("starts a process, which --quick leaves to `make test`")
+            pytest.skip("starts a process, so it is not for --quick")
 
     if pytestconfig.getoption("--quick"):
         sys.addaudithook(hook)
@@ -264,5 +264,5 @@ def conformance_dir() -> Path:
     """The directory with inputs and results of the original programs' tests."""
     folder = os.environ.get(CONFORMANCE_DIR)
     if not folder:
-        pytest.skip(f"{CONFORMANCE_DIR} does not name the folder of the original programs' test data")
+        pytest.skip(f"{CONFORMANCE_DIR} is not the directory of the original programs' test data")
     return Path(folder)

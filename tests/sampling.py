@@ -72,9 +72,7 @@ def seconds_of_rooms(reports: Iterable[pytest.TestReport]) -> list[str]:
 
 
 def summary(reports: Iterable[pytest.TestReport], long_tests: int, seed: int, complete: bool) -> list[str]:
-    """The lines at the end of a run: the table of --torture, otherwise the number of cases left out; none if it is
-    zero.
-    """
+    """The lines at the end of a run: a table with --torture, otherwise the number of cases left out, if any."""
     cases: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     left = 0

@@ -94,7 +94,7 @@ def test_nothing_is_left_after_signal(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can signal the death of a parent process")
 def test_server_ends_with_killed_process(waiting: tuple[subprocess.Popen[str], str]) -> None:
     process, endpoint = waiting
     process.kill()

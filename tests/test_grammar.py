@@ -356,7 +356,7 @@ def test_every_element_has_a_value() -> None:
     }
 
 
-def test_keyword_shaped_names() -> None:
+def test_names_that_look_like_keywords() -> None:
     assert parsed("show", "tag", "show") == {"profile": True, "<PROFILE>": "show", "tag": 1, "show": True}
     assert parsed("add", "rule", "json") == {"profile": True, "<PROFILE>": "add", "rule": True, "json": True}
     words = {"profile": True, "<PROFILE>": "rule", "rule": True, "add": True, "inbound": True, "allow": True}

@@ -345,7 +345,7 @@ def test_remove_stray_key(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
 
 
 @pytest.mark.parametrize("number", [3, 4])
-def test_a_remove_between_the_writes_of_an_add_is_noticed(
+def test_remove_during_add_is_detected(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, number: int
 ) -> None:
     def remove_before(request: Request) -> bytes | None:

@@ -129,7 +129,7 @@ def test_tags_of_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, command
     assert etcd.index() == index
 
 
-def test_keyword_shaped_names(calicoctl: Calicoctl) -> None:
+def test_names_that_look_like_keywords(calicoctl: Calicoctl) -> None:
     assert calicoctl("profile", "add", "show") == Result(0, "Created profile show\n", "")
     assert calicoctl("profile", "show", "tag", "show") == Result(0, "show\n", "")
     assert calicoctl("profile", "remove", "tag", "show") == Result(1, "", "Profile remove not found.\n")

@@ -36,7 +36,7 @@ def test_unchanged_rules_are_kept_with_warning(etcd: EtcdServer, calicoctl: Cali
     assert stored == {**rules, "inbound_rules": [{"action": "deny"}, *rules["inbound_rules"]]}
 
 
-def test_stored_fields_cannot_be_invented(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_document_cannot_add_stored_fields(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     document = profile("a", ingress=[{"action": "Allow", "storedFields": {"x": 1}}], storedFields={"order": 1})
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(document))
     assert result.stderr == (

@@ -491,7 +491,7 @@ def test_five_megabytes(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
 
 
 def document_of_form_size(size: int, index: int) -> str:
-    """Return a document whose value, with the condition on the key's index, fills a form of that many bytes."""
+    """Return a document whose write request, with its condition, has a form of this many bytes."""
     text = '{"inbound_rules": [{"action": "log", "log_prefix": ""}], "outbound_rules": []}'
     padding = "a" * (size - len(f"value={text}&prevIndex={index}&noValueOnSuccess=true"))
     return text.replace('""', f'"{padding}"')

@@ -21,7 +21,7 @@ COMMANDS = {
     "fixed IPv6 address": (["add", "{path}", "fd80:65::9"], []),
     "second address": (["{path}", "ip", "add", "10.65.0.0/24"], [["add", "{path}", "ipv4"]]),
     "first address of the other version": (["{path}", "ip", "add", "ipv4"], [["add", "{path}", "ipv6"]]),
-    "address taken away": (
+    "address removed": (
         ["{path}", "ip", "remove", "10.65.0.192"],
         [["add", "{path}", "ipv6"], ["{path}", "ip", "add", "10.65.0.192"]],
     ),
@@ -70,7 +70,7 @@ def test_failure_of_any_step_is_undone(
 
 
 @pytest.mark.parametrize(
-    "command", ["first address of the block", "first address of the other version", "address taken away"], indirect=True
+    "command", ["first address of the block", "first address of the other version", "address removed"], indirect=True
 )
 def test_permanent_loss_of_etcd_at_any_step(
     command: list[str], host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace

@@ -20,7 +20,7 @@ PAGE = (ROOT / "docs" / "data-model.md").read_text(encoding="utf-8")
 SECTIONS = set(re.findall(r"^## (\d)\. ", PAGE, re.MULTILINE))
 CITATION = re.compile(r"data[ -]model(?:\.md)?,?\s+\(?sections?\s+(\d)(?: to (\d))?")
 KEYS = re.findall(r"^\| `(/[^`]+)` \|.*\| ?(F?) \| [^|]+ \|$", PAGE, re.MULTILINE)
-EXAMPLES = {"network": "10.65.0.0-26", "version": "4"}  # other placeholders stand for themselves
+EXAMPLES = {"network": "10.65.0.0-26", "version": "4"}  # others are used literally
 
 
 def citations(text: str) -> set[str]:

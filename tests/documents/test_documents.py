@@ -16,7 +16,7 @@ def test_transcript(path: Path, world: World) -> None:
     check(path.read_text(encoding="utf-8"), world)
 
 
-def test_file_of_rule_update_example_equals_document() -> None:
+def test_rule_update_example_file_matches_document() -> None:
     contents = (HERE / "files" / "web_rules.json").read_text(encoding="utf-8")
     transcript = (HERE / "profile-rule-update.txt").read_text(encoding="utf-8")
     assert "".join(f"# {line}\n" for line in contents.splitlines()) in transcript

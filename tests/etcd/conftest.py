@@ -18,7 +18,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     certificate.
     """
     if shutil.which("openssl") is None:
-        pytest.skip("there is no openssl to make certificates with")
+        pytest.skip("openssl is not installed")
     folder = tmp_path_factory.mktemp("certificates")
 
     def openssl(*arguments: str) -> None:

@@ -173,12 +173,12 @@ def test_create_conflicts_with_key_of_others_after_lost_reply(etcd: EtcdServer, 
     etcd.put(f"{KEY}/other", "x")
     client.get(KEY)
 
-    def lose_and_let_others_make_it(request: Request) -> bytes | None:
+    def lose_and_create_by_others(request: Request) -> bytes | None:
         etcd.delete(KEY)
         etcd.put(f"{KEY}/new", "of others")
         return None
 
-    proxy.at(2, lose_and_let_others_make_it)
+    proxy.at(2, lose_and_create_by_others)
     with pytest.raises(Conflict):
         client.create(f"{KEY}/new", "x")
     assert etcd.get(f"{KEY}/new") == "of others"
@@ -189,14 +189,14 @@ def test_delete_after_lost_reply_keeps_key_created_since(etcd: EtcdServer, proxy
     etcd.put(KEY, "x")
     index = etcd.index() or 0
 
-    def lose_and_make_it_anew(request: Request) -> bytes | None:
+    def lose_and_recreate(request: Request) -> bytes | None:
         behaviour(request)
         if behaviour is drop_request:
             etcd.delete(KEY)
         etcd.put(KEY, "of others")
         return None
 
-    proxy.at(1, lose_and_make_it_anew)
+    proxy.at(1, lose_and_recreate)
     client_of(proxy.authority).delete(KEY, index)
     assert etcd.get(KEY) == "of others"
 

@@ -158,7 +158,7 @@ def test_read_timeout_applies_to_each_byte() -> None:
     assert node == {"key": "/test/key", "value": "x", "modifiedIndex": 1}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other kernels answer though the queue of connections is full")
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels accept connections beyond the queue")
 def test_connect_timeout(calicoctl: Calicoctl) -> None:
     with socket.socket() as full:
         full.bind((HOST, 0))

@@ -28,7 +28,7 @@ from tests.stored_profiles import ANY_JSON, NAMES, profiles, rule_lists
 TEXTS = st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["", "x"]), max_size=2)
 
 
-def taken_back(text: str) -> ProfileResource:
+def read_back(text: str) -> ProfileResource:
     problems = Problems()
     (document,) = documents.read(text)
     resource = read_profile(document, problems)
@@ -43,7 +43,7 @@ def test_apply_of_get_output_changes_nothing(name: str, values: dict[str, str]) 
     assert stored.unreadable == {}
     document = stored.to_resource().to_document()
     for text in (to_yaml(document), to_json(document)):
-        plan = Plan(taken_back(text), stored)
+        plan = Plan(read_back(text), stored)
         assert (plan.problems, plan.changes) == ([], {})
 
 
@@ -51,10 +51,10 @@ def test_apply_of_get_output_changes_nothing(name: str, values: dict[str, str]) 
 @given(NAMES, profiles())
 def test_second_replace_of_get_output_changes_nothing(name: str, values: dict[str, str]) -> None:
     stored = StoredProfile(name, values)
-    replaced = Plan(taken_back(to_yaml(stored.to_resource().to_document())), stored, rewrite=True)
+    replaced = Plan(read_back(to_yaml(stored.to_resource().to_document())), stored, rewrite=True)
     assert replaced.problems == []
     result = replaced.result(values)
-    again = Plan(taken_back(to_yaml(result.to_resource().to_document())), result, rewrite=True)
+    again = Plan(read_back(to_yaml(result.to_resource().to_document())), result, rewrite=True)
     assert (again.problems, again.changes) == ([], {})
 
 
@@ -66,13 +66,13 @@ def test_second_replace_of_get_output_changes_nothing(name: str, values: dict[st
 def test_unmentioned_labels_and_annotations_stay(stored: dict[str, Any], given: dict[str, Any]) -> None:
     values = {"rules": "{}", "metadata": json.dumps(stored)}
     document = {"metadata": {"name": "web", **given}}
-    plan = Plan(taken_back(to_json(document)), StoredProfile("web", values))
+    plan = Plan(read_back(to_json(document)), StoredProfile("web", values))
     assert plan.problems == []
     result = json.loads({**values, **plan.changes}["metadata"])
     expected = {**stored, **given}
     result, expected = ({name: value for name, value in each.items() if value != {}} for each in (result, expected))
     assert result == expected
-    again = Plan(taken_back(to_json(document)), plan.result(values))
+    again = Plan(read_back(to_json(document)), plan.result(values))
     assert again.changes == {}
 
 
@@ -132,7 +132,7 @@ def test_network_that_is_invalid_as_new_is_not_folded(odd: str, version: int) ->
     stored = StoredProfile("web", {"rules": json.dumps({"inbound_rules": rules})})
     began = time.process_time()
     resource = stored.to_resource()
-    plan = Plan(taken_back(to_json(resource.to_document())), stored)
+    plan = Plan(read_back(to_json(resource.to_document())), stored)
     assert time.process_time() - began < 2  # quadratic time would be much longer
     assert (plan.problems, plan.changes) == ([], {})
     assert [form["source"]["nets"] for form, _ in resource.rules["ingress"]] == [before, [odd], after]
@@ -146,7 +146,7 @@ def test_numbers_with_many_digits(field: str, digits: int) -> None:
     assert stored.unreadable == {}
     document = stored.to_resource().to_document()
     for text in (to_yaml(document), to_json(document)):
-        plan = Plan(taken_back(text), stored)
+        plan = Plan(read_back(text), stored)
         assert (plan.problems, plan.changes) == ([], {})
 
 
@@ -166,7 +166,7 @@ def test_stored_port_as_text_differs_from_number() -> None:
         {"action": "allow", "protocol": "tcp", "dst_ports": ["80"]}]})})  # fmt: skip
     text = to_yaml(stored.to_resource().to_document())
     assert '- "80"' in text
-    plan = Plan(taken_back(text.replace('"80"', "80")), stored)
+    plan = Plan(read_back(text.replace('"80"', "80")), stored)
     assert json.loads(plan.changes["rules"])["inbound_rules"] == [
         {"action": "allow", "protocol": "tcp", "dst_ports": [80]}
     ]
@@ -208,7 +208,7 @@ def test_rule_update_accepts_what_documents_accept(rules: list[Any]) -> None:
 def test_get_output_has_same_meaning_in_every_encoding(name: str, values: dict[str, str], encoding: str) -> None:
     stored = StoredProfile(name, values)
     document = stored.to_resource().to_document()
-    stdout = io.TextIOWrapper(io.BytesIO(), encoding, "backslashreplace", newline="")  # opened as by the program
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding, "backslashreplace", newline="")  # opened as the program opens it
     environment = Environment({}, None, stdout, io.StringIO())
     for write in (to_yaml, to_json):
         stdout.buffer.seek(0)
@@ -216,5 +216,5 @@ def test_get_output_has_same_meaning_in_every_encoding(name: str, values: dict[s
         environment.say(write(document, environment.takes_all_characters()))
         stdout.flush()
         written = stdout.buffer.getvalue()
-        plan = Plan(taken_back(written.decode("utf-8")), stored)
+        plan = Plan(read_back(written.decode("utf-8")), stored)
         assert (plan.problems, plan.changes) == ([], {})

@@ -52,7 +52,7 @@ class History:
             lines = []
         self.events = [Event(*json.loads(line)) for line in lines]
         if error is None:
-            assert self._process.returncode == 0, "the history is not whole"
+            assert self._process.returncode == 0, "the history is incomplete"
 
 
 def record(endpoint: str, index: int) -> None:

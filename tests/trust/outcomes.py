@@ -90,7 +90,7 @@ def is_repetition(complaint: str) -> bool:
 
 
 def reports_remaining_changes(complaint: str) -> bool:
-    """Whether a failed command reports what is not undone, or was applied nevertheless."""
+    """Whether a failed command reports which changes remain."""
     return any(text in complaint for text in ("Not undone: ", "repeat the command", "is removed", "released anyway"))
 
 

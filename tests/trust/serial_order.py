@@ -34,14 +34,14 @@ def check_runs(
         if not any(claims[number].many for number in found)
     }
     unexplained = _unmatched(single)
-    assert not unexplained, f"nobody reported this: {[change for change in wanted if change.at in unexplained]}"
+    assert not unexplained, f"changes without a report: {[change for change in wanted if change.at in unexplained]}"
     made: dict[int, list[int]] = {number: [] for number, claim in enumerate(claims) if claim.required}
     for at, found in explaining.items():
         for number in found:
             if number in made:
                 made[number].append(at)
     lost = [number for number, found in made.items() if not found] if faults else _unmatched(made)
-    assert not lost, f"this has not happened: {[claims[number].run for number in lost]}"
+    assert not lost, f"reports without a change: {[claims[number].run for number in lost]}"
     return moments
 
 

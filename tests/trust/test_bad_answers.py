@@ -1,4 +1,4 @@
-"""Every command with invalid answers instead of etcd's: one line, exit 1 (2 if 1 is a result), within limits."""
+"""Every command with invalid answers from the server: one line, exit 1 (2 if 1 is a result), within limits."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ ANSWERS: dict[str, Behaviour] = {
     "gzip that is none": answer_raw(
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{nothing}"
     ),
-    "no UTF-8": answer_raw(
+    "not UTF-8": answer_raw(
         b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\nConnection: close\r\n\r\n{"node": "\xff\xfe"}'
     ),
     "nested": answer("200 OK", '{"node":' * 100_000, "application/json"),
@@ -157,7 +157,7 @@ def test_second_answer_is_invalid(row: Row, etcd: EtcdServer, calicoctl: Calicoc
         check_complaint(result.stderr, f"Error accessing etcd at http://{proxy.authority} (", row)
 
 
-@pytest.mark.parametrize("onwards", [False, True], ids=["one answer", "all from one on"])
+@pytest.mark.parametrize("onwards", [False, True], ids=["one answer", "all later answers"])
 @pytest.mark.parametrize("name", SECOND)
 def test_invalid_answers_during_change_of_host(
     name: str, onwards: bool, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling, dice: random.Random
@@ -385,7 +385,7 @@ def test_slow_answer_is_aborted(head: bytes, etcd: EtcdServer, calicoctl: Calico
 @pytest.mark.parametrize(
     "content",
     [lambda: b"x" * (200 << 20), lambda: b'{"action":' * (20 << 20), lambda: b'{"node": "' + b"\xff" * (200 << 20)],
-    ids=["text", "brackets", "no UTF-8"],
+    ids=["text", "brackets", "not UTF-8"],
 )
 def test_200_megabytes_of_garbage(content: Callable[[], bytes], etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     body = content()

@@ -52,7 +52,7 @@ CASES = {"argv": (1500, 40_000), "rules": (700, 20_000), "yaml": (500, 15_000), 
 
 @pytest.fixture
 def cases(request: pytest.FixtureRequest, sampling: Sampling) -> Iterator[int]:
-    """The numbers of the cases of the kind that ends the name of the test."""
+    """The case numbers of a test. The last word of its name is the key of CASES for their count."""
     kind = request.node.name.rpartition("_")[2]
     return iter(range(sampling.number(*reversed(CASES[kind]))))
 

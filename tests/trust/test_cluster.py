@@ -184,7 +184,7 @@ def test_quorum_is_lost_during_write(cluster: EtcdCluster, calicoctl: Calicoctl,
             check_repeated(row, state_of(row, leader), outcome, leader, calicoctl, endpoints(cluster.members))
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["the answer alone", "the write too"])
+@pytest.mark.parametrize("late", [False, True], ids=["late answer", "late write"])
 def test_answer_after_deadline(
     cluster: EtcdCluster, calicoctl: Calicoctl, writing: Sequence[Row], late: bool, sampling: Sampling
 ) -> None:

@@ -338,7 +338,7 @@ CAN_MOUNT = os.geteuid() == 0 and shutil.which("unshare") and not subprocess.run
 ).returncode
 
 
-@pytest.mark.skipif(not CAN_MOUNT, reason="no mount of one's own here")
+@pytest.mark.skipif(not CAN_MOUNT, reason="private mounts are not permitted")
 def test_read_only_file_system(etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
     editing = [row for row in ALL if row not in WITHOUT_FILES]
     for row in [*sampling.some(WITHOUT_FILES, WITHOUT_FILES[::6]), *editing]:
