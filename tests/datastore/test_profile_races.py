@@ -163,7 +163,7 @@ def test_two_edits_do_not_recreate_removed_profile(calicoctl: Calicoctl, partial
 
 def test_edit_of_recreated_part_is_undone_with_it(calicoctl: Calicoctl, partial: EtcdServer, proxy: Proxy) -> None:
     results: list[Result] = []
-    made, taken_back = threading.Event(), threading.Event()
+    made, undone = threading.Event(), threading.Event()
     with Proxy(partial) as others:
         other = Calicoctl({**calicoctl.environ, "ETCD_AUTHORITY": others.authority})
         thread = threading.Thread(target=lambda: results.append(edit_it(other, "rule", "add", "inbound", "allow")))
@@ -174,7 +174,7 @@ def test_edit_of_recreated_part_is_undone_with_it(calicoctl: Calicoctl, partial:
 
         def check_after_tags_are_gone(request: Request) -> bytes | None:
             made.set()
-            assert taken_back.wait(PROCESS_SECONDS)
+            assert undone.wait(PROCESS_SECONDS)
             return request.forward()
 
         others.at(3, check_after_tags_are_gone)
@@ -182,7 +182,7 @@ def test_edit_of_recreated_part_is_undone_with_it(calicoctl: Calicoctl, partial:
         proxy.at(3, first(let_other_read_and_write))
         results.append(edit_it(calicoctl, "tag", "add", "T"))
         assert partial.keys().keys() == {RULES}
-        taken_back.set()
+        undone.set()
         thread.join(PROCESS_SECONDS)
     assert results == [NOT_FOUND] * 2
     assert partial.keys() == NOTHING_LEFT

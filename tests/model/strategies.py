@@ -45,7 +45,7 @@ PORTS: st.SearchStrategy[int | str] = st.one_of(
 
 
 def json_values(leaves: st.SearchStrategy[Json] | None = None) -> st.SearchStrategy[Json]:
-    """Every JSON value, nested and unusual."""
+    """Arbitrary JSON values, including nested and unusual ones."""
     scalars: st.SearchStrategy[Json] = st.one_of(
         st.none(),
         st.booleans(),

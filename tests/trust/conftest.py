@@ -17,7 +17,7 @@ def everywhere(on_host: None) -> None:
 
 @pytest.fixture
 def most(sampling: Sampling) -> Callable[[int], Iterator[Row]]:
-    """The rows for the case with this number: a quarter of them, but only one of `container`, because these are slow."""
+    """The rows for the case with this number: a quarter of them, but only one of `container`, as these are slow."""
 
     def rows(number: int) -> Iterator[Row]:
         of_container = [row for row in ALL if row.of_container]

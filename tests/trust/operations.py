@@ -148,7 +148,7 @@ class Edit(CommandLine):
         return any(state.get(self._key) != change.after or is_whole(state) for state in later)
 
     def _undoes(self, change: Change, moments: Sequence[Moment]) -> bool:
-        """The created part is gone again: undone, or removed with the rest by others."""
+        """The created part no longer exists: it was undone, or others removed it with the profile."""
         if change.before is not None or not self.makes(change, moments):
             return False
         return any(since > change.at and self._key not in state for since, state in moments)
