@@ -77,8 +77,7 @@ def _stored(name: str, tag: str, stage: str, *inbound: dict[str, str]) -> dict[s
     }
 
 
-# Old rules with the new tag, and new rules with the old label, would allow more than both the old and the new
-# profile.
+# Old rules with the new tag, or new rules with the old label, would allow more than either profile.
 TAGGED = _stored("P", "A", "", {"action": "allow", "src_tag": "B"})
 RETAGGED = json.dumps(_document("P", "", [{"action": "Allow", "source": {"tag": "C"}}], tags=["B"]))
 LABELLED = {

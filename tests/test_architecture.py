@@ -11,9 +11,8 @@ from pathlib import Path
 
 HOME = Path(__file__).parents[1] / "calicoctl"
 
-# The imports of each room, and no fewer: rooms, or single modules in them. A room imports only rooms above it, except
-# for
-# completion, which reads the tables of commands and the usage texts of the programs that offer it.
+# The imports of each room, and no fewer: rooms, or single modules in them. A room imports only rooms above it, but
+# completion also imports the programs below it, to read their tables of commands and usage texts.
 IMPORTS = {
     "errors": "",
     "output": "",

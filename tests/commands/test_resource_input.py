@@ -130,8 +130,7 @@ def test_size_limit_of_etcd(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     for more, status in ((0, 0), (1, 1)):
         log = {"action": "Log", "logPrefix": "a" * (room + more)}
         assert calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a", ingress=[log]))).status == status
-    # Other rules could replace these, but a change of tags first adds a temporary deny rule to them, which is too
-    # large.
+    # Other rules could replace these, but a change of tags first adds a temporary deny rule, which is too much.
     before = etcd.index()
     other = profile("a", egress=[{"action": "Allow"}], meta_tags=["web"])
     assert calicoctl("apply", "-f", "-", stdin=stdin_of(other)) == failed(

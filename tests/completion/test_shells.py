@@ -51,8 +51,7 @@ LINES = [
     ("calicoq end\ta1\t--hide-r\t", "calicoq <endpoint> <a1b2:c3d4> <--hide-rule-matches>"),
 ]
 
-# The text after the cursor must be the end of the completed word (in zsh with a setting); fish looks at the whole
-# word.
+# The text after the cursor must be the end of the completed word (in zsh with a setting); fish uses the whole word.
 INSIDE = {"bash": "", "zsh": "setopt complete_in_word; "}
 INSIDE_A_WORD = [
     ("calicoctl profile WB rule show" + 11 * "\x02" + "\t", "calicoctl <profile> <WEB> <rule> <show>"),

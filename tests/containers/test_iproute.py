@@ -161,7 +161,7 @@ def test_python_without_setns(netns: NetworkNamespace, monkeypatch: pytest.Monke
 
 
 def test_no_preexec_function_is_used(netns: NetworkNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only then does Python start processes with vfork."""
+    """Python starts a process with vfork only if it has no preexec function."""
     options: list[dict[str, Any]] = []
     start = subprocess.Popen
 
