@@ -1,6 +1,7 @@
-"""The table of command lines that the tests of reliability and of speed are driven by: a new command is a new row.
+"""The table of command lines for the tests of reliability and speed: a new command is a new row.
 
-A row says what must be in etcd before it and how many requests it makes. What each command may load is said below it.
+A row has the content of etcd before the command and the number of its requests. The modules that it may load are listed
+below the table.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def _stored(name: str, tag: str, stage: str, *inbound: dict[str, str]) -> dict[s
     }
 
 
-# Old rules with the new tag, and new rules with the old label, open what neither the old profile does nor the new.
+# Old rules with the new tag, or new rules with the old label, would allow more than either profile.
 TAGGED = _stored("P", "A", "", {"action": "allow", "src_tag": "B"})
 RETAGGED = json.dumps(_document("P", "", [{"action": "Allow", "source": {"tag": "C"}}], tags=["B"]))
 LABELLED = {
@@ -129,8 +130,9 @@ BUNDLE = f"{tempfile.gettempdir()}/calicoctl-trust-{os.getpid()}.tar.gz"  # of t
 class Row(NamedTuple):
     """A command line, the methods of its requests to etcd in order, the keys before it and its standard input.
 
-    `program` is calicoctl or calicoq. A row of `container` may need command lines that are `given` first. `loads` names
-    the costly modules that it needs beyond those of its kind (see `costly_of`). `remark` is what it says on stderr.
+    `program` is calicoctl or calicoq. A row of `container` may require other command lines, `given`, to run first.
+    `loads` names the costly modules that it needs beyond those of its kind (see `costly_of`). `remark` is its output on
+    stderr.
     """
 
     line: str
@@ -148,14 +150,14 @@ class Row(NamedTuple):
 
     @property
     def of_container(self) -> bool:
-        """Whether the row works on the namespace."""
+        """Whether the row uses the namespace."""
         return self.line.startswith("container ") and CONTAINER in self.line
 
     def __str__(self) -> str:
         return f"{self.program} {self.line}".replace(CONTAINER, "CONTAINER").replace(BUNDLE, "BUNDLE").strip()
 
 
-# Modules that take long to load. No command loads one that it does not need.
+# Modules with a long loading time. A command must load only those that it needs.
 _JSON = frozenset({"json"})
 _ADDRESSES = frozenset({"select", "socket"})
 _QUOTING = frozenset({"ipaddress", "urllib.parse"})
@@ -299,7 +301,7 @@ READING = [
     Row("diff --with=-", "GET", PROFILE, DOCUMENT, program="calicoq"),
 ]
 
-# Where there can be no namespaces, the other rows are all there are.
+# Without namespaces, only the other rows are tested.
 if why_no_namespaces() is None:
     WRITING += [
         *(
@@ -323,7 +325,7 @@ if why_no_namespaces() is None:
     ]  # fmt: skip
     READING += [Row(f"container {CONTAINER} endpoint show", "GET GET", NETWORK, given=ADDED)]
 
-# Rows whose costs alone are checked: they need no etcd, change nothing, or say nothing about reliability that is new.
+# Rows for the tests of speed only: they need no etcd, change nothing, or repeat a case of reliability.
 WITHOUT_ETCD = [
     Row(""),
     Row("--help"),
@@ -372,7 +374,7 @@ FURTHER = [
     Row("profile P rule update", "GET", PROFILE, NEW_RULES),
     Row("endpoint show --detailed --host=h1", "GET", USED),
     Row("endpoint e1 profile append P Q", "GET GET PUT", TWO_PROFILES, loads=_PARAGRAPHS),
-    # Containers, as far as they come without Docker
+    # Rows of `container` that run without Docker
     *(
         Row(f"container {words}", "GET", loads=_FOR_DOCKER | _PARAGRAPHS)
         for words in (
@@ -412,7 +414,7 @@ FURTHER = [
     Row("policy none", "GET", USED, program="calicoq"),
 ]
 
-# What these report depends on the machine, and they go on where one thing fails: see tests/trust/test_reports.py.
+# Their results depend on the machine, and they continue after a failure: see tests/trust/test_reports.py.
 REPORTS = [Row("status --socket-dir=/none", "GET GET", loads=_FOR_DOCKER | _PARAGRAPHS)]
 if os.geteuid() == 0:
     REPORTS += [
@@ -420,7 +422,7 @@ if os.geteuid() == 0:
         Row(f"diags --output={BUNDLE} --log-dir=/none", "GET GET GET", loads=_FOR_DOCKER | _PARAGRAPHS),
     ]
 
-# What the tests of reliability disturb, and all rows.
+# The rows that the tests of reliability disturb, and all rows.
 ALL = READING + WRITING
 EVERY_ROW = [*WITHOUT_ETCD, *ALL, *FURTHER, *REPORTS]
 
@@ -429,12 +431,12 @@ def costly_of(row: Row) -> frozenset[str]:
     """The costly modules that a row must not load."""
     of_kind = _FOR_ETCD if row.requests else frozenset()
     if _group(row) == "calicoctl completion of names":
-        of_kind |= {"threading"}  # to end in time
+        of_kind |= {"threading"}  # to stop in time
     return _COSTLY - of_kind - row.loads
 
 
 def most_modules(row: Row) -> tuple[str, int]:
-    """The key of MOST_MODULES that a row belongs to, and the most modules that it may load."""
+    """The row's key in MOST_MODULES, and the limit of modules that it may load."""
     group = _group(row)
     assert group in MOST_MODULES, f"Say in MOST_MODULES of tests/command_lines.py how many modules {group} may load."
     return group, MOST_MODULES[group] + (_OF_YAML if "yaml" in row.loads else 0)
@@ -449,7 +451,7 @@ def _group(row: Row) -> str:
     return f"{command} with Docker" if "docker" in row.loads else command
 
 
-# The most modules that a command may load, whatever the versions of Python and of the libraries; PyYAML comes on top.
+# The limits of loaded modules, for all versions of Python and of the libraries; PyYAML is not included.
 MOST_MODULES = {
     "calicoctl": 35,
     "calicoctl status with Docker": 340,

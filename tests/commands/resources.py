@@ -1,4 +1,4 @@
-"""Documents of profiles, and what the commands on resources answer."""
+"""Profile documents, and the messages of the commands on resources."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOTHING_WRITTEN = "Nothing was written.\n"
 
 
 def profile(name: str, **spec: Any) -> dict[str, Any]:
-    """A document of the kind; fields of the metadata are given with a leading `meta_`."""
+    """Return a Profile document; a keyword with the prefix `meta_` sets a field of the metadata."""
     metadata = {key.removeprefix("meta_"): spec.pop(key) for key in list(spec) if key.startswith("meta_")}
     return {
         "apiVersion": "projectcalico.org/v3",
@@ -60,7 +60,7 @@ def failed(message: str, stdout: str = "") -> Result:
     return Result(1, stdout, message + "\n")
 
 
-def bar(name: str, verb: str) -> str:
+def deny_notice(name: str, verb: str) -> str:
     return (
         f"A rule that denies everything stands before the rules of Profile({name}): run 'calicoctl {verb}' again "
         "with a valid document without a resourceVersion to complete the change."

@@ -1,4 +1,4 @@
-"""Fixtures: network namespaces, a Docker daemon, and calicoctl on a host of a given name."""
+"""Fixtures: network namespaces, a Docker daemon, and calicoctl on a host with a given name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POOL_V6 = "fd80:65::/64"
 
 @pytest.fixture
 def netns() -> Iterator[NetworkNamespace]:
-    """A network namespace with nothing in it."""
+    """An empty network namespace."""
     try:
         with namespaces() as (namespace,):
             yield namespace
@@ -30,7 +30,7 @@ def netns() -> Iterator[NetworkNamespace]:
 
 @pytest.fixture
 def host(calicoctl: Calicoctl) -> Calicoctl:
-    """calicoctl on the host `h1`, with a pool of each IP version."""
+    """calicoctl on the host `h1`, with one pool of each IP version."""
     calicoctl.environ = {**calicoctl.environ, "HOSTNAME": "h1"}
     assert calicoctl("pool", "add", POOL, POOL_V6).status == 0
     return calicoctl
@@ -49,7 +49,7 @@ def docker_daemon() -> Iterator[DockerDaemon]:
 
 @pytest.fixture
 def docker_host(host: Calicoctl, docker_daemon: DockerDaemon) -> Iterator[Calicoctl]:
-    """calicoctl on a host with Docker, whose containers are gone after the test."""
+    """calicoctl on a host with Docker; the test's containers are removed afterwards."""
     host.environ = {**host.environ, "DOCKER_HOST": docker_daemon.host}
     yield host
     for container in docker_daemon.client.containers.list(all=True):

@@ -1,4 +1,4 @@
-"""A private Docker daemon for tests, with an image made on the spot: nothing is fetched, nothing of it remains."""
+"""A private Docker daemon for tests, with a locally built image: nothing is downloaded, and nothing remains."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ CAPABILITIES = [
 
 
 class NoDocker(Exception):
-    """There is no Docker daemon to be had on this machine; the text says why."""
+    """No Docker daemon can run on this machine; the text gives the reason."""
 
 
-# Stands for runc: of the capabilities that a privileged container is to have, it leaves out those that we do not have.
+# A wrapper of runc: it drops the capabilities of a privileged container that this process does not have itself.
 RUNC = """\
 #!{python} -IS
 import json, os, sys
@@ -56,10 +56,10 @@ os.execv({runc!r}, [{runc!r}, *sys.argv[1:]])
 
 
 class DockerDaemon:
-    """A `dockerd` with files, socket, network and containers of its own; a context manager, running inside `with`.
+    """A `dockerd` with its own files, socket, network and containers; a context manager, running inside `with`.
 
-    What is the host's network to it and its containers is a namespace with nothing in it but `lo`. So the firewall,
-    bridges, routes and settings of this machine are left alone. Raises NoDocker where it cannot run.
+    Its host network is a namespace with nothing in it but `lo`, so it does not change the firewall, bridges, routes or
+    settings of this machine. Raises NoDocker if it cannot run.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class DockerDaemon:
 
     @property
     def host(self) -> str:
-        """The value of DOCKER_HOST that leads to it."""
+        """The value of DOCKER_HOST for this daemon."""
         return f"unix://{self.socket}"
 
     @property
@@ -79,7 +79,7 @@ class DockerDaemon:
 
     @property
     def guardian_pid(self) -> int:
-        """The process that ends the daemon once the tests have ended."""
+        """The process that ends the daemon after the tests."""
         assert self._guardian
         return self._guardian.pid
 
@@ -116,7 +116,7 @@ class DockerDaemon:
         self.client.api.import_image_from_data(self.content, repository, tag or "latest", changes)
 
     def run(self, name: str, **options: Any) -> Any:
-        """Start a container that does nothing; without other wishes it has a network of its own with nothing in it."""
+        """Start a container that does nothing; by default it has its own network without interfaces."""
         options = {"network_mode": "none", **options}
         return self.client.containers.run(IMAGE, SLEEP, name=name, detach=True, **options)
 
@@ -171,7 +171,7 @@ def _missing_capabilities() -> list[str]:
 
 def _static_busybox() -> Path:
     for candidate in ("/bin/busybox", "/usr/bin/busybox"):
-        # A dynamic one names its loader at the beginning, and would find none in an image that holds nothing else.
+        # A dynamic binary names its loader near the start; the image has no loader.
         if Path(candidate).is_file() and b"/ld-" not in Path(candidate).read_bytes()[:8192]:
             return Path(candidate)
     raise NoDocker("a static busybox (Debian's package busybox-static) is not installed")

@@ -1,4 +1,4 @@
-"""A kind of resource in one small file: a note about a node, stored as the text of one key."""
+"""A complete kind of resource in one small file: a note about a node, stored as the text of one key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOTES = "/calico/v1/note"
 
 
 class Identity(NamedTuple):
-    """A note is known by its node and its name; on the command line as ``node/name``."""
+    """A note is identified by its node and name; on the command line as ``node/name``."""
 
     node: str
     name: str
@@ -26,7 +26,7 @@ class Identity(NamedTuple):
 
 
 class Note:
-    """What a document says, or what is stored: then ``version`` is the index of the key."""
+    """A note in a document, or a stored note with ``version``, the index of its key."""
 
     obstacle = ""
 
@@ -64,7 +64,7 @@ class Writer:
             raise Stopped(error, ("text", int(record.version) if record else None), has_written=False) from None
 
     def forget(self) -> None:
-        """Nothing is ever left behind."""
+        """Do nothing: a note is written in one step."""
 
     def left_behind(self, title: str, verb: str) -> str:
         return ""

@@ -1,4 +1,4 @@
-"""A kind of resource needs one file and one row: the commands on resources and completion then work for it."""
+"""A new kind of resource needs one file and one row: resource commands and completion then support it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_create_and_get(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert json.loads(calicoctl("get", "note", "host1/door", "-o", "json", "--export").stdout) == DOOR
 
 
-def test_get_shows_a_file_of_two_kinds(calicoctl: Calicoctl) -> None:
+def test_get_shows_file_with_two_kinds(calicoctl: Calicoctl) -> None:
     both = json.dumps([PROFILE, DOOR])
     calicoctl("create", "-f", "-", stdin=both)
     assert calicoctl("get", "-f", "-", stdin=both) == Result(
@@ -93,7 +93,7 @@ def test_delete(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
          "and ProfileList of projectcalico.org/v3, Note and NoteList of example.org/v1"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_with_its_place(calicoctl: Calicoctl, document: dict[str, Any], problem: str) -> None:
+def test_problems_are_reported_with_their_place(calicoctl: Calicoctl, document: dict[str, Any], problem: str) -> None:
     result = calicoctl("validate", "-f", "-", stdin=json.dumps(document))
     assert (result.status, result.stdout, result.stderr.splitlines()[0]) == (1, "", problem)
 
@@ -108,7 +108,7 @@ def test_completion(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
 
 
 @pytest.mark.parametrize("row", kinds.KINDS, ids=lambda row: row.name)
-def test_each_row_agrees_with_its_kind(row: kinds.Row) -> None:
+def test_rows_of_table_agree_with_kinds(row: kinds.Row) -> None:
     kind = row.kind(None)
     assert (kind.name, kind.api_version) == (row.name, row.api_version)
     assert {*kind.ps, *kind.wide, *kind.of_identity} <= set(kind.columns)
