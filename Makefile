@@ -28,10 +28,10 @@ lint: $(VENV)/with-tests ## run only the linters
 	$(BIN)/ruff check .
 	$(BIN)/mypy calicoctl manual release tests
 
-reference: $(VENV)/with-etcd ## write the pages of docs/reference and docs/man anew
+reference: $(VENV)/with-etcd ## generate the pages in docs/reference and docs/man
 	$(BIN)/python -m manual
 
-pyz: $(VENV)/with-tests ## build dist/calicoctl.pyz, one file that any Python from 3.10 runs
+pyz: $(VENV)/with-tests ## build dist/calicoctl.pyz, a single file that runs with Python 3.10 or later
 	$(BIN)/python -m release.pyz
 
 deb: $(VENV)/with-tests ## build a Debian package in dist/, with man pages and completion

@@ -1,7 +1,7 @@
 # Install the tools that some tests need; sourced by .ci/run. The tests of the container commands need iproute2, Docker
 # and a static busybox, from which they build an image. They start a Docker daemon of their own, with its own folder,
-# socket and network. The tests of completion need the shells, those of the man pages and of the Debian package man and
-# lintian, those of BGP BIRD.
+# socket and network. The tests of completion need the shells, those of the man pages and of the Debian package need man
+# and lintian, and those of BGP need BIRD.
 # This script starts nothing. If a tool cannot be installed, the tests that need it are skipped and say why.
 
 install_tools() {

@@ -104,6 +104,10 @@ def without_global_options(
 
 def _dispatch(argv: Sequence[str], environment: Environment) -> int:
     argv = without_global_options("calicoctl", argv, environment, OVERVIEW, COMMANDS)
+    if list(argv) == ["--version"]:
+        from calicoctl.commands.version import run_in_full
+
+        return run_in_full(environment)
     if argv[:1] == ["--version"]:
         argv = ["version", *argv[1:]]
     name = grammar.parse(OVERVIEW, argv, options_first=True)["<command>"] if argv else None
@@ -149,7 +153,7 @@ def _bug_report(error: Exception, variables: Mapping[str, str]) -> str:
 
 
 def console_main(program: Program = run) -> None:
-    """Run a program with the arguments and streams of this process, and exit. ``program`` is its ``run``."""
+    """Run a program with the arguments and streams of this process, and exit. ``program`` is its function ``run``."""
     gc.disable()  # the process is short-lived, and garbage collection takes up to a third of the time on large data
     try:
         os._exit(_run_process(program))  # all output is flushed, so skip the slow shutdown of the interpreter

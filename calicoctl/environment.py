@@ -45,7 +45,7 @@ class Environment:
         self.stdout = stdout
         self.stderr = stderr
         self.failure_status = 1
-        self.listing: Listing | None = None  # what the command shows, where its rows are wanted and not its table
+        self.listing: Listing | None = None  # set if the rows are to be printed in another form than the usual table
         self._configuration: Configuration | None = None
         self._client: Client | None = None
 
@@ -57,16 +57,16 @@ class Environment:
             self._configuration = Configuration(self.variables, self.options, self.system_file)
         return self._configuration
 
-    def client(self) -> Client:
+    def client(self, overrides: Mapping[str, str] | None = None) -> Client:
         """Return the client of the configured etcd. It connects when the first request is made.
 
-        Raises CommandError if the configuration is invalid.
+        ``overrides`` replace variables of the configuration. Raises CommandError if the configuration is invalid.
         """
         if self._client is None:
             from calicoctl.etcd.client import Client
             from calicoctl.etcd.settings import Settings
 
-            settings = Settings.from_environment(self.configuration().variables())
+            settings = Settings.from_environment({**self.configuration().variables(), **(overrides or {})})
             terminal = self.stderr if self.stderr.isatty() else None
             trace = self.complain if self.variables.get("CALICOCTL_DEBUG") else None
             self._client = Client(settings, terminal, trace)
@@ -77,13 +77,32 @@ class Environment:
         self.close()
         self._client = client
 
-    def say(self, text: str) -> None:
-        """Print an answer. Raises CommandError if it cannot be written, BrokenPipeError if the reader has gone."""
+    def say(self, text: str, painter: str = "") -> None:
+        """Print an answer. Raises CommandError if it cannot be written, BrokenPipeError if the reader has gone.
+
+        ``painter`` is the name of the function in ``calicoctl.colour`` that colours the text, if colours are used.
+        """
+        text = self._painted(text, painter, self.stdout) if painter else text
         with _WriteErrors():
+            if self.variables.get("CALICOCTL_PAGER") and self.stdout.isatty():
+                from calicoctl.pager import show
+
+                if show(text, self.variables, self.stdout):
+                    return
             self.stdout.write(text + "\n")
 
+    def _painted(self, text: str, painter: str, stream: TextIO) -> str:
+        if not (stream.isatty() or self.variables.get("CLICOLOR_FORCE") or "--color" in self.options):
+            return text  # without importing the module
+        from calicoctl import colour
+
+        if not colour.is_wanted(self.options.get("--color", "auto"), self.variables, stream):
+            return text
+        painted: str = getattr(colour, painter)(text)
+        return painted
+
     def wants_rows(self) -> bool:
-        """Tell whether the rows of a listing are wanted in another form than the command's own table."""
+        """Tell whether the options ask for the rows of a listing in another form than the command's usual table."""
         return "--columns" in self.options or self.options.get("--output", "table") != "table"
 
     def takes_all_characters(self) -> bool:
@@ -91,14 +110,15 @@ class Environment:
         encoding = getattr(self.stdout, "encoding", None)
         return encoding is None or encoding.lower().replace("_", "-") in ("utf-8", "utf8")
 
-    def complain(self, text: str) -> None:
+    def complain(self, text: str, painter: str = "message") -> None:
         """Print a complaint, a warning or a remark, none of which is part of the answer."""
         try:
             self.stdout.flush()  # keeps the order when both streams go to the same terminal or file
         except OSError:
             pass  # ``finish`` reports this failure
         try:
-            self.stderr.write("\n".join(visible(shortened(line)) for line in text.split("\n")) + "\n")
+            lines = "\n".join(visible(shortened(line)) for line in text.split("\n"))
+            self.stderr.write(self._painted(lines, painter, self.stderr) + "\n")
         except OSError:
             pass  # there is no other stream to report it on
 
@@ -121,7 +141,7 @@ class Environment:
         self._print_remarks()
         origins = self._configuration.origins(text) if self._configuration else []
         sentences = text.rstrip("\n")
-        self.complain("\n".join([sentences, *origins]) + text[len(sentences) :])
+        self.complain("\n".join([sentences, *origins]) + text[len(sentences) :], "failure")
 
     def _print_remarks(self) -> None:
         while self._client and self._client.remarks:

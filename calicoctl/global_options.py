@@ -1,4 +1,4 @@
-"""The options before the command, which both programs accept: the table ``OPTIONS``.
+"""The options before the command: the table ``OPTIONS``, and how to find them on a command line.
 
 They are removed from the command line before docopt parses it, so that the documents' usage texts stay unchanged.
 """
@@ -13,28 +13,36 @@ if TYPE_CHECKING:
 class GlobalOption:
     """A row of the table: the name, the short name if any, and the placeholder of the value, empty for a flag.
 
-    ``programs`` are those that have the option.
+    ``programs`` holds the names of the programs that accept the option. ``values`` holds the allowed values, or is
+    empty if any value is allowed.
     """
 
     def __init__(
-        self, name: str, short: str = "", value: str = "", programs: Sequence[str] = ("calicoctl", "calicoq")
+        self,
+        name: str,
+        short: str = "",
+        value: str = "",
+        programs: Sequence[str] = ("calicoctl", "calicoq"),
+        values: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.short = short
         self.value = value
         self.programs = programs
+        self.values = values
 
 
 OPTIONS = (
     GlobalOption("--config", short="-c", value="<FILENAME>"),
     GlobalOption("--context", value="<CONTEXT>"),
+    GlobalOption("--color", value="<WHEN>", values=("auto", "always", "never")),
     GlobalOption("--output", short="-o", value="<LISTING_OUTPUT>", programs=("calicoctl",)),
     GlobalOption("--columns", value="<COLUMNS>", programs=("calicoctl",)),
 )
 
 
 def options_of(program: str) -> list[GlobalOption]:
-    """Return the options that a program has."""
+    """Return the options that a program accepts."""
     return [option for option in OPTIONS if program in option.programs]
 
 
@@ -67,6 +75,8 @@ class Leading:
             self._note(f"{option.name} is given more than once")
         if option.value and not value:
             self._note(f"the value of {option.name} is empty")
+        if option.values and value and value not in option.values:
+            self._note(f"the value of {option.name} is '{value}'; known are: {', '.join(option.values)}")
         if not option.value and value is not None:
             self._note(f"{option.name} must not have an argument")
         self.values[option.name] = value or ""

@@ -1,8 +1,8 @@
-"""The listings of calicoctl: the fields of their rows, for ``-o`` and ``--columns`` before the command.
+"""The listings of calicoctl and the fields of their rows, for ``-o`` and ``--columns`` before the command.
 
-A row is flat: the value of a field is a text, a number, a truth value, a list of texts, or an object as it is stored.
-The fields have the names of the data model (docs/data-model.md). To add a listing, add it to LISTINGS and let its
-command pass the rows to ``calicoctl.rows.say_rows`` where ``environment.listing`` is set.
+The value of a field is a text, a number, a boolean, a list of texts, or an object as it is stored. Fields have the
+names of the data model (docs/data-model.md). To add a listing, add it to LISTINGS. Its command must pass the rows to
+``calicoctl.rows.say_rows`` if ``environment.listing`` is set.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ class Field:
 
 
 class Listing:
-    """What the rows of a command have. ``words`` are those of its command line, ``key`` is what ``-o name`` prints."""
+    """The fields of the rows that a command prints.
+
+    ``words`` are the words of its command line, and ``key`` is the field that ``-o name`` prints.
+    """
 
     def __init__(self, words: str, key: str, **fields: Field) -> None:
         self.words = words
@@ -151,9 +154,9 @@ LISTINGS = (
 
 
 def listing_of(command: str, arguments: Mapping[str, Any], options: Mapping[str, str]) -> Listing:
-    """Return the listing of a parsed command line, which ``options`` before the command ask for in another form.
+    """Return the listing that a parsed command line prints. ``options`` are the options before the command.
 
-    Raises CommandError for a command that lists nothing, an unknown format and unknown columns.
+    Raises CommandError if the command prints no listing, or if the format or a column is unknown.
     """
     output = options.get("--output", "table")
     if output not in FORMATS:
@@ -162,7 +165,7 @@ def listing_of(command: str, arguments: Mapping[str, Any], options: Mapping[str,
     if not fitting:
         own = f"'calicoctl {command}' has an option --output of its own; it stands after the command.\n"
         raise CommandError(
-            f"--output and --columns before the command are for listings; this command prints none.\n"
+            "--output and --columns before the command are for listings, but this command does not print one.\n"
             f"{own if '--output' in arguments else ''}Listings: {', '.join(listing.words for listing in LISTINGS)}"
         )
     listing = max(fitting, key=lambda listing: len(listing.words))
@@ -176,7 +179,7 @@ def _fits(listing: Listing, command: str, arguments: Mapping[str, Any]) -> bool:
 
 
 def columns_of(listing: Listing, options: Mapping[str, str]) -> list[str]:
-    """Return the fields to show, all or those that ``--columns`` lists. Raises CommandError for unknown ones."""
+    """Return the fields to show: those in ``--columns``, or all. Raises CommandError for an unknown field."""
     if "--columns" not in options:
         return list(listing.fields)
     columns = [column.strip().lower() for column in options["--columns"].split(",") if column.strip()]

@@ -51,10 +51,11 @@ def _visible_character(character: str) -> str:
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], to_the_left: bool = False) -> str:
     """Draw a table as prettytable does by default: ``+-|`` borders, one blank of padding, centred cells.
 
-    With ``to_the_left`` cells are aligned to the left instead. A cell shows its object as text, None as ``None``, and a
-    list of texts on one line each. Rows keep their order. Control characters, including line ends inside a text, are
-    made ``visible``. The result has no final newline. Tables of printable ASCII are drawn here, which is faster. All
-    others are left to prettytable, which knows how wide each character is.
+    With ``to_the_left`` the cells are aligned to the left.
+    A cell shows its object as text, None as ``None``, and a list of texts on one line each. Rows keep their order.
+    Control characters, including line ends inside a text, are made ``visible``. The result has no final newline.
+    Tables of printable ASCII are drawn here, which is faster. All others are left to prettytable, which knows how wide
+    each character is.
     """
     cells = [_cells(row) for row in rows]
     if all("".join(row).isascii() for row in cells):

@@ -1,4 +1,4 @@
-"""The rows of a listing as JSON, YAML, CSV, names, or a table of chosen columns."""
+"""Print the rows of a listing as JSON, YAML, CSV, names, or a table with selected columns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def say_rows(rows: Iterable[Row], environment: Environment) -> None:
-    """Print the rows of ``environment.listing`` in the form that the options before the command ask for."""
+    """Print the rows of ``environment.listing`` in the format given by the options before the command."""
     listing = environment.listing
     assert listing is not None
     output = environment.options.get("--output", "table")
@@ -36,7 +36,7 @@ def say_rows(rows: Iterable[Row], environment: Environment) -> None:
 
 
 def say_schema(listing: Listing, environment: Environment) -> None:
-    """Print the JSON Schema of what ``-o json`` prints for a listing."""
+    """Print the JSON Schema for the output of a listing with ``-o json``."""
     environment.say(_document(listing.schema(), "json", environment.takes_all_characters()))
 
 
@@ -62,7 +62,7 @@ def _cells(row: Row) -> list[str]:
 
 
 def _cell(value: Any) -> str:
-    """Return a value as one text: the texts of a list with blanks between them, null as nothing, all else as JSON."""
+    """Return a value as text: lists joined by blanks, null as an empty text, and other types than text as JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):

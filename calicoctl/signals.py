@@ -1,4 +1,4 @@
-"""The signals that interrupt a command; waiting interruptibly, and delaying signals."""
+"""The signals that interrupt a command: how to delay them, and how to sleep without missing one."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _LEAST_SIMILARITY = 0.7  # difflib's ratio: one letter of four may differ, or tw
 def near(word: str, known: Iterable[str], most: int = 1) -> list[str]:
     """Return at most ``most`` known words that are similar to a word; empty if none is.
 
-    Similar are words that differ in a few letters or that begin with ``word``. If a word differs only in case, no
+    A known word is similar if it differs in a few letters or begins with ``word``. If a word differs only in case, no
     others are returned.
     """
     from difflib import get_close_matches

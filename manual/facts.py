@@ -20,7 +20,7 @@ WITHOUT_ETCD = {
 
 @dataclass(frozen=True)
 class Fact:
-    """A variable or a file, its meaning, and the commands that use it; no commands means all that use etcd."""
+    """A variable or a file, its meaning, and the commands that use it; no commands means all of them."""
 
     name: str
     meaning: str
@@ -79,6 +79,10 @@ VARIABLES = (
         "CALICOCTL_DEBUG",
         "If it is set, each request to etcd is shown on standard error, and an internal error with its traceback.",
     ),
+    Fact("NO_COLOR", "If it is set, nothing is printed in colour unless --color is given."),
+    Fact("CLICOLOR_FORCE", "If it is set and not 0, colour is printed even if the output is not a terminal."),
+    Fact("CALICOCTL_PAGER", "A command for answers that are longer than the terminal; 1 for the one in PAGER."),
+    Fact("PAGER", "The pager, if CALICOCTL_PAGER is 1. The default is less -R."),
     Fact("HOSTNAME", "The name of this host in etcd. The default is the system's name.", ("calicoctl container",)),
     Fact("DOCKER_HOST", "Where Docker is, for containers by their Docker name. The default is its socket.", _DOCKER),
     Fact("DOCKER_TLS_VERIFY", "If it is set, Docker's certificate is verified.", _DOCKER),

@@ -14,6 +14,8 @@ HOME = Path(__file__).parents[1] / "calicoctl"
 IMPORTS = {
     "errors": "",
     "output": "",
+    "colour": "",
+    "pager": "",
     "signals": "",
     "progress": "signals",
     "package_data": "",
@@ -29,7 +31,7 @@ IMPORTS = {
     "listings": "errors",
     "etcd": "errors output progress",  # of output what composes and cleans messages; it never prints them
     "datastore": "errors model output etcd",
-    "environment": "errors output configuration etcd listings signals",
+    "environment": "errors output colour pager configuration etcd listings signals",
     "host": "errors model output signals etcd.settings",  # which masks the password that DOCKER_HOST may have
     "resources": "errors model output etcd datastore environment package_data",
     "rows": "listings output environment resources.text",
@@ -170,7 +172,7 @@ def test_what_is_done_in_one_place_only() -> None:
 
 
 # Modules that most rooms use; the picture leaves them out.
-COMMON = {"errors", "output", "signals", "progress", "undo", "package_data", "suggestion"}
+COMMON = {"errors", "output", "colour", "pager", "signals", "progress", "undo", "package_data", "suggestion"}
 
 
 def picture() -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import io
 import json
 import os
+import platform
 import re
 import resource
 import select
@@ -24,7 +26,7 @@ from calicoctl.usage import profile
 from calicoctl.usage.table import COMMANDS, OVERVIEW
 from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdServer
-from tests.proxy import Proxy, never_answer
+from tests.proxy import Proxy, answer, never_answer
 
 HELP = OVERVIEW
 PROFILE_HELP = profile.USAGE.strip("\n") + "\n"
@@ -111,8 +113,23 @@ def test_version(calicoctl: Calicoctl) -> None:
 
 
 def test_version_as_an_option(calicoctl: Calicoctl) -> None:
-    assert calicoctl("--version", env=BROKEN) == Result(0, f"{__version__}\n", "")
+    result = calicoctl("--version", env=BROKEN)
+    lines = result.stdout.splitlines()
+    assert (result.status, result.stderr) == (0, "")
+    assert lines[:2] == [__version__, f"Python {platform.python_version()}"]
+    assert f"docopt {importlib.metadata.version('docopt')}" in lines
+    assert lines[-1].startswith("etcd: Invalid ")
     assert calicoctl("--version", "x").status == 1
+    assert calicoctl("version", "--client") == calicoctl("version")
+
+
+def test_version_of_etcd(calicoctl: Calicoctl, proxy: Proxy) -> None:
+    url = f"http://{proxy.authority}"
+    calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
+    last = calicoctl("--version").stdout.splitlines()[-1]
+    assert re.fullmatch(rf"etcd [0-9]+\.[0-9]+\.[0-9]+ at {re.escape(url)}", last)
+    proxy.since(len(proxy.requests) + 1, answer("200 OK", "[1]"))
+    assert calicoctl("--version").stdout.splitlines()[-1] == f"etcd: no answer from {url} within 1 s"
 
 
 def test_the_command_help(calicoctl: Calicoctl) -> None:

@@ -33,7 +33,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
     shown = [finding for finding in found if finding.severity == ERROR] if arguments["--errors-only"] else found
     if arguments["--output"] == TEXT:
         most = len(found) if arguments["--all"] else _SHOWN
-        environment.say("\n".join(map(visible, [_summary(found), *_lines(shown, most)])))
+        environment.say("\n".join(map(visible, [_summary(found), *_lines(shown, most)])), painter="finding")
     else:
         say_document([finding.document() for finding in shown], arguments["--output"], environment)
     return 1 if any(finding.severity == ERROR for finding in found) else 0

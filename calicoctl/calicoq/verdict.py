@@ -44,7 +44,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
     source, destination = (find(arguments[end], felix, snapshot) for end in ("<from>", "<to>"))
     answer = _Answer(question, source, destination, felix)
     if arguments["--output"] == TEXT:
-        environment.say("\n".join(map(visible, answer.lines())))
+        environment.say("\n".join(map(visible, answer.lines())), painter="verdict")
     else:
         say_document(answer.document(), arguments["--output"], environment)
     return answer.status

@@ -1,4 +1,4 @@
-"""calicoctl bgp: what BGP is like on all nodes, as far as they have no settings of their own."""
+"""calicoctl bgp: show and change the BGP settings of all nodes that have no settings of their own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SCOPE = bgp_peers.Scope(
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``bgp`` command line, parsed, and return the exit status. Raises CommandError."""
+    """Carry out a parsed ``bgp`` command line and return the exit status. Raises CommandError."""
     if arguments["peer"]:
         return bgp_peers.run(arguments, _SCOPE, environment)
     if arguments["node-mesh"]:

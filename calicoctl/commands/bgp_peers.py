@@ -1,4 +1,4 @@
-"""What ``bgp peer`` and ``node bgp peer`` have in common: peers that are added, removed and shown."""
+"""Add, remove and show peers: the common part of ``bgp peer`` and ``node bgp peer``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Scope:
-    """Whose peers they are: those of a ``host``, or without one of all nodes; and what legacy says of them.
+    """The nodes that peers are configured for, one ``host`` or, without it, all nodes; and legacy's messages for them.
 
-    ``heading`` and ``none`` make a text of an IP version, ``missing`` of an address; ``removed`` is one.
-    ``check_empty`` is called where there is no peer, and raises CommandError if that is no answer.
+    ``heading`` and ``none`` return the text for an IP version, ``missing`` the text for an address, and ``removed`` is
+    a text. ``check_empty`` is called if there are no peers. It raises CommandError if that is due to a wrong name.
     """
 
     def __init__(
@@ -86,13 +86,13 @@ def _invalid_address(ip: str, reason: object) -> str:
 
 
 def invalid_as_number(number: str) -> str:
-    """Return the message for what is no AS number."""
+    """Return the message for an invalid AS number."""
     return f"Invalid AS Number specified.\nValue provided is '{number}'; expecting {AS_NUMBERS}"
 
 
 def _remove(arguments: Arguments, scope: Scope, environment: Environment) -> int:
     ip = arguments["<PEER_IP>"]
-    try:  # also a peer that would be refused today
+    try:  # accepts every address, because an invalid peer may have been stored by another tool
         address = Address.parse(ip)
     except ValueError:
         raise CommandError(_invalid_address(ip, EXPECTED_ADDRESS)) from None

@@ -1,4 +1,4 @@
-"""calicoctl config: single settings of Felix and BIRD."""
+"""calicoctl config: show, set and remove single settings of Felix and BIRD."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LOG_LEVELS_OF_FELIX = ("none", "debug", "info", "warning", "error", "critical")
 _LOG_LEVELS_OF_BGP = ("none", "debug", "info")
 _LOG_LEVEL = "loglevel"
-# Keys that other commands set, and check
+# Settings that other commands write after checking them.
 _ELSEWHERE = {
     "as_num": "'calicoctl bgp default-node-as', or 'calicoctl node --as=<AS_NUM>' for one node",
     "node_mesh": "'calicoctl bgp node-mesh'",
@@ -32,7 +32,7 @@ _ELSEWHERE = {
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``config`` command line, parsed, and return the exit status. Raises CommandError."""
+    """Carry out a parsed ``config`` command line and return the exit status. Raises CommandError."""
     host = host_of(arguments, environment) if arguments["node"] else None
     key, values = _setting(arguments, host, environment)
     value = arguments["<VALUE>"]
@@ -47,7 +47,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 def _setting(arguments: Arguments, host: str | None, environment: Environment) -> tuple[str, Sequence[str]]:
-    """Return the key of a setting and its values, no values if any is taken. Raises CommandError."""
+    """Return the key of a setting and its valid values; empty if every value is valid. Raises CommandError."""
     name = arguments["<NAME>"]
     of_felix = arguments["felix"]
     if name == _LOG_LEVEL:
@@ -55,13 +55,13 @@ def _setting(arguments: Arguments, host: str | None, environment: Environment) -
             return keys.felix_parameter("LogSeverityScreen"), _LOG_LEVELS_OF_FELIX
         return keys.bgp_setting(_LOG_LEVEL, host), _LOG_LEVELS_OF_BGP
     if not of_felix and name in _ELSEWHERE:
-        raise CommandError(f"'{name}' is no setting of 'calicoctl config'. Use {_ELSEWHERE[name]}.")
+        raise CommandError(f"'{name}' cannot be set with 'calicoctl config'. Use {_ELSEWHERE[name]}.")
     unknown = f"The configuration '{name}' is not recognized as a valid option."
     _override(unknown, arguments["--force"], environment)
     if "/" in name or name in ("", ".", "..") or name.startswith("_") or not is_utf8(name):
         raise CommandError(
-            f"Invalid configuration name: '{name}'. It must be one segment of a key that etcd shows: not empty, no "
-            "slash, no '_' at its beginning, and neither '.' nor '..'."
+            f"Invalid configuration name: '{name}'. It must be valid UTF-8, and must not be "
+            "empty, contain a slash, begin with '_', or be '.' or '..'."
         )
     return keys.felix_parameter(name) if of_felix else keys.bgp_setting(name, host), ()
 
@@ -77,7 +77,7 @@ def _check_value(value: str, values: Sequence[str], force: bool, environment: En
 
 
 def _override(problem: str, force: bool, environment: Environment, remedy: str = "") -> None:
-    """Say what is not known, and go on with ``--force`` only. Raises CommandError."""
+    """Print the problem if ``--force`` is given. Otherwise raise CommandError."""
     text = complaint(problem, remedy)
     if not force:
         raise CommandError(f"{text}\n{paragraph('Use the --force option to override.')}")

@@ -1,4 +1,4 @@
-"""calicoctl find: the objects in which an address, a name, a label or a tag occurs."""
+"""calicoctl find: show the objects in which an address, a name, a label or a tag occurs."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 class _Search:
-    """Looks through what is stored; ``complaints`` name the objects that could not be read."""
+    """Searches the stored objects. ``complaints`` has messages about the objects that could not be read."""
 
     def __init__(self, query: Query) -> None:
         self._query = query
         self.complaints: list[str] = []
 
     def objects(self, snapshot: Snapshot) -> Iterator[Found]:
-        """Yield what is found: endpoints, then profiles, policies and pools, each in order of their names."""
+        """Yield what is found: endpoints, then profiles, policies and pools, each sorted by name."""
         for name, stored in sorted(snapshot.endpoints, key=lambda item: str(item[0])):
             yield from self._endpoint(name, stored)
         for profile, parts in sorted(snapshot.profiles.items()):
@@ -93,7 +93,7 @@ class _Search:
             yield from _rows("pool", str(pool), self._query.places_in_network("network", str(pool)))
 
     def _read(self, stored: Stored, decode: Callable[[str], T]) -> T | None:
-        """Return a decoded value; where that is not possible, complain and return None."""
+        """Return the decoded value. If it cannot be decoded, add a complaint and return None."""
         try:
             return stored.read(decode)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""calicoctl node: the node of this host, and what of nodes is stored; a module for each subcommand."""
+"""calicoctl node: manage the node of this host and the stored settings of nodes. Each subcommand has a module."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``node`` command line, parsed, and return the exit status. Raises CommandError."""
+    """Carry out a parsed ``node`` command line and return the exit status. Raises CommandError."""
     if arguments["bgp"]:
         from calicoctl.commands import node_bgp_peer
 

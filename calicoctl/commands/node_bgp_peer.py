@@ -1,4 +1,4 @@
-"""calicoctl node bgp peer: the peers that one node alone connects to."""
+"""calicoctl node bgp peer: add, remove and show the BGP peers of a single node."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out one ``node bgp peer`` command line, parsed, and return the exit status. Raises CommandError."""
+    """Carry out a parsed ``node bgp peer`` command line and return the exit status. Raises CommandError."""
     host = host_of(arguments, environment)
     is_named = arguments["--hostname"] is not None
     node = f"node {host}" if is_named else "this node"

@@ -1,4 +1,4 @@
-"""Whose settings a command is about: those of this host's node or of another's, and that there is such a node."""
+"""Find the host whose settings a command shows or changes, and check that it has a node."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _CONSEQUENCE = (
 
 
 def host_of(arguments: Arguments, environment: Environment) -> str:
-    """Return the host that ``--hostname`` names, else this one. Raises CommandError for a name that no host can have.
+    """Return the host in ``--hostname``, or this host. Raises CommandError if the name is invalid.
 
-    The directory of one with a leading ``_`` could not be seen: etcd hides it.
+    A name must not begin with ``_``, because etcd hides such directories.
     """
     name: str | None = arguments["--hostname"]
     if name is None:
@@ -35,13 +35,13 @@ def host_of(arguments: Arguments, environment: Environment) -> str:
 
 
 def warn_if_absent(host: str, environment: Environment) -> None:
-    """Warn where something is to be written for a host that has no node."""
+    """Print a warning if a host has no node; for commands that write settings for it."""
     if not node_exists(host, environment.client()):
         environment.complain(f"Warning: {_absence(host)} {_CONSEQUENCE}")
 
 
 class RefusesAbsent:
-    """A context manager that turns NoNode into a message."""
+    """Context manager that turns the exception NoNode into a CommandError."""
 
     def __init__(self, host: str, environment: Environment) -> None:
         self._host = host
@@ -62,7 +62,7 @@ class RefusesAbsent:
 
 
 def check_is_known(host: str, environment: Environment) -> None:
-    """Raise CommandError for a host of which nothing is stored for BGP."""
+    """Raise CommandError if etcd has no BGP settings of a host."""
     known = names(environment.client())
     if host not in known:
         raise CommandError(f"Node {host} is unknown to Calico.{_suggestion(host, known)}")

@@ -1,4 +1,4 @@
-"""calicoctl node show: the addresses, AS numbers and own peers of all nodes."""
+"""calicoctl node show: show the addresses, AS numbers and own peers of all nodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HEADINGS = ("Hostname", "Bird IPv4", "Bird IPv6", "AS Num", "BGP Peers v4", "BG
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Show a row for each node and return the exit status, 1 if something stored of them could not be read."""
+    """Print a row for each node and return the exit status: 1 if some of their settings could not be read."""
     nodes, complaints = read_nodes(environment.client())
     if environment.listing:
         from calicoctl.rows import say_rows

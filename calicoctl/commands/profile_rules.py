@@ -52,7 +52,7 @@ def _rule_show(name: str, environment: Environment) -> int:
         return 0
     for heading, listed in (("Inbound rules:", rules.inbound), ("Outbound rules:", rules.outbound)):
         lines = [f" {position:3d} {rule_text(rule)}" for position, rule in enumerate(listed, start=1)]
-        environment.say("\n".join([heading, *map(visible, lines)]))
+        environment.say("\n".join([heading, *map(visible, lines)]), painter="rule")
     warn_of_dropped_profile(name, rules, environment)
     return 0
 

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 # The fixed words, by the placeholder of the argument in the usage texts.
 WORDS: dict[str, tuple[str, ...]] = {
     "<LISTING_OUTPUT>": ("table", "json", "yaml", "csv", "name", "schema"),
+    "<WHEN>": ("auto", "always", "never"),
     "<OUTPUT>": ("ps", "wide", "name", "yaml", "json", "custom-columns="),
     "<format>": ("ps", "json", "yaml"),
     "<protocol>": tuple(PROTOCOLS),
 }
-# By the words before; they are those that calicoctl config knows
+# The names and values that `calicoctl config` accepts, by the words before them.
 OF_CONFIG: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
     ("felix",): {"loglevel": ("none", "debug", "info", "warning", "error", "critical")},
     ("bgp",): {"loglevel": ("none", "debug", "info")},

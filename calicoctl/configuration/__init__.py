@@ -1,1 +1,1 @@
-"""Where etcd is: the options, the environment variables and the configuration files that say so, in their order."""
+"""The sources of the settings for etcd and their precedence: options, environment variables, configuration files."""

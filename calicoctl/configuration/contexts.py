@@ -1,4 +1,4 @@
-"""The files of a user's contexts: named values, and the name of the current one."""
+"""The user's contexts (named groups of settings) and the name of the current context, each in a file."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
 
 
 class Contexts:
-    """The contexts of the file at ``path``, by name and in its order."""
+    """The contexts of the file at ``path``, by name, in the order of the file."""
 
     def __init__(self, path: str, by_name: dict[str, Source]) -> None:
         self.path = path
         self.by_name = by_name
 
     def context(self, name: str, remedy: str = "") -> Source:
-        """Return the values of a context. Raises CommandError, with a remedy, if there is none of the name."""
+        """Return the values of a context. Raises CommandError, with a remedy, if it does not exist."""
         if name in self.by_name:
             return self.by_name[name]
         from calicoctl.suggestion import did_you_mean
 
         question = did_you_mean(name, self.by_name)
-        remedy = remedy or "See 'calicoctl context list' for those that are there."
+        remedy = remedy or "See 'calicoctl context list' for the existing ones."
         raise CommandError(f"There is no context '{visible(name)}' in {visible(self.path)}.{question}\n{remedy}")
 
 
 def read_contexts(path: str) -> Contexts:
-    """Return the contexts of a file: mappings of names to values below ``contexts``. Without a file there are none.
+    """Return the contexts of a file, which are mappings of names to values below ``contexts``; empty without a file.
 
-    Raises CommandError for a file that is not valid, and for an empty path, of a user without a folder.
+    Raises CommandError for an invalid file, and for an empty path (a user without a home directory).
     """
     if not path:
-        raise CommandError("Contexts are in a file of the user, and neither HOME nor XDG_CONFIG_HOME leads to it.")
+        raise CommandError("Cannot find the file with your contexts: set HOME or XDG_CONFIG_HOME.")
     if not os.path.lexists(path):
         return Contexts(path, {})
     file = ConfigurationFile(path)
@@ -52,12 +52,12 @@ def read_contexts(path: str) -> Contexts:
 
 
 def read_current(path: str) -> str:
-    """Return the name in the file of the current context. Raises CommandError if it cannot be read."""
+    """Return the name of the current context. Raises CommandError if the file cannot be read."""
     return file_text(path).strip()
 
 
 def write_current(path: str, name: str) -> None:
-    """Write the name of the current context, or remove the file for an empty one. Raises CommandError."""
+    """Write the name of the current context; remove the file if the name is empty. Raises CommandError."""
     try:
         if name:
             new = f"{path}.new"

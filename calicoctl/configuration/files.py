@@ -1,4 +1,4 @@
-"""The configuration file of Go calicoctl 1.x, and what it has in common with that of contexts."""
+"""The configuration file of Go calicoctl 1.x, and code shared with the file of contexts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 _MOST_BYTES = 256 * 2**10
-# Members for the other datastore of Go calicoctl 1.x; they may stand beside those for etcd, and do not count.
+# Members for the Kubernetes datastore of Go calicoctl 1.x; they are accepted and ignored.
 _OF_KUBERNETES = (
     "kubeconfig", "k8sAPIEndpoint", "k8sKeyFile", "k8sCertFile", "k8sCAFile", "k8sAPIToken",
     "k8sInsecureSkipTLSVerify", "k8sDisableNodePoll",
@@ -22,9 +22,9 @@ _OF_KUBERNETES = (
 
 
 def read_config(path: str) -> Source:
-    """Return the values of a file in the form of Go calicoctl 1.x.
+    """Return the values of a file in the format of Go calicoctl 1.x.
 
-    That is ``apiVersion: v1``, ``kind: calicoApiConfig`` and the values as members of ``spec``. Raises CommandError.
+    It has ``apiVersion: v1``, ``kind: calicoApiConfig`` and the values as members of ``spec``. Raises CommandError.
     """
     file = ConfigurationFile(path)
     file.check_names(file.members, ("apiVersion", "kind", "metadata", "spec"))
@@ -50,11 +50,11 @@ class ConfigurationFile:
             raise CommandError(f"{visible(path)}, line {error.line}: {visible(str(error))}.") from None
 
     def fault(self, node: Node, problem: str) -> CommandError:
-        """Return the error for what is wrong with a member."""
+        """Return the error for a problem with a member."""
         return CommandError(f"{visible(self.path)}, line {node.line}: {problem}.")
 
     def check_names(self, members: Mapping[str, Node], known: Collection[str]) -> None:
-        """Raise CommandError for a member that is not known: what it says would be lost without a word."""
+        """Raise CommandError for an unknown member, which would otherwise be silently ignored."""
         for name, node in members.items():
             if name not in known:
                 from calicoctl.suggestion import did_you_mean
@@ -64,22 +64,22 @@ class ConfigurationFile:
                 raise CommandError(f"{unknown.message}{question}")
 
     def section(self, name: str) -> dict[str, Node]:
-        """Return the mapping that is the value of a member at the top; an empty one if it has none."""
+        """Return the mapping in a top-level member; empty if the member is missing or has no value."""
         node = self.members.get(name)
         if node is None or node.value is None:
             return {}
         return self.mapping(name, node)
 
     def mapping(self, name: str, node: Node) -> dict[str, Node]:
-        """Return the mapping that is the value of a member. Raises CommandError."""
+        """Return the mapping in a member. Raises CommandError if the value is not a mapping."""
         if not isinstance(node.value, dict):
-            raise self.fault(node, f"{visible(name)} has to hold members, one a line and indented")
+            raise self.fault(node, f"{visible(name)} must contain members, indented and one per line")
         return node.value
 
     def values(self, section: Mapping[str, Node], context: str = "") -> dict[str, Value]:
-        """Return the values of a section, by environment variables; relative paths begin at the file's folder.
+        """Return the values of a section by environment variable. Relative paths start at the directory of the file.
 
-        ``context`` is the name of the section where it is a context.
+        ``context`` is the name of the context if the section is one.
         """
         self.check_names(section, (*VARIABLES, *_OF_KUBERNETES))
         suffix = f" (context {visible(context)})" if context else ""

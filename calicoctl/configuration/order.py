@@ -1,4 +1,4 @@
-"""Which values count: those of the options, then the environment, the current context, the system's file."""
+"""The precedence of settings: options, then environment variables, the current context, and the system's file."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 _CURRENT = "current-context"
 _HOW_TO_LEAVE = "It was chosen with 'calicoctl context use': choose another one, or none with --none."
-_OF_ETCD = "Error accessing etcd at "  # begins each message about an address
+_ADDRESS_ERROR = "Error accessing etcd at "  # the beginning of each message about an address
 
 
 class Configuration:
-    """What was found about etcd; ``values`` has what counts, by the names of environment variables.
+    """The effective settings for etcd; ``values`` has them by the name of the environment variable.
 
-    A value counts where it is found first. The first source with an address ends the search: those after it are about
-    another etcd, which should not get this one's password, nor this one that one's. ``decided_by`` is the title of
-    that source, empty where none has an address.
+    The first source with a value takes precedence. Sources after the first one with an address are ignored: they
+    describe another etcd, and a password must never be sent to the wrong etcd. ``decided_by`` is the title of the
+    source with the address, empty if there is none.
     """
 
     def __init__(self, variables: Mapping[str, str], options: Mapping[str, str], system_file: str) -> None:
-        """Read what is needed of ``variables`` (the environment), of what ``options`` name and of the files.
+        """Read the sources that are needed: ``options`` before the command, the environment ``variables``, and files.
 
-        ``options`` are those before the command. Raises CommandError for a file that cannot be read or is not valid.
+        Raises CommandError for a file that cannot be read or is invalid.
         """
         self._variables = variables
         self._sources = _sources(variables, options, system_file)
@@ -44,21 +44,21 @@ class Configuration:
         self._check_datastore()
 
     def variables(self) -> dict[str, str]:
-        """Return the environment variables as they would be if all values that count stood there."""
+        """Return the environment variables with all effective values set in them."""
         names = {name for variable in VARIABLES.values() for name in (variable, PREFIX + variable)}
         others = {name: text for name, text in self._variables.items() if name not in names}
         return {**others, **{name: value.text for name, value in self.values.items()}}
 
     def passed_over(self) -> Iterator[Source]:
-        """Yield, once, the sources that have values and come after the one that decides. Raises CommandError."""
+        """Yield the sources with values that were ignored. Call it only once. Raises CommandError."""
         return (source for source in self._sources if source.values)
 
     def origins(self, message: str) -> list[str]:
-        """Say where the values come from that a message names; nothing of variables that are as they are named."""
+        """Return a line with the source of each value that a message mentions, except for environment variables."""
         return [
             f"{name} comes from {value.place}."
             for name, value in self.values.items()
-            if value.place != ENVIRONMENT and (name in message or (name in ADDRESSES and _OF_ETCD in message))
+            if value.place != ENVIRONMENT and (name in message or (name in ADDRESSES and _ADDRESS_ERROR in message))
         ]
 
     def _check_datastore(self) -> None:
@@ -69,7 +69,7 @@ class Configuration:
 
 
 def _sources(variables: Mapping[str, str], options: Mapping[str, str], system_file: str) -> Iterator[Source]:
-    """Yield the places that values come from in the order in which they count. Raises CommandError."""
+    """Yield the sources of values in order of precedence. Raises CommandError."""
     file, context = options.get("--config"), options.get("--context")
     if file is not None and context is not None:
         raise CommandError("--config and --context cannot be given together: each says where etcd is.")
@@ -90,22 +90,19 @@ def _config(path: str) -> Source:
     return read_config(path)
 
 
-# The contexts of the user. The name of the current one has a file of its own, so that calicoctl never writes the file
-# that the user writes, with the passwords in it.
+# The contexts of the user. The name of the current one is in a separate file, so that calicoctl never writes to the
+# user's own file, which contains passwords.
 
 
 def contexts(variables: Mapping[str, str]) -> Contexts:
-    """Return the user's contexts. Raises CommandError if their file is not valid, and where no variable leads to it."""
+    """Return the user's contexts. Raises CommandError if their file is invalid or the user has no home directory."""
     from calicoctl.configuration.contexts import read_contexts
 
     return read_contexts(_user_file(variables, "config.yaml"))
 
 
 def current_context(variables: Mapping[str, str]) -> str:
-    """Return the name of the context that was chosen last; nothing if there is none.
-
-    Raises CommandError for a file that cannot be read.
-    """
+    """Return the name of the current context; empty if there is none. Raises CommandError for an unreadable file."""
     path = _user_file(variables, _CURRENT)
     if not path or not _is_there(path):
         return ""
@@ -115,7 +112,7 @@ def current_context(variables: Mapping[str, str]) -> str:
 
 
 def choose_context(variables: Mapping[str, str], name: str) -> None:
-    """Let a context be the current one; with an empty name, none. Raises CommandError if that cannot be written."""
+    """Set the current context; an empty name means none. Raises CommandError if the file cannot be written."""
     from calicoctl.configuration.contexts import write_current
 
     path = _user_file(variables, _CURRENT)
@@ -124,15 +121,15 @@ def choose_context(variables: Mapping[str, str], name: str) -> None:
 
 
 def _user_file(variables: Mapping[str, str], name: str) -> str:
-    """Return the path of a file of the user's; nothing if neither XDG_CONFIG_HOME nor HOME leads to it."""
+    """Return the path of a file in the user's configuration; empty if neither XDG_CONFIG_HOME nor HOME is set."""
     base, home = variables.get("XDG_CONFIG_HOME", ""), variables.get("HOME", "")
-    if not os.path.isabs(base):  # others do not count: XDG Base Directory Specification
+    if not os.path.isabs(base):  # relative paths are ignored, as the XDG Base Directory Specification demands
         base = os.path.join(home, ".config") if home else ""
     return os.path.join(base, "calicoctl", name) if base else ""
 
 
 def _is_there(path: str) -> bool:
-    """Tell whether there is a file, also one that cannot be read: reading it says why."""
+    """Tell whether a file exists. An inaccessible file counts as existing; reading it will report the reason."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,8 +1,8 @@
-"""The text of a configuration file: nested mappings of names to text, each with its line.
+"""Parsing of configuration files: nested mappings of names to strings, each with its line number.
 
-Loading PyYAML takes longer than all else of a small command. So a text is first taken for the plain form that nearly
-all such files have, a name and a value on each line; only what does not fit is left to PyYAML. The plain form is a
-part of YAML, and means the same there.
+Loading PyYAML takes longer than everything else in a small command. Nearly all configuration files have a plain form
+with one name and value per line, so a parser for this form is tried first. It is a subset of YAML with the same
+meaning. All other files are parsed with PyYAML.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from typing import Any
 
-_WORD = r"[A-Za-z0-9._/~](?:[A-Za-z0-9._/~:@%+,=-]*[A-Za-z0-9._/~@%+,=-])?"  # nothing that YAML takes for more
+_WORD = r"[A-Za-z0-9._/~](?:[A-Za-z0-9._/~:@%+,=-]*[A-Za-z0-9._/~@%+,=-])?"  # without YAML syntax in it
 _COMMENT = r"(?: *| +#.*)"
 _IGNORED = re.compile(r" *(?:#.*)?")
 _START = re.compile(rf"---{_COMMENT}")
@@ -21,7 +21,8 @@ _MEMBER = re.compile(
     r"(?P<indent> *)(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}):"
     rf"(?: +(?:\"(?P<double>[^\"\\]*)\"|'(?P<single>[^']*)'|(?P<plain>{_WORD}(?: +{_WORD})*)))?{_COMMENT}"
 )
-# In PyYAML's messages: a word of the text, which may be a password that begins with *; no single character, no <token>
+# A word of the file that PyYAML quotes in its messages. It may be a password that begins with *, so it is removed; a
+# single character or a <token> is kept.
 _QUOTED = re.compile(r""" (['"])(?!<|\\?.\1).+""")
 _STANDARD = "tag:yaml.org,2002:"
 _NULL = f"{_STANDARD}null"
@@ -29,7 +30,7 @@ _NULLS = ("~", "null", "Null", "NULL")
 
 
 class Malformed(ValueError):
-    """The text is not in the form of a configuration file; ``line`` is where, from 1."""
+    """A configuration file is malformed; ``line`` is the line number, counted from 1."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)
@@ -37,7 +38,7 @@ class Malformed(ValueError):
 
 
 class Node:
-    """What stands behind a name: a text, a mapping of names to nodes, or None for nothing; ``line`` is the name's."""
+    """The value of a name: a string, a mapping of names to nodes, or None; ``line`` is the line number of the name."""
 
     __slots__ = ("line", "value")
 
@@ -47,21 +48,21 @@ class Node:
 
 
 def read(text: str) -> dict[str, Node]:
-    """Return the mapping that a text, YAML or JSON, is. Raises Malformed.
+    """Parse YAML or JSON whose top level is a mapping. Raises Malformed.
 
-    No scalar is turned into a number or a truth value: ``etcdPassword: 0123`` has four characters. Lists, and aliases
-    of mappings, are refused, as no member of a configuration takes one.
+    Scalars are never converted to numbers or booleans: ``etcdPassword: 0123`` has four characters. Lists and aliases
+    of mappings are refused, because no setting needs them.
     """
     plain = read_plain(text)
     return read_yaml(text) if plain is None else plain
 
 
 def read_plain(text: str) -> dict[str, Node] | None:
-    """Return the mapping of a text in the plain form; None for other text, which may be YAML."""
+    """Parse a text in the plain form; return None for any other text, which may be YAML."""
     root: dict[str, Node] = {}
-    levels: list[tuple[int, dict[str, Node]]] = []  # the mappings that are open, each with its indentation
-    begun = False  # with ---
-    may_hold: Node | None = None  # the latest member, if it has no value on its line
+    levels: list[tuple[int, dict[str, Node]]] = []  # the open mappings with their indentation
+    begun = False  # --- was found
+    may_hold: Node | None = None  # the latest member if it has no value, so that indented members may follow
     for number, line in enumerate(text.split("\n"), 1):
         if not line.isprintable():
             return None
@@ -97,31 +98,31 @@ def _scalar(found: re.Match[str]) -> str | None:
 
 
 def read_yaml(text: str) -> dict[str, Node]:
-    """Return the mapping of a text by PyYAML. Raises Malformed."""
+    """Parse a text with PyYAML. Raises Malformed."""
     import yaml
 
     if text.lstrip().startswith("{"):
-        text = text.replace("\t", " ")  # JSON has tabs between its words, where YAML takes none, and none inside them
+        text = text.replace("\t", " ")  # JSON allows tabs between tokens and YAML does not; JSON strings have no tabs
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)  # in Python: nothing that is nested deeply crashes it
+        root = yaml.compose(text, Loader=yaml.SafeLoader)  # not the C loader, which deep nesting can crash
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = re.sub(_QUOTED, "", str(error.problem or error.context))
         raise Malformed(mark.line + 1 if mark else 1, problem) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise Malformed(line, "a control character cannot stand in YAML") from None
+        raise Malformed(line, "control characters are not allowed in YAML") from None
     except (RecursionError, yaml.YAMLError):
         raise Malformed(1, "it is not YAML, or nested too deeply") from None
     return {} if root is None or root.tag == _NULL else _Nodes(yaml).mapping(root)
 
 
 class _Nodes:
-    """Makes mappings of PyYAML's nodes."""
+    """Converts PyYAML's nodes to mappings."""
 
     def __init__(self, yaml: Any) -> None:
         self._yaml = yaml
-        self._seen: set[int] = set()  # by id: a mapping may hold itself, or many times the same
+        self._seen: set[int] = set()  # ids of the mappings so far: with aliases, a mapping may contain itself
 
     def mapping(self, node: Any) -> dict[str, Node]:
         line = node.start_mark.line + 1
@@ -148,5 +149,5 @@ class _Nodes:
         if not node.tag.startswith(_STANDARD):
             raise Malformed(line, f"{name} begins with '!'; put the text in quotes")
         if re.search("[\ud800-\udfff]", node.value):
-            raise Malformed(line, f"{name} has half a character, which JSON and YAML can write as \\uD800")
+            raise Malformed(line, f"{name} has half of a surrogate pair, such as \\uD800")
         return None if node.tag == _NULL else node.value

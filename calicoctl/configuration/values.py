@@ -1,4 +1,4 @@
-"""The values that say where etcd is, and what is known of each: its text and the place that it comes from."""
+"""The settings for etcd: for each value its text and its source."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ VARIABLES = {
 }
 ADDRESSES = ("ETCD_ENDPOINTS", "ETCD_AUTHORITY")
 PATHS = ("ETCD_CA_CERT_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE")
-PREFIX = "CALICO_"  # of a variable, which then counts before the one without
+PREFIX = "CALICO_"  # a variable with this prefix takes precedence over the one without
 ENVIRONMENT = "the environment"
 
 
 class Value:
-    """The text of a value, and its ``place`` as messages name it: ``etcdScheme in line 5 of /etc/...``."""
+    """The text of a value, and its ``place`` for messages: ``etcdScheme in line 5 of /etc/...``."""
 
     def __init__(self, text: str, place: str) -> None:
         self.text = text
@@ -33,9 +33,9 @@ class Value:
 
 
 class Source:
-    """Values from one place, by their environment variables; ``title`` is how messages call the place.
+    """The values from one source, by environment variable; ``title`` is the name of the source in messages.
 
-    An empty text counts as no value.
+    Empty values are left out.
     """
 
     def __init__(self, title: str, values: Mapping[str, Value]) -> None:
@@ -43,12 +43,12 @@ class Source:
         self.values = values
 
     def address(self) -> Value | None:
-        """Return the value that says at which addresses etcd is, if this place has one."""
+        """Return the value with the addresses of etcd, or None if this source has none."""
         return next((self.values[name] for name in ADDRESSES if name in self.values), None)
 
 
 def of_environment(variables: Mapping[str, str]) -> Source:
-    """Return the values that the environment variables have, each also with the prefix ``CALICO_``."""
+    """Return the values of the environment variables; each may also have the prefix ``CALICO_``."""
     values = {}
     for name in VARIABLES.values():
         if text := variables.get(PREFIX + name):

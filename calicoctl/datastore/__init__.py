@@ -1,1 +1,1 @@
-"""What is in etcd, read and written: the only room that knows its paths. It never prints."""
+"""Access to the stored objects. Only this package knows their paths in etcd. It never prints."""

@@ -1,4 +1,4 @@
-"""BGP in etcd: peers, a key each below the settings of all nodes or of one, and the node-to-node mesh."""
+"""BGP in etcd: the peers of all nodes, the peers of single nodes (a key for each), and the node-to-node mesh."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Peers:
         self._host = host
 
     def read(self, versions: Sequence[int]) -> tuple[list[Peer], list[str]]:
-        """Return the peers of IP versions by address, and a complaint for each that cannot be read."""
+        """Return the peers of the given IP versions, sorted by address, and a complaint for each unreadable peer."""
         return peers_below(self._client.get(keys.bgp_settings(self._host), recursive=True), versions)
 
     def save(self, address: Address, as_num: str, anyway: bool = False) -> str | None:
-        """Store a peer's AS number and keep what else is stored of it; return the number before, None if it is new.
+        """Store the AS number of a peer and return the previous one, None if the peer is new.
 
-        One that is stored so is not written again; one that cannot be read is replaced. Raises NoNode where the host
-        has no node, unless it is to be stored ``anyway``.
+        Other fields of the peer are kept. An unreadable peer is replaced. Nothing is written if nothing changes. Raises
+        NoNode if the host is not a node, unless ``anyway`` is set.
         """
         before: str | None = None
 
@@ -49,12 +49,12 @@ class Peers:
         return before
 
     def remove(self, address: Address) -> bool:
-        """Remove a peer; False if there was none."""
+        """Remove a peer; return False if it did not exist."""
         return remove_setting(self._client, keys.peer(address, self._host))
 
 
 def peers_below(settings: RawNode | None, versions: Sequence[int] = (4, 6)) -> tuple[list[Peer], list[str]]:
-    """Return the peers in a directory of settings, as `Peers.read` does; confd looks at no directory among them."""
+    """Return the peers in a directory of settings, like `Peers.read`; confd and this ignore directories among them."""
     peers, complaints = [], []
     for directory in (settings or {}).get("nodes", ()):
         if keys.last_segment(directory["key"]) in [f"peer_v{version}" for version in versions]:
@@ -82,7 +82,7 @@ def read_mesh(client: Client) -> Mesh | None:
 
 
 def switch_mesh(client: Client, enabled: bool) -> None:
-    """Switch the node-to-node mesh on or off and keep what else is stored of it; replace what cannot be read."""
+    """Switch the node-to-node mesh on or off. Other stored fields are kept; an unreadable value is replaced."""
 
     def change(node: RawNode | None) -> str | None:
         mesh = Mesh({})

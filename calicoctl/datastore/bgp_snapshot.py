@@ -1,4 +1,4 @@
-"""All of ``/calico/bgp/v1`` from one recursive read, as confd sees it: keys with values, not yet decoded."""
+"""All keys below ``/calico/bgp/v1`` with their values from one recursive read, not yet parsed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class BgpSnapshot:
-    """The settings of BGP at one moment: those of all nodes (``everywhere``), and in ``hosts`` those of each host.
+    """The BGP settings at one moment: ``everywhere`` has those of all nodes, ``hosts`` those of each host.
 
-    They are found by what stands in the key below: ``as_num``, ``peer_v4/10.0.0.1``. A host is in ``hosts`` if
-    anything is stored of it; directories without a key mean nothing to confd.
+    They are named by the rest of their keys, such as ``as_num`` or ``peer_v4/10.0.0.1``. ``hosts`` contains every host
+    with a key; empty directories are ignored, as in confd.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class BgpSnapshot:
 
     @classmethod
     def read(cls, client: Client) -> BgpSnapshot:
-        """Read it in one request. Raises DatastoreError."""
+        """Read all settings in one request. Raises DatastoreError."""
         snapshot = cls()
         for stored in sorted(_leaves(client.get(keys.BGP, recursive=True)), key=lambda stored: stored.key):
             snapshot.add(stored)

@@ -1,6 +1,7 @@
 """Blocks of addresses in etcd, and the affinities of hosts to them (docs/data-model.md, section 5).
 
-A block names the one host that it is affine to; a key of that host, the affinity, lets the host find the block.
+A block has affinity to at most one host, whose name it stores. Each affinity is also a key of that host, with which
+the host finds its blocks.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class BlockVanished(Exception):
-    """There is no such block, or no longer."""
+    """The block does not exist, or no longer exists."""
 
 
 class Blocks:
-    """What address management asks of the blocks. Every method raises DatastoreError and MalformedObject."""
+    """Access to blocks for address management. Every method raises DatastoreError and MalformedObject."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def get(self, network: Network) -> Block | None:
-        """Return a block as it is now stored; None if there is none."""
+        """Return a block as it is stored now; None if it does not exist."""
         node = self._node(network)
         return None if node is None else _block(node)
 
@@ -39,7 +40,7 @@ class Blocks:
         return self._client.get(keys.block(network), quorum=True)
 
     def all_in(self, pool: Network) -> list[tuple[Network, Block | None]]:
-        """Return the networks of all blocks of a pool, in numeric order, each with its block, None if unreadable."""
+        """Return the network of each block of a pool, in numeric order, with the block, or None if it is unreadable."""
         return [(network, self._readable(node)) for network, node in self._nodes_in(pool)]
 
     def _readable(self, node: RawNode) -> Block | None:
@@ -50,24 +51,25 @@ class Blocks:
             return None
 
     def _nodes_in(self, pool: Network) -> list[tuple[Network, RawNode]]:
-        """Return the networks of all blocks of a pool, in numeric order, each with its node."""
+        """Return the network of each block of a pool, in numeric order, with its node."""
         directory = self._client.get(keys.blocks(pool.version), quorum=True) or {}
         named = [(keys.network_of(node["key"]), node) for node in directory.get("nodes", ())]
         found = [(network, node) for network, node in named if network is not None and contains(pool, network)]
         return sorted(found, key=lambda each: each[0].key())
 
     def affinities(self, host: str, version: int) -> list[tuple[Network, RawNode]]:
-        """Return the networks of the blocks that a host has an affinity to, in numeric order, each with that."""
+        """Return the network of each block that a host has affinity to, in numeric order, with the affinity's node."""
         directory = self._client.get(keys.affinities(host, version), quorum=True) or {}
         named = [(keys.network_of(node["key"]), node) for node in directory.get("nodes", ())]
         found = [(network, node) for network, node in named if network is not None]
         return sorted(found, key=lambda each: each[0].key())
 
     def edit(self, network: Network, change: Callable[[Block], bool]) -> None:
-        """Let ``change`` alter a block and tell whether it did; store it by compare-and-swap.
+        """Change a block by compare-and-swap.
 
-        ``change`` is called again, on what is stored then, when somebody else was faster. A block that ends up empty
-        and nobody's own is removed. Raises BlockVanished.
+        ``change`` modifies the block it is given and returns whether it did. It is called again with the current block
+        if others have changed it in the meantime. A block that becomes empty and has no affinity is removed. Raises
+        BlockVanished.
         """
         self._edit(network, change, lambda: self._node(network))
 
@@ -83,10 +85,10 @@ class Blocks:
         edit(self._client, keys.block(network), read, changed)
 
     def create(self, network: Network, host: str, strict: bool) -> Block | None:
-        """Make a block affine to a host; None if there is one already that is not.
+        """Create a block with affinity to a host; None if it already exists with other affinity.
 
-        The affinity comes first: an interrupted creation leaves one without a block, which the next assignment on the
-        host makes up for.
+        The affinity is written first. If the creation is interrupted, the next assignment on the host finds the
+        affinity and creates the missing block.
         """
         affinity = self._add_affinity(host, network)
         block = Block.new(network, host, strict)
@@ -96,14 +98,14 @@ class Blocks:
         except Conflict:
             existing = self.get(network)
         if existing is not None and existing.host == host:
-            return existing  # another command on this host was faster
+            return existing  # another command on this host has just created it
         self.remove_affinity(affinity)
         return None
 
     def release_all_in(self, pool: Network) -> None:
-        """Make the blocks of a pool nobody's own and remove all affinities to them; blocks without claims are removed.
+        """Remove the affinities of all hosts to the blocks of a pool, and blocks without claims.
 
-        The blocks are read once, and the affinities after them; only what others change meanwhile is read again.
+        The blocks are read once, then the affinities; only keys that others change in the meantime are read again.
         """
         owners = [
             (host, network) for network, node in self._nodes_in(pool) for host in self.release_affinity(network, node)
@@ -111,11 +113,14 @@ class Blocks:
         for node in self._affinities_in(pool):
             self.remove_affinity(node)
         for host, network in owners:
-            if host.startswith("_"):  # etcd leaves such keys out of every listing
+            if host.startswith("_"):  # etcd omits such keys from listings
                 self.remove_affinity(self._affinity(host, network))
 
     def release_affinity(self, network: Network, node: RawNode) -> set[str]:
-        """Make a block, read before as ``node``, nobody's own, and return whose it was; an empty one is removed."""
+        """Remove the affinity from a block and return the hosts that had it; an empty block is removed.
+
+        ``node`` is the block as it was read.
+        """
         owners: set[str] = set()
 
         def changed(block: Block) -> bool:
@@ -131,8 +136,9 @@ class Blocks:
         return owners
 
     def discard(self, network: Network, host: str) -> None:
-        """Remove a block of a host's own, with the affinity to it, unless somebody has claimed an address of it."""
-        affinity = self._affinity(host, network)  # before the block goes: who makes it anew writes a new one
+        """Remove a block with affinity to a host, and the affinity, unless an address of the block is claimed."""
+        # Read the affinity first: if others recreate the block after its removal, their new affinity must stay.
+        affinity = self._affinity(host, network)
         idle = True
 
         def changed(block: Block) -> bool:
@@ -150,7 +156,7 @@ class Blocks:
             self.remove_affinity(affinity)
 
     def _affinities_in(self, pool: Network) -> list[RawNode]:
-        """Return the affinities of all hosts to blocks of a pool, also to blocks that are not there."""
+        """Return the affinities of all hosts to blocks of a pool, including blocks that do not exist."""
         affinities = []
         for host in (self._client.get(keys.IPAM_HOSTS, recursive=True, quorum=True) or {}).get("nodes", ()):
             for version in host.get("nodes", ()):
@@ -162,26 +168,26 @@ class Blocks:
         return sorted(affinities, key=lambda node: str(node["key"]))
 
     def remove_affinity(self, node: RawNode | None) -> None:
-        """Remove a host's affinity to a block, read or written before as ``node``, unless it was written anew since.
+        """Remove a host's affinity to a block, unless it has been written again since ``node`` was read or written.
 
-        That must have been before the block was read: others on that host may remove the block and make it anew.
+        ``node`` must be older than the reading of the block: meanwhile the host may remove and recreate the block.
         """
         if node is not None:
             try:
                 self._client.delete(keys.quoted(node["key"]), node["modifiedIndex"])
-            except Conflict:  # written anew: somebody on that host has just claimed the block
+            except Conflict:  # another command on that host has just claimed the block
                 pass
 
     def _affinity(self, host: str, network: Network) -> RawNode | None:
         return self._client.get(keys.affinity(host, network), quorum=True)
 
     def _add_affinity(self, host: str, network: Network) -> RawNode | None:
-        """Write the affinity, also over an old one, whose removal by others is thereby called off."""
+        """Write the affinity. If it already exists, the new write makes a concurrent removal of the old one fail."""
         return self._client.put(keys.affinity(host, network), "")
 
 
 def _block(node: RawNode) -> Block:
-    """Read a block; one that speaks of other addresses than its key cannot be relied on."""
+    """Parse a block. Raises MalformedObject, also if its network differs from the one in its key."""
     try:
         block = Block.from_json(node.get("value", ""))
     except MalformedBlock as error:

@@ -1,4 +1,4 @@
-"""Read-modify-write of one key by compare-and-swap: no update is lost, however many write at once."""
+"""Read-modify-write of one key by compare-and-swap: no update is lost, even with many concurrent writers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from calicoctl.etcd.client import Client, RawNode
 
-REMOVED = ""  # in place of a value to write: remove the key; no object of the data model is empty text
-MOST_SECONDS = 30.0  # in which others are faster each time
-_STUCK = 20  # conflicts in a row without any change of the key: something other than a writer is in the way
+REMOVED = ""  # instead of a value: remove the key; no object of the data model is an empty string
+MOST_SECONDS = 30.0  # of attempts that all lose against other writers
+_STUCK = 20  # conflicts in a row although the key has not changed: the cause is not another writer
 
 
 def edit(
@@ -24,11 +24,12 @@ def edit(
     change: Callable[[RawNode | None], str | None],
     made: Callable[[int], None] | None = None,
 ) -> None:
-    """Replace the value of a key by what ``change`` makes of it.
+    """Replace the value of a key.
 
-    ``read`` returns the key's node or None where there is none; ``change`` turns it into the value to write, REMOVED
-    to remove the key, or None to write nothing. Both are called again if others are faster, for 30 seconds. ``made`` is
-    told the index at which a key was made that was not there. Raises DatastoreError, and whatever the three raise.
+    ``read`` returns the key's node, or None if there is none. ``change`` takes it and returns the value to write,
+    REMOVED to remove the key, or None to write nothing. Both are called again after each conflict with another writer,
+    for up to 30 seconds. ``made`` is called with the index of the write if the key is new. Raises DatastoreError, and
+    all exceptions of the three functions.
     """
     overtaken = Overtaken(key)
     while True:
@@ -52,25 +53,25 @@ def edit(
 
 
 def first(node: RawNode | None, read: Callable[[], RawNode | None]) -> Callable[[], RawNode | None]:
-    """Return a ``read`` for `edit` that begins with a node that was read before; None says that there was none."""
+    """Return a ``read`` function for `edit` that returns ``node`` on its first call and calls ``read`` after that."""
     known = [node]
     return lambda: known.pop() if known else read()
 
 
 class Overtaken:
-    """Decides how often a change that others overtake is tried again, and waits in between."""
+    """Limits the retries of a change that conflicts with other writers, and waits between them."""
 
     def __init__(self, of: str) -> None:
-        """``of`` is the key, or what else is to be changed."""
+        """``of`` is the key or another name of the changed object, for messages."""
         self._of = of
         self._began = time.monotonic()
         self._seen: list[object] = []
 
     def wait(self, seen: object) -> None:
-        """Wait up to 10 ms for each conflict so far, at most 1 s, so that many writers do not meet again and again.
+        """Wait a random time, up to 10 ms per conflict so far and at most 1 s, so that writers do not stay in step.
 
-        ``seen`` tells the state that was read before the latest try from others. Raises DatastoreError after 30
-        seconds, or if something else than a writer is in the way.
+        ``seen`` identifies the state that was read before the latest attempt. Raises DatastoreError after 30 seconds,
+        or if the state has not changed for 20 conflicts.
         """
         self._seen.append(seen)
         tries = len(self._seen)
@@ -78,8 +79,8 @@ class Overtaken:
             raise DatastoreError(f"etcd refuses every change of {self._of} though nobody else changes it.")
         if time.monotonic() - self._began > MOST_SECONDS:
             raise DatastoreError(
-                f"Others have changed {self._of} before each of {tries} tries within {MOST_SECONDS:g} s: this command "
-                "has given up. Run it again when they are done."
+                f"Others have changed {self._of} before each of {tries} tries within {MOST_SECONDS:g} s, so this "
+                "command gave up. Run it again when they are done."
             )
         import random
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Filter:
-    """Which workload endpoints are meant, by exact names; an empty one means any."""
+    """A filter for workload endpoints by exact names; an empty name matches all."""
 
     def __init__(self, host: str = "", orchestrator: str = "", workload: str = "", endpoint: str = "") -> None:
         self.names = (host, orchestrator, workload, endpoint)
         self._is_empty = not any(self.names)
 
     def place(self) -> str | None:
-        """Return the key below which all the meant endpoints are; None where a name is given that no key can have."""
+        """Return the directory that contains all matching endpoints; None if a name cannot be part of a key."""
         host, *below = self.names
         try:
             return keys.workloads(host, *below) if host else keys.HOSTS
@@ -30,7 +30,7 @@ class Filter:
             return None
 
     def matches(self, name: EndpointName) -> bool:
-        """Tell whether an endpoint is a workload endpoint and meant."""
+        """Tell whether a name is that of a workload endpoint that matches."""
         if name.workload is None:
             return False
         found = (name.host, name.orchestrator, name.workload, name.endpoint)
@@ -40,7 +40,7 @@ class Filter:
 
 
 class EndpointNode:
-    """An endpoint as it was read: its name, its key (not quoted) and the value stored there."""
+    """An endpoint as it was read: its name and its node in etcd."""
 
     __slots__ = ("name", "node")
 
@@ -54,33 +54,33 @@ class EndpointNode:
         return str(self.node["key"])
 
     def decode(self) -> Endpoint:
-        """Return the endpoint that the value describes. Raises MalformedEndpoint."""
+        """Parse the value. Raises MalformedEndpoint."""
         return Endpoint.from_json(self.name, self.node["value"])
 
 
 class Endpoints:
-    """What the commands ask of the endpoints. Every method raises DatastoreError where etcd cannot be used."""
+    """Access to endpoints. Every method raises DatastoreError if etcd cannot be used."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def all(self) -> Iterator[EndpointNode]:
-        """Read all endpoints, workload and host ones, in one request, as of the cluster's latest state."""
+        """Read all workload and host endpoints in one request, with quorum."""
         return _endpoint_nodes(self._client.get(keys.HOSTS, recursive=True, quorum=True))
 
     def matching(self, wanted: Filter, latest: bool = False) -> Iterator[EndpointNode]:
-        """Read the workload endpoints that a filter means, in one request, as narrow as the filter allows.
+        """Read the workload endpoints that match a filter, in one request for the smallest directory with all of them.
 
-        ``latest`` asks the whole cluster, as an edit must, and not the one member that answers.
+        ``latest`` reads with quorum, as an edit requires.
         """
         place = wanted.place()
         tree = self._client.get(place, recursive=True, quorum=latest) if place else None
         return (found for found in _endpoint_nodes(tree) if wanted.matches(found.name))
 
     def known_names(self) -> tuple[set[str], set[str], set[str], set[str]]:
-        """Read the names that are in etcd, in one request: of hosts, orchestrators, workloads and their endpoints.
+        """Read the names of all hosts, orchestrators, workloads and endpoints in one request.
 
-        A host that has no endpoint is among them. Names with a leading underscore are not: etcd hides them.
+        Hosts without endpoints are included. Names with a leading underscore are not: etcd omits them from listings.
         """
         tree = self._client.get(keys.HOSTS, recursive=True)
         known: tuple[set[str], set[str], set[str], set[str]] = (set(), set(), set(), set())
@@ -93,10 +93,10 @@ class Endpoints:
         return known
 
     def edit(self, found: EndpointNode, change: Callable[[Endpoint], Endpoint]) -> None:
-        """Replace an endpoint by what ``change`` makes of it, by compare-and-swap.
+        """Replace an endpoint by the result of ``change``, by compare-and-swap.
 
-        ``change`` is called again when somebody else was faster. Raises EndpointVanished if the endpoint is removed
-        meanwhile, MalformedObject if it cannot be read.
+        ``change`` is called again if others have changed the endpoint in the meantime. Raises EndpointVanished if it
+        has been removed, MalformedObject if it cannot be read.
         """
         name = found.name
         key = _key(name)
@@ -104,7 +104,7 @@ class Endpoints:
 
         def read() -> RawNode:
             node = first_read.pop() if first_read else self._client.get(key, quorum=True)
-            if node is None or "value" not in node:  # a directory is no endpoint
+            if node is None or "value" not in node:  # absent, or a directory
                 raise EndpointVanished
             return node
 
@@ -118,15 +118,15 @@ class Endpoints:
         edit(self._client, key, read, changed)
 
     def create(self, endpoint: Endpoint) -> None:
-        """Store a new endpoint. Raises Conflict if there is one of that name."""
+        """Store a new endpoint. Raises Conflict if the name is already in use."""
         self._client.create(_key(endpoint.name), endpoint.to_json())
 
     def remove(self, name: EndpointName) -> None:
-        """Remove an endpoint, and its directories if nothing else is in them; one that is gone already is fine."""
+        """Remove an endpoint, if it exists, and its directories if they are then empty."""
         self._remove_if(name, lambda node: True)
 
     def take_back(self, endpoint: Endpoint) -> None:
-        """Remove an endpoint whose creation may have succeeded; one with another interface is left alone."""
+        """Remove an endpoint whose creation may have succeeded; one with another MAC address is kept."""
 
         def is_ours(node: RawNode) -> bool:
             try:
@@ -161,7 +161,7 @@ def _key(name: EndpointName) -> str:
 
 
 def _endpoint_nodes(tree: RawNode | None) -> Iterator[EndpointNode]:
-    """Yield the endpoints of a tree of nodes; other keys below a host are passed over."""
+    """Yield the endpoints in a tree of nodes; other keys below a host are skipped."""
     nodes = [tree] if tree else []
     while nodes:
         node = nodes.pop()

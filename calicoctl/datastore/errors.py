@@ -1,4 +1,4 @@
-"""What the modules of the stored objects raise, beside the errors of the client of etcd."""
+"""Errors of the modules for stored objects. Errors of the etcd client are in ``calicoctl.etcd.errors``."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from calicoctl.errors import MalformedObject
 
 
 class MalformedHandle(MalformedObject):
-    """A handle cannot be read. Blocks tell who has claimed what: an address may be released all the same."""
+    """A handle cannot be read. Addresses can still be released, because the blocks record all claims."""

@@ -1,8 +1,8 @@
-"""Handles in etcd: under which name how many addresses of which blocks are claimed (docs/data-model.md, section 5).
+"""Handles in etcd: for each handle, the number of claimed addresses in each block (docs/data-model.md, section 5).
 
-A handle's count is raised before an address is claimed and lowered after it is released. So a handle may name a block
-in which it has nothing, after an interrupted command, but no claim is missing from its handle: only `ipam release` at
-the very moment of another claim of the handle in that block can take the block out of it.
+The count is raised before an address is claimed and lowered after it is released. So after an interrupted command, a
+handle may list a block in which it has no claim, but all blocks with its claims are listed. There is one exception:
+`ipam release` can remove a block from a handle that claims another address in that block at the same moment.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 
 class Handles:
-    """What address management asks of the handles. Every method raises DatastoreError and MalformedHandle."""
+    """Access to handles for address management. Every method raises DatastoreError and MalformedHandle."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def starting_with(self, prefix: str) -> list[str]:
-        """Return the names of the handles that are ``prefix`` and a last part without a colon."""
+        """Return the names of handles that consist of ``prefix`` and a rest without a colon."""
         directory = self._client.get(keys.HANDLES, quorum=True) or {}
         names = [keys.last_segment(node["key"]) for node in directory.get("nodes", ())]
         return sorted(name for name in names if name.startswith(prefix) and ":" not in name[len(prefix) :])
 
     def blocks(self, name: str) -> list[Network]:
-        """Return the blocks in which a handle may have claimed addresses; none for a handle that does not exist."""
+        """Return the blocks in which a handle may have claims; empty if the handle does not exist."""
         node = self._node(name)
         counts = {} if node is None else _fields(node)["block"]
         try:
@@ -44,9 +44,9 @@ class Handles:
             raise MalformedHandle(keys.handle(name), error) from None
 
     def count_one_less(self, name: str, block: Network) -> None:
-        """Note that an address of a block was released; a handle that has none left is removed.
+        """Lower the count of a block by one after an address was released; a handle with no counts left is removed.
 
-        A name that other programs have given and no key can have is no handle's.
+        Nothing happens if the name, which may come from another program, cannot be part of a key.
         """
         try:
             keys.handle(name)
@@ -65,9 +65,9 @@ class Handles:
         self._edit(name, changed)
 
     def set_count(self, name: str, block: Network, count: int) -> bool:
-        """Note how many addresses of a block are claimed; a handle that has none left is removed.
+        """Store the number of claimed addresses in a block; a handle with no counts left is removed.
 
-        For a handle that nobody else is changing. False if that was noted already.
+        No other command may be changing the handle. Returns False if this number was already stored.
         """
         before = count
 

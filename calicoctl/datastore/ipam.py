@@ -1,4 +1,4 @@
-"""Assigning addresses: from which block one is taken and how it is given back (docs/data-model.md, section 5)."""
+"""Assignment and release of addresses (docs/data-model.md, section 5)."""
 
 from __future__ import annotations
 
@@ -23,24 +23,27 @@ if TYPE_CHECKING:
 
 
 class AddressTaken(Exception):
-    """The address is claimed already."""
+    """The address is already claimed."""
 
 
 class ForeignBlock(Exception):
-    """Affinity is strict and the address is in a block of another host, or of none; the message is that host."""
+    """Affinity is strict and the block of the address has no affinity to this host.
+
+    The message is the name of the host with affinity; it is empty if there is none.
+    """
 
 
 class Ipam:
-    """Claims addresses for endpoints of a host and gives them back.
+    """Claims and releases addresses for the endpoints of a host.
 
-    A handle is changed by one command at a time: whoever claims for it holds the lock of its workload.
+    Only one command at a time may change a handle: hold the lock of the workload while claiming.
 
-    Every method raises DatastoreError where etcd cannot be used, and MalformedObject for a value it needs and cannot
-    read. Every change is compare-and-swap, repeated on what others have written meanwhile.
+    Every method raises DatastoreError if etcd cannot be used, and MalformedObject if it needs a value that cannot be
+    read. Every change is a compare-and-swap and is repeated after changes by others.
     """
 
     def __init__(self, client: Client, host: str = "") -> None:
-        """``host`` is for whom addresses are claimed; who only looks or releases needs none."""
+        """``host`` is the host that claims addresses; it is not needed to read or release them."""
         self._client = client
         self._host = host
         self._blocks = Blocks(client)
@@ -53,7 +56,7 @@ class Ipam:
     # Claiming
 
     def claim(self, address: Address, handle: str) -> None:
-        """Claim an address of a pool for a handle. Raises AddressTaken and ForeignBlock."""
+        """Claim a given address of a pool for a handle. Raises AddressTaken and ForeignBlock."""
         network = block_of(address)
 
         def chosen(block: Block) -> Address:
@@ -73,10 +76,10 @@ class Ipam:
                 return
 
     def claim_any(self, pools: Sequence[Pool], handle: str, closed: Sequence[Network] = ()) -> Address | None:
-        """Claim some address of pools of one IP version for a handle; None if there is none.
+        """Claim a free address for a handle and return it; None if there is none.
 
-        Nothing is taken of the networks that are ``closed``, as pools within pools may be. Tried first are the blocks
-        that are the host's own, then a new block, then those of others, if affinity is not strict.
+        The ``pools`` must have one IP version. Networks in ``closed`` are not used, except for pools within them. The
+        blocks of this host are tried first, then new blocks, then, if affinity is not strict, blocks of other hosts.
         """
         config = self._config()
         choice = _Choice(self._host, pools, closed)
@@ -102,7 +105,7 @@ class Ipam:
             except MalformedObject as error:
                 self._client.remark(error.message)
                 continue
-            if block is None and config["auto_allocate_blocks"]:  # a claim of the block was interrupted
+            if block is None and config["auto_allocate_blocks"]:  # the creation of the block was interrupted
                 block = self._create(network, config["strict_affinity"])
             if block is None:
                 continue
@@ -131,7 +134,7 @@ class Ipam:
         return self._blocks.create(network, self._host, strict)
 
     def _claim_in(self, block: Block, handle: str, choose: Callable[[Block], Address | None]) -> Address | None:
-        """Claim the address that ``choose`` picks of a block; None if it picks none or the block has gone."""
+        """Claim the address that ``choose`` returns for a block; None if it returns None or the block was removed."""
         address: Address | None = None
         claims_so_far = len(_claims_of(handle, block))
 
@@ -181,7 +184,7 @@ class Ipam:
         return sorted(found)
 
     def attributes_of(self, address: Address) -> dict[str, Any] | None:
-        """Return the attributes of an address's claim (``handle_id``, ``secondary``); None if it is not claimed."""
+        """Return the attributes of the claim on an address (``handle_id``, ``secondary``); None if it is free."""
         block = self._blocks.get(block_of(address))
         return None if block is None else block.attributes_of(address)
 
@@ -190,7 +193,7 @@ class Ipam:
         return self._handles.starting_with(prefix)
 
     def take_over(self, address: Address, handle: str) -> None:
-        """Put a claim without a handle, one of legacy calicoctl, under a handle; every other is left alone."""
+        """Give a claim that legacy calicoctl made without a handle to this handle; other claims are not changed."""
         network = block_of(address)
         block = self._blocks.get(network)
         if block is None or not _is_without_handle(block, address):
@@ -205,12 +208,12 @@ class Ipam:
         self._handles.set_count(handle, network, len(_claims_of(handle, block)) + 1)
         self._edit_if_there(network, changed)
 
-    # Giving back
+    # Releasing
 
     def release(self, address: Address) -> bool:
-        """Release an address, whoever has claimed it; False if nobody had.
+        """Release an address, regardless of who has claimed it; return False if it was not claimed.
 
-        Raises MalformedHandle when it is released, but cannot be taken out of its handle.
+        Raises MalformedHandle if the address has been released but its handle could not be updated.
         """
         network = block_of(address)
         handles: list[str | None] = []
@@ -229,10 +232,10 @@ class Ipam:
         return bool(handles)
 
     def give_back(self, address: Address, handle: str) -> bool:
-        """Release an address if the handle has claimed it. Nobody else may be changing the handle meanwhile.
+        """Release an address if the handle has claimed it. No other command may be changing the handle.
 
-        False if there was nothing to do; finishing what an interruption left half done is something. Raises
-        MalformedHandle when the address is free, but cannot be taken out of the handle.
+        Returns False if nothing was changed, neither the block nor, after an earlier interruption, the count of the
+        handle. Raises MalformedHandle if the address is free but the handle could not be updated.
         """
         network = block_of(address)
         left = 0
@@ -249,11 +252,11 @@ class Ipam:
         return self._handles.set_count(handle, network, left)
 
     def release_all(self, handle: str, but: Sequence[Address] = (), known: Sequence[Address] = ()) -> None:
-        """Release the addresses that a handle has claimed, but for some.
+        """Release all addresses that a handle has claimed, except those in ``but``.
 
-        What cannot be read stops nothing of the rest: MalformedObject is raised at the end. The blocks of the ``known``
-        addresses are looked through also where the handle cannot be read or does not name them: it is gone where
-        `release` has counted a claim that was made at the same moment.
+        An unreadable object does not stop the others: the first MalformedObject is raised at the end. The blocks of
+        the ``known`` addresses are searched too, because the handle may be unreadable or may lack a block after a
+        concurrent `release` (see ``handles``).
         """
         failures = []
         networks = list(map(block_of, known))
@@ -284,7 +287,7 @@ class Ipam:
         self._handles.set_count(handle, network, len(kept))
 
     def undo_claims(self, handle: str, but: Sequence[Address]) -> None:
-        """Release what was claimed for a handle here, and the blocks that were made for it if they are empty still."""
+        """Release the addresses that a handle has claimed, except ``but``, and remove new blocks if they are empty."""
         self.release_all(handle, but)
         for network in self._new_networks:
             self._blocks.discard(network, self._host)
@@ -292,12 +295,12 @@ class Ipam:
     def _edit_if_there(self, network: Network, change: Callable[[Block], bool]) -> None:
         try:
             self._blocks.edit(network, change)
-        except BlockVanished:  # nothing of it is claimed then
+        except BlockVanished:  # so no address of it is claimed
             pass
 
 
 class _Choice:
-    """The addresses that a host may be given: those of ``pools``, but for closed parts of them."""
+    """The addresses that a host may claim: those of ``pools`` outside of closed networks."""
 
     def __init__(self, host: str, pools: Sequence[Pool], closed: Sequence[Network]) -> None:
         self._host = host
@@ -308,7 +311,7 @@ class _Choice:
         return is_open(part, self.pools, self._closed)
 
     def closed_in(self, pool: Pool) -> list[Network]:
-        """Return the closed parts of one of the pools; what is open in such a part is a pool of its own."""
+        """Return the closed networks inside a pool; any pools inside these are handled by themselves."""
         return [part for part in self._closed if part.prefix_length > pool.network.prefix_length]
 
     def first_free(self, block: Block) -> Address | None:

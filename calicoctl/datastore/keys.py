@@ -1,7 +1,7 @@
-"""Where things are in etcd: the paths of the v1 data model, both ways (docs/data-model.md, section 1).
+"""The paths of the v1 data model in etcd: how to build and how to parse them (docs/data-model.md, section 1).
 
-This is the only place that builds a path, so it is the only place that quotes: etcd decodes ``%41``, cuts at ``?``
-and cleans ``..`` out of a path, any of which would let one name address another's keys.
+Only this module builds paths, and it quotes all names in them. Otherwise a name could address the keys of another,
+because etcd decodes ``%41``, ends a path at ``?`` and resolves ``..``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from calicoctl.model.network import Network
 
 EVERYTHING = "/calico"  # what Calico stores
-ROOT = "/calico/v1"  # of all that Felix reads
+ROOT = "/calico/v1"  # Felix reads everything below it
 READY = f"{ROOT}/Ready"
-CONFIG = f"{ROOT}/config"  # Felix's parameters
+CONFIG = f"{ROOT}/config"  # global parameters of Felix
 PROFILES = f"{ROOT}/policy/profile"
 TIERS = f"{ROOT}/policy/tier"
 HOSTS = f"{ROOT}/host"
-_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")  # stand for themselves
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")  # never quoted
 
 
 def profile(name: str) -> str:
@@ -32,9 +32,9 @@ def profile_part(name: str, part: str) -> str:
 
 
 def workloads(host: str, orchestrator: str = "", workload: str = "", endpoint: str = "") -> str:
-    """Return the directory of a host's workload endpoints, or what is below it as far as it is named.
+    """Return the directory of a host's workload endpoints, or of those with the given orchestrator and workload.
 
-    With all four names this is the key of one endpoint. A name counts only if those before it are given.
+    With all four names this is the key of one endpoint. A name is ignored if one before it is empty.
     """
     path = f"{HOSTS}/{segment(host)}/workload"
     for name, below in ((orchestrator, ""), (workload, ""), (endpoint, "/endpoint")):
@@ -47,30 +47,30 @@ def workloads(host: str, orchestrator: str = "", workload: str = "", endpoint: s
 def segment(name: str) -> str:
     """Quote a name as one segment of a path.
 
-    Raises ValueError for a name that no segment can hold: empty, ``.``, ``..`` or with a slash, which etcd would
-    take for a path, however it is quoted.
+    Raises ValueError for an empty name, ``.``, ``..`` and names with a slash: etcd interprets these as paths even if
+    they are quoted.
     """
     if name in ("", ".", "..") or "/" in name:
         raise ValueError(f"{name!r} cannot be a segment of an etcd key")
     if _PLAIN.issuperset(name):
         return name
-    from urllib.parse import quote  # takes longer to load than most commands need for all else
+    from urllib.parse import quote  # its import takes longer than everything else in most commands
 
     return quote(name, safe="", errors="surrogatepass")
 
 
 def escaped(name: str) -> str:
-    """Return a name as Go's calicoctl writes it into a path, where a slash would end it (data model, section 1)."""
+    """Escape slashes in a name as Go's calicoctl does before it puts the name into a path (data model, section 1)."""
     return name.replace("%", "%25").replace("/", "%2f")
 
 
 def unescaped(segment_of_key: str) -> str:
-    """Return the name that Go's calicoctl reads out of a segment of a key (not quoted)."""
+    """Reverse `escaped`, as Go's calicoctl does for a segment of a key (not quoted)."""
     return segment_of_key.replace("%2f", "/").replace("%25", "%") if "%" in segment_of_key else segment_of_key
 
 
 def last_segment(key: str) -> str:
-    """Return the last name of a key as etcd reports it (not quoted)."""
+    """Return the last segment of a key as etcd reports it (not quoted)."""
     return key.rpartition("/")[2]
 
 
@@ -80,9 +80,9 @@ def parent(key: str) -> str:
 
 
 def endpoint_names(key: str) -> tuple[str, str | None, str | None, str] | None:
-    """Tell the names of the endpoint that a key (not quoted) is of; None for every other key below a host.
+    """Return host, orchestrator, workload and endpoint (the arguments of ``EndpointName``) of an endpoint's key.
 
-    They are those of an ``EndpointName``: host, orchestrator, workload and endpoint.
+    The key is not quoted. Returns None for any other key below a host.
     """
     segments = key.split("/")
     if len(segments) == 10 and segments[5] == "workload" and segments[8] == "endpoint":
@@ -93,7 +93,7 @@ def endpoint_names(key: str) -> tuple[str, str | None, str | None, str] | None:
 
 
 def names_below_hosts(key: str) -> list[str]:
-    """Tell the names in a key (not quoted) below a host: host, orchestrator, workload, endpoint, as far as it goes."""
+    """Return those of host, orchestrator, workload and endpoint that a key (not quoted) contains."""
     segments = key.split("/")
     if segments[5:6] not in ([], ["workload"]) or segments[8:9] not in ([], ["endpoint"]):
         return segments[4:5]
@@ -135,13 +135,13 @@ def affinity(host: str, network: Network) -> str:
 
 
 def handle(name: str) -> str:
-    """Return the key of a handle; those of other programs may have slashes in their names. Raises ValueError."""
+    """Return the key of a handle; its name, if made by another program, may contain slashes. Raises ValueError."""
     return f"{HANDLES}/{'/'.join(map(segment, name.split('/')))}"
 
 
 # BGP (docs/nodes.md, section 1)
 
-BGP = "/calico/bgp/v1"  # of all that confd makes BIRD's configuration of, but for the pools
+BGP = "/calico/bgp/v1"  # confd builds BIRD's configuration from it and from the pools
 BGP_GLOBAL = f"{BGP}/global"
 BGP_HOSTS = f"{BGP}/host"
 DEFAULT_AS = f"{BGP_GLOBAL}/as_num"
@@ -149,22 +149,22 @@ MESH = f"{BGP_GLOBAL}/node_mesh"
 
 
 def bgp_settings(host: str | None) -> str:
-    """Return the directory of a host's own settings of BGP; without a host, of those of all nodes."""
+    """Return the directory of the BGP settings of a host, or of all nodes if ``host`` is None."""
     return BGP_GLOBAL if host is None else f"{BGP_HOSTS}/{segment(host)}"
 
 
 def bgp_setting(name: str, host: str | None) -> str:
-    """Return the key of one setting of BGP."""
+    """Return the key of one BGP setting of a host, or of all nodes if ``host`` is None."""
     return f"{bgp_settings(host)}/{segment(name)}"
 
 
 def peer(address: Address, host: str | None) -> str:
-    """Return the key of a BGP peer of a host; without a host, of one of all nodes."""
+    """Return the key of a BGP peer of a host, or of all nodes if ``host`` is None."""
     return f"{bgp_settings(host)}/peer_v{address.version}/{segment(str(address))}"
 
 
 def peer_of(key: str) -> Address | None:
-    """Tell which peer a key (not quoted) is that `peer` builds; None for every other key."""
+    """Return the address of the peer whose key (not quoted) this is; None for any other key."""
     from calicoctl.model.address import Address
 
     directory, _, text = key.rpartition("/")
@@ -176,17 +176,17 @@ def peer_of(key: str) -> Address | None:
 
 
 def node_address(host: str) -> str:
-    """Return the key of the IPv4 address that a host's node connects from."""
+    """Return the key of the IPv4 address from which the node of a host connects."""
     return bgp_setting("ip_addr_v4", host)
 
 
 def felix_parameter(name: str) -> str:
-    """Return the key of a parameter of every Felix."""
+    """Return the key of a Felix parameter that applies to all hosts."""
     return f"{CONFIG}/{segment(name)}"
 
 
 def network_of(key: str) -> Network | None:
-    """Tell which network the last segment of a key (not quoted) names, as ``10.0.0.0-26``; None for none."""
+    """Parse the last segment of a key (not quoted) as a network such as ``10.0.0.0-26``; None if it is not one."""
     from calicoctl.model.network import Network
 
     address, _, prefix_length = last_segment(key).rpartition("-")

@@ -1,4 +1,4 @@
-"""Profiles that are named after a Docker network: libnetwork stores them, and their tags, under the network's id."""
+"""Profiles of Docker networks. libnetwork stores them, and their tags, under the id of the network."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _TAG_FIELDS = ("src_tag", "dst_tag", "!src_tag", "!dst_tag")
 
 
 class NetworkProfiles(Profiles):
-    """Profiles, of which one that is not found may be that of a Docker network.
+    """Profiles by name or, if there is no profile of a name, by the name of a Docker network.
 
-    In such a profile tags are network ids; here they are given and taken as the names of the networks, as legacy
-    calicoctl v0.23.1 does. A tag that is no network's id is itself.
+    The stored tags of a network's profile are network ids. All methods take and return network names instead, as in
+    legacy calicoctl v0.23.1. A tag that is not a network id is unchanged.
     """
 
     def __init__(self, client: Client, find_network: FindNetwork) -> None:
-        """``find_network`` returns id and name of the Docker network of a name or id; None for none."""
+        """``find_network`` takes a name or id and returns id and name of the Docker network, or None."""
         super().__init__(client)
         self._find_network = find_network
 
@@ -47,7 +47,7 @@ class NetworkProfiles(Profiles):
     def edit_tags(
         self, name: str, change: Callable[[list[str]], list[str] | None]
     ) -> Rules | MalformedObject | None:
-        """Replace the tags by what ``change`` makes of them. Raises CommandError for a tag that is no network."""
+        """Replace the tags by the result of ``change``. Raises CommandError for a tag that is not a network."""
         edit = super().edit_tags
 
         def edit_network(id: str, names: _Names) -> Rules | MalformedObject | None:
@@ -60,7 +60,7 @@ class NetworkProfiles(Profiles):
         return self._either(name, lambda name: edit(name, change), edit_network)
 
     def edit_rules(self, name: str, change: Callable[[Rules], Rules | None]) -> None:
-        """Replace the rules by what ``change`` makes of them. Raises CommandError for a tag that is no network."""
+        """Replace the rules by the result of ``change``. Raises CommandError for a tag that is not a network."""
         edit = super().edit_rules
 
         def edit_network(id: str, names: _Names) -> None:
@@ -73,7 +73,7 @@ class NetworkProfiles(Profiles):
         self._either(name, lambda name: edit(name, change), edit_network)
 
     def replace_rules(self, name: str, change: Callable[[Rules | None], Rules | None]) -> None:
-        """Do as ``edit_rules``, but also where the stored rules cannot be read: ``change`` is given None then."""
+        """Like ``edit_rules``, but ``change`` is called with None if the stored rules cannot be read."""
         replace = super().replace_rules
 
         def replace_network(id: str, names: _Names) -> None:
@@ -86,7 +86,7 @@ class NetworkProfiles(Profiles):
         self._either(name, lambda name: replace(name, change), replace_network)
 
     def _either(self, name: str, of_name: Callable[[str], T], of_network: Callable[[str, _Names], T]) -> T:
-        """Do something with the profile of a name or, where there is none, with that of a Docker network."""
+        """Call ``of_name`` or, if there is no such profile, ``of_network`` with the id of the Docker network."""
         try:
             return of_name(name)
         except ProfileNotFound as error:
@@ -100,7 +100,7 @@ class NetworkProfiles(Profiles):
 
 
 class _Names:
-    """The tags of a network's profile: ids as they are stored, names as they are shown."""
+    """Translates the tags of a network's profile between stored ids and displayed names."""
 
     def __init__(self, find_network: FindNetwork) -> None:
         self._find_network = find_network
@@ -108,7 +108,7 @@ class _Names:
         self._stored: dict[str, str] = {}
 
     def shown(self, tag: str) -> str:
-        """Return the name of the network whose id a tag is; else, and where two would be one, the tag itself."""
+        """Return the name of the network with this id; the tag itself if there is none or another tag has this name."""
         if tag not in self._shown:
             network = self._find_network(tag)
             name = network[1] if network is not None and network[0] == tag else tag
@@ -119,7 +119,7 @@ class _Names:
         return self._shown[tag]
 
     def stored(self, name: str) -> str:
-        """Return the id of the network of a name, or what was shown so. Raises CommandError."""
+        """Return the stored tag for a name that ``shown`` returned, or the id of that network. Raises CommandError."""
         if name not in self._stored:
             network = self._find_network(name)
             if network is None:

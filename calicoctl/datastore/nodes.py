@@ -1,4 +1,4 @@
-"""The nodes of BGP in etcd: a directory for each host, with its addresses, its AS number and its own peers."""
+"""BGP nodes in etcd: a directory for each host with its addresses, its AS number and its own peers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from calicoctl.etcd.client import Client, RawNode
 
-_OF_NODES = ("ip_addr_v4", "ip_addr_v6", "as_num")  # any of them, or a peer, makes a node of a host
+_OF_NODES = ("ip_addr_v4", "ip_addr_v6", "as_num")  # a host with any of these keys, or a peer, is a node
 
 
 def read_nodes(client: Client) -> tuple[list[Node], list[str]]:
-    """Return all nodes by name, from one read, and a complaint for each value that cannot be read.
+    """Return all nodes, sorted by name, and a complaint for each unreadable value. One request.
 
-    A host counts if it has an address, an AS number or a peer. Raises DatastoreError.
+    A host is a node if it has an address, an AS number or a peer. Raises DatastoreError.
     """
     tree = client.get(keys.BGP, recursive=True)
     scopes = {node["key"]: node for node in (tree or {}).get("nodes", ())}
@@ -36,7 +36,7 @@ def read_nodes(client: Client) -> tuple[list[Node], list[str]]:
 
 
 def _texts(directory: RawNode | None, complaints: list[str]) -> dict[str, str]:
-    """Return what tells a node's addresses and AS number, and complain of what is no text."""
+    """Return the values in a directory by name; complain about an address or AS number that is a directory."""
     found = {}
     for node in (directory or {}).get("nodes", ()):
         name = keys.last_segment(node["key"])
@@ -48,6 +48,6 @@ def _texts(directory: RawNode | None, complaints: list[str]) -> dict[str, str]:
 
 
 def names(client: Client) -> list[str]:
-    """Return the names of all hosts of which something is stored for BGP. Raises DatastoreError."""
+    """Return the names of all hosts with a BGP setting. Raises DatastoreError."""
     directory = client.get(keys.BGP_HOSTS) or {}
     return [keys.last_segment(node["key"]) for node in directory.get("nodes", ())]

@@ -1,4 +1,4 @@
-"""Single keys of BGP and Felix that hold a setting as text, and the guard of those that belong to a node."""
+"""Keys that hold one setting of BGP or Felix as text. Settings of a node are only written if the node exists."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 class NoNode(Exception):
-    """A host has no node: nothing says from which IPv4 address its BIRD connects."""
+    """A host is not a node: the IPv4 address from which its BIRD connects is not stored."""
 
 
 class Parameter:
-    """A key with a text. Every method raises DatastoreError, and MalformedObject where the key is a directory."""
+    """A key with a text. Every method raises DatastoreError, and MalformedObject if the key is a directory."""
 
     def __init__(self, client: Client, key: str, host: str | None = None) -> None:
-        """With ``host``, `set` raises NoNode where that host has no node: see `edit_setting`."""
+        """With ``host``, `set` raises NoNode if that host is not a node: see `edit_setting`."""
         self._client = client
         self._key = key
         self._host = host
 
     def get(self) -> str | None:
-        """Return the text; None where there is none."""
+        """Return the text; None if there is none."""
         node = self._client.get(self._key)
         return None if node is None else _value(node)
 
@@ -37,18 +37,18 @@ class Parameter:
         edit_setting(self._client, self._key, lambda node: None if node and node["value"] == text else text, self._host)
 
     def remove(self) -> bool:
-        """Remove the key; False if there was none."""
+        """Remove the key; return False if it did not exist."""
         return remove_setting(self._client, self._key)
 
 
 def edit_setting(
     client: Client, key: str, change: Callable[[RawNode | None], str | None], host: str | None = None
 ) -> None:
-    """Edit a key as `edit` does; with ``host``, one of that host's node, which must exist.
+    """Edit a key like `edit`. With ``host``, the key belongs to the node of that host, which must exist.
 
-    So the host's directory is not made by this, not even if the node is removed at the same time: while the
-    node-to-node mesh is on, a directory without an address keeps every BIRD from a new configuration.
-    Raises NoNode, MalformedObject where the key is a directory, DatastoreError, and whatever ``change`` raises.
+    The edit never creates the directory of the host, even if the node is removed at the same time. A directory without
+    an address would prevent every BIRD from loading a new configuration while the node-to-node mesh is on. Raises
+    NoNode, DatastoreError, MalformedObject if the key is a directory, and all exceptions of ``change``.
     """
 
     def changed(node: RawNode | None) -> str | None:
@@ -66,7 +66,7 @@ def edit_setting(
 
 
 def remove_setting(client: Client, key: str) -> bool:
-    """Remove a key; False if there was none. Raises as `edit_setting` does."""
+    """Remove a key; return False if it did not exist. Raises the same errors as `edit_setting`."""
     was_there = False
 
     def change(node: RawNode | None) -> str:
@@ -79,7 +79,7 @@ def remove_setting(client: Client, key: str) -> bool:
 
 
 def node_exists(host: str, client: Client) -> bool:
-    """Tell whether a host has a node. Raises DatastoreError."""
+    """Tell whether a host is a node, that is, has an IPv4 address for BGP. Raises DatastoreError."""
     node = client.get(keys.node_address(host), quorum=True)
     return node is not None and "value" in node
 
@@ -99,11 +99,11 @@ def _still_exists(host: str, key: str, client: Client) -> bool:
 
 
 def _take_back(client: Client, key: str, index: int, last: str) -> None:
-    """Remove a key that was made at ``index``, and its directories as far as ``last`` if nothing else is in them."""
+    """Remove a key that was created at ``index``, and its parent directories up to ``last`` if they are then empty."""
     try:
         client.delete(key, index)
     except Conflict:
-        return  # somebody else has changed it since
+        return  # others have changed it since
     while key != last:
         key = keys.parent(key)
         client.prune(key)

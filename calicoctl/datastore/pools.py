@@ -1,4 +1,4 @@
-"""Pools in etcd: a key each below the directory of their IP version."""
+"""Pools in etcd: one key for each, in the directory of its IP version."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 class PoolNode:
-    """A pool as it was read: the pool, its key (quoted) and the node stored there.
+    """A pool as it was read: the pool, its key (quoted) and its node.
 
-    A pool is known by its network: legacy calicoctl could store one of IPv6 among those of IPv4.
+    The network in the value identifies a pool, not its key: legacy calicoctl may have stored an IPv6 pool among those
+    of IPv4.
     """
 
     __slots__ = ("pool", "key", "node")
@@ -31,9 +32,9 @@ class PoolNode:
 
 
 class UnreadablePool:
-    """What stands where pools do and is none that can be read.
+    """A key among the pools whose value cannot be read as a pool.
 
-    ``network`` is that of its key, None if the key names none; ``complaint`` says what is wrong, with the key.
+    ``network`` is the network in its key, None if there is none; ``complaint`` names the key and the problem.
     """
 
     __slots__ = ("network", "complaint")
@@ -45,13 +46,13 @@ class UnreadablePool:
 
 
 class Pools:
-    """What the commands ask of the pools. Every method raises DatastoreError where etcd cannot be used."""
+    """Access to pools. Every method raises DatastoreError if etcd cannot be used."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def read(self) -> tuple[list[PoolNode], list[UnreadablePool]]:
-        """Return all pools, IPv4 first, in numeric order, and those that cannot be read, in the order of their keys."""
+        """Return all pools, IPv4 first, in numeric order, and those that cannot be read, sorted by complaint."""
         pools = []
         unreadable = []
         for node in _pool_nodes(self._client.get(keys.POOLS, recursive=True, quorum=True)):
@@ -72,11 +73,11 @@ class Pools:
         change: Callable[[Pool | None], Pool],
         check_again: Callable[[], None],
     ) -> bool:
-        """Replace the pool of a network, or None where there is none, by what ``change`` makes of it.
+        """Store the pool that ``change`` returns for the present pool of a network (None if there is none).
 
-        ``found`` is what `read` returned. When somebody else was faster, ``check_again`` is called, for other pools may
-        have changed too, then ``change`` on what is there now. True if the pool is a new one: see `give_way`. Raises
-        MalformedObject, and whatever the two raise.
+        ``found`` is the result of `read`. If others have changed the pool since, ``check_again`` is called, because
+        other pools may have changed too, and then ``change`` with the current pool. Returns True if the pool is new:
+        then call `give_way`. Raises MalformedObject, and all exceptions of the two functions.
         """
         key = keys.pool(network)
         is_new = False
@@ -98,11 +99,11 @@ class Pools:
         return is_new
 
     def give_way(self, new: Sequence[Network], found: Sequence[PoolNode]) -> list[tuple[Network, Network]]:
-        """Remove those of the new pools that overlap older ones; return each with an older one.
+        """Remove those of the new pools that overlap an older pool; return each of them with an older one.
 
-        ``found`` is what `read` has returned since they were saved. Two commands at once each write a key of their own,
-        so that neither meets the other; both look afterwards, and the younger pool goes.
-        Others may be faster for 30 seconds. Raises DatastoreError.
+        Two concurrent commands may create overlapping pools: their keys differ, so compare-and-swap reports no
+        conflict. Therefore each command checks after its write, and the younger pool is removed. ``found`` is a result
+        of `read` from after the write. Conflicts are retried for 30 seconds. Raises DatastoreError.
         """
         mine = {keys.pool(network): network for network in new}
         gone = []
@@ -121,7 +122,7 @@ class Pools:
     def disable(self, found: PoolNode) -> PoolNode:
         """Disable a pool and return it as it is now stored. Raises Conflict if it was changed since it was read.
 
-        One that is disabled is left as it is, so that two commands that remove a pool do not stop one another.
+        A pool that is already disabled is not written, so that two commands can remove the same pool at once.
         """
         if found.pool.disabled:
             node = self._client.get(found.key, quorum=True)
@@ -133,7 +134,7 @@ class Pools:
         return PoolNode(found.pool.as_disabled(), {**found.node, "value": value, "modifiedIndex": index})
 
     def take_back_disabling(self, found: PoolNode) -> None:
-        """Write a pool back as it was read before ``disable``, unless somebody else has changed it meanwhile."""
+        """Undo ``disable``, unless others have changed the pool since; ``found`` is the pool as read before it."""
         if found.pool.disabled:
             return
         node = self._client.get(found.key, quorum=True)
@@ -148,14 +149,14 @@ class Pools:
         self._client.delete(found.key, found.node["modifiedIndex"])
 
     def enable_ipip(self) -> None:
-        """Let Felix set up IP-in-IP on every host, as pools with that option need."""
+        """Enable IP-in-IP in Felix on all hosts, which pools with that option require."""
         node = self._client.get(keys.IPIP_ENABLED)
         if node is None or node.get("value") != "true":
             self._client.put(keys.IPIP_ENABLED, "true")
 
 
 def _older_overlapping(pool: PoolNode, found: Sequence[PoolNode]) -> Network | None:
-    """Return the network of a pool that overlaps another and was made before it; None if there is none."""
+    """Return the network of a pool that overlaps ``pool`` and was created before it; None if there is none."""
     from calicoctl.etcd.client import created_index
 
     network = pool.pool.network
@@ -167,7 +168,7 @@ def _older_overlapping(pool: PoolNode, found: Sequence[PoolNode]) -> Network | N
 
 
 def _pool_nodes(tree: RawNode | None) -> Iterator[RawNode]:
-    """Yield what stands where pools do: ``v4/pool/<network>`` below the root of the pools."""
+    """Yield the nodes at the place of pools, ``v4/pool/<network>`` and ``v6/pool/<network>`` below the root."""
     for version in (tree or {}).get("nodes", ()):
         for directory in version.get("nodes", ()):
             if keys.last_segment(directory["key"]) == "pool":

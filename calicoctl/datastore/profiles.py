@@ -1,4 +1,4 @@
-"""Profiles in etcd: a directory each, with the keys ``tags``, ``labels`` and ``rules``."""
+"""Profiles in etcd: a directory for each, with the keys ``tags``, ``labels`` and ``rules``."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ if TYPE_CHECKING:
 
     from calicoctl.etcd.client import Client, RawNode
 
-_WHOLE = {"tags", "labels", "rules"}  # what an addition makes
+_WHOLE = {"tags", "labels", "rules"}  # the parts of a complete profile
 
 
 class ProfileNotFound(CommandError):
-    """There is no profile of that name."""
+    """There is no profile with that name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Profile {name} not found.")
 
 
 class Profiles:
-    """What the commands ask of the profiles. Methods that take a name raise ProfileNotFound unless they say otherwise.
+    """Access to profiles. Methods that take a name raise ProfileNotFound unless they say otherwise.
 
-    Every method raises DatastoreError where etcd cannot be used, and MalformedObject for a value it needs and cannot
-    read. Edits are compare-and-swap, repeated on what others have written meanwhile.
+    Every method raises DatastoreError if etcd cannot be used, and MalformedObject if it needs a value that cannot be
+    read. Edits use compare-and-swap and are repeated after changes by others.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def names(self, latest: bool = False) -> list[str]:
-        """Return the names of all profiles, sorted; ``latest`` asks the whole cluster, as an edit must."""
+        """Return the names of all profiles, sorted; ``latest`` reads with quorum, as an edit requires."""
         directory = self._client.get(keys.PROFILES, quorum=latest) or {}
         return sorted(keys.last_segment(node["key"]) for node in directory.get("nodes", ()))
 
     def exists(self, name: str) -> bool:
-        """Tell whether there is a profile of that name, as of the cluster's latest state."""
+        """Tell whether there is a profile with that name; reads with quorum."""
         return self._client.get(keys.profile(name), quorum=True) is not None
 
     def tags(self, name: str) -> list[str]:
-        """Return the tags in stored order; a profile without the key has none."""
+        """Return the tags in stored order; empty if the profile has no tags key."""
         return _tags_of(self._existing_parts(name).get("tags"))
 
     def all_tags(self) -> set[str]:
-        """Return the tags of all profiles; those of a profile whose tags cannot be read are passed over."""
+        """Return the tags of all profiles; unreadable tags are skipped."""
         directory = self._client.get(keys.PROFILES, recursive=True) or {}
         found: set[str] = set()
         for profile in directory.get("nodes", ()):
@@ -62,16 +62,16 @@ class Profiles:
         return found
 
     def rules(self, name: str) -> Rules:
-        """Return the rules; a profile without the key has none."""
+        """Return the rules; empty if the profile has no rules key."""
         return _rules_of(name, self._existing_parts(name).get("rules"))
 
     def edit_tags(
         self, name: str, change: Callable[[list[str]], list[str] | None]
     ) -> Rules | MalformedObject | None:
-        """Replace the tags by what ``change`` makes of them; None leaves them alone.
+        """Replace the tags by the result of ``change``; None leaves them unchanged.
 
-        ``change`` is called again when somebody else was faster. Returns the profile's rules as they were meanwhile, or
-        why they cannot be read; None if it has none.
+        ``change`` is called again if others have changed the tags in the meantime. Returns the rules of the profile as
+        read together with the tags, or the error if they cannot be read; None if there are no rules.
         """
 
         def changed(node: RawNode | None) -> str | None:
@@ -85,9 +85,9 @@ class Profiles:
             return error
 
     def edit_rules(self, name: str, change: Callable[[Rules], Rules | None]) -> None:
-        """Replace the rules by what ``change`` makes of them; None leaves them alone.
+        """Replace the rules by the result of ``change``; None leaves them unchanged.
 
-        ``change`` is called again when somebody else was faster.
+        ``change`` is called again if others have changed the rules in the meantime.
         """
 
         def changed(node: RawNode | None) -> str | None:
@@ -97,7 +97,7 @@ class Profiles:
         self._edit(name, "rules", changed)
 
     def replace_rules(self, name: str, change: Callable[[Rules | None], Rules | None]) -> None:
-        """Do as ``edit_rules``, but ``change`` is given None where there are no rules or none that can be read."""
+        """Like ``edit_rules``, but ``change`` is called with None if there are no rules or they cannot be read."""
 
         def changed(node: RawNode | None) -> str | None:
             stored = None
@@ -113,10 +113,10 @@ class Profiles:
         self._edit(name, "rules", changed)
 
     def create(self, name: str) -> tuple[bool, list[str]]:
-        """Write a new profile, or what an interrupted creation left out; keys that exist are left alone.
+        """Write a new profile, or the missing keys of an interrupted creation; existing keys are not changed.
 
-        The rules come last: Felix drops the traffic of a profile that has none. Returns whether the rules are new,
-        which makes it this call that created the profile, and the names of the keys that this call wrote.
+        The rules are written last because Felix drops the traffic of a profile without rules until it is complete.
+        Returns whether this call wrote the rules, and so created the profile, and the names of all keys that it wrote.
         """
         values = {"tags": tags_to_json([name]), "labels": "{}", "rules": Rules.of_new_profile(name).to_json()}
         written: list[str] = []
@@ -139,21 +139,21 @@ class Profiles:
                     remedy = f"'calicoctl profile add {name}' completes it."
                     raise DatastoreError(f"{error.message}\n{done}; {remedy}") from None
             if made == missing and self._client.index == before + len(made):
-                break  # nobody else wrote anything: so nobody removed the profile between two of our writes
+                break  # the index shows no other write to etcd, so nobody removed the profile between our writes
             overtaken = overtaken or Overtaken(keys.profile(name))
             overtaken.wait(tuple(sorted((part, node["modifiedIndex"]) for part, node in present.items())))
             present = self._parts(name, quorum=True) or {}
         return "rules" in written, written
 
     def find(self, name: str) -> RawNode:
-        """Return a profile's directory, to be handed to ``delete``."""
+        """Return the directory of a profile, as needed by ``delete``."""
         directory = self._client.get(keys.profile(name), quorum=True)
         if directory is None:
             raise ProfileNotFound(name)
         return directory
 
     def delete(self, name: str, directory: RawNode) -> None:
-        """Remove a profile with all below its directory, read before with ``find``."""
+        """Remove a profile and everything below its directory, which ``find`` returned."""
         if not self._client.delete_tree(keys.profile(name), directory):
             raise ProfileNotFound(name)
 
@@ -176,12 +176,12 @@ class Profiles:
     def _edit(
         self, name: str, part: str, changed: Callable[[RawNode | None], str | None]
     ) -> dict[str, RawNode]:
-        """Edit a part; return all parts as they were read for that."""
+        """Edit a part; return all parts as they were read for the edit."""
         seen: list[RawNode] = []
 
         def read() -> RawNode | None:
             directory = self._directory(name, quorum=True)
-            # What a removal may leave, an empty directory, is not to become half a profile.
+            # A removal may leave an empty directory; do not turn it into a partial profile.
             if directory is None or not directory.get("nodes"):
                 raise ProfileNotFound(name)
             seen[:] = [directory]
@@ -194,10 +194,11 @@ class Profiles:
         return _parts_of(seen[0])
 
     def _take_back_if_removed(self, name: str, part: str, before: RawNode, index: int) -> None:
-        """Take back a part, made at an index, if the profile, read as ``before``, had been removed: it stays removed.
+        """Remove a part that was just created at ``index`` if the profile was removed in the meantime.
 
-        etcd v2 cannot make a key on condition that its directory is still there. What others have changed since is
-        theirs and stays. Raises ProfileNotFound where the part was taken back.
+        ``before`` is the directory as it was read for the edit. This is needed because etcd v2 cannot create a key on
+        condition that its directory still exists. A part that others have changed since is kept. Raises
+        ProfileNotFound if the part was removed.
         """
         try:
             now = self._client.get(keys.profile(name), quorum=True)
@@ -207,7 +208,9 @@ class Profiles:
         except Conflict:
             return
         except DatastoreError as error:
-            remark = f"The {part} of profile {name} were written; look whether the profile was removed meanwhile."
+            remark = (
+                f"The {part} of profile {name} were written; check whether the profile was removed at the same time."
+            )
             raise DatastoreError(f"{error.message}\n{remark}") from None
         self._client.prune(keys.profile(name))
         raise ProfileNotFound(name)
@@ -218,13 +221,16 @@ def _parts_of(directory: RawNode) -> dict[str, RawNode]:
 
 
 def _may_stay(part: str, index: int, before: RawNode, now: RawNode) -> bool:
-    """Tell whether a part made at an index is one of a profile, whose directory was ``before`` and is ``now``."""
+    """Tell whether a part that was created at ``index`` belongs to an existing profile and must not be removed.
+
+    ``before`` and ``now`` are the directory of the profile as read before and after the part was created.
+    """
     parts = _parts_of(now)
     if part not in parts or parts[part]["modifiedIndex"] != index:
-        return True  # it is no longer what was made
+        return True  # others have changed or removed it
     if parts.keys() >= _WHOLE:
-        return True  # a new profile has been completed around it
-    # What there was in the same directory may have been what another edit has taken back by now.
+        return True  # others have created a complete new profile around it
+    # The other parts in ``before`` may also have been created by an edit that has removed them by now.
     is_same = now.get("createdIndex") == before.get("createdIndex")
     return is_same and not parts.keys().isdisjoint(_parts_of(before))
 

@@ -1,4 +1,4 @@
-"""All of ``/calico/v1`` from one recursive read, sorted by kind and not yet decoded (docs/data-model.md, section 1)."""
+"""All keys below ``/calico/v1`` from one recursive read, by kind and not yet parsed (docs/data-model.md, section 1)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PROFILE_PARTS = ("rules", "tags", "labels")
 
 
 class Stored:
-    """A value with the key it stands under (not quoted); ``is_directory`` tells that there is none."""
+    """A value and its key (not quoted); ``is_directory`` tells that the key is a directory and has no value."""
 
     __slots__ = ("key", "value", "is_directory")
 
@@ -29,19 +29,19 @@ class Stored:
         self.is_directory = is_directory
 
     def read(self, decode: Callable[[str], Decoded]) -> Decoded:
-        """Return what ``decode`` makes of the value. Raises ValueError for a directory."""
+        """Parse the value with ``decode``. Raises ValueError for a directory."""
         if self.is_directory:
             raise ValueError("it is a directory")
         return decode(self.value)
 
 
 class Snapshot:
-    """What was stored at one moment. Names are decoded (``%2f`` is ``/``), keys are as etcd reports them.
+    """The stored objects at one moment. Names are decoded (``%2f`` becomes ``/``); keys are as etcd reports them.
 
-    ``ready`` is the key ``Ready``, None without one; ``profiles`` maps names to parts (``rules``,
-    ``tags``, ``labels``); ``policies`` holds tier, name and value; ``config`` maps Felix's global parameters to their
-    values, ``host_config`` those of a host by host and parameter; ``hosts`` are those of which anything is stored;
-    ``pools`` are the IPv4 pools, the only ones that Felix uses.
+    ``ready`` is the key ``Ready``, or None. ``profiles`` maps names to parts (``rules``, ``tags``, ``labels``).
+    ``policies`` has tier, name and value of each policy. ``config`` maps the global parameters of Felix to values;
+    ``host_config`` maps pairs of host and parameter to values. ``hosts`` has all hosts with any stored key. ``pools``
+    are the IPv4 pools, the only ones that Felix uses.
     """
 
     def __init__(self) -> None:
@@ -59,14 +59,14 @@ class Snapshot:
 
     @classmethod
     def read(cls, client: Client | MemoryClient, directory: str = keys.ROOT) -> Snapshot:
-        """Read it, or only what is below a directory of it, in one request. Raises DatastoreError."""
+        """Read everything, or only the keys below a directory, in one request. Raises DatastoreError."""
         snapshot = cls()
         for stored in _everything(client.get(directory, recursive=True)):
             snapshot._add(stored)
         return snapshot
 
     def not_ready(self) -> str:
-        """Say what the key ``Ready`` is where it is not ``true``; nothing where it is."""
+        """Describe the key ``Ready`` if it is not ``true``; empty if it is."""
         if self.ready is None:
             return "does not exist"
         if self.ready.is_directory:
@@ -74,7 +74,7 @@ class Snapshot:
         return "" if self.ready.value == "true" else f'is "{self.ready.value}"'
 
     def _add(self, stored: Stored) -> None:
-        segments = stored.key.split("/")  # "", "calico", "v1", and what says the kind
+        segments = stored.key.split("/")  # "", "calico", "v1", kind, ...
         if segments[3] == "host":
             self._add_of_host(segments, stored)
         elif segments[3] == "policy":
@@ -111,7 +111,7 @@ class Snapshot:
 
 
 def _decoded_name(name: EndpointName) -> EndpointName:
-    """Decode all but the host, which is written as it is."""
+    """Decode all names except that of the host, which is stored unescaped."""
     endpoint = keys.unescaped(name.endpoint)
     if name.workload is None or name.orchestrator is None:
         return EndpointName(name.host, None, None, endpoint)
@@ -119,7 +119,7 @@ def _decoded_name(name: EndpointName) -> EndpointName:
 
 
 def _everything(tree: RawNode | None) -> Iterator[Stored]:
-    """Yield all in a tree of nodes that has a value, and directories that may stand where a profile's value should."""
+    """Yield all keys with a value in a tree of nodes, and directories where a value may belong."""
     nodes = [tree] if tree else []
     while nodes:
         node = nodes.pop()

@@ -1,1 +1,1 @@
-"""etcd's v2 API: the wire, the answers, and a client that loses no write; nothing of Calico."""
+"""A client of etcd's v2 API that loses no write. It knows nothing of Calico."""

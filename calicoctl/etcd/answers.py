@@ -1,4 +1,4 @@
-"""What etcd answers, decoded and checked: whoever answers may not be etcd."""
+"""Parsing and checking of etcd's responses, which may come from another program than etcd."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ KEY_NOT_FOUND, COMPARE_FAILED, NOT_A_DIRECTORY, ALREADY_EXISTS, NOT_EMPTY = 100,
 _UNAUTHORIZED, _RAFT_INTERNAL, _DURING_LEADER_ELECTION = 110, 300, 301
 REMOVALS = ("delete", "compareAndDelete", "expire")
 EVENTS = ("set", "create", "update", "compareAndSwap", *REMOVALS)
-_NO_NAMES = ("", ".", "..")  # etcd cleans them out of a key
+_NO_NAMES = ("", ".", "..")  # never the last segment of a key, because etcd normalises paths
 
 
 class Refused(Exception):
-    """etcd answered with an error of its own: it has done nothing."""
+    """etcd refused the request with one of its own errors; it changed nothing."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -30,24 +30,24 @@ class Refused(Exception):
 
 
 class Undecided(ReplyLost):
-    """etcd answered that it cannot tell what became of the request.
+    """etcd answered a write with code 300: it does not know whether the write will be applied.
 
-    It does so with the code 300 to whatever keeps a write from being agreed upon in time, when the leader is lost or
-    the member is stopped. The members may have agreed all the same, or do so later.
+    This happens if the members do not agree on the write in time, for example because the leader is lost or the member
+    is shutting down. The write may still have been applied, or may be applied later.
     """
 
 
 class NotEtcd(Exception):
-    """Something answered that is not etcd's v2 API, or will not let us in."""
+    """The server is not etcd with its v2 API, or it requires other credentials."""
 
 
 def answer_of(
     response: Response, key: str, fields: Mapping[str, str] | str, actions: tuple[str, ...], has_password: bool = False
 ) -> dict[str, Any]:
-    """Decode etcd's answer to a request about a key (quoted), which must be about one of the actions.
+    """Parse etcd's response to a request for a key (quoted); its action must be one of ``actions``.
 
-    ``fields`` is the form of a write, or the query; ``has_password`` tells whether one was sent. Raises Refused,
-    NotEtcd, Unreachable, and for a write that may have been carried out ReplyLost.
+    ``fields`` is the form of a write, or the query; ``has_password`` tells whether a password was sent. Raises Refused,
+    NotEtcd, Unreachable, and ReplyLost for a write that may have been applied.
     """
     writing = len(actions) == 1 and actions != ("get",)
     unclear = ReplyLost if writing else NotEtcd
@@ -77,19 +77,19 @@ def answer_of(
         if answer["errorCode"] == _UNAUTHORIZED:
             cause += f"; {_access(has_password)}"
         raise Refused(answer["errorCode"], cause)
-    # A server that asks for credentials has done nothing; a gateway may have handed the request on.
+    # With status 401 nothing was done; with any other status, a gateway may have forwarded the request.
     raise (NotEtcd if status == 401 else unclear)(_no_success(response, has_password))
 
 
 def _server_error(answer: dict[str, Any], cause: str) -> Exception:
-    """Return what an error in JSON with a status from 500 on means for a write.
+    """Classify a JSON error with a status of 500 or more in response to a write.
 
-    etcd sends this status with two codes only. Any other code is the word of its store on a request that was agreed
-    upon: it has refused it.
+    Code 300 leaves the outcome open, and code 301 means that the write was not attempted. Any other code comes from
+    etcd's store after the members agreed on the write: the store has refused it.
     """
     code = answer.get("errorCode")
     if type(code) is not int or type(answer.get("index")) is not int:
-        return ReplyLost(cause)  # not in the form of etcd's errors
+        return ReplyLost(cause)  # not an error from etcd
     if code == _RAFT_INTERNAL:
         return Undecided(cause)
     return Unreachable(cause) if code == _DURING_LEADER_ELECTION else Refused(code, cause)
@@ -101,7 +101,7 @@ def _no_success(response: Response, has_password: bool) -> str:
 
 
 def _access(has_password: bool) -> str:
-    """Return what helps where a request was not permitted."""
+    """Return the advice for a request that was not permitted."""
     if has_password:
         return "are ETCD_USERNAME and ETCD_PASSWORD right, and do the roles granted allow this?"
     return "set ETCD_USERNAME and ETCD_PASSWORD to those of a user whose roles allow this"
@@ -110,28 +110,28 @@ def _access(has_password: bool) -> str:
 def _unquoted(text: str) -> str:
     if "%" not in text:
         return text
-    from urllib.parse import unquote  # takes longer to load than all of this room
+    from urllib.parse import unquote  # its import takes longer than that of this whole package
 
     return unquote(text)
 
 
 def _fault(answer: dict[str, Any], key: str, fields: Mapping[str, str] | str, actions: tuple[str, ...]) -> str:
-    """Return what is wrong with an answer to a request about a key (not quoted); nothing if it is etcd's."""
+    """Describe what is wrong with a response to a request for a key (not quoted); empty if it is valid."""
     if isinstance(fields, str) and answer == {"action": actions[0]}:
-        return ""  # a write without echo
+        return ""  # the response to a write with noValueOnSuccess
     node = answer.get("node")
     if not isinstance(node, dict):
         return "its answer has no node"
     if not is_node(node):
-        return "its answer has a node that etcd would not send"
-    # An event may be that of a directory above.
+        return "its answer has an invalid node"
+    # An event may be about a parent directory.
     if node["key"] != key and not (actions == EVENTS and _leads_to(node["key"], key)):
         return f"its answer is about another key, {visible(node['key'][:100])}"
     if answer.get("action") not in actions:
         return "its answer is about another action"
-    # An old etcd echoes what was written.
+    # Old versions of etcd ignore noValueOnSuccess and return the value.
     if isinstance(fields, str) and node.get("value") != _value_in(fields):
-        return "its answer has another value than was written"
+        return "its answer has a different value from the one written"
     return ""
 
 
@@ -140,17 +140,17 @@ def _value_in(form: str) -> str:
 
 
 def _leads_to(place: object, key: str) -> bool:
-    """Tell whether a place is a key or a directory above it (none quoted)."""
+    """Tell whether a place is the key itself or one of its parent directories (both not quoted)."""
     return isinstance(place, str) and f"{key}/".startswith(f"{place.rstrip('/')}/")
 
 
 def _quoted(text: object) -> str:
-    """Return what a server says as a part of one line of a message, of a length that can be read."""
+    """Shorten a text from a server and make it printable, for use in a message."""
     return visible(str(text)[:1000])
 
 
 def _first_line(response: Response) -> str:
-    """Return what a server that is no etcd says in a plain text, such as that it speaks https only."""
+    """Return the first line of a plain text response, for example that the server only accepts https."""
     if not response.headers.get("content-type", "text/plain").startswith("text/plain"):
         return ""
     text = response.body.decode("utf-8", "replace").strip().partition("\n")[0]
@@ -158,7 +158,7 @@ def _first_line(response: Response) -> str:
 
 
 def is_node(node: object) -> bool:
-    """Tell whether decoded JSON has the shape of etcd's nodes, each with its children directly below its key."""
+    """Tell whether parsed JSON has the structure of etcd's nodes, with each child directly below its parent's key."""
     if type(node) is not dict or type(node.get("key")) is not str:
         return False
     found = [node]
@@ -178,6 +178,15 @@ def is_node(node: object) -> bool:
                 found += each["nodes"]
             elif type(each.get("value", "")) is not str:
                 return False
-    except (AttributeError, KeyError, TypeError):  # quicker than to ask each for its type
+    except (AttributeError, KeyError, TypeError):  # faster than to check the type of each child
         return False
     return True
+
+
+def version_of(response: Response) -> str | None:
+    """Return the version in an answer to ``GET /version``; None if it is something else."""
+    try:
+        version = json.loads(response.body).get("etcdserver")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return version if isinstance(version, str) and response.status == 200 else None

@@ -1,4 +1,4 @@
-"""What the client of etcd raises; apart from it, so that no command loads it before it asks for anything."""
+"""The errors of the etcd client, in a module of their own so that a command can catch them without loading it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from calicoctl.errors import CommandError
 
 
 class DatastoreError(CommandError):
-    """etcd cannot be used, or refused what it was asked; the message names the endpoint and the cause."""
+    """etcd cannot be used or refused a request; the message names the endpoint and the cause."""
 
 
 class Conflict(Exception):
-    """Somebody else changed the key since it was read: read it again and decide anew."""
+    """Another writer changed the key since it was read: read it again before another attempt."""

@@ -1,4 +1,4 @@
-"""Forms, as etcd's v2 API takes what is to be written."""
+"""The encoding of values as forms, which etcd's v2 API requires for writes."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What etcd reads of a form at most: the limit of its HTTP library.
+# The limit of etcd's HTTP library.
 MAX_FORM_BYTES = 10 * 1024 * 1024
-# The condition that goes with a value; no index is larger.
+# The longest condition that is sent with a value: it has the largest possible index.
 LONGEST_CONDITION = len(f"&prevIndex={2**64 - 1}&noValueOnSuccess=true")
 _MOST_BYTES_OF_A_CHARACTER = 12
 
-# What means something in a form. The percent sign first, because the others bring it in.
+# Characters with a meaning in a form. The percent sign is first because quoting the others adds it.
 _SPECIAL = "%&;+"
 
 
 def form_of(fields: Mapping[str, str]) -> str:
-    """Return the fields as a form, ``application/x-www-form-urlencoded``.
+    """Encode fields as ``application/x-www-form-urlencoded``.
 
-    Names are plain words; of values in printable ASCII only what means something in a form is quoted: JSON stays as
-    it is.
+    Names must be plain words. In a value of printable ASCII, only characters with a meaning in a form are quoted, so
+    JSON stays short.
     """
     return "&".join(f"{name}={_quoted(value)}" for name, value in fields.items())
 
 
 def _quoted(value: str) -> str:
     if not (value.isascii() and value.isprintable()):
-        from urllib.parse import quote_plus  # takes long to load
+        from urllib.parse import quote_plus  # slow to import
 
         return quote_plus(value)
     for char in _SPECIAL:
@@ -36,14 +36,14 @@ def _quoted(value: str) -> str:
 
 
 def excess(size: int) -> str:
-    """Say that a form of so many bytes is too large; nothing if it is not."""
+    """Describe by how much a form of ``size`` bytes exceeds etcd's limit; empty if it does not."""
     if size <= MAX_FORM_BYTES:
         return ""
     return f"{size:,} bytes in the form that etcd's v2 API takes, of at most {MAX_FORM_BYTES:,}"
 
 
 def excess_of(value: str) -> str:
-    """Say that a value is too large to be written on any condition; nothing if it is not."""
+    """Describe by how much a value exceeds etcd's limit if it is written with a condition; empty if it does not."""
     if len(value) * _MOST_BYTES_OF_A_CHARACTER + LONGEST_CONDITION < MAX_FORM_BYTES:
-        return ""  # as nearly all are
+        return ""  # the usual case
     return excess(len(form_of({"value": value})) + LONGEST_CONDITION)

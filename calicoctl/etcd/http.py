@@ -1,8 +1,8 @@
-"""HTTP/1.1 straight over a socket: the libraries for it take longer to load than a small command takes to run.
+"""HTTP/1.1 over a plain socket, because HTTP libraries take longer to load than a small command takes to run.
 
-The reader takes what etcd, or a proxy before it, sends, and little else (RFC 9112 without its concessions to old
-software): lines end with CR LF, a header has a name and a colon and is not continued, no chunk has another length than
-it says. It is not for TLS, proxies, cookies or redirects.
+The parser accepts what etcd and proxies send: RFC 9112 without its exceptions for old software. Lines end with CR LF,
+headers are not continued on a second line, and the length of a chunk is exact. There is no support for TLS, proxies,
+cookies or redirects.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _LONGEST_LINE = 1 << 16
 _MOST_HEADERS = 100
 _PIECE = 1 << 18
-_MOST_IDLE_SECONDS = 10.0  # on the way there may be who forgets a connection without a word
+_MOST_IDLE_SECONDS = 10.0  # a firewall on the way may silently drop connections that are idle for long
 _NO_HTTP = "it does not speak HTTP"
 _BEGINNING = b"HTTP/1."
 _BODILESS = (101, 204, 304)
@@ -39,13 +39,13 @@ _HEXADECIMAL = frozenset(b"0123456789abcdefABCDEF")
 
 
 class HttpWire:
-    """The way to an endpoint that speaks http; implements ``calicoctl.etcd.wire.Wire``.
+    """Sends requests to an http endpoint; implements ``calicoctl.etcd.wire.Wire``.
 
-    A connection is kept for the next request if the server agrees.
+    The connection is reused for the next request if the server allows it.
     """
 
     def __init__(self, endpoint: str, connect_seconds: float, received: Callable[[int], None]) -> None:
-        """``endpoint`` is a base URL (``http://[::1]:2379``); ``received`` is told the number of bytes that come."""
+        """``endpoint`` is a base URL (``http://[::1]:2379``); ``received`` is called with the number of bytes read."""
         self._authority = endpoint.partition("://")[2]
         host, _, port = self._authority.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
@@ -57,7 +57,7 @@ class HttpWire:
     def exchange(
         self, method: str, target: str, form: str | None, headers: Mapping[str, str], seconds: float
     ) -> Response:
-        """Send a request and read its answer, as ``Wire`` says."""
+        """Send a request and read its response (see ``Wire``)."""
         request = self._request(method, target, form, headers)
         connection = self._take_kept() or self._connect()
         try:
@@ -76,7 +76,7 @@ class HttpWire:
         return response
 
     def close(self) -> None:
-        """Close the connection if one is kept."""
+        """Close the connection if it was kept open."""
         if self._kept is not None:
             self._kept.close()
             self._kept = None
@@ -89,7 +89,7 @@ class HttpWire:
         return "\r\n".join([*lines, "", form or ""]).encode("ascii")
 
     def _take_kept(self) -> socket.socket | None:
-        """Return the connection of the request before if nobody has closed it, nor said anything unasked."""
+        """Return the connection of the previous request if it is still open and has no unexpected data."""
         connection, self._kept = self._kept, None
         if connection is None:
             return None
@@ -105,10 +105,10 @@ class HttpWire:
         return None
 
     def _connect(self) -> socket.socket:
-        """Connect to the first address of the host that takes it. Raises Unreachable."""
+        """Connect to the first address of the host that accepts a connection. Raises Unreachable."""
         causes: list[str] = []
         try:
-            # As bytes: a text would be encoded by a codec that takes long to load
+            # Bytes, because a string would load the slow idna codec
             found = socket.getaddrinfo(self._host.encode("ascii"), self._port, 0, socket.SOCK_STREAM)
         except OSError as error:
             raise Unreachable(error.strerror or str(error)) from None
@@ -134,13 +134,13 @@ class HttpWire:
 
 
 def _ask(connection: socket.socket, request: bytes, meter: Meter) -> tuple[Response, bool]:
-    """Send a request and return its answer, and whether the connection may be used for another one."""
+    """Send a request and return the response and whether the connection can be reused."""
     try:
         _send(connection, request)
     except TimeoutError:
         raise
     except OSError:
-        pass  # whoever hung up may have said why
+        pass  # a server that closed the connection may have sent a response first
     stream = Stream(connection.recv, meter)
     try:
         return read_response(stream)
@@ -152,22 +152,22 @@ def _ask(connection: socket.socket, request: bytes, meter: Meter) -> tuple[Respo
 
 def _send(connection: socket.socket, request: bytes) -> None:
     rest = memoryview(request)
-    while rest:  # not sendall: its timeout is for all of a large value
+    while rest:  # not sendall, whose timeout covers the whole value instead of each piece
         rest = rest[connection.send(rest[:_PIECE]) :]
 
 
 class Stream:
-    """The bytes of an answer as they come from a connection."""
+    """A buffered reader of a response."""
 
     def __init__(self, receive: Callable[[int], bytes], meter: Meter) -> None:
-        """``receive`` returns some bytes, at most so many, and none at the end."""
+        """``receive`` takes the maximum number of bytes and returns at least one, or none at the end."""
         self._receive = receive
         self._meter = meter
         self._bytes = b""
-        self._taken = 0  # so many of them
+        self._taken = 0  # the number of bytes already returned
 
     def line(self, beginning: bytes = b"") -> bytes:
-        """Return the next line, which must begin so, without its end. Raises ReplyLost."""
+        """Return the next line without its end. Raises ReplyLost if it does not start with ``beginning``."""
         while (end := self._bytes.find(b"\n", self._taken)) < 0:
             begun = self._bytes[self._taken :]
             if len(begun) > _LONGEST_LINE or begun[: len(beginning)] != beginning[: len(begun)]:
@@ -183,7 +183,7 @@ class Stream:
         return line[:-1]
 
     def some(self, most: int) -> bytes:
-        """Return at least one byte and at most so many; none at the end."""
+        """Return at least one byte and at most ``most``; none at the end."""
         if self.is_used_up:
             return self._more(min(most, _PIECE))
         piece = self._bytes[self._taken : self._taken + most]
@@ -192,7 +192,7 @@ class Stream:
 
     @property
     def is_used_up(self) -> bool:
-        """Tell whether all bytes that have come were taken."""
+        """Whether all bytes received so far have been returned."""
         return self._taken == len(self._bytes)
 
     def _more(self, most: int) -> bytes:
@@ -202,9 +202,9 @@ class Stream:
 
 
 def read_response(stream: Stream) -> tuple[Response, bool]:
-    """Read an answer, and tell whether the connection may be used for another one.
+    """Read a response; also return whether the connection can be reused.
 
-    Raises ReplyLost, Unusable, and what the stream's ``receive`` raises.
+    Raises ReplyLost, Unusable, and the exceptions of the stream's ``receive``.
     """
     version, status, reason = _status(stream.line(_BEGINNING))
     headers = _headers(stream)
@@ -255,7 +255,7 @@ def _headers(stream: Stream) -> dict[str, str]:
 
 
 def _read_exactly(stream: Stream, body: Body, length: int) -> bool:
-    """Read so many bytes; False if not all of them are worth it. Raises Dropped if there are less."""
+    """Read ``length`` bytes; return False if `Body` needs no more of them. Raises Dropped if bytes are missing."""
     missing = length
     while missing:
         piece = stream.some(missing)
@@ -278,13 +278,13 @@ def _read_chunks(stream: Stream, body: Body) -> bool:
         if not _read_exactly(stream, body, length):
             return False
         if stream.line():
-            raise Unusable("its answer has a chunk of another length than it says")
-    _headers(stream)  # those that come after the body
+            raise Unusable("its answer has a chunk with a wrong length")
+    _headers(stream)  # the trailers
     return True
 
 
 def _read_to_the_end(stream: Stream, body: Body) -> bool:
-    """Read until the server closes the connection, which cannot be used again."""
+    """Read until the server closes the connection; return False because it cannot be reused."""
     while piece := stream.some(_PIECE):
         if not body.add(piece):
             break

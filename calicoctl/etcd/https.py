@@ -1,7 +1,7 @@
-"""https by python-etcd's client over urllib3, loaded only where the endpoints speak it.
+"""https with python-etcd and urllib3; loaded only for https endpoints.
 
-python-etcd 0.4.5 on its own sends a request again when the reply was lost, waits four times the read timeout, and
-follows the addresses that the members advertise. Here it sends a request once.
+By itself, python-etcd 0.4.5 repeats a request after a lost reply, waits four times the read timeout, and switches to
+the addresses that the members advertise. Here it sends each request exactly once.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
     from calicoctl.etcd.settings import Settings
 
 
-# Modules that the libraries load, and of which they call a function at most: about a quarter of the time of a small
-# command over https. Without pyOpenSSL, where that is installed, python-etcd leaves TLS to Python's own ssl.
+# Modules that the libraries import but rarely use. Loading them would take a quarter of the time of a small command
+# over https. If pyOpenSSL is installed, it is hidden too, so that python-etcd uses Python's own ssl.
 _LATER = ("dns", "dns.resolver", "uuid", "importlib.metadata", "traceback", "calendar", "random", "mimetypes")
 
 
 class _Later(ModuleType):
-    """Stands for a module while the libraries are imported; its functions load the module when they are called."""
+    """A placeholder for a module; it loads the module when one of its functions is called."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # of the import machinery: it asks every module
+        if name.startswith("__"):  # the import system looks for these names in every module
             raise AttributeError(name)
         return lambda *given, **named: getattr(importlib.import_module(self.__name__), name)(*given, **named)
 
@@ -56,7 +56,7 @@ sys.modules.update(_absent)
 etcd: Any = importlib.import_module("etcd")
 for _name in _absent:
     del sys.modules[_name]
-# After python-etcd, whose import these are a part of
+# Only after python-etcd, because its import loads these with the placeholders in place
 import http.client as http_client  # noqa: E402
 
 import urllib3  # noqa: E402
@@ -69,10 +69,10 @@ _ABOUT_CERTIFICATE = re.compile(r"\balert\b.*(certificate|unknown ca|access deni
 
 
 class HttpsWire:
-    """The way to an endpoint that speaks https; implements ``calicoctl.etcd.wire.Wire``."""
+    """Sends requests to an https endpoint; implements ``calicoctl.etcd.wire.Wire``."""
 
     def __init__(self, endpoint: str, settings: Settings, received: Callable[[int], None]) -> None:
-        """``endpoint`` is a base URL. Raises DatastoreError for files of ``settings`` that are of no use."""
+        """``endpoint`` is a base URL. Raises DatastoreError if a TLS file of ``settings`` cannot be used."""
         self._endpoint = endpoint
         self._connect_seconds = settings.connect_timeout
         self._certificate = settings.certificate
@@ -81,7 +81,7 @@ class HttpsWire:
     def exchange(
         self, method: str, target: str, form: str | None, headers: Mapping[str, str], seconds: float
     ) -> Response:
-        """Send a request and read its answer, as ``Wire`` says."""
+        """Send a request and read its response (see ``Wire``)."""
         timeout = urllib3.Timeout(connect=self._connect_seconds, read=seconds)
         sent = {**headers, **(_FORM if form is not None else {}), "Accept-Encoding": "identity"}
         try:
@@ -102,12 +102,12 @@ class HttpsWire:
             raise _broken(error) from None
 
     def close(self) -> None:
-        """Close the connection if one is kept."""
+        """Close the connection if it was kept open."""
         self._client.http.clear()
 
 
 class _OneTryClient(etcd.Client):  # type: ignore[misc]
-    """python-etcd's client, but a request is sent once, is not redirected, and keeps to the timeouts."""
+    """python-etcd's client without retries and redirects, and with exact timeouts."""
 
     def __init__(self, settings: Settings, received: Callable[[int], None]) -> None:
         if settings.ca_file or settings.certificate:
@@ -115,13 +115,13 @@ class _OneTryClient(etcd.Client):  # type: ignore[misc]
 
             check_files(settings.ca_file, settings.certificate)
         super().__init__(cert=settings.certificate, ca_cert=settings.ca_file)
-        self.http.connection_pool_kw["cert_reqs"] = ssl.CERT_REQUIRED  # also where the system's authorities decide
+        self.http.connection_pool_kw["cert_reqs"] = ssl.CERT_REQUIRED  # even without a CA file
         self.http.pool_classes_by_scheme = _pool_classes(received)
 
     def api_execute(
         self, url: str, method: str, params: str | None, timeout: urllib3.Timeout, headers: Mapping[str, str]
     ) -> Any:
-        """Send one request to an absolute URL and return urllib3's response, its body not read yet."""
+        """Send one request to an absolute URL and return urllib3's response before its body is read."""
         return self.http.urlopen(
             method, url, body=params, headers=headers, timeout=timeout, retries=False, redirect=False,
             preload_content=False,
@@ -129,7 +129,7 @@ class _OneTryClient(etcd.Client):  # type: ignore[misc]
 
 
 class _Metered(io.RawIOBase):
-    """The bytes of an answer, head and body, as they come from a socket. Raises Unusable."""
+    """Counts all bytes of a response, headers and body, as they are read from a socket. Raises Unusable."""
 
     def __init__(self, socket_file: Any, meter: Meter) -> None:
         self._below = socket_file
@@ -149,7 +149,7 @@ class _Metered(io.RawIOBase):
 
 
 class _Response(http_client.HTTPResponse):
-    """http.client's response, whose bytes are counted."""
+    """http.client's response with a `Meter`."""
 
     def __init__(self, received: Callable[[int], None], sock: Any, *arguments: Any, **named: Any) -> None:
         super().__init__(sock, *arguments, **named)
@@ -158,16 +158,16 @@ class _Response(http_client.HTTPResponse):
 
 
 def _pool_classes(received: Callable[[int], None]) -> dict[str, Any]:
-    """Return a connection pool, for urllib3's ``PoolManager.pool_classes_by_scheme``, that counts what it reads."""
+    """Return connection pools that count the bytes they read, for urllib3's ``PoolManager.pool_classes_by_scheme``."""
     pool = urllib3.HTTPSConnectionPool
-    # http.client calls it as if it were the class
+    # http.client calls this attribute like a class
     response = staticmethod(functools.partial(_Response, received))
     connection = type("_Connection", (pool.ConnectionCls,), {"response_class": response})
     return {"https": type("_Pool", (pool,), {"ConnectionCls": connection})}
 
 
 def _response(raw: Any) -> Response:
-    """Read urllib3's response. Raises Unusable, Dropped."""
+    """Read the body of urllib3's response. Raises Unusable, Dropped."""
     headers = {name.lower(): value for name, value in raw.headers.items()}
     check_not_compressed(headers)
     body = Body()
@@ -176,7 +176,7 @@ def _response(raw: Any) -> Response:
             raw.close()
             return Response(raw.status, raw.reason, headers, body.whole())
     announced = number_of(headers.get("content-length", ""))
-    if announced is not None and body.size < announced:  # urllib3 1.26 takes that for the end
+    if announced is not None and body.size < announced:  # urllib3 1.26 reports no error for this
         raise Dropped(_cut(body.size, announced))
     return Response(raw.status, raw.reason, headers, body.whole())
 
@@ -201,12 +201,9 @@ def _broken(error: Exception) -> ReplyLost:
 
 
 def _tls_cause(error: BaseException, certificate: tuple[str, str] | None) -> str:
-    """Return why there is no TLS with a server, in OpenSSL's words, and what may help.
-
-    ``certificate`` is the client's, if there is one.
-    """
+    """Return the reason why TLS failed, in OpenSSL's words, and advice. ``certificate`` is the client's, if any."""
     cause = _system_cause(error)
-    if isinstance(error.args[0], ValueError):  # both ssl's own and that of urllib3 1.26 are one
+    if isinstance(error.args[0], ValueError):  # the base of the certificate errors of ssl and of urllib3 1.26
         own_authority = "; is ETCD_CA_CERT_FILE that of its authority?"
         return f"the server's certificate is refused: {cause}{own_authority if _ISSUER.search(cause) else ''}"
     if _ABOUT_CERTIFICATE.search(cause):
@@ -222,7 +219,7 @@ def _tls_cause(error: BaseException, certificate: tuple[str, str] | None) -> str
 
 
 def _system_cause(error: BaseException) -> str:
-    """Return the innermost reason of a failed connection, in the operating system's or a library's words."""
+    """Return the innermost cause of a failed connection, in the words of the operating system or a library."""
     reason: BaseException | None = error
     innermost = error
     while reason is not None:
@@ -232,7 +229,7 @@ def _system_cause(error: BaseException) -> str:
         innermost = reason
         inner = getattr(reason, "reason", None)
         nested = reason.args[-1] if reason.args and isinstance(reason.args[-1], BaseException) else None
-        # urllib3 1.26 gives no cause, and http.client's errors have one of its other attempts as their context.
+        # urllib3 1.26 sets only the context; the context of http.client's errors may be an unrelated attempt.
         outer = reason.__cause__ or (reason.__context__ if isinstance(reason, urllib3.exceptions.HTTPError) else None)
         reason = inner if isinstance(inner, BaseException) else nested or outer
     if isinstance(innermost, http_client.BadStatusLine) and not isinstance(innermost, http_client.RemoteDisconnected):

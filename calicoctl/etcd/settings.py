@@ -1,6 +1,6 @@
-"""Where etcd is: the environment variables of legacy calicoctl v0.23.1 and two more, checked before any use.
+"""The settings of the connection to etcd: the environment variables of legacy calicoctl v0.23.1 and a few more.
 
-Values from elsewhere come in the form of these variables, too (see ``calicoctl.configuration``).
+Values from other sources are converted to these variables first (see ``calicoctl.configuration``).
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_OF_LABELS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")  # in the name of a host
-# Somebody may have put a password there as it is, so all up to the last sign counts; %40 is the sign quoted.
+_LABEL_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")  # of a host name
+# A password may contain an unquoted @, so everything before the last @ counts as credentials; %40 is a quoted @.
 _CREDENTIALS = r"(?s)^((?:https?|tcp|ssh|unix|npipe)://)?.*(@|%(25)*40)"  # compiled when a message needs it
 _LONGEST_PATH_SHOWN = 300
 
 
 class Settings:
-    """How to reach etcd.
+    """The settings of the connection to etcd.
 
-    ``endpoints`` are base URLs (``http://[::1]:2379``) in the order to try them; ``ca_file`` is None for the
-    system's certificate authorities; ``certificate`` is None or the paths of a client certificate and its key; the
-    timeouts are seconds: ``connect_timeout`` for one connection, ``read_timeout`` without a byte of an answer.
-    ``username`` is etcd's user whose password to send; empty for none.
+    ``endpoints`` are base URLs (``http://[::1]:2379``) in the order in which they are tried. ``ca_file`` is None for
+    the certificate authorities of the system. ``certificate`` is None or the paths of a client certificate and its key.
+    ``connect_timeout`` is the limit for a connection in seconds, ``read_timeout`` the longest wait for the next byte of
+    a response. ``username`` is the etcd user, empty for none.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Settings:
 
         ETCD_ENDPOINTS, else ETCD_AUTHORITY and ETCD_SCHEME; ETCD_USERNAME and ETCD_PASSWORD; for https
         ETCD_CA_CERT_FILE, ETCD_CERT_FILE and ETCD_KEY_FILE; CALICOCTL_CONNECT_TIMEOUT and CALICOCTL_READ_TIMEOUT.
-        Raises CommandError with legacy's message for values that cannot be used.
+        Raises CommandError with legacy's message for invalid values.
         """
         scheme, endpoints, user = _endpoints(variables)
         username, password = user or _user(variables)
@@ -70,7 +70,7 @@ class Settings:
         )
 
     def authorization(self) -> dict[str, str]:
-        """Return the header that tells etcd who asks, nothing where there is no user."""
+        """Return the header with the credentials; empty if there is no user."""
         if not self.username:
             return {}
         from binascii import b2a_base64
@@ -80,12 +80,12 @@ class Settings:
 
 
 def https_as_asked(certificate: tuple[str, str] | None) -> str:
-    """Say how a server was asked for https, for one that did not answer."""
-    return "https, and the certificate of ETCD_CERT_FILE" if certificate else "https, and that without ETCD_CERT_FILE"
+    """Describe the https request in a question about a server that did not answer."""
+    return "https with the certificate of ETCD_CERT_FILE" if certificate else "https without a client certificate"
 
 
 def masked(text: str) -> str:
-    """Hide credentials (``user:password@``), or what may be a key, in the value of a variable about to be shown."""
+    """Return the value of a variable for a message, without credentials (``user:password@``) or keys."""
     shown = _without_credentials(text)
     return "(several lines)" if "\n" in shown.strip() or "-----BEGIN" in shown else shown
 
@@ -95,14 +95,14 @@ def _without_credentials(text: str) -> str:
 
 
 def _path_shown(value: str) -> str:
-    """Return what should be a path, but not what seems to be the content of the file."""
+    """Return a path for a message; hide a value that seems to be the content of a file instead."""
     if "\n" in value or "-----BEGIN" in value or len(value) > _LONGEST_PATH_SHOWN:
         return "(not a path)"
     return value
 
 
 def _endpoints(variables: Mapping[str, str]) -> tuple[str, list[str], tuple[str, str] | None]:
-    """Return the scheme, the base URLs and the user with the password that stand in ETCD_ENDPOINTS, if any do."""
+    """Return the scheme, the base URLs, and user and password if ETCD_ENDPOINTS contains them."""
     listed = variables.get("ETCD_ENDPOINTS", "")
     if not listed:
         scheme = variables.get("ETCD_SCHEME", "http") or "http"
@@ -132,7 +132,7 @@ def _endpoints(variables: Mapping[str, str]) -> tuple[str, list[str], tuple[str,
 
 
 def _user_in(credentials: str, listed: str) -> tuple[str, str]:
-    """Read ``user:password`` as a URL has it, in which %NN stands for a character."""
+    """Parse ``user:password`` from a URL and decode %NN."""
     from urllib.parse import unquote
 
     name, colon, password = credentials.partition(":")
@@ -145,7 +145,7 @@ def _user_in(credentials: str, listed: str) -> tuple[str, str]:
 
 
 def _user(variables: Mapping[str, str]) -> tuple[str, str]:
-    """Return the user and the password of the variables for them; empty texts for none."""
+    """Return ETCD_USERNAME and ETCD_PASSWORD; empty strings if they are not set."""
     name, password = variables.get("ETCD_USERNAME", ""), variables.get("ETCD_PASSWORD", "")
     if password and not name:
         raise _invalid("ETCD_PASSWORD is set, but ETCD_USERNAME is not. Set both or none.")
@@ -154,7 +154,7 @@ def _user(variables: Mapping[str, str]) -> tuple[str, str]:
 
 def _checked_user(name: str, password: str, variable: str) -> tuple[str, str]:
     if ":" in name:
-        raise _invalid(f"Invalid {variable}. The name of a user has no colon.")
+        raise _invalid(f"Invalid {variable}. A user name cannot contain a colon.")
     return name, password
 
 
@@ -166,7 +166,7 @@ def _check_scheme(scheme: str, variable: str) -> None:
 
 
 def _base_url(scheme: str, authority: str, variable: str, listed: str = "") -> str:
-    """Return the URL of an address in a variable, of which ``listed`` is all where it has several."""
+    """Return the base URL of an address; ``variable`` and ``listed``, the whole value of a list, are for messages."""
     host, _, port = authority.rpartition(":")
     host = host[1:-1] if host.startswith("[") and host.endswith("]") and ":" in host else host
     port_is_valid = re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535
@@ -191,7 +191,7 @@ def _is_host(host: str) -> bool:
 
 
 def _is_label(text: str) -> bool:
-    return 1 <= len(text) <= 63 and _OF_LABELS.issuperset(text) and "-" not in (text[0], text[-1])
+    return 1 <= len(text) <= 63 and _LABEL_CHARACTERS.issuperset(text) and "-" not in (text[0], text[-1])
 
 
 def _tls_files(variables: Mapping[str, str]) -> tuple[str | None, tuple[str, str] | None]:

@@ -1,4 +1,4 @@
-"""The files for TLS, looked at one by one before they are used: OpenSSL says what is wrong, but not with which."""
+"""The check of each TLS file before it is used, because OpenSSL's errors do not name the file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _CA, _CERTIFICATE, _KEY = "ETCD_CA_CERT_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"
 
 
 class _Encrypted(Exception):
-    """A private key that somebody would have to unlock."""
+    """A private key is protected by a passphrase."""
 
 
 def check_files(ca_file: str | None, certificate: tuple[str, str] | None) -> None:
-    """Check the files of ``Settings``. Raises DatastoreError with the variable, the path and what is wrong."""
+    """Check the TLS files of ``Settings``. Raises DatastoreError with the variable, the path and the problem."""
     if ca_file:
         _check_certificates(_CA, ca_file)
     if certificate:

@@ -1,7 +1,7 @@
-"""What lies between the client and a server: one HTTP exchange at a time, within bounds.
+"""The interface between the client and its connections, with limits on time and memory.
 
-The client knows a wire by this module alone. A wire sends a request once, over one connection, never follows a
-redirect and never tries again: what a failure means for a write is for the client to decide.
+A wire sends each request exactly once, without redirects and retries. The client decides what a failure means for a
+write.
 """
 
 from __future__ import annotations
@@ -14,62 +14,63 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Wire(Protocol):
-        """The way to one endpoint."""
+        """Sends requests to one endpoint."""
 
         def exchange(
             self, method: str, target: str, form: str | None, headers: Mapping[str, str], seconds: float
         ) -> Response:
-            """Send a request and read its answer.
+            """Send a request and read its response.
 
-            ``target`` is the path with its query, ``form`` the ASCII body of a PUT, ``headers`` come on top of those
-            that HTTP needs, ``seconds`` is the longest wait for a byte. Raises Unreachable, ReplyLost, Unusable.
+            ``target`` is the path with the query, ``form`` the ASCII body of a PUT. ``headers`` are sent in addition to
+            those that HTTP requires. ``seconds`` is the longest wait for the next byte. Raises Unreachable, ReplyLost,
+            Unusable.
             """
 
         def close(self) -> None:
-            """Close the connection if one is kept."""
+            """Close the connection if it was kept open."""
 
 
-LONGEST_KEY = 4000  # characters, quoted; etcd hangs up where the first line of a request has more than 4,096
-# An endpoint takes about 1 kB of an answer; etcd v2 holds no million of them.
+LONGEST_KEY = 4000  # quoted characters; etcd closes the connection if the request line exceeds 4,096 bytes
+# A Calico endpoint takes about 1 kB of a response, and etcd v2 cannot hold a million of them.
 MAX_BYTES = 1 << 30
-# What cannot be a JSON object is read only as far as a message may quote it.
+# A body that cannot be a JSON object is only read for quoting it in a message.
 MAX_BYTES_OF_OTHER = 1 << 16
-# An answer that is not whole after so many read timeouts must have come at this pace on average: a pause between two
-# bytes may be long, but not every one of them.
+# A response that takes longer than this number of read timeouts must have a minimum average speed. Single pauses may
+# be long, but a server must not send byte by byte forever.
 _PATIENCE = 3
 _BYTES_A_SECOND = 1000
-_DIGITS = 20  # of the largest number of 64 bits
+_DIGITS = 20  # the length of the largest 64-bit number
 
 
 class Unreachable(Exception):
-    """The endpoint has seen nothing of the request."""
+    """The request did not reach the endpoint."""
 
 
 class ReplyLost(Exception):
-    """The request may or may not have been carried out: no usable answer came from the endpoint at ``position``."""
+    """The request may or may not have been carried out: the endpoint at ``position`` sent no usable response."""
 
     position = 0
 
 
 class Dropped(ReplyLost):
-    """The connection was closed before the answer was whole."""
+    """The connection was closed before the response was complete."""
 
 
 class HungUp(Dropped):
-    """The connection was closed before a byte of an answer.
+    """The connection was closed before the first byte of a response.
 
-    So does etcd to http where it speaks https and the reverse, and to a client without the certificate it wants.
+    etcd does this to http requests on an https port and the reverse, and to clients without a required certificate.
     """
 
 
 class Unusable(Exception):
-    """What was answered is not HTTP as etcd speaks it, or would take too long, or too much memory, to read."""
+    """The response is not HTTP as etcd uses it, or reading it would take too much time or memory."""
 
 
 class Response:
-    """An answer: ``status``, ``reason``, ``headers`` by their names in lower case, ``body`` as it came.
+    """A response: ``status``, ``reason``, ``headers`` by lower-case names, and ``body``.
 
-    Of a body that cannot be a JSON object only the beginning is there.
+    A body that cannot be a JSON object may be cut off.
     """
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str], body: bytes) -> None:
@@ -80,17 +81,17 @@ class Response:
 
 
 class Meter:
-    """Counts the bytes of one answer, head and body, and ends one that is too slow or has no end."""
+    """Counts the bytes of one response, headers and body, and stops one that is too slow or too large."""
 
     def __init__(self, seconds: float, received: Callable[[int], None]) -> None:
-        """``seconds`` is the read timeout; ``received`` is told the number of the bytes whenever some have come."""
+        """``seconds`` is the read timeout; ``received`` is called with the number of bytes of each read."""
         self._received = received
         self._patience = _PATIENCE * seconds
         self._began = time.monotonic()
         self.count = 0
 
     def add(self, count: int) -> None:
-        """Note that so many bytes have come. Raises Unusable."""
+        """Count bytes that were read. Raises Unusable."""
         self.count += count
         self._received(count)
         elapsed = time.monotonic() - self._began
@@ -101,14 +102,14 @@ class Meter:
 
 
 class Body:
-    """Collects the pieces of a body for as long as it can be a JSON object."""
+    """Collects the pieces of a body; stops early if it is long and cannot be a JSON object."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self.size = 0
 
     def add(self, piece: bytes) -> bool:
-        """Take a piece; False if nothing more is worth reading."""
+        """Add a piece; return False if the rest need not be read."""
         self._pieces.append(piece)
         self.size += len(piece)
         if self.size <= MAX_BYTES_OF_OTHER:
@@ -121,19 +122,19 @@ class Body:
         return False
 
     def whole(self) -> bytes:
-        """Return what was collected."""
+        """Return the collected bytes."""
         return b"".join(self._pieces)
 
 
 def check_not_compressed(headers: Mapping[str, str]) -> None:
-    """Raise Unusable for a compressed body: a few bytes may become many.
+    """Raise Unusable for a compressed body, because a few bytes may expand to very many.
 
-    etcd compresses nothing, nor was it asked to.
+    etcd never compresses, and the client does not ask for it.
     """
     if headers.get("content-encoding", "identity") != "identity":
         raise Unusable("its answer is compressed")
 
 
 def number_of(text: str) -> int | None:
-    """Return the number in a header, None where there is none of 64 bits: Python refuses to read very long ones."""
+    """Return the number in a header; None if it is not a number of at most 20 digits."""
     return int(text) if len(text) <= _DIGITS and text.isascii() and text.isdigit() else None

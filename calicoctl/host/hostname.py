@@ -23,7 +23,7 @@ def hostname(variables: Mapping[str, str]) -> str:
 
 
 def is_host_name(name: str) -> bool:
-    """Tell whether a key in etcd can have the name of a host."""
+    """Tell whether a key in etcd can contain this name of a host."""
     return "/" not in name and name not in ("", ".", "..") and is_utf8(name)
 
 

@@ -1,4 +1,4 @@
-"""BGP as it is stored: AS numbers, peers and the node-to-node mesh (docs/nodes.md, section 1)."""
+"""Stored BGP settings: AS numbers, peers and the node-to-node mesh (docs/nodes.md, section 1)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from typing import Any
 
-DEFAULT_AS = "64511"  # of every node where none is stored
+DEFAULT_AS = "64511"  # the AS number of all nodes if none is stored
 LAST_AS = 2**32 - 1
 AS_NUMBERS = f"1 to {LAST_AS}, or two numbers from 0 to 65535 with a dot between them, such as 1.10"
 EXPECTED_ADDRESS = "expecting a whole IPv4 or IPv6 address, such as 10.0.0.1 or fd80::1"
@@ -21,17 +21,17 @@ _MOST_OF_A_HALF = 2**16 - 1
 
 
 class MalformedPeer(ValueError):
-    """A stored peer that cannot be read; the message says why."""
+    """A stored peer cannot be read; the message says why."""
 
 
 class MalformedMesh(ValueError):
-    """A stored node-to-node mesh that cannot be read; the message says why."""
+    """The stored node-to-node mesh cannot be read; the message says why."""
 
 
 def as_number(text: str) -> str:
-    """Return an AS number in the form that is stored, decimal without leading zeros. Raises ValueError.
+    """Return the stored form of an AS number: decimal, without leading zeros. Raises ValueError.
 
-    ``1.10`` is 1 * 65536 + 10. AS 0 is reserved, and BIRD refuses it.
+    ``1.10`` means 1 * 65536 + 10. AS 0 is reserved, and BIRD refuses it.
     """
     match = _AS.fullmatch(text)
     if match is None:
@@ -48,7 +48,7 @@ def as_number(text: str) -> str:
 
 
 def peer_address(text: str) -> Address:
-    """Return the address of a new peer. Raises ValueError, with a reason, for what BIRD cannot connect to."""
+    """Parse the address of a new peer. Raises ValueError, with a reason, if BIRD cannot connect to it."""
     try:
         address = Address.parse(text)
     except ValueError:
@@ -59,10 +59,10 @@ def peer_address(text: str) -> Address:
 
 
 def address_problem(address: Address) -> str:
-    """Say why BIRD does not take an address as a neighbour's; nothing if it does."""
+    """Say why BIRD does not accept an address for a neighbour; empty if it does."""
     if address.value == 0:
         return "it is the address of no host"
-    if address.version == 6 and "." in str(address):  # confd makes the name of BIRD's protocol of the text
+    if address.version == 6 and "." in str(address):  # confd builds the name of a BIRD protocol from the address
         return "BIRD does not take IPv4 in the form of IPv6: write it as IPv4"
     if address.version == 6 and address.value >> 118 == 0xFE80 >> 6:
         return "BIRD takes no link-local address without an interface, and a peer has none here"
@@ -70,7 +70,7 @@ def address_problem(address: Address) -> str:
 
 
 class Peer:
-    """A BGP peer: ``address``, ``as_num``, the text of its AS number, and ``fields``, all that is stored of it."""
+    """A BGP peer: its ``address``, its AS number as text in ``as_num``, and its stored object in ``fields``."""
 
     __slots__ = ("address", "as_num", "fields")
 
@@ -81,14 +81,14 @@ class Peer:
 
     @classmethod
     def new(cls, address: Address, as_num: str, fields: dict[str, Any]) -> Peer:
-        """Return a peer in the form that BIRD takes, with whatever other fields are stored of it."""
+        """Build a peer in the form that BIRD accepts; other members of ``fields`` are kept."""
         return cls(address, as_num, {**fields, "ip": str(address), "as_num": as_num})
 
     @classmethod
     def from_json(cls, text: str) -> Peer:
-        """Read a stored peer. Raises MalformedPeer.
+        """Parse a stored peer. Raises MalformedPeer.
 
-        ``as_num`` may be a number, as other programs store it, and any text: BIRD decides what it takes.
+        ``as_num`` may be any string, or a number if another program stored the peer. It is not validated here.
         """
         fields = _object(text, MalformedPeer)
         ip, as_num = fields.get("ip"), fields.get("as_num")
@@ -108,9 +108,9 @@ class Peer:
 
 
 class Node:
-    """A node: the host's ``name``, ``addresses`` by IP version, empty where it has none, and its own ``peers``.
+    """A node: the ``name`` of the host, its ``addresses`` by IP version (empty for none), and its own ``peers``.
 
-    ``own_as`` is its AS number; None where it takes the ``inherited`` one of all nodes.
+    ``own_as`` is the AS number of the node; if it is None, the node has the ``inherited`` AS number of all nodes.
     """
 
     __slots__ = ("name", "addresses", "own_as", "inherited", "peers")
@@ -126,7 +126,7 @@ class Node:
 
 
 class Mesh:
-    """The node-to-node mesh: ``fields``, all that is stored of it."""
+    """The node-to-node mesh; ``fields`` is its stored object."""
 
     __slots__ = ("fields",)
 
@@ -135,7 +135,7 @@ class Mesh:
 
     @classmethod
     def from_json(cls, text: str) -> Mesh:
-        """Read it. Raises MalformedMesh."""
+        """Parse a stored value. Raises MalformedMesh."""
         fields = _object(text, MalformedMesh)
         if "enabled" not in fields:
             raise MalformedMesh("enabled is missing")
@@ -143,11 +143,11 @@ class Mesh:
 
     @property
     def is_on(self) -> bool:
-        """Whether the nodes connect to each other: by the truth of ``enabled``, as confd's templates ask for it."""
+        """Whether the nodes connect to each other. Any true value of ``enabled`` counts, as in confd's templates."""
         return bool(self.fields["enabled"])
 
     def with_enabled(self, enabled: bool) -> Mesh:
-        """Return the mesh switched on or off, with all else that is stored of it."""
+        """Return a copy that is switched on or off; all other fields are kept."""
         return Mesh({**self.fields, "enabled": enabled})
 
     def to_json(self) -> str:

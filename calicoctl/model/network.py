@@ -83,11 +83,11 @@ def ambiguity(text: str) -> str:
     numbers = address.split(".")
     if ":" in address:
         is_mapped = Network.parse(text).address >> 32 == 0xFFFF
-        return "it is IPv4 to some programs and IPv6 to others: write it as IPv4" if is_mapped else ""
+        return "some programs read it as IPv4, others as IPv6: write it as IPv4" if is_mapped else ""
     if len(numbers) < 4:
         return "it is only the beginning of an address: give all four numbers"
     if any(re.match("0[0-9]", number) for number in numbers):
-        return "its leading zeros mean octal to some programs: write it without"
+        return "some programs read leading zeros as octal: write it without them"
     return ""
 
 

@@ -143,7 +143,7 @@ def port_item(value: Any) -> int | str:
     if max(first, last) > 65535:
         raise ValueError(f"{shown(value)} is above the last port, 65535")
     if first > last:
-        raise ValueError(f"{shown(value)} ends below its beginning")
+        raise ValueError(f"{shown(value)} ends before it begins")
     return first if first == last else f"{first}:{last}"
 
 

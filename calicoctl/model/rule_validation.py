@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
     from calicoctl.model.rule import Fields
 
-MOST_RULES = 200_000  # made of one rule; with two networks each they already exceed the 10 MB that etcd accepts
-_MANY_RULES = 100  # made of one rule; the operator is told if there are more
+# A rule with lists of networks becomes several rules. More than MOST_RULES exceed the 10 MB that etcd accepts; more
+# than _MANY_RULES cause a remark.
+MOST_RULES = 200_000
+_MANY_RULES = 100
 _HINTS = 20
 _NAMES_OF_NUMBERS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6"}
 _VERSIONS = {"icmp": 4, "icmpv6": 6}  # IP versions; Felix accepts protocol numbers with both
@@ -105,7 +107,7 @@ def remarks(given: Fields, rules: list[Rule]) -> list[str]:
     for key, text in given.items():
         stored = rules[0].fields.get(key)
         if key.endswith("_selector") and stored != text:
-            texts.append(f"{key}: {shown(text)} is stored as {shown(stored)}: Felix 1.4 may not apply the other")
+            texts.append(f"{key}: {shown(text)} is stored as {shown(stored)}: Felix 1.4 may not apply the original")
     for key in ("src_net", "dst_net", "!src_net", "!dst_net"):
         networks = [Network.parse(text) for text in dict.fromkeys(rule.fields.get(key) for rule in rules) if text]
         with_host_bits = [network for network in networks if network.has_host_bits()]
@@ -140,7 +142,7 @@ def stored_problems(fields: Fields, hints: int = _HINTS) -> list[str]:
         if text is not None and (sound := stored_selector(text)) != text:
             problems.append(f"{key}: Felix 1.4 may not apply {shown(text)}; {shown(sound)} means the same")
     if _needs_protocol_name(fields) and fields.get("protocol") not in PROTOCOLS:
-        problems.append(f"protocol: Felix drops everything here unless {shown(fields['protocol'])} is given by name")
+        problems.append(f"protocol: {shown(fields['protocol'])} must be given by name, or Felix drops all traffic")
     return problems
 
 
@@ -195,7 +197,7 @@ def _unsupported_negations(fields: Fields) -> Iterator[str]:
         excluded = [key for key in (f"!{side}_net", f"!{side}_nets") if key in fields]
         if given and excluded and (":" in str(fields[given[0]])) == (":" in str(fields[excluded[0]])):
             exception = f"{excluded[0][1:]} {shown(fields[excluded[0]])}"
-            other_way = f"make one rule for each network that is left without {exception}"
+            other_way = f"make one rule for each network that remains without {exception}"
             if fields.get("action", "allow") == "allow":
                 other_way = f"make two rules: deny with {exception} for the exception, then allow with {given[0]}"
             yield f"{excluded[0]}: Felix cannot program it beside {given[0]}; {other_way}"
@@ -228,9 +230,9 @@ def _problems_of_lists(fields: Fields) -> Iterator[str]:
     lists = [key for key in fields if key in NETWORK_LISTS]
     for key in lists:
         if key[:-1] in fields:
-            yield f"{key}: stands beside {key[:-1]}; give one of them"
+            yield f"{key}: cannot be combined with {key[:-1]}; give only one"
         if key.startswith("!") and len(fields[key]) > 1:
-            yield f"{key}: several networks under ! cannot be stored so that every Felix understands them"
+            yield f"{key}: several excluded networks cannot be stored in a form that every version of Felix supports"
     count = math.prod(len(fields[key]) for key in lists if not key.startswith("!"))
     if count > MOST_RULES:
         yield f"src_nets and dst_nets: together they make {count:,} rules, more than fit in one profile"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LISTS = ("inbound_rules", "outbound_rules")
 _PORT = re.compile("[0-9]{1,5}", re.ASCII)
-PORTS_MENDED = "ports that were stored as text, for which Felix drops the profile, are now numbers in {} rule(s)"
+PORTS_MENDED = "ports stored as text, which make Felix reject the profile, are now numbers in {} rule(s)"
 _DEEPEST = 100  # levels of nesting: far more than rules need, far fewer than Python's JSON encoder can write
 
 
@@ -34,7 +34,7 @@ class Rules:
 
     @classmethod
     def of_new_profile(cls, name: str) -> Rules:
-        """Return the initial rules of a profile: allow traffic from endpoints with its own tag, and all outbound."""
+        """Return the initial rules of a profile: allow inbound from its own tag, and allow everything outbound."""
         return cls([Rule({"action": "allow", "src_tag": name})], [Rule({"action": "allow"})])
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Where a text occurs in stored objects: in names, addresses, labels, tags, selectors and networks of rules."""
+"""A text search in stored objects: in names, addresses, labels, tags, selectors and networks of rules."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from calicoctl.model.endpoint import Endpoint, EndpointName
     from calicoctl.model.rules import Rules
 
-    Place = tuple[str, str]  # what the text was found in, such as "tag", and the value there
+    Place = tuple[str, str]  # where the text was found, such as "tag", and the value there
 
 _SIDES = {"src": "source", "dst": "destination"}
 
 
 class Query:
-    """What is looked for: a ``text``, and the ``network`` that it is, or None if it is no address and no network."""
+    """The text to search for; ``network`` is the text as a network, None if it is not an address or network."""
 
     def __init__(self, text: str) -> None:
         self._text = text.lower()
@@ -31,26 +31,26 @@ class Query:
             yield what, name
 
     def places_in_network(self, what: str, text: Any) -> Iterator[Place]:
-        """Yield the place if a stored address or network shares addresses with the one that is looked for."""
+        """Yield the place if a stored address or network overlaps the one to search for."""
         network = _network(text) if isinstance(text, str) and self.network else None
         if network and self.network and overlap(network, self.network):
             yield what, str(text)
 
     def places_in_policy(self, rules: Rules) -> Iterator[Place]:
-        """Yield the places in a policy, whose selector is a member of the same object as its rules."""
+        """Yield the places in a policy, including its selector, which is stored in the same object as its rules."""
         selector = rules.extra.get("selector")
         if isinstance(selector, str):
             yield from self.places_in_name("selector", selector)
         yield from self.places_in_rules(rules)
 
     def places_in_labels(self, labels: Any) -> Iterator[Place]:
-        """Yield the labels whose name, value or ``name=value`` is the text. Raises MalformedLabels."""
+        """Yield the labels whose name, value or ``name=value`` equals the text. Raises MalformedLabels."""
         for name, value in sorted(checked_labels(labels).items()):
             if self._text in (name.lower(), value.lower(), f"{name}={value}".lower()):
                 yield "label", f"{name}={value}"
 
     def places_in_tags(self, tags: list[str]) -> Iterator[Place]:
-        """Yield the tag that is the text."""
+        """Yield the tags that are equal to the text."""
         yield from (("tag", tag) for tag in tags if tag.lower() == self._text)
 
     def places_in_endpoint_name(self, name: EndpointName) -> Iterator[Place]:
@@ -61,7 +61,7 @@ class Query:
                 yield from self.places_in_name(what, part)
 
     def places_in_endpoint(self, endpoint: Endpoint) -> Iterator[Place]:
-        """Yield the places in an endpoint. Raises MalformedLabels; other fields of a wrong type are passed over."""
+        """Yield the places in an endpoint. Raises MalformedLabels; other fields with a wrong type are skipped."""
         interface = endpoint.fields.get("name")
         if isinstance(interface, str):
             yield from self.places_in_name("interface", interface)
@@ -99,7 +99,7 @@ class Query:
 
 
 def _network(text: str) -> Network | None:
-    """Return the network of a full address or CIDR; None for other texts, such as 10, which may be a name."""
+    """Parse a complete address or CIDR; None for any other text, such as 10, which may be a name."""
     if ":" not in text and text.count(".") != 3:
         return None
     try:

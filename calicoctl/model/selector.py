@@ -172,7 +172,7 @@ class _Parser:
         if self.strict:
             self.check_felix_reads_token()
         if self.new and set("\n\r").intersection(found[0].removesuffix(self.token)):
-            raise self.error("a line end before it: give the selector in one line")
+            raise self.error("line break before the text", ": write the selector in one line")
 
     def take(self) -> str:
         token = self.token
@@ -246,7 +246,7 @@ class _Parser:
             raise self.error('"global()"', _LATER)
         if self.kind in ("in", "not_in"):
             if self.new:
-                why = " is an operator; a label that begins so can be named only in has()"
+                why = " is an operator; a label that begins with it can be used only in has()"
                 raise self.error(f'"{self.token}"', why)
             return self.comparison()
         raise self.error("expected a label, has(), all(), ! or (")

@@ -1,1 +1,1 @@
-"""The engine of the commands on resources: documents in, outcomes and answers out. Each kind has a folder."""
+"""The engine of the commands on resources. It reads documents, writes objects and reports; each kind has a folder."""

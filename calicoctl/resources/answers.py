@@ -1,4 +1,4 @@
-"""The answers of ``get``: tables as Go's calicoctl draws them, names, YAML and JSON."""
+"""The output formats of ``get``: tables like those of Go's calicoctl, names, YAML and JSON."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from calicoctl.resources.kind import Kind
 
 _CUSTOM = "custom-columns="
-_NARROWEST, _PADDING = 5, 3  # of Go's tabwriter
+_MIN_WIDTH, _PADDING = 5, 3  # the settings of Go's tabwriter
 
 
 class Format:
-    """An output format by its name on the command line. Raises CommandError if there is none of that name."""
+    """The output format that an option names. Raises CommandError for an unknown name."""
 
     def __init__(self, name: str, kind: Kind) -> None:
         self._kind = kind
         self._columns: list[str] = []
-        self.name = name.removeprefix("=")  # of -o=yaml
+        self.name = name.removeprefix("=")  # docopt keeps the = of -o=yaml
         if self.name.startswith(_CUSTOM):
             self._columns = self._custom_columns(self.name.removeprefix(_CUSTOM))
             self.name = _CUSTOM
@@ -48,11 +48,11 @@ class Format:
         return columns
 
     def needs_contents(self) -> bool:
-        """Tell whether more of an object than its identity is shown."""
+        """Tell whether the format shows more than the identity of an object."""
         return self.name != "name" and not (self._columns and set(self._columns) <= set(self._kind.of_identity))
 
     def is_of_documents(self) -> bool:
-        """Tell whether resources are shown as documents."""
+        """Tell whether the format shows resources as documents."""
         return self.name in ("yaml", "yml", "json")
 
     def say_documents(self, document: Any, environment: Environment) -> None:
@@ -63,7 +63,7 @@ class Format:
         environment.say(write(document, environment.takes_all_characters()))
 
     def lines(self, records: list[Any]) -> str:
-        """Return stored resources as a table, or their identities as one line each."""
+        """Return a table of stored resources, or one line with the identity of each."""
         if self.name != "name":
             return self._table(records)
         return "\n".join(visible(str(self._kind.identity_of(record))) for record in records)
@@ -72,6 +72,6 @@ class Format:
         lines = [""] * (len(records) + 1)
         for name in self._columns:
             cells = [name, *(visible(self._kind.columns[name](record)) for record in records)]
-            width = max(_NARROWEST, *(len(cell) + _PADDING for cell in cells))
+            width = max(_MIN_WIDTH, *(len(cell) + _PADDING for cell in cells))
             lines = [line + cell.ljust(width) for line, cell in zip(lines, cells, strict=True)]
         return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Carrying out what create, apply, replace and delete are asked to: check everything, then write one by one."""
+"""How create, apply, replace and delete work: check all resources first, then write them one by one."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ DIFF, VALIDATE = "diff", "validate"
 
 
 class Failure(CommandError):
-    """One resource cannot be dealt with; the message is what stands after ``Failed to ...:``."""
+    """A resource cannot be processed; the message is the text after ``Failed to ...:``."""
 
 
 class Missing(Failure):
-    """What is to be deleted is not there."""
+    """The resource to be deleted does not exist."""
 
 
 class Change:
-    """What becomes of one resource of the input; ``outcome`` is what happened, or would."""
+    """The change of one resource of the input; ``outcome`` says what happened, or would happen in a dry run."""
 
     def __init__(self, verb: str, item: Item, record: Record | None, skip: bool = False) -> None:
-        """``record`` is what is stored; ``skip`` as for `run`. Raises Failure."""
+        """``record`` is the stored object, or None; ``skip`` as for `run`. Raises Failure."""
         self.verb = verb
         self.item = item
         self.record = record
@@ -44,7 +44,7 @@ class Change:
         self.skipped = False
         self.problems: list[str] = []
         self._skip = skip
-        self._has_written = False  # also what others have removed since
+        self._has_written = False  # stays True even if others have removed it since
         self._decide()
 
     @cached_property
@@ -52,13 +52,13 @@ class Change:
         return self.item.kind.writer(self.item.resource)
 
     def _decide(self) -> None:
-        """Work out the outcome from what is stored. Raises Failure."""
+        """Determine the outcome from the stored object. Raises Failure."""
         self.plan = None
         self.skipped = False
         existing = self.record if self.record is not None and not self.record.obstacle else None
         if self.verb == CREATE and self.item.resource.resource_version is not None:
             self._refuse_version()
-        elif self.verb == CREATE and existing is not None and not self._begun(existing):
+        elif self.verb == CREATE and existing is not None and not self._is_partly_created(existing):
             self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
         elif (self.verb == REPLACE and existing is None) or (self.verb == DELETE and self.record is None):
             missing = f"resource does not exist: {self.item}"
@@ -73,8 +73,8 @@ class Change:
                 is_new = self.record is None or self.verb == CREATE
                 self.outcome = "created" if is_new else "changed" if self.plan.changes else "unchanged"
 
-    def _begun(self, record: Record) -> bool:
-        """Tell whether this very resource is stored in part, as an interrupted creation leaves it."""
+    def _is_partly_created(self, record: Record) -> bool:
+        """Tell whether the stored object is an incomplete copy of this resource, left by an interrupted creation."""
         return self.item.kind.plan(self.item.resource, record, True).completes
 
     def _skip_or_fail(self, outcome: str, failure: str, kind: type[Failure] = Failure) -> None:
@@ -95,13 +95,13 @@ class Change:
             )
 
     def _refuse_version(self) -> None:
-        """Refuse a document with a version, whether the resource exists or not, with all else that is wrong with it."""
+        """Refuse a document with a version, even if no such resource exists, and list all other problems too."""
         problems = self.item.kind.plan(self.item.resource, None, True).problems
         problems = ["metadata.resourceVersion: must not be set to create a resource", *problems]
         self.problems = [self.item.complaint(text) for text in problems]
 
     def warn(self, environment: Environment) -> None:
-        """Print on standard error what is worth knowing before it is carried out."""
+        """Print warnings about the change on standard error, before it is carried out."""
         warnings = list(self.plan.warnings) if self.plan else []
         if self.record is not None and not self.skipped:
             warnings += self.item.kind.consequences(self.item.resource, self.plan, self.record)
@@ -111,9 +111,9 @@ class Change:
             environment.complain(f"Warning: {self.item}: {len(warnings) - _SHOWN_WARNINGS} more warnings like these.")
 
     def carry_out(self, just_read: bool) -> None:
-        """Write, if there is anything to write; ``just_read``: nothing was written since the record was read.
+        """Write the change, if there is one. Raises Failure, DatastoreError.
 
-        Raises Failure, DatastoreError.
+        ``just_read`` tells that this command has written nothing since it read the record.
         """
         if self.verb == DELETE and self.record is not None:
             self._delete(just_read)
@@ -122,33 +122,33 @@ class Change:
 
     def _delete(self, just_read: bool) -> None:
         if self.item.resource.resource_version is not None and not just_read:
-            self._read_again()  # no removal can have a condition: so the version is compared right before it
+            self._read_again()  # etcd v2 cannot remove a directory conditionally: compare the version right before
         if self.record is not None and not self.item.kind.delete(self.record):
             self.record = None
             self._decide()
 
     def _write(self) -> None:
-        """Write; what ends it midway says what is left behind."""
+        """Write the plan. If that stops midway, the error message says what has been written."""
         try:
             self._write_until_done()
         except (Failure, DatastoreError) as error:
-            message = error.message + self._remains(error)
+            message = error.message + self._left_behind(error)
             raise (Failure(message) if isinstance(error, Failure) else DatastoreError(message)) from None
         except KeyboardInterrupt as interruption:
-            remains = self._writer.may_be_left_behind(self.plan, str(self.item), self.verb)
-            if remains:
-                raise CommandError(f"Aborted command.  {remains}", status_of(interruption)) from None
+            left_behind = self._writer.may_be_left_behind(self.plan, str(self.item), self.verb)
+            if left_behind:
+                raise CommandError(f"Aborted command.  {left_behind}", status_of(interruption)) from None
             raise
 
     def _write_until_done(self) -> None:
-        """Write by compare-and-swap, again on what others have written meanwhile unless that is a conflict."""
+        """Write by compare-and-swap; after changes by others, plan and write again unless they conflict."""
         overtaken: Overtaken | None = None
         while self.plan is not None and self.plan.changes:
             try:
                 self._writer.write(self.plan, self.record)
                 break
             except Stopped as stopped:
-                self._after(stopped)
+                self._check_can_retry(stopped)
                 place = stopped.place
             overtaken = overtaken or edit.Overtaken(str(self.item))
             overtaken.wait(place)
@@ -165,8 +165,8 @@ class Change:
             self._writer.forget()
         self._decide()
 
-    def _after(self, stopped: Stopped) -> None:
-        """Note what was written. Raises what ends the writing; otherwise it can be tried again."""
+    def _check_can_retry(self, stopped: Stopped) -> None:
+        """Note what was written, and raise the error if the write must not be tried again."""
         self._has_written = self._has_written or stopped.has_written
         if isinstance(stopped.cause, DatastoreError):
             raise stopped.cause
@@ -175,8 +175,8 @@ class Change:
         elif self.verb == CREATE or self.item.resource.resource_version is not None:
             raise Failure(f"update conflict: {self.item}\nSomebody else changed it at the same time.")
 
-    def _remains(self, error: CommandError) -> str:
-        """Return the end of a message that says what is left behind; empty if that is nothing."""
+    def _left_behind(self, error: CommandError) -> str:
+        """Return the last lines of a message, which say what was written; empty if nothing was."""
         text = self._writer.left_behind(str(self.item), self.verb)
         if text and self.verb == CREATE and isinstance(error, DatastoreError):
             text += "  'calicoctl create --skip-exists' with the same input completes it."
@@ -193,10 +193,10 @@ def run(
 ) -> int:
     """Carry out a verb for all resources of the input and return the exit status.
 
-    Nothing is written if anything is wrong with any of them as far as it can be told before. Then they are dealt with
-    in order up to the first failure. ``skip`` takes one that exists already (create) or does not exist (delete) for
-    done. A delete of several removes those that exist and names the others, so that an interrupted delete can be given
-    again. ``has_warned`` tells that the warnings have been printed. Raises CommandError.
+    All resources are checked before anything is written; then they are written in order up to the first failure.
+    ``skip`` treats a resource that already exists (create) or does not exist (delete) as done. A delete of several
+    resources removes those that exist and reports the others, so an interrupted delete can be repeated.
+    ``has_warned`` tells that the warnings have already been printed. Raises CommandError.
     """
     missing: list[str] = []
     changes = prepared(verb, manifest, skip, missing)
@@ -208,7 +208,7 @@ def run(
         try:
             if not dry_run:
                 change.carry_out(just_read=not done)
-        except Missing as failure:  # gone meanwhile
+        except Missing as failure:  # removed by others since it was read
             missing.append(failure.message)
             continue
         except (Failure, DatastoreError) as failure:
@@ -225,9 +225,9 @@ def run(
 
 
 def prepared(verb: str, manifest: Manifest, skip: bool = False, missing: list[str] | None = None) -> list[Change]:
-    """Return what is to become of each resource of the input. Raises CommandError if one of them cannot be done.
+    """Return the planned change of each resource of the input. Raises CommandError if one of them is not possible.
 
-    If ``missing`` is given and some of the resources exist, the complaints about those that do not are added to it.
+    With ``missing``, if some of the resources exist, the complaints about absent ones are added to that list instead.
     """
     changes, failures, absent = [], [], []
     items = [item for item in manifest.items if item.resource.identity]
@@ -244,7 +244,7 @@ def prepared(verb: str, manifest: Manifest, skip: bool = False, missing: list[st
     else:
         failures += absent
     for item in manifest.items:
-        if not item.resource.identity:  # refused for that; what else is wrong with it is said at once
+        if not item.resource.identity:  # refused anyway; report its other problems in the same run
             item.problems += Change(VALIDATE, item, None).problems
     manifest.require_sound("Nothing was written." if verb != DIFF else "")
     if failures:
@@ -253,7 +253,7 @@ def prepared(verb: str, manifest: Manifest, skip: bool = False, missing: list[st
 
 
 def validate(manifest: Manifest, environment: Environment) -> int:
-    """Check all resources of the input as new ones, without any datastore. Raises CommandError with all problems."""
+    """Check all resources of the input as new ones, without a datastore. Raises CommandError with all problems."""
     for item in manifest.items:
         item.problems += Change(VALIDATE, item, None).problems
     manifest.require_sound()

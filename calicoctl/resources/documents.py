@@ -1,9 +1,9 @@
-"""Documents in YAML or JSON, read so that a scalar means what its author wrote.
+"""A reader of YAML and JSON documents that keeps scalars as they were written.
 
-YAML turns unquoted text into numbers, truth values and dates differently in each of its versions: ``10:20`` is
-620 here and a text there, ``010`` is 8 or 10, ``y`` may be true. So nothing is turned into anything here: an unquoted
-scalar is kept as `Plain`, the text that was written, and whoever knows the type of a field decides. An unquoted
-``null``, ``~`` or nothing at all is None.
+Versions of YAML disagree on how to convert unquoted text to numbers, booleans and dates: ``10:20`` is 620 or a string,
+``010`` is 8 or 10, ``y`` may be true. So this reader converts nothing. It returns an unquoted scalar as `Plain`, the
+text as written, and the code that knows the type of a field converts it. An unquoted ``null`` or ``~``, or an empty
+value, is None.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NULLS = ("", "~", "null", "Null", "NULL")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_MOST_DIGITS = 4300  # of a decimal number; Python neither reads nor writes more
+_MOST_DIGITS = 4300  # Python's default limit for decimal numbers
 _INTEGERS = ((_DECIMAL, 10), (re.compile(r"0x[0-9A-Fa-f]{1,3500}"), 16), (re.compile(r"0o[0-7]{1,4700}"), 8))
 _LEADING_ZEROS = re.compile(r"[-+]?0[0-9]+")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
@@ -28,27 +28,27 @@ _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _JSON_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:]|NaN|-?Infinity')
 
 _DEEPEST = 150
-_MOST_VALUES = 2_000_000  # aliases multiply: a few lines can stand for more values than any memory holds
+_MOST_VALUES = 2_000_000  # with aliases, a few lines can expand to more values than fit into memory
 
 _TEXT = "tag:yaml.org,2002:str"
 _PLAIN_TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
-_MERGE = "<<"  # unquoted, as the name of a field
+_MERGE = "<<"  # the merge key, only if it is not quoted
 _COLLECTION_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 class MalformedDocument(ValueError):
-    """A text is neither YAML nor JSON; the message says what is wrong and where."""
+    """A text is not a valid YAML or JSON document; the message says what is wrong and where."""
 
 
 class Plain(str):
-    """An unquoted scalar, or a number or truth value of JSON: the text that was written."""
+    """An unquoted YAML scalar, or a JSON number or boolean, as the text that was written."""
 
     __slots__ = ()
 
     def integer(self) -> int:
-        """Return the whole number that every version of YAML reads here.
+        """Return the text as an integer if all versions of YAML agree on it.
 
-        Raises ValueError for other text, and for leading zeros that only some take for octal.
+        Raises ValueError for other text, and for leading zeros that only some versions read as octal.
         """
         text = re.sub(r"\.0*\Z", "", self)
         for pattern, base in _INTEGERS:
@@ -57,11 +57,11 @@ class Plain(str):
         if _LEADING_ZEROS.fullmatch(text) and _is_short(text):
             if -8 < int(text) < 8:
                 return int(text)
-            raise ValueError("it is octal to some and decimal to others; write it without leading zeros")
+            raise ValueError("some programs read it as octal, others as decimal; write it without leading zeros")
         raise ValueError("it is not a whole number")
 
     def value(self) -> Any:
-        """Return what JSON would have in this place: a number, a truth value, else the text."""
+        """Return the corresponding JSON value: a number, a boolean, else the text."""
         if self in _BOOLEANS:
             return _BOOLEANS[self]
         if _DECIMAL.fullmatch(self) and _is_short(self):
@@ -76,7 +76,7 @@ def _is_short(digits: str) -> bool:
 
 
 class Mapping(dict[str, "Any"]):
-    """A mapping of a document; ``line`` is the number of its first line in the text, from 1."""
+    """A mapping in a document; ``line`` is the number of its first line, counted from 1."""
 
     __slots__ = ("line",)
 
@@ -86,14 +86,14 @@ class Mapping(dict[str, "Any"]):
 
 
 def is_plain_safe(text: str) -> bool:
-    """Tell whether a text, written unquoted, is read as this very text here and by other readers of YAML."""
+    """Tell whether an unquoted text is read as the same string by this reader and by all other YAML readers."""
     return not (text in _NULLS or re.fullmatch(r"[-+.0-9][-+0-9A-Fa-fxXoO_,.:eE]*|[=~]|<<", text)
                 or text.lower() in ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
                 or Plain(text).value() != text)  # fmt: skip
 
 
 def plain_values(value: Any) -> Any:
-    """Return a value of a document with every `Plain` in it turned into what JSON would have in its place."""
+    """Return a value of a document with every `Plain` in it converted to a JSON value."""
     if isinstance(value, dict):
         return {key: plain_values(member) for key, member in value.items()}
     if isinstance(value, list):
@@ -102,31 +102,34 @@ def plain_values(value: Any) -> Any:
 
 
 def read(text: str) -> list[Any]:
-    """Return the documents of a text, YAML or JSON, without those that are empty.
+    """Parse YAML or JSON and return its documents; empty documents are left out.
 
-    Values are `Mapping`, list, str where the text stands in quotes or in a block, `Plain` and None. Raises
-    MalformedDocument, also for a name that appears twice in one mapping, for aliases that multiply beyond reason and
-    for what is nested more than 150 deep. The unquoted name ``<<`` brings in the fields of the mapping, or of the
-    mappings in the list, that is its value; those that stand beside it win, then those of the first in the list.
+    Values are `Mapping`, list, str (for quoted scalars and block scalars), `Plain` and None. Raises MalformedDocument,
+    also for a name that appears twice in a mapping, for aliases that expand to too many values, and for nesting deeper
+    than 150 levels. The unquoted name ``<<`` merges the fields of its value, a mapping or a list of mappings. Fields
+    of the mapping itself take precedence, then those of earlier mappings in the list.
     """
     return [document for document, _ in each(text)]
 
 
 def each(text: str) -> Iterator[tuple[Any, int]]:
-    """Yield what `read` returns, each document with the number of its first line; those before a fault are yielded."""
+    """Yield the documents like `read`, each with the number of its first line.
+
+    Documents before a malformed one are yielded before the error is raised (for YAML, not for JSON).
+    """
     stream = _read_json(text) if text.lstrip()[:1] in ("{", "[") else None
     for value, line in _read_yaml(text) if stream is None else stream:
         if value is not None:
             yield value, line
 
 
-# JSON: the parser of YAML stumbles over tabs and over the surrogate pairs of JSON.
+# JSON has its own parser because the YAML parser rejects tabs and the surrogate pairs of JSON.
 
 
 def _read_json(text: str) -> list[tuple[Any, int]] | None:
-    """Return the documents of a JSON text, each with its line; None for a text that is no JSON, but maybe YAML.
+    """Return the documents of a JSON text, each with its line; None if the text is not JSON (it may be YAML).
 
-    Several documents may follow one another, as programs print them.
+    The text may contain several documents, one after another.
     """
     decoder = json.JSONDecoder(
         object_pairs_hook=_members, parse_int=Plain, parse_float=Plain, parse_constant=_no_constant
@@ -165,12 +168,12 @@ def _no_constant(constant: str) -> Any:
 
 
 class _JsonFault(Exception):
-    """What the parser takes and a document must not have; the parser does not tell where it is."""
+    """The JSON parser met something that is not allowed in a document. Its position is not known here."""
 
 
 def _fault_of_json(text: str) -> MalformedDocument:
-    """Find the first fault of a text that the parser took for JSON up to a fault."""
-    names: list[set[str]] = []  # in each collection that is open
+    """Find and describe the first error in a text that is otherwise valid JSON up to that error."""
+    names: list[set[str]] = []  # the names seen in each open collection
     last = None
     for token in _JSON_TOKEN.finditer(text):
         word = token[0]
@@ -198,7 +201,7 @@ def _place_in(text: str, position: int) -> str:
 
 
 def _as_read(value: Any, line: int, text: str, depth: int) -> Any:
-    """Return a value with truth values as `Plain`, and with its document's line in each mapping."""
+    """Convert booleans to `Plain`, and set the line of each mapping to the first line of the document."""
     if depth > _DEEPEST:
         raise _fault_of_json(text)
     if isinstance(value, bool):
@@ -212,13 +215,13 @@ def _as_read(value: Any, line: int, text: str, depth: int) -> Any:
     return value
 
 
-# YAML, from the parser's events: PyYAML's own constructor would decide what the scalars mean.
+# YAML is built from the parser's events because PyYAML's constructor would convert the scalars.
 
 
 def _read_yaml(text: str) -> Iterator[tuple[Any, int]]:
     import yaml
 
-    # libyaml refuses the escape of half a surrogate pair, which stored JSON can hold.
+    # libyaml refuses escapes of lone surrogates, which stored JSON can contain.
     loader = yaml.SafeLoader if _HALF_A_PAIR.search(text) else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         yield from _Builder(yaml).documents(yaml.parse(text, Loader=loader))
@@ -228,13 +231,13 @@ def _read_yaml(text: str) -> Iterator[tuple[Any, int]]:
         raise MalformedDocument(f"{_place(mark)}: {problem}" if mark else str(problem)) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise MalformedDocument(f"line {line}: a control character cannot stand in YAML") from None
+        raise MalformedDocument(f"line {line}: control characters are not allowed in YAML") from None
     except (yaml.YAMLError, RecursionError) as error:
         raise MalformedDocument(str(error) or type(error).__name__) from None
 
 
 class _Builder:
-    """Makes values of a stream of events; ``sizes`` counts the values that each anchor stands for."""
+    """Builds values from parser events. ``_anchors`` has the value of each anchor and how many values it contains."""
 
     def __init__(self, yaml: Any) -> None:
         self._yaml = yaml
@@ -248,7 +251,8 @@ class _Builder:
                 self._open: list[_Collection] = []
             elif isinstance(event, yaml.AliasEvent):
                 if event.anchor not in self._anchors:
-                    raise MalformedDocument(f"{_place(event.start_mark)}: there is no whole value named {event.anchor}")
+                    place = _place(event.start_mark)
+                    raise MalformedDocument(f"{place}: there is no complete value named {event.anchor}")
                 yield from self._add(*self._anchors[event.anchor], event.start_mark)
             elif isinstance(event, yaml.ScalarEvent):
                 value = _scalar(event)
@@ -276,14 +280,14 @@ class _Builder:
             self._anchors[anchor] = value, size
 
     def _add(self, value: Any, size: int, mark: Any) -> Iterator[tuple[Any, int]]:
-        """Put a whole value into the collection it stands in; yield it, with its line, if it is the document."""
+        """Add a complete value to the innermost open collection, or yield it with its line if it is the document."""
         if not self._open:
             yield value, mark.line + 1
             return
         parent = self._open[-1]
         parent.size += size
         if parent.size > _MOST_VALUES:
-            raise MalformedDocument(f"{_place(mark)}: the aliases stand for more than {_MOST_VALUES:,} values")
+            raise MalformedDocument(f"{_place(mark)}: the aliases expand to more than {_MOST_VALUES:,} values")
         parent.add(value, mark)
 
 
@@ -298,7 +302,7 @@ class _Collection:
         self.mark = mark
         self.size = 1
         self._key: str | None = None
-        self._merged: list[Mapping] | None = None  # what the key << brings in
+        self._merged: list[Mapping] | None = None  # the value of the key <<
 
     def add(self, value: Any, mark: Any) -> None:
         if isinstance(self.value, list):
@@ -317,7 +321,7 @@ class _Collection:
             self._key = value if _is_merge(value) else str(value)
 
     def whole(self) -> Any:
-        """Return the value, complete: what is merged into a mapping does not replace what stands in it."""
+        """Return the complete value. Merged fields do not replace fields of the mapping itself."""
         for mapping in self._merged or ():
             for name, value in mapping.items():
                 self.value.setdefault(name, value)
@@ -331,7 +335,7 @@ def _is_merge(name: str) -> bool:
 def _mappings(value: Any, mark: Any) -> list[Mapping]:
     listed = value if isinstance(value, list) else [value]
     if not all(isinstance(each, Mapping) for each in listed):
-        raise MalformedDocument(f"{_place(mark)}: << takes the fields of a mapping, or of several in a list")
+        raise MalformedDocument(f"{_place(mark)}: the value of << must be a mapping or a list of mappings")
     return listed
 
 
@@ -348,4 +352,4 @@ def _place(mark: Any) -> str:
 
 
 def _too_deep() -> MalformedDocument:
-    return MalformedDocument(f"it is nested more than {_DEEPEST} deep")
+    return MalformedDocument(f"it is nested more than {_DEEPEST} levels deep")

@@ -1,4 +1,4 @@
-"""Reading the fields of a resource: of the right type, under a name that is known, every problem with its path."""
+"""Readers for the fields of a resource: they check names and types and report each problem with its path."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ _SIMPLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class Problems:
-    """What is wrong with a resource, in the order in which it was found; ``texts`` has a line for each problem."""
+    """The problems of a resource in the order in which they were found; ``texts`` has a line for each."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
 
     def add(self, path: str, text: str) -> None:
-        """Note a problem of the field at a path such as ``spec.ingress[1].source.ports[0]``."""
+        """Add a problem of the field at a path such as ``spec.ingress[1].source.ports[0]``."""
         self.texts.append(f"{path}: {text}" if path else text)
 
 
 def shown(value: Any) -> str:
-    """Return a value of a document as a complaint shows it: unquoted text as it was written, all else as JSON."""
+    """Format a value of a document for a message: an unquoted scalar as written, any other value as JSON."""
     from calicoctl.resources.documents import Plain, plain_values
 
     return wording.cut(str(value)) if isinstance(value, Plain) else wording.shown(plain_values(value))
 
 
 def below(path: str, field: str) -> str:
-    """Return the path of a field of the resource, itself a path, below another."""
+    """Join two paths: return ``path.field``, or ``field`` alone for an empty path."""
     return f"{path}.{field}" if path else field
 
 
 def member(path: str, name: str) -> str:
-    """Return the path of a member of the mapping at ``path``."""
+    """Return the path of a member of the mapping at ``path``, such as ``metadata.labels["a b"]``."""
     if not _SIMPLE_NAME.fullmatch(name):
         return f"{path}[{shown(name)}]"
     return below(path, name)
 
 
 def fields(value: Any, path: str, known: Iterable[str], problems: Problems) -> dict[str, Any]:
-    """Return the fields of a mapping that have a value, by their proper names; {} for None and for what is no mapping.
+    """Return the fields of a mapping that are not null, under the spellings in ``known``.
 
-    Names are found whatever their case, as Go's JSON decoder does. An unknown name is a problem, and so is one field
-    under two spellings.
+    The case of names is ignored, as in Go's JSON decoder. Unknown names, and a field in two spellings, are problems.
+    Returns {} if ``value`` is None, or is not a mapping, which is a problem too.
     """
     if not isinstance(value, dict):
         if value is not None:
@@ -77,7 +77,7 @@ def _nearest(name: str, by_lower_case: dict[str, str]) -> str:
 
 
 def text(value: Any, path: str, problems: Problems) -> str | None:
-    """Return a text; an unquoted number or truth value is the text that was written."""
+    """Return a string; an unquoted number or boolean is returned as it was written."""
     if isinstance(value, str):
         return str(value)
     problems.add(path, f"{shown(value)} is not a string")
@@ -85,7 +85,7 @@ def text(value: Any, path: str, problems: Problems) -> str | None:
 
 
 def integer(value: Any, path: str, problems: Problems) -> int | None:
-    """Return a whole number; a number in quotes is none."""
+    """Return an integer; a quoted number is not accepted."""
     from calicoctl.resources.documents import Plain
 
     if not isinstance(value, Plain):
@@ -101,7 +101,7 @@ def integer(value: Any, path: str, problems: Problems) -> int | None:
 def list_of(
     read: Callable[[Any, str, Problems], Item | None], value: Any, path: str, problems: Problems
 ) -> list[Item | None]:
-    """Return a list, each item of it read by ``read``; where one has a problem, None keeps its place."""
+    """Read a list with ``read`` for each item; an item with a problem becomes None."""
     if not isinstance(value, list):
         problems.add(path, f"{shown(value)} is not a list")
         return []
@@ -109,9 +109,9 @@ def list_of(
 
 
 def texts_by_name(value: Any, path: str, problems: Problems) -> dict[str, str]:
-    """Return a mapping of names to texts; no value at all is the empty text."""
+    """Return a mapping of names to strings; a null value becomes the empty string."""
     if not isinstance(value, dict):
-        problems.add(path, f"{shown(value)} is not a mapping of names to texts")
+        problems.add(path, f"{shown(value)} is not a mapping of names to strings")
         return {}
     read = {name: "" if content is None else text(content, member(path, name), problems)
             for name, content in value.items()}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where documents come from: a file, standard input, or the files of a directory and those below it."""
+"""The sources of documents: a file, standard input, or all files in a directory and its subdirectories."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ class UnreadableFile(CommandError):
 
 
 def texts(filename: str, recursive: bool, environment: Environment, problems: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the label (a path or ``stdin``) and the text of each file, those of a directory in order of their paths.
+    """Yield the label (a path or ``stdin``) and the text of each file; files in a directory are sorted by path.
 
-    A directory is read only with ``recursive``: its files that end in .yaml, .yml or .json, without hidden ones. What
-    of it cannot be read is added to ``problems``. Raises CommandError where there is one file and it cannot be read.
+    A directory is read only with ``recursive``: its .yaml, .yml and .json files that are not hidden. Files and
+    directories in it that cannot be read are added to ``problems``. Raises CommandError if ``filename`` is a file that
+    cannot be read.
     """
     if filename == STDIN:
         yield "stdin", environment.read_input()

@@ -1,4 +1,4 @@
-"""What the commands on resources ask of a kind of resource."""
+"""The interfaces that a kind of resource implements for the commands on resources."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from calicoctl.resources.fields import Problems
 
     class Resource(Protocol):
-        """What a document says about one object of its kind.
+        """The content of a document about one object.
 
-        ``identity`` tells which object: for some kinds its name, for others a node and a name. ``str`` of it is what
-        operators see; it is false if the document does not say which object it is about. ``resource_version`` is None
-        where the document has none.
+        ``identity`` identifies the object within its kind: a name, or for some kinds a node and a name. Operators see
+        ``str(identity)``. It is false if the document does not identify an object. ``resource_version`` is None if the
+        document has none.
         """
 
         @property
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     class Record(Protocol):
         """A stored object as it was read; ``version`` is its resourceVersion.
 
-        ``obstacle`` is empty, or says what stands in the place of the object so that it cannot be stored.
+        ``obstacle`` is empty unless another key in etcd prevents the object from being stored; then it describes it.
         """
 
         version: str
         obstacle: str
 
     class Plan(Protocol):
-        """What would be written, and what speaks against it.
+        """The values to write, and the reasons not to.
 
-        ``changes`` has the new value of each part to be written, and is empty if nothing would be; ``replaced`` says
-        why what is replaced could not be read; ``completes`` tells that the changes complete a creation that was
-        interrupted; ``problems`` are reasons not to write; ``warnings`` are for the operator.
+        ``changes`` has the new value of each part to be written; it is empty if the object is up to date. ``replaced``
+        describes unreadable values that will be replaced. ``completes`` tells that the changes complete an interrupted
+        creation. ``problems`` are reasons not to write anything; ``warnings`` are for the operator.
         """
 
         changes: dict[str, str]
@@ -48,28 +48,28 @@ if TYPE_CHECKING:
         warnings: list[str]
 
     class Writer(Protocol):
-        """Writes one resource, in one attempt or several, and knows what they have left behind."""
+        """Writes one resource in one or more attempts and keeps track of partial writes."""
 
         def write(self, plan: Any, record: Any) -> None:
-            """Carry a plan out on condition that all is stored as in ``record``. Raises Stopped."""
+            """Write the changes of a plan if the object is still stored as in ``record``. Raises Stopped."""
 
         def forget(self) -> None:
-            """Take note that the object is no longer stored: nothing is left behind."""
+            """Forget earlier partial writes because the object is no longer stored."""
 
         def left_behind(self, title: str, verb: str) -> str:
-            """Say what the attempts have left behind, and what to do; empty if that is nothing.
+            """Describe the partial writes of failed attempts and how to complete them; empty if there are none.
 
-            ``title`` is what messages call the resource, ``verb`` the command that writes it.
+            ``title`` is the name of the resource in messages, ``verb`` the command that writes it.
             """
 
         def may_be_left_behind(self, plan: Any, title: str, verb: str) -> str:
-            """Say the same for an attempt that was interrupted at an unknown point."""
+            """Do the same for an attempt that was interrupted at an unknown point."""
 
     class Kind(Protocol):
-        """One kind of resource: what it is called, and how it is read, compared, stored and shown.
+        """One kind of resource: its name, and how it is read, compared, stored and shown.
 
-        ``columns`` has the heading of each column of a table and what makes its cells. ``ps`` and ``wide`` are the
-        headings of the tables of these names, ``of_identity`` the headings that the identity alone fills.
+        ``columns`` maps the heading of each table column to a function that returns the cell for a record. ``ps`` and
+        ``wide`` list the headings of these two formats, ``of_identity`` the headings that need only the identity.
         """
 
         name: str
@@ -80,59 +80,59 @@ if TYPE_CHECKING:
         of_identity: tuple[str, ...]
 
         def __init__(self, client: Client | None) -> None:
-            """Without a client the kind can only be asked what needs no datastore."""
+            """Without a client, only methods that need no datastore can be called."""
 
         def read(self, document: dict[str, Any], problems: Problems) -> Resource:
-            """Read a document of the kind, noting what is wrong with it."""
+            """Parse a document of this kind and add its problems to ``problems``."""
 
         def read_identity(self, document: dict[str, Any], problems: Problems) -> Resource:
-            """Read only what tells which object a document is about."""
+            """Parse only the part of a document that identifies the object."""
 
         def schema(self) -> str:
-            """Return the JSON Schema of the kind, as text."""
+            """Return the JSON Schema of the kind as text."""
 
         def names(self) -> Iterable[str]:
-            """Return what a shell offers as names of stored objects."""
+            """Return the names of stored objects for shell completion."""
 
         def all(self) -> tuple[list[Any], list[str]]:
-            """Return the record of every stored object in order, and complaints about what is none."""
+            """Return the records of all stored objects in order, and a complaint for each key that is not an object."""
 
         def find(self, identities: Iterable[Any]) -> dict[Any, Any]:
-            """Return the records of those objects that are stored, by their identities."""
+            """Return the records of the objects that are stored, by identity."""
 
         def plan(self, resource: Any, record: Any, rewrite: bool) -> Plan:
-            """Compare a resource with what is stored of it; ``record`` is None for one to be created.
+            """Compare a resource with the stored object; ``record`` is None if it does not exist yet.
 
-            With ``rewrite`` everything is brought to the form in which it would be stored if it were new.
+            With ``rewrite``, unchanged parts are also rewritten in the form that new objects have.
             """
 
         def consequences(self, resource: Any, plan: Any, record: Any) -> list[str]:
-            """Say what a plan, or a deletion where it is None, takes away from what uses the stored object."""
+            """Return warnings about users of the object that a plan affects, or a deletion if ``plan`` is None."""
 
         def writer(self, resource: Any) -> Writer:
-            """Return what writes the resource."""
+            """Return a writer for the resource."""
 
         def delete(self, record: Any) -> bool:
-            """Delete an object; False if it was gone already."""
+            """Delete an object; return False if it was already gone."""
 
         def identity_of(self, record: Any) -> Hashable:
             """Return the identity of a stored object."""
 
         def complaints(self, record: Any) -> list[str]:
-            """Say what of a stored object cannot be read."""
+            """Return a complaint for each part of a stored object that cannot be read."""
 
         def to_document(self, record: Any, export: bool) -> dict[str, Any]:
-            """Return a stored object as a document; ``export`` leaves out what only this datastore knows."""
+            """Return a stored object as a document; ``export`` omits fields that only apply to this datastore."""
 
         def planned_document(self, plan: Any, record: Any) -> dict[str, Any]:
-            """Return the document of what will be stored after a plan."""
+            """Return the document of the object as it will be after the plan."""
 
 
 class Stopped(Exception):
-    """An attempt to write ended midway, or before anything was written."""
+    """An attempt to write stopped before it was complete."""
 
     def __init__(self, cause: Conflict | DatastoreError, place: tuple[str, int | None], has_written: bool) -> None:
-        """``place`` is the part at which it stopped, and the index at which that part was thought to be modified."""
+        """``place`` is the part at which it stopped, and the ``modifiedIndex`` that was expected for that part."""
         super().__init__(cause)
         self.cause = cause
         self.place = place

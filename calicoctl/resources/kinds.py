@@ -1,4 +1,4 @@
-"""The table of the kinds of resource. To add a kind, write its module and add its row."""
+"""The table of resource kinds. To add a kind, write its module and add its row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Row:
     """A row of the table: the ``name`` and ``api_version`` in documents, and the ``words`` on the command line.
 
-    ``module`` holds the kind as ``KIND``, and is imported only when the kind is needed.
+    ``module`` defines the kind as ``KIND``; it is imported only if the kind is needed.
     """
 
     def __init__(self, name: str, api_version: str, words: Sequence[str], module: str) -> None:
@@ -27,7 +27,7 @@ class Row:
         self.module = module
 
     def kind(self, client: Client | None) -> Kind:
-        """Return the kind itself."""
+        """Import the module and return the kind."""
         kind: Kind = importlib.import_module(self.module).KIND(client)
         return kind
 
@@ -39,7 +39,7 @@ KINDS = [
 
 
 def of_word(word: str, client: Client | None) -> Kind:
-    """Return the kind that a word of the command line names, in any case. Raises CommandError."""
+    """Return the kind for a word on the command line, ignoring case. Raises CommandError."""
     for row in KINDS:
         if word.lower() in row.words:
             return row.kind(client)
@@ -49,7 +49,7 @@ def of_word(word: str, client: Client | None) -> Kind:
 
 
 def of_document(kind: str, version: str, client: Client | None) -> tuple[Kind, bool] | None:
-    """Return the kind of a document and whether it is a list of them; None if no kind has this name and version."""
+    """Return the kind of a document and whether it is a list; None for an unknown kind or version."""
     for row in KINDS:
         if version == row.api_version and kind in (row.name, row.name + "List"):
             return row.kind(client), kind != row.name

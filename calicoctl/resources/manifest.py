@@ -1,4 +1,4 @@
-"""The resources that a command is given in documents, with everything that is wrong with them."""
+"""The resources in the input of a command, with all their problems."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _SHOWN_PROBLEMS = 100
 
 
 class Item:
-    """One resource of the input: its ``kind``, what it says, where it stands (``web.yaml:12``), what is wrong.
+    """One resource of the input.
 
-    ``key`` is the same for two items that are about one resource.
+    ``resource`` is its content, ``origin`` its place (``web.yaml:12``) and ``problems`` its problems. ``key`` is equal
+    for two items about the same object.
     """
 
     def __init__(self, kind: Kind, resource: Resource, origin: str, problems: Problems) -> None:
@@ -37,15 +38,15 @@ class Item:
         return f"{self.kind.name}({visible(str(self.resource.identity or ''))})"
 
     def complaint(self, text: str) -> str:
-        """Return a complaint about the resource with the place where it stands."""
+        """Return a complaint about the resource, with its place in the input."""
         return f"{self.origin}: {self}: {text}"
 
 
 class Manifest:
-    """``items`` in the order of the input; ``problems`` has a line for everything that is wrong beside them."""
+    """The input of a command: ``items`` in order, and ``problems``, a line for each problem outside the items."""
 
     def __init__(self, environment: Environment, client: Client | None, identity_only: bool = False) -> None:
-        """With ``identity_only`` documents need to tell only which resource they are about."""
+        """With ``identity_only``, documents only have to identify their resources; other content is not read."""
         self._environment = environment
         self._client = client
         self._identity_only = identity_only
@@ -68,8 +69,8 @@ class Manifest:
         self._refuse_repetition()
 
     def name(self, word: str, names: list[str]) -> None:
-        """Take resources by the word for their kind and their names. Raises CommandError for an unknown kind."""
-        kind = self._one_of_its_kind(kinds.of_word(word, self._client))
+        """Add resources by kind and name. ``word`` names the kind. Raises CommandError for an unknown kind."""
+        kind = self._shared(kinds.of_word(word, self._client))
         for name in dict.fromkeys(names):
             problems = Problems()
             resource = kind.read_identity({"metadata": {"name": name}}, problems)
@@ -80,9 +81,9 @@ class Manifest:
         return list({item.kind.name: item.kind for item in self.items}.values())
 
     def require_sound(self, remark: str = "") -> None:
-        """Raise CommandError with all problems found so far, of the input and of its items, if there are any.
+        """Raise CommandError with all problems found so far, of the input and its items; do nothing if there are none.
 
-        ``remark`` is the last line of its message.
+        ``remark`` is the last line of the message.
         """
         found = self.problems + [problem for item in self.items for problem in item.problems]
         if found:
@@ -90,8 +91,8 @@ class Manifest:
             rest = [f"and {more} more problems"] if more > 0 else []
             raise CommandError("\n".join([*found[:_SHOWN_PROBLEMS], *rest, *([remark] if remark else [])]))
 
-    def _one_of_its_kind(self, kind: Kind) -> Kind:
-        """Return the same object for all items of a kind: it keeps what it has read for one of them."""
+    def _shared(self, kind: Kind) -> Kind:
+        """Return the one object that all items of a kind share, so that it can reuse what it has read."""
         return self._kinds.setdefault(kind.name, kind)
 
     def _document(self, document: Any, label: str, line: int) -> None:
@@ -103,7 +104,7 @@ class Manifest:
             self._resource(value, label, f"{place}: [{position}]")
 
     def _resource(self, value: Any, label: str, place: str, inherited: tuple[str, str] = ("", "")) -> None:
-        """Take a resource out of the input; ``place`` is where it stands, for what has no line of its own."""
+        """Add a resource of the input; ``place`` is used in messages if the value itself has no line number."""
         from calicoctl.resources.documents import Mapping
 
         if not isinstance(value, Mapping):
@@ -120,7 +121,7 @@ class Manifest:
         elif found[1]:
             self._list(value, origin, label, found[0])
         else:
-            self._item(value, origin, self._one_of_its_kind(found[0]))
+            self._item(value, origin, self._shared(found[0]))
 
     def _list(self, value: Mapping, origin: str, label: str, kind: Kind) -> None:
         problems = Problems()
@@ -142,11 +143,11 @@ class Manifest:
         first: dict[tuple[str, Hashable], Item] = {}
         for item in self.items:
             if item.resource.identity and first.setdefault(item.key, item) is not item:
-                item.problems.append(item.complaint(f"stands in the input twice, first at {first[item.key].origin}"))
+                item.problems.append(item.complaint(f"appears twice in the input, first at {first[item.key].origin}"))
 
 
 def records_of(items: list[Item]) -> list[Record | None]:
-    """Return what is stored of each resource of the input. One request a kind."""
+    """Return the stored record of each resource of the input, None if there is none. One request per kind."""
     found: dict[tuple[str, Hashable], Record] = {}
     for kind in {item.kind.name: item.kind for item in items}.values():
         identities = [item.resource.identity for item in items if item.kind.name == kind.name]
@@ -155,7 +156,7 @@ def records_of(items: list[Item]) -> list[Record | None]:
 
 
 def _type_of(value: Mapping, inherited: tuple[str, str]) -> tuple[str, str]:
-    """Return the kind and apiVersion of a document; ``inherited`` are those that the list it stands in implies."""
+    """Return the kind and apiVersion of a document; ``inherited`` are the defaults for an item of a list."""
     given = {
         name.lower(): content if isinstance(content, str) else shown(content)
         for name, content in value.items() if content is not None

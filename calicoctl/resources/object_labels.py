@@ -1,4 +1,4 @@
-"""The names and values that labels and annotations may have, as Kubernetes limits them."""
+"""The limits of Kubernetes for the keys and values of labels and annotations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_ANNOTATIONS = 256 * 1024
 
 
 def key_problem(key: str) -> str:
-    """Say what is wrong with the key of a label; nothing if it is right."""
+    """Say what is wrong with the key of a label; empty if it is valid."""
     domain, slash, name = key.rpartition("/")
     if slash and not (_DOMAIN.fullmatch(domain) and len(domain) <= _LONGEST_DOMAIN):
         return f"the part before / is not a domain name in lower case of at most {_LONGEST_DOMAIN} characters"
@@ -24,7 +24,7 @@ def key_problem(key: str) -> str:
 
 
 def value_problem(value: str) -> str:
-    """Say what is wrong with the value of a label; nothing if it is right."""
+    """Say what is wrong with the value of a label; empty if it is valid."""
     if value and not _is_name(value):
         return (
             f"a value is empty or has at most {_LONGEST_NAME} letters, digits, dashes, underscores and dots, the first "
@@ -34,12 +34,12 @@ def value_problem(value: str) -> str:
 
 
 def annotation_key_problem(key: str) -> str:
-    """Say what is wrong with the key of an annotation; nothing if it is right."""
+    """Say what is wrong with the key of an annotation; empty if it is valid."""
     return key_problem(key.lower())
 
 
 def annotations_problem(annotations: dict[str, str]) -> str:
-    """Say if annotations take more room than all of them together may."""
+    """Say by how much annotations exceed the limit on their total size; empty if they do not."""
     size = sum(len(text.encode("utf-8", "surrogatepass")) for pair in annotations.items() for text in pair)
     return f"{size:,} bytes are more than {_MOST_ANNOTATIONS:,}" if size > _MOST_ANNOTATIONS else ""
 

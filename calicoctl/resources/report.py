@@ -1,4 +1,4 @@
-"""What the writing commands say at the end: the sentences of Go's calicoctl, and what became of each resource."""
+"""The final report of the writing commands: the sentences of Go's calicoctl, and the outcome for each resource."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAST = {"create": "created", "apply": "applied", "replace": "replaced", "delete
 
 
 class Report:
-    """The report on one verb and the resources it was given."""
+    """The report on a verb and the resources of its input."""
 
     def __init__(self, verb: str, items: list[Item], environment: Environment, dry_run: bool) -> None:
         self._verb = verb
@@ -26,7 +26,10 @@ class Report:
         self._dry_run = dry_run
 
     def succeeded(self, outcomes: Outcomes, skipped: int = 0) -> int:
-        """Say that all is done but for those skipped, and what became of each; return the exit status."""
+        """Report success and the outcome for each resource; return the exit status.
+
+        ``skipped`` resources are not counted.
+        """
         lead = "Dry run, nothing was written: would have successfully" if self._dry_run else "Successfully"
         count = len(self._items) - skipped
         self._environment.say(f"{lead} {_PAST[self._verb]} {count} {_kind_of(self._items)}resource(s)")
@@ -34,7 +37,7 @@ class Report:
         return 0
 
     def failed(self, outcomes: Outcomes, failure: str) -> int:
-        """Say what failed, and on standard output what became of those before it; return the exit status."""
+        """Report a failure, and on standard output the outcomes before it; return the exit status."""
         self._list(outcomes)
         if outcomes:
             text = (
@@ -52,7 +55,7 @@ class Report:
 
 
 def failed_sentence(verb: str, items: list[Item], failure: str) -> str:
-    """Say that nothing was done because of a failure."""
+    """Return the message for a failure before anything was written."""
     if len(items) == 1:
         return f"Failed to {verb} {_kind_of(items)}resource: {failure}"
     return f"Failed to {verb} any {_kind_of(items)}resources: {failure}"

@@ -1,4 +1,4 @@
-"""Documents as text: YAML that every reader takes for the same, and JSON. A terminal can be sent both."""
+"""Documents as YAML that all readers interpret alike, and as JSON. Both are safe to print on a terminal."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from typing import Any
 
-_NO_FOLDING = 1_000_000  # characters in a line
+_NO_FOLDING = 1_000_000  # the maximum line width, so that PyYAML never folds a line
 
 
 def to_yaml(document: Any, with_unicode: bool = True, sort_fields: bool = True) -> str:
-    """Return a value in YAML, texts that some reader would take for something else in quotes.
+    """Return a value as YAML. Strings that some YAML reader might misinterpret are quoted.
 
-    Without ``with_unicode`` all but ASCII is written in YAML's escapes. ``sort_fields`` sorts mappings by their names.
+    Without ``with_unicode``, non-ASCII characters are written as YAML escapes. ``sort_fields`` sorts mappings by name.
     """
     import yaml
 
     options: dict[str, Any] = {"sort_keys": sort_fields, "allow_unicode": with_unicode, "width": _NO_FOLDING}
     try:
         text: str = yaml.dump(document, Dumper=_dumper(True, with_unicode), default_flow_style=False, **options)
-    except UnicodeEncodeError:  # half of a surrogate pair, as JSON can hold it: libyaml cannot write that
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can contain: libyaml cannot write it
         text = yaml.dump(document, Dumper=_dumper(False, with_unicode), default_flow_style=False, **options)
-    # The escapes of `visible` are YAML's too, and what needs them stands in double quotes.
+    # The escapes of `visible` are also valid YAML, and strings that need them are in double quotes.
     return "\n".join(map(visible, text.rstrip("\n").split("\n")))
 
 
@@ -43,8 +43,8 @@ def _dumper(fast: bool, with_unicode: bool) -> Any:
             return True
 
     def text_node(dumper: Any, text: str) -> Any:
-        is_written_as_it_is = text.isprintable() and (with_unicode or text.isascii())
-        style = None if is_plain_safe(text) and is_written_as_it_is else '"'
+        needs_escapes = not text.isprintable() or not (with_unicode or text.isascii())
+        style = '"' if needs_escapes or not is_plain_safe(text) else None
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, text_node)
@@ -53,7 +53,7 @@ def _dumper(fast: bool, with_unicode: bool) -> Any:
 
 
 def to_json(document: Any, with_unicode: bool = True) -> str:
-    """Return a document in JSON, its fields in the order they have; ``with_unicode`` as for `to_yaml`."""
+    """Return a document as JSON; the order of fields is kept. ``with_unicode`` as for `to_yaml`."""
     text = json.dumps(document, indent=2, ensure_ascii=not with_unicode)
     return "\n".join(line if line.isprintable() else "".join(map(_in_json, line)) for line in text.split("\n"))
 

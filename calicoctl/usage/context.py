@@ -26,17 +26,26 @@ Description:
 Options:
   --none  Choose no context.
 
-Options before the command, of all commands of calicoctl and calicoq:
+Options before the command, for all commands of calicoctl and calicoq:
   calicoctl --context=<CONTEXT> <command>
                           Use this context for one command only.
   calicoctl --config=<FILENAME> <command>
                           (or -c <FILENAME>) Use the etcd described in this
                           file, which has the format of
                           /etc/calico/calicoctl.cfg.
+  calicoctl --color=<WHEN> <command>
+                          auto (on a terminal, the default), always or never.
+  calicoctl --output=<FORMAT> <command>
+                          (or -o <FORMAT>) calicoctl only: print a listing
+                          as table (the default), json, yaml, csv or name, or
+                          the JSON Schema of its rows with schema.
+  calicoctl --columns=<COLUMNS> <command>
+                          calicoctl only: show these fields of a listing.
 
-  Values are searched for in this order: in one of these options; in the
-  environment (ETCD_ENDPOINTS and so on, also as CALICO_ETCD_ENDPOINTS); in
-  the chosen context; in /etc/calico/calicoctl.cfg. The first value found
-  applies. The search ends after the first place that has the address of etcd.
+  The values for etcd are searched for in this order: in --context or --config;
+  in the environment (ETCD_ENDPOINTS and so on, also as
+  CALICO_ETCD_ENDPOINTS); in the chosen context; in /etc/calico/calicoctl.cfg.
+  The first value found applies. The search ends after the first place that
+  has the address of etcd.
 
 """

@@ -16,6 +16,7 @@ Description:
   -  a label, as NAME, VALUE or NAME=VALUE
   -  a part of a selector
 
-  Letter case does not count. The exit status is 1 if nothing is found.
+  Upper and lower case are treated alike. The exit status is 1 if nothing is
+  found.
 
 """

@@ -62,6 +62,6 @@ def failed(message: str, stdout: str = "") -> Result:
 
 def bar(name: str, verb: str) -> str:
     return (
-        f"A rule that denies everything stands before the rules of Profile({name}) until 'calicoctl {verb}' with a "
-        "document that is accepted, without a resourceVersion, completes the change."
+        f"A rule that denies everything stands before the rules of Profile({name}): run 'calicoctl {verb}' again "
+        "with a valid document without a resourceVersion to complete the change."
     )

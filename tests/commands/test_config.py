@@ -112,8 +112,8 @@ class TestUnknownNames:
             assert calicoctl("config", *scope.split(), name, *more, "--force") == Result(
                 1,
                 "",
-                f"{unknown(shown)}{FORCED}Invalid configuration name: '{shown}'. It must be one segment of a key that "
-                "etcd shows: not empty, no slash, no '_' at its beginning, and neither '.' nor '..'.\n",
+                f"{unknown(shown)}{FORCED}Invalid configuration name: '{shown}'. It must be valid UTF-8, and "
+                "must not be empty, contain a slash, begin with '_', or be '.' or '..'.\n",
             )
         assert etcd.index() == index
 
@@ -142,7 +142,7 @@ def test_what_is_set_elsewhere(name: str, use: str, scope: str, calicoctl: Calic
     for more in ([], ["zzz"], ["--remove"]):
         for force in ([], ["--force"]):
             assert calicoctl("config", *scope.split(), name, *more, *force) == Result(
-                1, "", f"'{name}' is no setting of 'calicoctl config'. Use {use}.\n"
+                1, "", f"'{name}' cannot be set with 'calicoctl config'. Use {use}.\n"
             )
     assert etcd.index() == index
 

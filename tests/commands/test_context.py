@@ -65,7 +65,7 @@ def test_use_of_what_is_not_there(calico: Calicoctl, home: Path, name: str, ques
     calico("context", "use", "lab")
     shown = name.replace("\x1b", "\\x1b")
     said = f"There is no context '{shown}' in {home}/.config/calicoctl/config.yaml.{question}\n"
-    remedy = "See 'calicoctl context list' for those that are there.\n"
+    remedy = "See 'calicoctl context list' for the existing ones.\n"
     assert calico("context", "use", name) == Result(1, "", said + remedy)
     assert calico("context", "list").stdout == listing("lab")
 
@@ -93,7 +93,7 @@ def test_no_contexts(calico: Calicoctl, tmp_path: Path) -> None:
     empty = f"{border}| Name | Current | etcd |\n{border}{border}"
     said = "There are no contexts in /none/.config/calicoctl/config.yaml; see 'calicoctl context --help'.\n"
     assert calico("context", "list", env={"HOME": "/none"}) == Result(0, empty, said)
-    said = "Contexts are in a file of the user, and neither HOME nor XDG_CONFIG_HOME leads to it.\n"
+    said = "Cannot find the file with your contexts: set HOME or XDG_CONFIG_HOME.\n"
     for words in (["list"], ["use", "lab"]):
         assert calico("context", *words, env={"HOME": None}) == Result(1, "", said)
 
@@ -209,7 +209,8 @@ def test_the_system_s_file_of_tests_is_none() -> None:
         ("calicoctl --context=p", ["--context=prod"]),
         ("calicoctl --context prod ", None),
         ("calicoctl --context prod pro", ["profile"]),
-        ("calicoctl --context prod --", ["--config=", "--context=", "--output=", "--columns=", "--help", "--version"]),
+        ("calicoctl --context prod --",
+         ["--config=", "--context=", "--color=", "--output=", "--columns=", "--help", "--version"]),
         ("calicoctl --context prod profile P t", ["tag"]),
         ("calicoctl -c ", [":files"]),
         ("calicoctl --config x", [":files"]),

@@ -291,7 +291,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_shown(etcd: EtcdServer, calic
 
 def test_a_directory_that_no_profile_is_called_by(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     etcd.put(f"{PROFILES}/a%2Fb/rules", "{}")
-    message = f"Cannot read {PROFILES}/a%2Fb: no profile can be called so.\n"
+    message = f"Cannot read {PROFILES}/a%2Fb: this is not a valid profile name.\n"
     assert calicoctl("get", "profile") == Result(1, "NAME   \n\n", message)
 
 

@@ -168,7 +168,7 @@ def test_a_command_without_a_listing_does_nothing(calicoctl: Calicoctl, etcd: Et
     result = calicoctl("-o", "json", "profile", "add", "WEB")
     assert (result.status, result.stdout) == (1, "")
     assert result.stderr.startswith(
-        "--output and --columns before the command are for listings; this command prints none.\n"
+        "--output and --columns before the command are for listings, but this command does not print one.\n"
         "Listings: profile show, profile show --detailed, "
     )
     assert f"{V1}/policy/profile/WEB" not in etcd.keys(V1)

@@ -215,7 +215,7 @@ def test_a_pool_that_others_change_before_every_try_to_take_it_back(
     answer = calicoctl("pool", "add", "10.1.0.0/16")
     assert (answer.status, answer.stdout) == (1, "")
     assert re.search(
-        r"Others have changed /calico/v1/ipam before each of [0-9]+ tries within 0\.3 s: this command has given up\. "
+        r"Others have changed /calico/v1/ipam before each of [0-9]+ tries within 0\.3 s, so this command gave up\. "
         r"Run it again when they are done\.",
         answer.stderr,
     )

@@ -34,7 +34,7 @@ IN_USE = """\
 Cannot remove profile - profile in use by endpoint(s).
 Use the '--no-check' flag to remove the profile anyway.
 """
-NOT_KNOWN = "It is not known whether the change was made: look before you run the command again."
+NOT_KNOWN = "It is not known whether the change was made: check before you run the command again."
 BAD_NAMES = ["", ".", "..", "a/b", "a?b", "%41", "WEB\n", "a b", "a#b", "é", "\udcff", "a\x1b[2Jb"]
 
 

@@ -228,7 +228,7 @@ def test_add_of_a_rule_that_is_there(calicoctl: Calicoctl, etcd: EtcdServer) -> 
         (
             '{"src_net": "10.1.1.1/8", "src_nets": ["10.0.0.0/8"]}',
             "allow from cidr 10.0.0.0/8",
-            "src_nets: stands beside src_net; give one of them",
+            "src_nets: cannot be combined with src_net; give only one",
             True,
         ),
         (
@@ -475,7 +475,7 @@ Outbound rules:
 
 PORTS_AS_TEXT = '{"action": "allow", "protocol": "tcp", "dst_ports": ["80", "90:91"]}'
 PORTS_AS_NUMBERS = PORTS_AS_TEXT.replace('"80"', "80")
-MENDED = "Ports that were stored as text, for which Felix drops the profile, are now numbers in 1 rule(s).\n"
+MENDED = "Ports stored as text, which make Felix reject the profile, are now numbers in 1 rule(s).\n"
 
 
 @pytest.mark.parametrize(
@@ -527,8 +527,8 @@ def test_a_rule_that_is_present_is_no_edit(calicoctl: Calicoctl, etcd: EtcdServe
         ("10", "it is only the beginning of an address: give all four numbers"),
         ("192.168/16", "it is only the beginning of an address: give all four numbers"),
         ("172.16", "it is only the beginning of an address: give all four numbers"),
-        ("010.0.0.8", "its leading zeros mean octal to some programs: write it without"),
-        ("012.0.0.0/8", "its leading zeros mean octal to some programs: write it without"),
+        ("010.0.0.8", "some programs read leading zeros as octal: write it without them"),
+        ("012.0.0.0/8", "some programs read leading zeros as octal: write it without them"),
     ],
 )
 def test_networks_that_may_mean_another(calicoctl: Calicoctl, etcd: EtcdServer, cidr: str, problem: str) -> None:
@@ -722,8 +722,8 @@ def test_icmp_types_and_codes_that_are_refused(calicoctl: Calicoctl, proxy: Prox
         ("80:90:95", '"80:90:95" is not a port or a range of ports such as 80:90'),
         ("65536", '"65536" is above the last port, 65535'),
         ("1,80:65536", '"80:65536" is above the last port, 65535'),
-        ("90:80", '"90:80" ends below its beginning'),
-        ("90-80", '"90-80" ends below its beginning'),
+        ("90:80", '"90:80" ends before it begins'),
+        ("90-80", '"90-80" ends before it begins'),
     ],
 )
 def test_ports_that_are_refused(calicoctl: Calicoctl, proxy: Proxy, ports: str, cause: str) -> None:

@@ -181,8 +181,8 @@ metadata: {name: older}
             "stdin:14: Unknown resource type (profile) and/or version (v1); known are Profile and ProfileList of "
             "projectcalico.org/v3\n"
             "stdin:5: Profile(bad): metadata.tag: is not a field here; did you mean tags?\n"
-            "stdin:5: Profile(bad): spec.ingress[0].source.ports[1]: 010 is not accepted as a number: it is octal to "
-            "some and decimal to others; write it without leading zeros\n"
+            "stdin:5: Profile(bad): spec.ingress[0].source.ports[1]: 010 is not accepted as a number: some programs "
+            "read it as octal, others as decimal; write it without leading zeros\n"
             'stdin:5: Profile(bad): spec.ingress[0].action: "allow" is not one of Allow, Deny, Log, Pass\n'
             "stdin:5: Profile(bad): spec.ingress[0].source.ports[2]: 65536 is not a port from 0 to 65535 or a range "
             "such as 8000:8080\n" + NOTHING_WRITTEN,
@@ -217,7 +217,7 @@ def test_control_characters_in_names_do_not_reach_the_terminal(etcd: EtcdServer,
 
 def test_the_same_resource_twice(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("a")))
-    problem = "stdin:1: Profile(a): stands in the input twice, first at stdin:1\n"
+    problem = "stdin:1: Profile(a): appears twice in the input, first at stdin:1\n"
     assert result == Result(1, "", problem + NOTHING_WRITTEN)
     assert etcd.keys() == {}
 
@@ -278,9 +278,9 @@ def test_the_size_that_etcd_takes(etcd: EtcdServer, calicoctl: Calicoctl) -> Non
     before = etcd.index()
     other = profile("a", egress=[{"action": "Allow"}], meta_tags=["web"])
     assert calicoctl("apply", "-f", "-", stdin=stdin_of(other)) == failed(
-        "stdin:1: Profile(a): its stored rules, behind one that denies everything while tags and labels change, are "
-        "too large for etcd: 10,485,798 bytes in the form that etcd's v2 API takes, of at most 10,485,760; change the "
-        "rules first, alone\n" + NOTHING_WRITTEN.rstrip()
+        "stdin:1: Profile(a): its stored rules, with a temporary rule that denies everything while tags and labels "
+        "change, are too large for etcd: 10,485,798 bytes in the form that etcd's v2 API takes, of at most 10,485,760; "
+        "change the rules first, without other changes\n" + NOTHING_WRITTEN.rstrip()
     )
     assert etcd.index() == before
     for document in (profile("a", egress=[{"action": "Allow"}]), other):
@@ -327,10 +327,10 @@ def test_unchanged_rules_are_kept_with_a_warning(etcd: EtcdServer, calicoctl: Ca
     assert result._replace(stderr="") == done("applied", 1, "Profile(old): unchanged")
     assert result.stderr == (
         "Warning: Profile(old): spec.ingress[0] is kept as it is stored, though it would be refused as new: "
-        'source.nets[0]: "::ffff:1.2.3.4/128" is not accepted: it is IPv4 to some programs and IPv6 to others: write '
-        "it as IPv4.\n"
+        'source.nets[0]: "::ffff:1.2.3.4/128" is not accepted: some programs read it as IPv4, others as IPv6: write it '
+        'as IPv4.\n'
         "Warning: Profile(old): spec.egress[0] is kept as it is stored, though it would be refused as new: "
-        "storedFields: can only stand in a rule that is stored in this profile and is left as it is.\n"
+        "storedFields: is only accepted in a rule that is already stored in this profile and unchanged.\n"
     )
     assert etcd.index() == before
     more = shown.replace("  ingress:\n", "  ingress:\n  - action: Deny\n")
@@ -343,9 +343,10 @@ def test_stored_fields_cannot_be_made_up(etcd: EtcdServer, calicoctl: Calicoctl)
     document = profile("a", ingress=[{"action": "Allow", "storedFields": {"x": 1}}], storedFields={"order": 1})
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(document))
     assert result.stderr == (
-        "stdin:1: Profile(a): spec.ingress[0].storedFields: can only stand in a rule that is stored in this profile "
-        "and is left as it is\n"
-        "stdin:1: Profile(a): spec.storedFields.order: can only stand here if it is stored in this profile as it is\n"
+        "stdin:1: Profile(a): spec.ingress[0].storedFields: is only accepted in a rule that is already stored in this "
+        "profile and unchanged\n"
+        "stdin:1: Profile(a): spec.storedFields.order: is only accepted here if this profile already has it with this "
+        "value\n"
         + NOTHING_WRITTEN
     )
 
@@ -366,8 +367,8 @@ def test_replace_rewrites_what_go_has_stored_and_apply_does_not(etcd: EtcdServer
     result = calicoctl("apply", "-f", "-", stdin=shown)
     assert result.stdout == done("applied", 1, "Profile(go): unchanged").stdout
     assert result.stderr == (
-        "Warning: Profile(go): spec.ingress[0] is kept as it is stored; a new rule would be stored in another form, "
-        "which every Felix reads: 'calicoctl replace' rewrites it.\n"
+        "Warning: Profile(go): spec.ingress[0] is kept as it is stored; 'calicoctl replace' rewrites it in the "
+        "form of new rules, which every version of Felix reads.\n"
     )
     assert etcd.get(f"{PROFILES}/go/rules") == rules
     assert calicoctl("replace", "-f", "-", stdin=shown) == done("replaced", 1, "Profile(go): changed")
@@ -382,8 +383,8 @@ def test_a_profile_without_rules_key(etcd: EtcdServer, calicoctl: Calicoctl) -> 
     result = calicoctl("apply", "-f", "-", stdin=stdin_of(profile("half")))
     assert result.stdout == done("applied", 1, "Profile(half): unchanged").stdout
     assert result.stderr == (
-        "Warning: Profile(half): it has no rules key: to Felix it is missing, and the traffic of its "
-        "endpoints is dropped; 'calicoctl replace' writes it.\n"
+        "Warning: Profile(half): it has no rules key, so Felix treats it as missing and drops the traffic of its "
+        "endpoints; 'calicoctl replace' writes it.\n"
     )
     assert calicoctl("replace", "-f", "-", stdin=stdin_of(profile("half"))) == done(
         "replaced", 1, "Profile(half): changed"
@@ -418,7 +419,7 @@ def test_labels_and_annotations_that_are_not_mentioned_are_kept_also_where_they_
         assert calicoctl("apply", "-f", "-", stdin=stdin_of(profile("P", meta_labels=labels))) == Result(
             0,
             done("applied", 1, f"Profile(P): {change}").stdout,
-            f"Warning: {unreadable} and stay so: the document does not mention them.\n",
+            f"Warning: {unreadable} and stay unchanged: the document does not mention them.\n",
         )
         expected = {"labels": labels, "annotations": {"x": 1}, "more": [1]}
         assert json.loads(etcd.get(key) or "") == {name: value for name, value in expected.items() if value}
@@ -437,7 +438,7 @@ def test_what_cannot_be_read_is_replaced_with_a_warning(etcd: EtcdServer, calico
     assert result.stdout == done("applied", 1, "Profile(broken): changed").stdout
     assert result.stderr == (
         "Warning: Profile(broken): its tags cannot be read (it is not JSON (Expecting value at line 1, column 1))"
-        " and stay so: the document does not mention them.\n"
+        " and stay unchanged: the document does not mention them.\n"
         "Warning: Profile(broken): its labels cannot be read (it is not an object of strings) and are replaced.\n"
         "Warning: Profile(broken): its rules cannot be read (Expecting property name enclosed in double quotes at line "
         "1, column 2) and are replaced.\n"
@@ -462,8 +463,8 @@ def test_directories_in_place_of_keys(etcd: EtcdServer, calicoctl: Calicoctl) ->
     assert calicoctl("get", "profile", "D", "-o", "yaml") == Result(1, "", complaints)
     document = stdin_of(profile("D"))
     problems = "".join(
-        f"stdin:1: Profile(D): {PROFILES}/D/{part} is a directory, in which nothing can be written; "
-        "'calicoctl delete' removes the profile with all below it\n"
+        f"stdin:1: Profile(D): {PROFILES}/D/{part} is a directory, so it cannot be written; "
+        "'calicoctl delete' removes the profile and everything below it\n"
         for part in ("labels", "rules")
     )
     for verb in ("apply", "replace"):
@@ -553,7 +554,7 @@ def test_a_profile_in_use_is_deleted_with_a_warning(etcd: EtcdServer, calicoctl:
     names = ", ".join(f"h/o/w{number:02}/e" for number in range(10))
     warning = (
         f"Warning: Profile(P): 11 endpoints use it ({names}, ...); endpoints that cannot be read (see 'calicoq "
-        "check'): 1. Where it is used, Felix will drop all that no profile before it allows.\n"
+        "check'): 1. Felix will drop all their traffic that no earlier profile allows.\n"
     )
     assert calicoctl("delete", "profile", "P", "--dry-run").stderr == warning
     result = calicoctl("delete", "profile", "P")
@@ -616,7 +617,7 @@ def test_an_in_of_one_value_is_stored_as_an_equality(etcd: EtcdServer, calicoctl
     rule = {"action": "Allow", "source": {field: selector}}
     document = stdin_of(profile("P", ingress=[rule]))
     key = "src_selector" if field == "selector" else "!src_selector"
-    warning = f'{key}: "{selector}" is stored as "{better}": Felix 1.4 may not apply the other'
+    warning = f'{key}: "{selector}" is stored as "{better}": Felix 1.4 may not apply the original'
     result = calicoctl("apply", "-f", "-", stdin=document)
     assert (result.status, result.stderr) == (0, f"Warning: Profile(P): spec.ingress[0]: {warning}.\n")
     rules = etcd.get(f"{PROFILES}/P/rules") or ""
@@ -671,7 +672,7 @@ def test_ports_as_text_become_numbers_with_a_change(etcd: EtcdServer, calicoctl:
     assert etcd.get(f"{PROFILES}/P/rules") == rules
     shown["spec"]["egress"] = [{"action": "Deny"}]
     result = calicoctl("apply", "-f", "-", stdin=json.dumps(shown))
-    mended = "ports that were stored as text, for which Felix drops the profile, are now numbers in 1 rule(s)"
+    mended = "ports stored as text, which make Felix reject the profile, are now numbers in 1 rule(s)"
     assert f"Warning: Profile(P): {mended}.\n" in result.stderr
     assert json.loads(etcd.get(f"{PROFILES}/P/rules") or "")["inbound_rules"][0]["dst_ports"] == [80]
 

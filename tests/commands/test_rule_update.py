@@ -360,7 +360,7 @@ PROTOCOLS = "tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to 255"
         ),
         ({"protocol": "tcp", "dst_ports": [80.5]}, "dst_ports: 80.5 is not a port or a range of ports such as 80:90"),
         ({"protocol": "tcp", "dst_ports": [True]}, "dst_ports: true is not a port or a range of ports such as 80:90"),
-        ({"protocol": "tcp", "dst_ports": ["90:80"]}, 'dst_ports: "90:80" ends below its beginning'),
+        ({"protocol": "tcp", "dst_ports": ["90:80"]}, 'dst_ports: "90:80" ends before it begins'),
         ({"protocol": "tcp", "dst_ports": [65536]}, "dst_ports: 65536 is above the last port, 65535"),
         ({"protocol": "icmp", "icmp_type": 255}, "icmp_type: 255 is not a number from 0 to 254"),
         ({"protocol": "icmp", "icmp_type": "8"}, 'icmp_type: "8" is not a number from 0 to 254'),
@@ -381,10 +381,13 @@ PROTOCOLS = "tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to 255"
         ),
         ({"protocol": "icmp", "src_net": "::/0"}, "mixed IP versions: protocol icmp is IPv4, src_net ::/0 is IPv6"),
         ({"ip_version": 4, "protocol": "icmpv6"}, "mixed IP versions: ip_version is IPv4, protocol icmpv6 is IPv6"),
-        ({"src_net": "10.0.0.0/8", "src_nets": ["10.0.0.0/8"]}, "src_nets: stands beside src_net; give one of them"),
+        (
+            {"src_net": "10.0.0.0/8", "src_nets": ["10.0.0.0/8"]},
+            "src_nets: cannot be combined with src_net; give only one",
+        ),
         (
             {"!src_nets": ["10.0.0.0/8", "11.0.0.0/8"]},
-            "!src_nets: several networks under ! cannot be stored so that every Felix understands them",
+            "!src_nets: several excluded networks cannot be stored in a form that every version of Felix supports",
         ),
     ],
 )

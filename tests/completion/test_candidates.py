@@ -25,7 +25,7 @@ def offered(calicoctl: Calicoctl, *words: str) -> list[str]:
     ("line", "words"),
     [
         ("calicoctl ", list(COMMANDS)),
-        ("calicoctl -", ["--config=", "--context=", "--output=", "--columns=", "--help", "--version"]),
+        ("calicoctl -", ["--config=", "--context=", "--color=", "--output=", "--columns=", "--help", "--version"]),
         ("calicoctl help pr", ["profile"]),
         ("calicoq help ch", ["check"]),
         ("calicoctl pro", ["profile"]),

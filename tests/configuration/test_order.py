@@ -210,7 +210,7 @@ def test_help_and_version_read_no_file(calico: Calicoctl, places: Places) -> Non
         ),
         (
             "apiVersion: v1\nkind: calicoApiConfig\nspec: x\n",
-            "/calicoctl.cfg, line 3: spec has to hold members, one a line and indented.",
+            "/calicoctl.cfg, line 3: spec must contain members, indented and one per line.",
         ),
         (
             "apiVersion: v1\nkind: calicoApiConfig\nspce:\n  etcdAuthority: h:1\n",
@@ -230,7 +230,7 @@ def test_help_and_version_read_no_file(calico: Calicoctl, places: Places) -> Non
         ),
         ("contexts:\n", "/calicoctl.cfg, line 1: unknown member 'contexts'."),
         ("a: b: c\n", "/calicoctl.cfg, line 1: mapping values are not allowed here."),
-        ("\x1b[2J: x\n", "/calicoctl.cfg, line 1: a control character cannot stand in YAML."),
+        ("\x1b[2J: x\n", "/calicoctl.cfg, line 1: control characters are not allowed in YAML."),
         ('"\\e[2J": x\n', "/calicoctl.cfg, line 1: unknown member '\\x1b[2J'."),
         ("#" * 300_000, "Error reading config file: /calicoctl.cfg: it has more than 256 KB."),
         (
@@ -254,9 +254,9 @@ def test_other_datastores_in_the_environment(places: Places) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("contexts: x", "line 1: contexts has to hold members, one a line and indented."),
+        ("contexts: x", "line 1: contexts must contain members, indented and one per line."),
         ("context:\n", "line 1: unknown member 'context'. Did you mean contexts?"),
-        ("contexts:\n  one: h:1\n", "line 2: one has to hold members, one a line and indented."),
+        ("contexts:\n  one: h:1\n", "line 2: one must contain members, indented and one per line."),
         ("contexts:\n  one:\n  two:\n    user: x\n", "line 4: unknown member 'user'."),
         (
             "contexts:\n  'a b':\n    etcdAuthority: h:1\n",
@@ -271,14 +271,14 @@ def test_the_file_of_contexts(places: Places, text: str, message: str) -> None:
 
 def test_contexts_that_are_not_there(places: Places) -> None:
     missing = "There is no context 'prd' in ~/.config/calicoctl/config.yaml."
-    assert places.refusal({"--context": "prd"}) == f"{missing}\nSee 'calicoctl context list' for those that are there."
+    assert places.refusal({"--context": "prd"}) == f"{missing}\nSee 'calicoctl context list' for the existing ones."
     places.contexts("prd", prod=["etcdAuthority: h:1"])
     assert places.refusal() == (
         f"{missing} Did you mean prod?\n"
         "It was chosen with 'calicoctl context use': choose another one, or none with --none."
     )
     assert places.refusal({"--context": "prod"}, HOME="") == (
-        "Contexts are in a file of the user, and neither HOME nor XDG_CONFIG_HOME leads to it."
+        "Cannot find the file with your contexts: set HOME or XDG_CONFIG_HOME."
     )
 
 

@@ -153,10 +153,10 @@ def test_other_yaml(text: str, members: dict[str, Any]) -> None:
         ("a: &x {b: c}\nd: *x", 1, "aliases of mappings are not supported"),
         ("a: &x\n  b: *x", 1, "aliases of mappings are not supported"),
         ("a: b\n---\nc: d", 2, "but found another document"),
-        ("a: b\nc: \x07", 2, "a control character cannot stand in YAML"),
+        ("a: b\nc: \x07", 2, "control characters are not allowed in YAML"),
         ("\ta: b", 1, "found character '\\t' that cannot start any token"),
         ("a: " + "[\n" * 2000, 1, "it is not YAML, or nested too deeply"),
-        ('a: b\nc: "\\ud800"', 2, "c has half a character, which JSON and YAML can write as \\uD800"),
+        ('a: b\nc: "\\ud800"', 2, "c has half of a surrogate pair, such as \\uD800"),
         # What may be a password is not repeated.
         ("a: b\nc: *s3cret", 2, "found undefined alias"),
         ("a: b\nc: !s3cret", 2, "c begins with '!'; put the text in quotes"),

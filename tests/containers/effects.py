@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from calicoctl.etcd import client as etcd_client
-from calicoctl.etcd import wire
+from calicoctl.etcd import cluster, wire
 from calicoctl.host import iproute, network, routes
 from calicoctl.host.iproute import NetworkError
 from tests.conftest import Calicoctl
@@ -44,12 +43,12 @@ class Steps:
 def steps(at: Step) -> Iterator[Steps]:
     """Inside the block every step of every command in this process goes through `at`."""
     taken = Steps(at)
-    run_ip, exchange = iproute.ip, etcd_client.Client._exchange
+    run_ip, exchange = iproute.ip, cluster.Cluster._exchange
     with pytest.MonkeyPatch.context() as patch:
         for module in (network, routes):
             patch.setattr(module, "ip", lambda *words, **named: taken.take("ip", lambda: run_ip(*words, **named)))
         patch.setattr(
-            etcd_client.Client,
+            cluster.Cluster,
             "_exchange",
             lambda self, position, method, *rest: taken.take(
                 method.lower(), lambda: exchange(self, position, method, *rest)

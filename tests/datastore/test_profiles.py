@@ -20,7 +20,7 @@ TAGS = f"{PROFILE}/tags"
 RULES = f"{PROFILE}/rules"
 NEW_RULES = '{"inbound_rules": [{"action": "allow", "src_tag": "P"}], "outbound_rules": [{"action": "allow"}]}'
 ADDED = Result(0, "Tag T added to profile P\n", "")
-NOT_KNOWN = "It is not known whether the change was made: look before you run the command again."
+NOT_KNOWN = "It is not known whether the change was made: check before you run the command again."
 DROPPED = "Remote end closed connection without response"
 EVENTS_KEPT = 1000  # by etcd, of all keys together
 HASTY = {"CALICOCTL_READ_TIMEOUT": "0.5"}  # shortens the wait in vain for an event that has not happened
@@ -128,7 +128,7 @@ def test_history_that_does_not_answer(calicoctl: Calicoctl, profile: EtcdServer,
 
     proxy.since(1, lambda request: None if "wait=true" in request.query else request.forward())
     proxy.at(2, drop_reply)
-    remark = "The reply of etcd was lost and its history cannot be read, but the key holds what was to be written.\n"
+    remark = "The reply of etcd was lost and its history cannot be read, but the key holds the new value.\n"
     assert calicoctl("profile", "P", "tag", "add", "T") == Result(*ADDED[:2], remark)
     proxy.at(len(proxy.requests) + 2, others_change_it_then)
     result = calicoctl("profile", "P", "tag", "add", "U")
@@ -340,7 +340,7 @@ def test_etcd_cannot_be_reached_for_a_second_try(calicoctl: Calicoctl, profile: 
 @pytest.mark.parametrize(
     ("command", "advice"),
     [
-        (("P", "tag", "add", "T"), "/calico/v1/policy/profile/P/tags was not written, as far as etcd can tell."),
+        (("P", "tag", "add", "T"), "/calico/v1/policy/profile/P/tags was not written, according to etcd."),
         (("remove", "P", "--no-check"), "The directory is still there."),
     ],
 )
@@ -370,8 +370,8 @@ def test_history_that_does_not_reach_back_and_the_value_is_there(
 
     proxy.at(2, lose_for_long)
     remark = (
-        "The reply of etcd was lost and its history does not reach back to the write, but the key holds what was to "
-        "be written.\n"
+        "The reply of etcd was lost and its history does not reach back to the write, but the key holds the new "
+        "value.\n"
     )
     assert calicoctl("profile", "P", "tag", "add", "T") == Result(0, ADDED.stdout, remark)
     assert profile.get(TAGS) == '["P", "T"]'
@@ -663,7 +663,7 @@ def test_etcd_goes_away_before_a_part_can_be_taken_back(
     assert (result.status, result.stdout) == (1, "")
     cause, advice = result.stderr.splitlines()
     assert cause.startswith(f"Error accessing etcd at http://{proxy.authority} ({DROPPED}).  ")
-    assert advice == "The tags of profile P were written; look whether the profile was removed meanwhile."
+    assert advice == "The tags of profile P were written; check whether the profile was removed at the same time."
     assert partial.keys() == {TAGS: '["T"]'}
 
 
@@ -695,7 +695,7 @@ def test_a_rival_that_is_always_faster_does_not_keep_us_for_ever(
     assert (result.status, result.stdout) == (1, "")
     what = re.escape(TAGS if command.startswith("profile") else "Profile(P)")
     assert re.search(
-        rf"Others have changed {what} before each of [0-9]+ tries within 0\.3 s: this command has given up\. "
+        rf"Others have changed {what} before each of [0-9]+ tries within 0\.3 s, so this command gave up\. "
         r"Run it again when they are done\.\n",
         result.stderr,
     )

@@ -145,7 +145,7 @@ def test_answers_that_cannot_tell_are_not_called_lost(etcd: EtcdServer, way: Way
     with pytest.raises(DatastoreError) as raised:
         client.create(KEY, "new")
     cause = "etcd answered each try with an error: Raft Internal Error : etcdserver: request timed out"
-    advice = f"{KEY} was not written, as far as etcd can tell."
+    advice = f"{KEY} was not written, according to etcd."
     assert raised.value.message == f"Error accessing etcd at {way.endpoint} ({cause}).  {advice}"
 
 

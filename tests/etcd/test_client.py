@@ -33,7 +33,7 @@ from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw, drop_repl
 EMPTY_TABLE = "+------+\n| Name |\n+------+\n+------+\n"
 KEY = "/test/key"
 SET_USER = "set ETCD_USERNAME and ETCD_PASSWORD to those of a user whose roles allow this"
-NOT_KNOWN = "It is not known whether the change was made: look before you run the command again."
+NOT_KNOWN = "It is not known whether the change was made: check before you run the command again."
 
 
 @pytest.fixture
@@ -314,7 +314,7 @@ def changed(old: str, new: str) -> Behaviour:
     [
         ('"/test/key"', '"/test/kez"', "its answer is about another key, /test/kez"),
         ('"compareAndSwap"', '"compareAndSwop"', "its answer is about another action"),
-        ('"new"', '"old"', "its answer has another value than was written"),
+        ('"new"', '"old"', "its answer has a different value from the one written"),
         ('"node"', '"Node"', "its answer has no node"),
     ],
 )
@@ -385,7 +385,7 @@ def test_an_index_that_is_no_number_of_etcd_s(calicoctl: Calicoctl, proxy: Proxy
         (answer("200 OK", "<html>", "text/html"), "(its answer of status 200 is not the JSON that etcd sends)."),
         (answer("200 OK", "[" * 100_000), "(its answer of status 200 is not the JSON that etcd sends)."),
         (answer("200 OK", '{"node": 5}'), "(its answer has no node)."),
-        (answer("200 OK", '{"node": {"key": "/a"}}'), "(its answer has a node that etcd would not send)."),
+        (answer("200 OK", '{"node": {"key": "/a"}}'), "(its answer has an invalid node)."),
         (
             answer("200 OK", '{"action": "get", "node": {"key": "/a\x7f%s", "modifiedIndex": 1}}' % ("x" * 1000)),
             f"(its answer is about another key, /a\\x7f{'x' * 97}).",
@@ -810,8 +810,8 @@ def test_https_to_a_server_that_speaks_http(calicoctl: Calicoctl, etcd: EtcdServ
     # etcd hangs up or answers in plain text; now and then the kernel is quicker to say so than OpenSSL.
     causes = (
         r"TLS: [a-z ]+; does it speak https\?\)\.|"
-        r"TLS: EOF [a-z ]+; does it take https, and that without ETCD_CERT_FILE\?\)\.|"
-        r"Connection reset by peer\)\.  Is etcd running, and does it take https, and that without ETCD_CERT_FILE\?"
+        r"TLS: EOF [a-z ]+; does it take https without a client certificate\?\)\.|"
+        r"Connection reset by peer\)\.  Is etcd running, and does it take https without a client certificate\?"
     )
     assert re.fullmatch(rf"Error accessing etcd at https://{etcd.endpoint} \(({causes})\n", result.stderr)
 

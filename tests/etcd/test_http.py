@@ -144,7 +144,7 @@ def test_what_our_reader_takes_the_library_takes_alike(answer: bytes, cuts: tupl
          "its answer has a chunk without a length"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n+1\r\nx\r\n0\r\n\r\n", "its answer has a chunk without a length"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx..0\r\n\r\n",
-         "it does not speak HTTP|its answer has a chunk of another length than it says"),
+         "it does not speak HTTP|its answer has a chunk with a wrong length"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n", "its answer ends before its body"),
         (OK + b"Content-Encoding: gzip\r\n\r\n", "its answer is compressed"),
         (b"HTTP/1.1 200 OK", "its answer ends before its body"),

@@ -322,4 +322,4 @@ def test_a_password_without_a_user() -> None:
 
 
 def test_a_user_with_a_colon() -> None:
-    assert refusal({"ETCD_USERNAME": "a:b"}) == "Invalid ETCD_USERNAME. The name of a user has no colon.\n"
+    assert refusal({"ETCD_USERNAME": "a:b"}) == "Invalid ETCD_USERNAME. A user name cannot contain a colon.\n"

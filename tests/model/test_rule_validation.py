@@ -27,7 +27,7 @@ NO_PORT_PROTOCOL = "ports need the protocol tcp or udp"
 NO_ICMP = "needs the protocol icmp or icmpv6"
 NULL = "null is not a value; give one, or leave the field out"
 EMPTY = "is empty; leave the field out to match all"
-SEVERAL_NOT = "several networks under ! cannot be stored so that every Felix understands them"
+SEVERAL_NOT = "several excluded networks cannot be stored in a form that every version of Felix supports"
 
 
 def stored(fields: Fields) -> list[Fields]:
@@ -88,8 +88,8 @@ def problems(fields: Fields) -> list[str]:
         ({**TCP, "dst_ports": ["80\n"]}, [f'dst_ports: "80\\n" {NO_PORT}']),
         ({**TCP, "dst_ports": [65536]}, ["dst_ports: 65536 is above the last port, 65535"]),
         ({**TCP, "dst_ports": ["5:65536"]}, ['dst_ports: "5:65536" is above the last port, 65535']),
-        ({**TCP, "!dst_ports": ["90:80"]}, ['!dst_ports: "90:80" ends below its beginning']),
-        ({**TCP, "dst_ports": ["81-80"]}, ['dst_ports: "81-80" ends below its beginning']),
+        ({**TCP, "!dst_ports": ["90:80"]}, ['!dst_ports: "90:80" ends before it begins']),
+        ({**TCP, "dst_ports": ["81-80"]}, ['dst_ports: "81-80" ends before it begins']),
         ({**ICMP, "icmp_type": 255}, ["icmp_type: 255 is not a number from 0 to 254"]),
         ({**ICMP, "icmp_type": "8"}, ['icmp_type: "8" is not a number from 0 to 254']),
         ({**ICMP, "!icmp_type": -1}, ["!icmp_type: -1 is not a number from 0 to 254"]),
@@ -116,8 +116,11 @@ def problems(fields: Fields) -> list[str]:
         ({**ICMP, "icmp_code": 0}, ["icmp_code: needs icmp_type"]),
         ({**ICMP, "icmp_type": 8, "!icmp_code": 0}, ["!icmp_code: needs !icmp_type"]),
         ({"icmp_code": 0}, [f"icmp_code: {NO_ICMP}", "icmp_code: needs icmp_type"]),
-        ({"src_net": TEN, "src_nets": ["11.0.0.0/8"]}, ["src_nets: stands beside src_net; give one of them"]),
-        ({"!dst_net": TEN, "!dst_nets": ["11.0.0.0/8"]}, ["!dst_nets: stands beside !dst_net; give one of them"]),
+        ({"src_net": TEN, "src_nets": ["11.0.0.0/8"]}, ["src_nets: cannot be combined with src_net; give only one"]),
+        (
+            {"!dst_net": TEN, "!dst_nets": ["11.0.0.0/8"]},
+            ["!dst_nets: cannot be combined with !dst_net; give only one"],
+        ),
         ({"!src_nets": ["10.0.0.0/8", "11.0.0.0/8"]}, [f"!src_nets: {SEVERAL_NOT}"]),
         (
             {"src_net": "10.0.0.0/8", "dst_net": "fd80::/64"},
@@ -165,7 +168,7 @@ def problems(fields: Fields) -> list[str]:
         (
             {"action": "deny", "src_net": "10.0.0.0/8", "!src_net": "10.1.0.0/16"},
             [
-                "!src_net: Felix cannot program it beside src_net; make one rule for each network that is left without "
+                "!src_net: Felix cannot program it beside src_net; make one rule for each network that remains without "
                 'src_net "10.1.0.0/16"'
             ],
         ),
@@ -183,7 +186,7 @@ def problems(fields: Fields) -> list[str]:
             {"src_net": "10/8", "dst_net": "010.1.2.3/8", "src_tag": "a b", "icmp_type": 8},
             [
                 'src_net: "10/8": it is only the beginning of an address: give all four numbers',
-                'dst_net: "010.1.2.3/8": its leading zeros mean octal to some programs: write it without',
+                'dst_net: "010.1.2.3/8": some programs read leading zeros as octal: write it without them',
                 f'src_tag: "a b" {NO_TAG}',
                 f"icmp_type: {NO_ICMP}",
             ],

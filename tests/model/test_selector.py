@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from calicoctl.model.selector import SelectorError, parse, without_one_value_sets
 
 ANYTHING_BUT_LABEL = "expected a label, has(), all(), ! or ("
-READ_AS_OPERATOR = "is an operator; a label that begins so can be named only in has()"
+READ_AS_OPERATOR = "is an operator; a label that begins with it can be used only in has()"
 
 
 def error(text: str, *, strict: bool = False, new: bool = False) -> str:
@@ -439,8 +439,8 @@ def test_one_value_sets_are_written_as_equalities(text: str, written: str | None
 @pytest.mark.parametrize(
     ("text", "labels", "message"),
     [
-        ("a\n== 'b'", {"a": "b"}, "a line end before it: give the selector in one line at column 3"),
-        ("a == 'b'\r\n", {"a": "b"}, "a line end before it: give the selector in one line at column 11"),
+        ("a\n== 'b'", {"a": "b"}, "line break before the text at column 3: write the selector in one line"),
+        ("a == 'b'\r\n", {"a": "b"}, "line break before the text at column 11: write the selector in one line"),
         ("in == 'b'", {"in": "b"}, f'"in" at column 1 {READ_AS_OPERATOR}'),
         ("has(a) && in-use == 'b'", {"a": "", "in-use": "b"}, f'"in" at column 11 {READ_AS_OPERATOR}'),
         ("in/use in {'b'}", {"in/use": "b"}, f'"in" at column 1 {READ_AS_OPERATOR}'),

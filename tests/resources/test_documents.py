@@ -73,8 +73,8 @@ def test_integers(text: str, number: int) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("010", "it is octal to some and decimal to others; write it without leading zeros"),
-        ("08", "it is octal to some and decimal to others; write it without leading zeros"),
+        ("010", "some programs read it as octal, others as decimal; write it without leading zeros"),
+        ("08", "some programs read it as octal, others as decimal; write it without leading zeros"),
         ("1e3", "it is not a whole number"),
         ("6.5", "it is not a whole number"),
         ("1_000", "it is not a whole number"),
@@ -153,22 +153,22 @@ def test_yaml_in_braces_is_not_mistaken_for_json() -> None:
         ("? [1]\n: 2", "line 1, column 3: the name of a field is not a string"),
         ("a: b: c", "line 1, column 5: mapping values are not allowed in this context"),
         ("a: [", "line 2, column 1: did not find expected node content"),
-        ("a: *x", "line 1, column 4: there is no whole value named x"),
-        ("a: &x [*x]", "line 1, column 8: there is no whole value named x"),
+        ("a: *x", "line 1, column 4: there is no complete value named x"),
+        ("a: &x [*x]", "line 1, column 8: there is no complete value named x"),
         ("a: !!binary aGk=", "line 1, column 4: the tag tag:yaml.org,2002:binary is not supported"),
         ("a: !!python/name:os x", "line 1, column 4: the tag tag:yaml.org,2002:python/name:os is not supported"),
         ("a: !!set {b}", "line 1, column 4: the tag tag:yaml.org,2002:set is not supported"),
-        ("a: 1\nb: \x07", "line 2: a control character cannot stand in YAML"),
-        ("[" * 200, "line 1, column 151: it is nested more than 150 deep"),
-        ("[" * 200 + "]" * 200, "line 1, column 151: it is nested more than 150 deep"),
-        ("[" * 100_000 + "]" * 100_000, "line 1, column 151: it is nested more than 150 deep"),
-        ('[{"a": ' * 100 + "1" + "}]" * 100, "line 1, column 526: it is nested more than 150 deep"),
-        ("- " * 200 + "a", "line 1, column 301: it is nested more than 150 deep"),
+        ("a: 1\nb: \x07", "line 2: control characters are not allowed in YAML"),
+        ("[" * 200, "line 1, column 151: it is nested more than 150 levels deep"),
+        ("[" * 200 + "]" * 200, "line 1, column 151: it is nested more than 150 levels deep"),
+        ("[" * 100_000 + "]" * 100_000, "line 1, column 151: it is nested more than 150 levels deep"),
+        ('[{"a": ' * 100 + "1" + "}]" * 100, "line 1, column 526: it is nested more than 150 levels deep"),
+        ("- " * 200 + "a", "line 1, column 301: it is nested more than 150 levels deep"),
         ("a: &a {b: 1}\n<<: *a\n<<: *a", "line 3, column 1: << appears twice in one mapping"),
         ("a: &a {b: 1}\n<<: *a\nb: 1\nb: 2", "line 4, column 1: b appears twice in one mapping"),
-        ("a: &a {<<: *a}", "line 1, column 12: there is no whole value named a"),
+        ("a: &a {<<: *a}", "line 1, column 12: there is no complete value named a"),
         *(
-            (f"a:\n b: 1\n <<: {wrong}", "line 3, column 6: << takes the fields of a mapping, or of several in a list")
+            (f"a:\n b: 1\n <<: {wrong}", "line 3, column 6: the value of << must be a mapping or a list of mappings")
             for wrong in ("~", "null", "b", "[b]", "[{b: 2}, [{}]]")
         ),
     ],
@@ -214,7 +214,7 @@ def test_a_merged_mapping_keeps_its_lines() -> None:
 def test_merges_that_multiply_end_in_an_error() -> None:
     lines = ["a0: &a0 {b: x}", *(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 20))]
     with pytest.raises(
-        MalformedDocument, match=r"^line \d, column \d+: the aliases stand for more than 2,000,000 values$"
+        MalformedDocument, match=r"^line \d, column \d+: the aliases expand to more than 2,000,000 values$"
     ):
         documents.read("\n".join(lines))
 
@@ -222,7 +222,7 @@ def test_merges_that_multiply_end_in_an_error() -> None:
 def test_aliases_that_multiply_end_in_an_error() -> None:
     lines = ["a0: &a0 x", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 20))]
     with pytest.raises(
-        MalformedDocument, match=r"^line 8, column \d+: the aliases stand for more than 2,000,000 values$"
+        MalformedDocument, match=r"^line 8, column \d+: the aliases expand to more than 2,000,000 values$"
     ):
         documents.read("\n".join(lines))
 

@@ -65,7 +65,7 @@ def stored(text: str) -> list[dict[str, Any]]:
         ("action: Allow\nprotocol: 6.5", ["protocol: 6.5 is not accepted as a number: it is not a whole number"]),
         ("action: Allow\nprotocol: ICMP\nicmp: {type: 255}", ["icmp.type: 255 is not a number from 0 to 254"]),
         ("action: Allow\nprotocol: ICMP\nicmp: {type: 8, code: 256}", ["icmp.code: 256 is not a number from 0 to 255"]),
-        ("action: Allow\nprotocol: ICMP\nicmp: {code: 0}", ["icmp.code: needs a type beside it"]),
+        ("action: Allow\nprotocol: ICMP\nicmp: {code: 0}", ["icmp.code: needs a type"]),
         ("action: Allow\nicmp: {}", ["icmp: needs the protocol ICMP or ICMPv6"]),
         ("action: Allow\nprotocol: 1\nicmp: {type: 8}", ["icmp: needs the protocol ICMP or ICMPv6"]),
         ("action: Allow\nnotICMP: {type: 8}", ["notICMP: needs the protocol ICMP or ICMPv6"]),
@@ -101,8 +101,8 @@ def stored(text: str) -> list[dict[str, Any]]:
         (
             "action: Allow\nsource: {nets: ['::ffff:10.0.0.0/104']}",
             [
-                'source.nets[0]: "::ffff:10.0.0.0/104" is not accepted: it is IPv4 to some programs and IPv6 to '
-                "others: write it as IPv4"
+                'source.nets[0]: "::ffff:10.0.0.0/104" is not accepted: some programs read it as IPv4, others as IPv6: '
+                'write it as IPv4'
             ],
         ),
         (
@@ -141,7 +141,7 @@ def stored(text: str) -> list[dict[str, Any]]:
         ("action: Allow\nprotocol: TCP\nsource: {ports: [1e3]}", [
             f'source.ports[0]: "1e3" is a named port, which {NOT_IN_V1}']),
         ("action: Allow\nprotocol: TCP\nsource: {ports: [20:10]}", [
-            'source.ports[0]: "20:10" ends below its beginning']),
+            'source.ports[0]: "20:10" ends before it begins']),
         (
             "action: Allow\nprotocol: TCP\nsource: {notPorts: [80, http]}",
             [f'source.notPorts[1]: "http" is a named port, which {NOT_IN_V1}'],
@@ -149,8 +149,8 @@ def stored(text: str) -> list[dict[str, Any]]:
         (
             "action: Allow\nprotocol: TCP\nsource: {ports: [010]}",
             [
-                "source.ports[0]: 010 is not accepted as a number: it is octal to some and decimal to others; write it "
-                "without leading zeros"
+                "source.ports[0]: 010 is not accepted as a number: some programs read it as octal, others as decimal; "
+                "write it without leading zeros"
             ],
         ),
         *(
@@ -159,7 +159,7 @@ def stored(text: str) -> list[dict[str, Any]]:
         ),
         (
             "action: Allow\nstoredFields: {a: 1}",
-            ["storedFields: can only stand in a rule that is stored in this profile and is left as it is"],
+            ["storedFields: is only accepted in a rule that is already stored in this profile and unchanged"],
         ),
         ("action: Allow\nstoredFields: a", ["storedFields: a is not a mapping"]),
     ],

@@ -34,7 +34,7 @@ def test_both_contestants_write_in_each_run(bench: Bench, etcd: EtcdServer) -> N
 
 def test_a_contestant_that_changes_nothing_is_not_measured(bench: Bench) -> None:
     idle = Contestant("idle", PASS.command)
-    with pytest.raises(RuntimeError, match=rf"^idle leaves as {KEY} what it should not: \[\]$"):
+    with pytest.raises(RuntimeError, match=rf"^idle has stored a wrong value as {KEY}: \[\]$"):
         bench.measure([bench.changing(idle, KEY, "[]", ["WEB"].__eq__)])
 
 

@@ -194,8 +194,8 @@ def test_a_signal_behind_the_bar_says_that_it_stands(
             stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
     assert (process.returncode, stdout) == (128 + by, "")
     assert stderr == (
-        "Aborted command.  A rule that denies everything may stand before the rules of Profile(P) until "
-        "'calicoctl apply' with a document that is accepted, without a resourceVersion, completes the change.\n"
+        "Aborted command.  A rule that denies everything may stand before the rules of Profile(P): run "
+        "'calicoctl apply' again with a valid document without a resourceVersion to complete the change.\n"
     )
     assert calicoctl("apply", "-f", "-", stdin=document, env={"ETCD_AUTHORITY": etcd.endpoint}).status == 0
     assert etcd.get(f"{directory}/rules") == '{"inbound_rules": [], "outbound_rules": [{"action": "allow"}]}'

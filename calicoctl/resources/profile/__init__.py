@@ -1,1 +1,1 @@
-"""The kind Profile: its documents, what is stored of it, and the plan from one to the other."""
+"""The kind Profile: its documents, its stored form, and the plan that changes what is stored."""

@@ -1,4 +1,4 @@
-"""The kind Profile: what `calicoctl.resources.kind.Kind` asks for."""
+"""The kind Profile, an implementation of `calicoctl.resources.kind.Kind`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from calicoctl.resources.fields import Problems
     from calicoctl.resources.profile.plan import Plan
 
-_MOST_USERS = 10  # that a warning names
+_MAX_USERS_SHOWN = 10  # in a warning
 
 
 def _uses(users: list[str]) -> str:
     if not users:
         return "no endpoint uses it"
-    names = sorted(users)[:_MOST_USERS] + (["..."] if len(users) > _MOST_USERS else [])
+    names = sorted(users)[:_MAX_USERS_SHOWN] + (["..."] if len(users) > _MAX_USERS_SHOWN else [])
     return f"{len(users)} endpoint{'s use' if len(users) > 1 else ' uses'} it ({', '.join(names)})"
 
 
@@ -36,7 +36,10 @@ def _go_map(texts: dict[str, str]) -> str:
 
 
 def _too_large(plan: Plan, record: ProfileRecord | None) -> Iterator[str]:
-    """Say which values etcd would not take: found out midway, that would be a partial success."""
+    """Yield a problem for each value that is too large for etcd.
+
+    The check comes before the first write, because a refusal in the middle would leave the profile partly changed.
+    """
     if not plan.changes:
         return
     for part, value in plan.changes.items():
@@ -45,13 +48,14 @@ def _too_large(plan: Plan, record: ProfileRecord | None) -> Iterator[str]:
     if plan.barring_rules is not None and record is not None:
         if excess := excess_of(plan.barring_rules) or excess_of(record.texts["rules"]):
             yield (
-                "its stored rules, behind one that denies everything while tags and labels change, are too large for "
-                f"etcd: {excess}; change the rules first, alone"
+                "its stored rules, with a temporary rule that denies everything while tags and labels change, are too "
+                "large for "
+                f"etcd: {excess}; change the rules first, without other changes"
             )
 
 
 class ProfileKind:
-    """Profiles (see `Kind`); without a client only what needs no datastore can be asked."""
+    """Profiles (see `Kind`). Without a client, only methods that need no datastore can be called."""
 
     name = KIND_NAME
     api_version = API_VERSION
@@ -66,7 +70,7 @@ class ProfileKind:
 
     def __init__(self, client: Client | None) -> None:
         self._client = client
-        self._unreadable: list[str] = []  # endpoints, known once ``_users`` has been read
+        self._unreadable: list[str] = []  # the keys of unreadable endpoints, filled by ``_users``
 
     @property
     def _store(self) -> ProfileResources:
@@ -102,8 +106,8 @@ class ProfileKind:
             plan.problems.append(f"{record.node['key']} {record.obstacle}; 'calicoctl delete' removes it")
         elif record is not None:
             plan.problems += [
-                f"{record.node['key']}/{part} is a directory, in which nothing can be written; "
-                "'calicoctl delete' removes the profile with all below it"
+                f"{record.node['key']}/{part} is a directory, so it cannot be written; "
+                "'calicoctl delete' removes the profile and everything below it"
                 for part in record.profile.directories if part in plan.changes
             ]  # fmt: skip
         plan.problems += _too_large(plan, record)
@@ -118,13 +122,13 @@ class ProfileKind:
         if not users and not doubt and (plan is None or resource.has_spec):
             return []
         if plan is None:
-            return [f"{_uses(users)}{doubt}. Where it is used, Felix will drop all that no profile before it allows"]
+            return [f"{_uses(users)}{doubt}. Felix will drop all their traffic that no earlier profile allows"]
         what = "the document has no spec" if not resource.has_spec else "the document has no rules"
         return [f"{what}, so all of its {record.profile.rules.count()} stored rules are removed; {_uses(users)}{doubt}"]
 
     @cached_property
     def _users(self) -> dict[str, list[str]]:
-        """The endpoints of each profile, as far as they can be read; read when first asked for."""
+        """The readable endpoints of each profile, read from etcd on first use."""
         from calicoctl.datastore.endpoints import Endpoints
 
         assert self._client is not None

@@ -1,7 +1,7 @@
-"""What has to be written so that a stored profile becomes what a resource says, and what speaks against it.
+"""The plan of a change: which values to write so that a stored profile matches a resource, and which problems it has.
 
-What is stored already is accepted as it is, also where it would be refused if it were new: validation is for what is
-new or changed. A warning says so.
+Only new and changed values are validated. Values that are already stored are accepted, with a warning if they would be
+refused as new.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _DENY = {"action": "deny"}
 
 
 class Plan:
-    """The outcome of comparing a resource with what is stored.
+    """The result of comparing a resource with the stored profile.
 
-    ``changes`` has the new value of each part to be written, in the order of writing; ``replaced`` says of what is
-    replaced why it could not be read; ``problems`` are reasons not to write anything; ``warnings`` are remarks for the
-    operator. ``completes`` tells that what is stored is no more than the beginning of what is to be: a creation was
-    interrupted. Under a name that is not created nothing was begun here. ``barring_rules`` is what the rules have to be
-    while the parts are written one by one: see `_barring_rules`.
+    ``changes`` has the new value of each part to be written, in the order of writing. ``replaced`` describes unreadable
+    values that are replaced. ``problems`` are reasons not to write anything; ``warnings`` are for the operator.
+    ``completes`` tells that an interrupted creation of this resource has stored some of its parts; it is False for
+    names that calicoctl never creates. ``barring_rules`` are temporary rules for the time between the first and the
+    last write, or None: see `_barring_rules`.
     """
 
     def __init__(self, resource: ProfileResource, stored: StoredProfile | None, rewrite: bool = False) -> None:
-        """``stored`` is None for a profile that is to be created.
+        """``stored`` is None if the profile does not exist yet.
 
-        Without ``rewrite`` a rule that the resource leaves as it is stays stored as it is, whatever its spelling; with
-        it each rule is brought to the form in which a new one is stored, and a part that is missing is written.
+        With ``rewrite``, unchanged rules are rewritten in the form of new rules and missing parts are written. Without
+        it, unchanged rules keep their stored form.
         """
         self.resource = resource
         self.stored = stored or StoredProfile(resource.name, {})
@@ -58,35 +58,38 @@ class Plan:
             "tags": self._tags(), "labels": self._labels(), "metadata": self._metadata(), "rules": self._rules()
         }  # fmt: skip
         self.changes = {part: value for part in self._order() if (value := values[part]) is not None}
-        self.completes = self._is_begun() and not name_problem
+        self.completes = self._is_partly_created() and not name_problem
         self.barring_rules = self._barring_rules()
         self.problems = self._found.texts
         self._remark_on_parts()
 
     def result(self, texts: dict[str, str]) -> StoredProfile:
-        """Return the profile as it is after the changes; ``texts`` are the values that are stored now."""
+        """Return the profile as it will be after the changes; ``texts`` are the present values of its keys."""
         return StoredProfile(self.resource.name, {**texts, **self.changes})
 
     def erases_rules(self) -> bool:
-        """Tell whether the stored rules give way to none."""
+        """Tell whether the plan removes all stored rules."""
         return "rules" in self.changes and self.stored.rules.count() > 0 and not any(self.resource.rules.values())
 
     def _order(self) -> tuple[str, ...]:
-        """Return the parts in the order of writing: the rules last, for Felix drops the traffic of a profile without.
+        """Return the parts in the order of writing.
 
-        Empty rules do so too, and come first where later nothing would tell that they are still to be written.
+        The rules come last because Felix drops the traffic of a profile without rules until it is complete. Empty
+        rules drop the traffic too, so for a new profile without rules they come first: after an interruption, an
+        absent rules key would look the same as empty rules, and nothing would be left to write.
         """
         if self.is_new and not self._rewrite and not any(self.resource.rules.values()):
             return ("rules", *(part for part in PARTS if part != "rules"))
         return PARTS
 
     def _barring_rules(self) -> str | None:
-        """Return the stored rules behind one that denies everything; None if a half-way state does no harm.
+        """Return the stored rules after a first rule that denies everything; None if no intermediate state can do harm.
 
-        Tags and labels decide which endpoints a rule means, here and in other profiles. So of two of these parts that
-        change, one new and one old together may allow what neither the old profile nor the new one does. The stored
-        rules stay behind the first one, so that what is accepted only as it is stored is still there to be found when
-        the command was interrupted and is given again. Without readable rules Felix drops all traffic as it is.
+        Tags and labels decide which endpoints the rules match, here and in other profiles. If two of tags, labels and
+        rules change, one new and one old value together may allow traffic that neither the old nor the new profile
+        allows. The old rules are kept after the deny rule, because some may be accepted only while they are stored and
+        the command must be repeatable after an interruption. If the stored rules cannot be read, Felix drops all
+        traffic anyway and no deny rule is needed.
         """
         changing = (
             self.resource.tags is not None and self.resource.tags != self.stored.tags,
@@ -101,8 +104,8 @@ class Plan:
         inbound, outbound = ([Rule(_DENY), *listed] for listed in lists)
         return Rules(inbound, outbound, rules.extra).to_json()
 
-    def _is_begun(self) -> bool:
-        """Tell whether what is stored is what a creation of this very resource writes first."""
+    def _is_partly_created(self) -> bool:
+        """Tell whether the stored parts are those that a creation of this resource writes before its rules."""
         present = self.stored.present
         if self.is_new or "rules" in present or any(part in present for part in self.changes):
             return False
@@ -204,8 +207,8 @@ class Plan:
             return as_new
         elif not group.is_canonical():
             self.warnings.append(
-                f"{path} is kept as it is stored; a new rule would be stored in another form, which every Felix reads: "
-                "'calicoctl replace' rewrites it"
+                f"{path} is kept as it is stored; 'calicoctl replace' rewrites it in the form of new rules, which "
+                "every version of Felix reads"
             )
         return group.rules
 
@@ -216,7 +219,8 @@ class Plan:
                 continue
             if name != "id" or not isinstance(value, str):
                 self._found.add(
-                    member("spec.storedFields", name), "can only stand here if it is stored in this profile as it is"
+                    member("spec.storedFields", name),
+                    "is only accepted here if this profile already has it with this value",
                 )
             extra[name] = value
         return extra
@@ -226,16 +230,16 @@ class Plan:
             remark = f"its {name} cannot be read ({reason})"
             if is_replaced:
                 self.replaced.append(remark)
-            outcome = "are replaced" if is_replaced else "stay so: the document does not mention them"
+            outcome = "are replaced" if is_replaced else "stay unchanged: the document does not mention them"
             self.warnings.append(f"{remark} and {outcome}")
         if not self.is_new and "rules" not in self.stored.present and "rules" not in self.changes:
             self.warnings.append(
-                "it has no rules key: to Felix it is missing, and the traffic of its endpoints is dropped; "
+                "it has no rules key, so Felix treats it as missing and drops the traffic of its endpoints; "
                 "'calicoctl replace' writes it"
             )
 
     def _unreadable(self) -> Iterator[tuple[str, str, bool]]:
-        """Yield what cannot be read, why, and whether it is replaced."""
+        """Yield each unreadable part: its name, the reason, and whether the plan replaces it."""
         for part, reason in self.stored.unreadable.items():
             if part == "metadata" and self.stored.unreadable_members:
                 given = self._given_members()
@@ -245,7 +249,7 @@ class Plan:
 
 
 class _Stored:
-    """Finds stored rules by their form: those of one direction in their order, then those that are there at all."""
+    """Finds stored rules by form: first the unused ones of the same direction, in order, then any with that form."""
 
     def __init__(self, in_order: list[Group], everywhere: list[Group]) -> None:
         self._next: dict[str, list[Group]] = {}
@@ -260,7 +264,10 @@ class _Stored:
 
 
 def _name_problem(name: str) -> str:
-    """Say why no profile can be created under a name; nothing of one that is missing, for which others refused it."""
+    """Say why a new profile cannot have this name; empty if it can.
+
+    A missing name is also empty: the parser has already reported it.
+    """
     if name and not is_profile_name(name):
         return ALLOWED
     return "etcd hides names that begin with _" if name.startswith("_") else ""

@@ -1,4 +1,4 @@
-"""The Profile resource (apiVersion projectcalico.org/v3): what a document says about one profile, and the way back."""
+"""The Profile resource (apiVersion projectcalico.org/v3): conversion from documents and to documents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ API_VERSION = "projectcalico.org/v3"
 KIND_NAME = "Profile"
 TOP_FIELDS = ("apiVersion", "kind", "metadata", "spec")
 
-# Fields of every Kubernetes object that mean nothing here: accepted so that the output of other tools can be applied.
+# Kubernetes metadata without a meaning here; accepted so that the output of other tools can be applied.
 _IGNORED = (
     "clusterName", "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers",
     "generateName", "generation", "initializers", "ownerReferences", "selfLink", "uid",
@@ -24,13 +24,13 @@ _METADATA = ("name", "namespace", "resourceVersion", "labels", "annotations", "t
 
 
 class ProfileResource:
-    """What a document says about a profile.
+    """The content of a document about a profile.
 
-    ``labels`` and ``annotations`` are those of the object itself, ``tags`` those that its endpoints inherit; each is
-    None where the document does not mention it. ``labels_to_apply`` are the labels that its endpoints inherit.
-    ``rules`` has the forms of the rules by direction (``ingress``, ``egress``), each with its path in the document.
-    ``stored_fields`` are further members of the stored rules object. ``resource_version`` is None where there is none.
-    ``has_spec`` tells whether the document says anything about all but the metadata.
+    ``labels`` and ``annotations`` belong to the object itself; ``tags`` and ``labels_to_apply`` are inherited by its
+    endpoints. ``labels``, ``annotations`` and ``tags`` are None if the document does not mention them. ``rules`` has
+    the form of each rule by direction (``ingress``, ``egress``), with its path in the document. ``stored_fields`` are
+    other members of the stored rules object. ``resource_version`` is None if the document has none. ``has_spec`` tells
+    whether the document has a spec.
     """
 
     def __init__(self, name: str) -> None:
@@ -46,11 +46,11 @@ class ProfileResource:
 
     @property
     def identity(self) -> str:
-        """Return the name, which tells profiles apart."""
+        """The name, which identifies a profile."""
         return self.name
 
     def to_document(self) -> dict[str, Any]:
-        """Return the document of the resource, its fields in the order of Go's JSON; what is absent is left out."""
+        """Return the document of the resource, with fields in the order of Go's JSON and without empty ones."""
         from calicoctl.resources.profile.rule_mapping import form_to_document
 
         metadata = {
@@ -75,7 +75,7 @@ class ProfileResource:
 
 
 def read_profile(document: dict[str, Any], problems: Problems) -> ProfileResource:
-    """Read a whole document of the kind, noting what is not of the right shape or type."""
+    """Parse a complete document and add wrong names, types and structures to ``problems``."""
     from calicoctl.resources.profile.rule_form import read_form, stored_fields
 
     top = read.fields(document, "", TOP_FIELDS, problems)
@@ -101,9 +101,9 @@ def read_profile(document: dict[str, Any], problems: Problems) -> ProfileResourc
 
 
 def read_identity(document: dict[str, Any], problems: Problems) -> ProfileResource:
-    """Read only what tells which profile a document is about: its name and resourceVersion.
+    """Parse only the name and resourceVersion of a document.
 
-    The metadata must be sound all the same: a misspelt resourceVersion would make a change unconditional.
+    Unknown names in the metadata are still problems: a misspelt resourceVersion would make a change unconditional.
     """
     metadata = read.fields(document, "", TOP_FIELDS, Problems()).get("metadata")
     return _identified(read.fields(metadata, "metadata", _METADATA, problems), problems)

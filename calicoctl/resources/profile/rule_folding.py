@@ -1,4 +1,7 @@
-"""Stored rules as the rules of the Profile resource that they are: one for each, or one for several networks."""
+"""Conversion of stored rules to rules of the Profile resource.
+
+Stored rules that differ only in their networks may become one rule with several networks.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Group:
-    """Stored rules that are one rule of the resource: ``form``, and the ``rules`` behind it."""
+    """One rule of the resource, ``form``, and the stored ``rules`` that it represents."""
 
     __slots__ = ("_as_new", "form", "rules")
 
@@ -29,42 +32,43 @@ class Group:
         self._as_new: tuple[list[Rule], list[str]] | None = None
 
     def as_new(self) -> tuple[list[Rule], list[str]]:
-        """Return the rules that would be stored for the form if it were new, and why it would be refused then."""
+        """Return the rules that would be stored for the form as a new rule, and the problems that would refuse it."""
         if self._as_new is None:
             problems = Problems()
             self._as_new = rules_of(self.form, "", problems), problems.texts
         return self._as_new
 
     def is_canonical(self) -> bool:
-        """Tell whether the rules are stored as they would be if they were new."""
+        """Tell whether the rules are stored in the form of new rules."""
         return [rule.exact() for rule in self.as_new()[0]] == [rule.exact() for rule in self.rules]
 
 
 def groups_of(rules: list[Rule]) -> list[Group]:
-    """Return stored rules, in order.
+    """Group stored rules, in order.
 
-    Neighbours that differ in their networks only become one form where exactly they would be stored for it.
+    Adjacent rules that differ only in their networks become one form if storing that form would produce exactly these
+    rules.
     """
     return [group for run in _runs(rules) for group in _groups_of_run(run)]
 
 
 def _runs(rules: list[Rule]) -> Iterator[list[Rule]]:
-    """Part rules where a rule differs from the one before in more than its networks."""
+    """Yield runs of adjacent rules that differ only in their networks."""
     run: list[Rule] = []
-    alike: Hashable = None
+    run_key: Hashable = None
     for rule in rules:
-        likeness = _likeness(rule)
-        if run and (likeness is None or likeness != alike):
+        key = _run_key(rule)
+        if run and (key is None or key != run_key):
             yield run
             run = []
         run.append(rule)
-        alike = likeness
+        run_key = key
     if run:
         yield run
 
 
-def _likeness(rule: Rule) -> Hashable:
-    """Return what neighbours must have in common to be one form; None for a rule that stands alone."""
+def _run_key(rule: Rule) -> Hashable:
+    """Return a key that is equal for rules of one run; None for a rule that is never part of a longer run."""
     nets = {key: rule.fields[key] for key in ("src_net", "dst_net") if rule.fields.get(key) is not None}
     versions = {_version_if_canonical(net) for net in nets.values()}
     if not nets or None in versions:
@@ -74,9 +78,9 @@ def _likeness(rule: Rule) -> Hashable:
 
 
 def _version_if_canonical(text: object) -> int | None:
-    """Return the IP version of a network that is stored as a new one would be; None for any other value.
+    """Return the IP version of a network in the form of new rules; None for any other value.
 
-    A single other one among the networks of a form would keep all of them apart.
+    A network in another form would prevent the whole run from becoming one form.
     """
     try:
         network = Network.parse(text) if isinstance(text, str) else None
@@ -88,7 +92,7 @@ def _version_if_canonical(text: object) -> int | None:
 
 
 def _groups_of_run(run: list[Rule]) -> Iterator[Group]:
-    if len(run) == 1:  # whatever stands in the place of its networks
+    if len(run) == 1:  # its networks may be missing or malformed
         yield Group(form_of(run[0]), run)
         return
     pairs: list[Pair] = [(rule.fields.get("src_net"), rule.fields.get("dst_net")) for rule in run]
@@ -101,7 +105,10 @@ def _groups_of_run(run: list[Rule]) -> Iterator[Group]:
 
 
 def _product(pairs: list[Pair], start: int) -> tuple[list[str | None], list[str | None]]:
-    """Return sources and destinations of which the pairs from ``start`` on are every combination, in order."""
+    """Split the pairs from ``start`` on into a list of sources and a list of destinations.
+
+    The combinations of the two lists, in order, are equal to as many of the next pairs as possible.
+    """
     destinations: dict[str | None, None] = {}
     for position in range(start, len(pairs)):
         source, destination = pairs[position]
@@ -119,7 +126,7 @@ def _product(pairs: list[Pair], start: int) -> tuple[list[str | None], list[str 
 
 
 def _folded(rules: list[Rule], sources: list[str | None], destinations: list[str | None]) -> list[Group]:
-    """Return one group of rules that have every combination of networks; one for each where they are no one form."""
+    """Return one group for rules with all combinations of networks, or one group per rule if one form cannot say it."""
     first = Group(form_of(rules[0]), rules[:1])
     if len(rules) > 1 and first.is_canonical():
         form = dict(first.form)

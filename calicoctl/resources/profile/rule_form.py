@@ -1,9 +1,9 @@
-"""A rule in the form of the Profile resource, read from a document.
+"""Rules of the Profile resource ("forms"), parsed from documents.
 
-A form is a plain object of JSON with the resource's names in their proper spelling and without what is absent: fields
-that are null, and a ``source`` or ``destination`` without any field. Beside the fields of the resource it has those
-that only the v1 data model knows, under the names of the v1 resource: ``tag`` and ``notTag`` of an entity and
-``logPrefix`` of a rule. ``storedFields`` holds, as they are stored, fields of a stored rule that have no other place.
+A form is a JSON object with the field names of the resource in their proper spelling. Null fields are left out, and so
+is an empty ``source`` or ``destination``. Fields that exist only in the v1 data model have the names of the v1
+resource: ``tag`` and ``notTag`` of an entity, and ``logPrefix`` of a rule. ``storedFields`` holds, unchanged, all
+fields of a stored rule that cannot be expressed otherwise.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ENTITIES = ("source", "destination")
 
 
 def read_form(value: Any, path: str, problems: Problems) -> Form | None:
-    """Read one rule of a document; what is not of the right shape is a problem. Whether it may be so is not judged."""
+    """Parse one rule of a document and add wrong names and types to ``problems``. The values are not validated."""
     if value is None:
         problems.add(path, "is empty; a rule is a mapping")
         return None
@@ -80,7 +80,7 @@ def _service_accounts(value: Any, path: str, problems: Problems) -> Any:
 
 
 def stored_fields(value: Any, path: str, problems: Problems) -> Form | None:
-    """Read fields that are shown as they are stored: any object of JSON."""
+    """Parse ``storedFields``, which may be any JSON object."""
     if not isinstance(value, dict):
         problems.add(path, f"{read.shown(value)} is not a mapping")
         return None
@@ -99,7 +99,7 @@ _ENTITY: dict[str, Callable[[Any, str, Problems], Any]] = {
     "notTag": read.text,
     "serviceAccounts": _service_accounts,
 }
-# The order is that of the JSON that ``get`` prints.
+# In the order in which ``get`` prints them.
 _RULE: dict[str, Callable[[Any, str, Problems], Any]] = {
     "action": read.text,
     "ipVersion": read.integer,

@@ -1,7 +1,7 @@
-"""What a new rule of the Profile resource may say: the rules of Calico 3.7, and what the v1 data model can hold.
+"""Validation of new rules of the Profile resource: the rules of Calico 3.7 and the limits of the v1 data model.
 
-What the v1 data model has no place for is refused by name: dropping it would leave a rule that matches more than its
-author wrote. Rules that are stored already are not judged here.
+Fields that the v1 data model cannot store are refused: without them, the rule would match more than its author wrote.
+Rules that are already stored are not validated.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NAMED_PORT = re.compile(r"(?=[0-9-]*[a-z])(?!-)(?!.*--)[a-z0-9-]{1,15}(?<!-)")
 
 
 def check_form(form: Form, path: str, problems: Problems) -> None:
-    """Note everything that a new rule must not say; ``path`` is where the rule is in its document."""
+    """Add all problems of a new rule to ``problems``; ``path`` is the place of the rule in its document."""
     _Check(form, path, problems).rule()
 
 
@@ -76,7 +76,7 @@ class _Check:
         if "http" in form:
             self.add("http", NOT_IN_V1)
         if "storedFields" in form:
-            self.add("storedFields", "can only stand in a rule that is stored in this profile and is left as it is")
+            self.add("storedFields", "is only accepted in a rule that is already stored in this profile and unchanged")
 
     def protocol(self, field: str, protocol: int | str) -> None:
         if protocol not in V3_NAMES.values() and not (isinstance(protocol, int) and 1 <= protocol <= 255):
@@ -87,7 +87,7 @@ class _Check:
             if not 0 <= icmp.get(part, 0) <= last:
                 self.add(f"{field}.{part}", f"{icmp[part]} is not a number from 0 to {last}")
         if "code" in icmp and "type" not in icmp:
-            self.add(f"{field}.code", "needs a type beside it")
+            self.add(f"{field}.code", "needs a type")
         if self.form.get("protocol") not in _VERSION_OF_ICMP and (field == "icmp" or icmp):
             self.add(field, "needs the protocol ICMP or ICMPv6")
 
@@ -97,7 +97,7 @@ class _Check:
                 name = field if not negation else negation + field[0].upper() + field[1:]
                 items = entity.get(name, [])
                 for position, item in enumerate(items if isinstance(items, list) else [items]):
-                    problem = "" if item is None else check(item)  # None: refused when it was read
+                    problem = "" if item is None else check(item)  # None: the parser has already reported it
                     if problem:
                         where = f"{side}.{name}[{position}]" if isinstance(items, list) else f"{side}.{name}"
                         self.add(where, f"{shown(item)} {problem}")
@@ -139,9 +139,9 @@ class _Check:
 
 
 def nets_of(entity: Form) -> list[str]:
-    """Return the networks that a rule is for: ``nets`` without ``notNets``, as Felix cannot program both.
+    """Return the networks to store: ``nets`` minus ``notNets``, because Felix cannot program both.
 
-    They are ``nets`` as given where there are no ``notNets``, or where one of them is no network.
+    Without ``notNets``, or if one of the networks is invalid, ``nets`` is returned unchanged.
     """
     nets, excluded = entity.get("nets") or [], entity.get("notNets") or []
     if not excluded or any(net is None or _cidr_problem(net) for net in [*nets, *excluded]):
@@ -169,7 +169,7 @@ def _port_problem(port: int | str) -> str:
     first, last = int(match[1]), int(match[2] or match[1])
     if not (first <= 65535 and last <= 65535):
         return allowed
-    return "ends below its beginning" if last < first else ""
+    return "ends before it begins" if last < first else ""
 
 
 def _tag_problem(tag: str) -> str:

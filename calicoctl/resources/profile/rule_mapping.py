@@ -1,8 +1,8 @@
-"""Rules of the v1 data model as forms of the Profile resource, and back.
+"""Conversion between rules of the v1 data model and forms of the Profile resource.
 
-Both ways lose nothing: a stored field whose value the resource cannot say stands in ``storedFields`` as it is. Several
-networks of one form are stored as one rule each, which every Felix understands and which means the same because the
-first match decides; ``rule_folding`` is the way back.
+Nothing is lost in either direction: a stored field that the resource cannot express goes to ``storedFields`` unchanged.
+A form with several networks is stored as one rule per network, because lists of networks do not work with every
+version of Felix. The meaning is the same because the first match decides. ``rule_folding`` reverses this step.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ _ENTITY = {"nets": "nets", "selector": "selector", "ports": "ports", "tag": "tag
 
 
 def canonical_text(form: Form) -> str:
-    """Return a text that is the same for two equal forms."""
+    """Return a string that is equal for equal forms."""
     return json.dumps(form, sort_keys=True)
 
 
-# From the resource to the store
+# From the resource to stored rules
 
 
 def rules_of(form: Form, path: str, problems: Problems) -> list[Rule]:
-    """Return the rules to store for a new form; none, and a problem for each reason, if it may not be stored.
+    """Return the rules to store for a new form. If it is invalid, return none and add its problems to ``problems``.
 
-    What was refused when the form was read is not said again.
+    Problems that were found when the form was parsed are not repeated.
     """
     found = Problems()
     check_form(form, path, found)
     if not found.texts and _is_whole(form):
         try:
             return new_rules(_stored_fields(form))
-        except RuleProblems as error:  # the last guard; `check_form` says in the resource's terms what is wrong
+        except RuleProblems as error:  # only a safeguard: `check_form` should find all problems first
             for problem in error.problems:
                 found.add(path, problem)
     problems.texts += found.texts
@@ -55,12 +55,12 @@ def rules_of(form: Form, path: str, problems: Problems) -> list[Rule]:
 
 
 def remarks_on(form: Form, rules: list[Rule]) -> list[str]:
-    """Return what is worth telling of a new form that becomes these stored rules."""
+    """Return remarks for the operator on a new form; ``rules`` are the rules to store for it."""
     return remarks(_stored_fields(form), rules)
 
 
 def _is_whole(form: Form) -> bool:
-    """Tell whether no item of a list was refused when the form was read."""
+    """Tell whether all list items were valid when the form was parsed."""
     entities = (form.get(side, {}) for side in ENTITIES)
     return not any(isinstance(items, list) and None in items for entity in entities for items in entity.values())
 
@@ -97,11 +97,11 @@ _FIELDS = {
 }
 
 
-# From the store to the resource
+# From stored rules to the resource
 
 
 def form_of(rule: Rule) -> Form:
-    """Return a stored rule, whatever it holds, as one form."""
+    """Return the form of any stored rule."""
     left = {key: value for key, value in rule.fields.items() if value is not None}
     form: Form = {}
     action = left.get("action", "allow")
@@ -140,7 +140,7 @@ def _protocol_name(stored: Any) -> int | str | None:
 
 
 def _entity_of(left: Fields, side: str) -> Form:
-    """Take the fields of one side out of a rule's and return those that the resource can say."""
+    """Remove from ``left`` the fields of one side that the resource can express, and return them as an entity."""
     entity: Form = {}
     for negation in ("", "!"):
         for name, field in _ENTITY.items():
@@ -152,7 +152,7 @@ def _entity_of(left: Fields, side: str) -> Form:
             elif stored in left and _can_say(name, left[stored]):
                 entity[proper] = left.pop(stored)
                 if name == "selector" and entity[proper] == "":
-                    entity[proper] = "all()"  # an empty one is none in a document, and would match more
+                    entity[proper] = "all()"  # the same meaning; in a document, an empty selector counts as absent
     return entity
 
 
@@ -165,6 +165,6 @@ def _can_say(name: str, value: Any) -> bool:
 
 
 def form_to_document(form: Form) -> Form:
-    """Return a form as ``get`` shows it: with ``source`` and ``destination`` always there, as in Go's calicoctl."""
+    """Return a form as ``get`` shows it: always with ``source`` and ``destination``, as in Go's calicoctl."""
     complete = {**{side: {} for side in ENTITIES}, **form}
     return {name: complete[name] for name in FIELDS if name in complete}

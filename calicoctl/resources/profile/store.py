@@ -1,4 +1,4 @@
-"""Whole profiles in etcd, as the commands on resources read and delete them: a directory of up to four keys."""
+"""Complete profiles in etcd for the commands on resources: a directory with up to four keys for each profile."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class ProfileRecord:
-    """A profile as read: ``profile``, the ``texts`` of its keys, and ``version``, the largest of their indexes.
+    """A profile as it was read: ``profile``, the ``texts`` of its keys, and ``version``, their largest modifiedIndex.
 
-    ``obstacle`` says what is in the way where there is no directory, and so no profile.
+    ``obstacle`` describes a plain value that is stored in place of the profile's directory; usually it is empty.
     """
 
     def __init__(self, name: str, node: RawNode) -> None:
@@ -32,13 +32,13 @@ class ProfileRecord:
 
 
 class ProfileResources:
-    """What the resource commands ask of the profiles. Every method raises DatastoreError where etcd cannot be used."""
+    """Access to profiles for the commands on resources. Every method raises DatastoreError if etcd cannot be used."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def all(self) -> tuple[list[ProfileRecord], list[str]]:
-        """Return every profile, sorted by name, and complaints about what is no profile. One request."""
+        """Return all profiles, sorted by name, and a complaint for each key that is not a profile. One request."""
         records, complaints = [], []
         for node in self._nodes():
             segment = keys.last_segment(node["key"])
@@ -47,13 +47,17 @@ class ProfileResources:
             if record.obstacle:
                 complaints.append(f"Cannot read {node['key']}: it {record.obstacle}.")
             elif keys.escaped(name) != segment:
-                complaints.append(f"Cannot read {node['key']}: no profile can be called so.")
+                complaints.append(f"Cannot read {node['key']}: this is not a valid profile name.")
             else:
                 records.append(record)
         return sorted(records, key=lambda record: record.profile.name), complaints
 
     def find(self, names: Iterable[str]) -> dict[str, ProfileRecord]:
-        """Return what there is under the names, by name. One request, if any key can hold one of them."""
+        """Return the existing profiles among the names, by name.
+
+        This takes one request, plus one for each name that begins with an underscore; names too long for a key take
+        none.
+        """
         wanted = [name for name in names if len(keys.profile(keys.escaped(name))) <= LONGEST_KEY]
         if not wanted:
             return {}
@@ -65,17 +69,17 @@ class ProfileResources:
         return found | self._hidden(set(wanted) - set(found))
 
     def _nodes(self) -> list[RawNode]:
-        """Return what is in the directory of the profiles, in the order of the keys."""
+        """Return the nodes in the directory of the profiles, sorted by key."""
         tree = self._client.get(keys.PROFILES, recursive=True, quorum=True) or {}
         return sorted(tree.get("nodes", ()), key=lambda node: str(node["key"]))
 
     def _hidden(self, names: set[str]) -> dict[str, ProfileRecord]:
-        """Return the profiles that etcd leaves out of listings, for their names begin with an underscore."""
+        """Return those profiles that etcd omits from listings because their names begin with an underscore."""
         return {name: record for each in names if each.startswith("_") for name, record in self.find([each]).items()}
 
     def delete(self, record: ProfileRecord) -> bool:
-        """Remove a profile, read before, with all below its directory; False if it was gone already.
+        """Remove a profile and everything below its directory; return False if it was already gone.
 
-        etcd v2 has no conditional removal of a directory: what others change between the reading and this is lost.
+        etcd v2 cannot remove a directory conditionally: changes by others since the record was read are lost.
         """
         return self._client.delete_tree(keys.profile(keys.escaped(record.profile.name)), record.node)

@@ -1,8 +1,8 @@
-"""A profile as it is stored: the values of its keys ``tags``, ``labels``, ``metadata`` and ``rules``.
+"""A stored profile: the values of its keys ``tags``, ``labels``, ``metadata`` and ``rules``.
 
-The first, second and last are those of the v1 data model. ``metadata`` holds what the resource has and that model has
-not: the labels and annotations of the object itself, as ``{"labels": {...}, "annotations": {...}}``. Felix and Go's
-calicoctl know three names below a profile's directory and pass over every other one.
+``tags``, ``labels`` and ``rules`` belong to the v1 data model. ``metadata`` is an addition for the resource: it holds
+the labels and annotations of the object itself, as ``{"labels": {...}, "annotations": {...}}``. Felix and Go's
+calicoctl ignore this key.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from calicoctl.resources.profile.resource import ProfileResource
     from calicoctl.resources.profile.rule_folding import Group
 
-# In the order in which they are written: the rules come last, for without them Felix takes a profile for missing.
+# In the order of writing: the rules come last because Felix treats a profile without them as missing.
 PARTS = ("tags", "labels", "metadata", "rules")
-MEMBERS = ("labels", "annotations")  # of the object that ``metadata`` is
+MEMBERS = ("labels", "annotations")  # of the object in ``metadata``
 
 _NOT_OF_TEXTS = "it is not an object of strings"
 
 
 class StoredProfile:
-    """What is stored of one profile; what is not there counts as empty.
+    """The stored parts of a profile; absent parts count as empty.
 
-    ``present`` are the parts that are there, and ``unreadable`` says of each part that cannot be read why. ``metadata``
-    is the object with labels, annotations and maybe further members, all as they are stored; ``unreadable_members``
-    are those of the first two that are something else.
+    ``present`` lists the existing parts. ``unreadable`` maps each part that cannot be read to the reason. ``metadata``
+    is the stored object with labels, annotations and possibly other members. ``unreadable_members`` lists which of
+    labels and annotations have the wrong type.
     """
 
     def __init__(self, name: str, values: Mapping[str, str], directories: Collection[str] = ()) -> None:
-        """``values`` has the text of each part that is there; ``directories`` are the parts that hold none."""
+        """``values`` has the value of each part; ``directories`` lists the parts that are directories in etcd."""
         self.name = name
         self.directories = directories
         self.present = tuple(part for part in PARTS if part in values or part in directories)
@@ -59,12 +59,12 @@ class StoredProfile:
             return otherwise
 
     def member(self, name: str) -> dict[str, str]:
-        """Return ``labels`` or ``annotations`` of the object itself; none where they cannot be read."""
+        """Return ``labels`` or ``annotations`` of the object itself; empty if they cannot be read."""
         found: dict[str, str] = {} if name in self.unreadable_members else self.metadata.get(name, {})
         return found
 
     def groups(self) -> dict[str, list[Group]]:
-        """Return the rules by direction (``ingress``, ``egress``) as the rules of the resource."""
+        """Return the rules by direction (``ingress``, ``egress``), grouped into rules of the resource."""
         if self._groups is None:
             from calicoctl.resources.profile.rule_folding import groups_of
 
@@ -72,7 +72,7 @@ class StoredProfile:
         return self._groups
 
     def to_resource(self) -> ProfileResource:
-        """Return the resource that the profile is. Nothing that is stored is left out."""
+        """Return the profile as a resource. Everything that can be read is included."""
         from calicoctl.resources.profile.resource import ProfileResource
 
         resource = ProfileResource(self.name)

@@ -1,7 +1,7 @@
-"""Writes a profile part by part: the keys ``tags``, ``labels``, ``metadata`` and ``rules``.
+"""The writer of profiles. It writes the keys ``tags``, ``labels``, ``metadata`` and ``rules`` one by one.
 
-Each key is written by compare-and-swap on the version that was read. etcd v2 has no transaction for several keys, so an
-attempt may end with some of them written; `ProfileWriter` says which.
+Each key is written by compare-and-swap on the version that was read. etcd v2 has no transactions over several keys, so
+an attempt may stop after some of them; `ProfileWriter` reports which.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class ProfileWriter:
     def __init__(self, name: str, client: Client) -> None:
         self._client = client
         self._key = {part: keys.profile_part(keys.escaped(name), part) for part in PARTS}
-        self._written: list[str] = []  # parts that have their new value, where not all have
-        self._barred = False  # a rule that denies everything stands before the rules
+        self._written: list[str] = []  # the parts with their new value after an incomplete attempt
+        self._barred = False  # the stored rules begin with the temporary rule that denies everything
 
     def write(self, plan: Plan, record: ProfileRecord | None) -> None:
-        """Write the changes of a plan in their order, each on condition that its key is still as in ``record``.
+        """Write the changes of a plan in order, each only if its key is unchanged since ``record``. Raises Stopped.
 
-        Barring rules are stored first; after all else the new rules replace them, or the old ones where the plan does
-        not change the rules. Raises Stopped.
+        If the plan has barring rules, they are written first. At the end they are replaced by the new rules, or by the
+        old ones if the plan does not change the rules.
         """
         indexes = dict(record.indexes) if record is not None else {}
         changes = plan.changes
@@ -50,7 +50,8 @@ class ProfileWriter:
                     self._client.create(self._key[part], value)
                 written.append(part)
         except (Conflict, DatastoreError) as error:
-            # Only a conflict makes it certain that the other parts, and so the old rules, are as they were.
+            # The old rules may be restored only if no other part was written. After a conflict that is certain; after
+            # a DatastoreError it is not.
             if barred and record is not None and not written and isinstance(error, Conflict):
                 barred = not self._swapped(self._key["rules"], record.texts["rules"], indexes["rules"])
             self._written += [name for name in written if name not in self._written]
@@ -65,22 +66,22 @@ class ProfileWriter:
         return True
 
     def forget(self) -> None:
-        """Take note that the profile is no longer stored."""
+        """Forget earlier partial writes because the profile is no longer stored."""
         self._written, self._barred = [], False
 
     def left_behind(self, title: str, verb: str) -> str:
-        """Say which parts have been written, and whether the rules are barred."""
+        """Say which parts have been written and whether the temporary deny rule is still stored."""
         lines = [f"Its {' and '.join(self._written)} were written before that."] if self._written else []
         return "\n".join([*lines, *([_bar("stands", title, verb)] if self._barred else [])])
 
     def may_be_left_behind(self, plan: Plan | None, title: str, verb: str) -> str:
-        """Say that the rules may be barred, if the interrupted attempt or one before may have barred them."""
+        """Say that the temporary deny rule may still be stored; empty if no attempt can have stored it."""
         is_possible = self._barred or (plan is not None and plan.barring_rules is not None)
         return _bar("may stand", title, verb) if is_possible else ""
 
 
 def _bar(stands: str, title: str, verb: str) -> str:
     return (
-        f"A rule that denies everything {stands} before the rules of {title} until 'calicoctl {verb}' "
-        "with a document that is accepted, without a resourceVersion, completes the change."
+        f"A rule that denies everything {stands} before the rules of {title}: run 'calicoctl {verb}' again "
+        "with a valid document without a resourceVersion to complete the change."
     )
