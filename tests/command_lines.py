@@ -496,7 +496,7 @@ MOST_MODULES = {
     "calicoq diff": 135,
     "calicoq lint": 110,
     "calicoq test": 115,
-    "calicoq explain": 100,
+    "calicoq explain": 110,
     "calicoq explain-code": 45,
 }
 _OF_YAML = 20

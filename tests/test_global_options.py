@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from calicoctl import global_options
+from calicoctl import __version__, global_options
 from calicoctl.global_options import GlobalOption, Leading
 from tests.conftest import Calicoctl, Result
 
@@ -118,6 +118,8 @@ def test_unknown_option_that_starts_like_a_short_one(calicoctl: Calicoctl) -> No
 @pytest.mark.parametrize("program", ["calicoctl", "calicoq"])
 def test_help_and_version_ignore_these_options(calicoctl: Calicoctl, program: str) -> None:
     run = Calicoctl(calicoctl.environ, program)
-    for words in (["--help"], ["--version"], ["version"], ["help"]):
+    for words in (["--help"], ["version"], ["help"]):
         assert run("--context", "none", "--config=/none", *words) == run(*words)
+    shown = run("--context", "none", "--config=/none", "--version")
+    assert (shown.status, shown.stdout.splitlines()[0], shown.stderr) == (0, __version__, "")
     assert calicoctl("--context", "none") == calicoctl()

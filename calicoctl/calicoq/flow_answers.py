@@ -74,8 +74,8 @@ def analysed(
         return Analysis(felix, felix_version, filters, selections, with_imagined, beside)
     except TooManyGroups as error:
         raise CommandError(
-            f"Too much to compare: {error}.\nAsk about a part with --from and --to, or give fewer endpoints addresses "
-            "that networks in rules cut apart."
+            f"Too much to compare: {error}.\n"
+            "'calicoq verdict' answers for one packet. Fewer networks in rules that cut endpoints apart leave fewer."
         ) from None
 
 

@@ -179,3 +179,14 @@ def test_a_graph_that_graphviz_takes(store: Store, calicoq: Calicoq) -> None:
     if shutil.which("dot") is None:
         pytest.skip("Graphviz is not installed")
     subprocess.run(["dot", "-Tsvg"], input=graph.encode(), check=True, capture_output=True)
+
+
+def test_too_many_groups_to_compare(store: Store, calicoq: Calicoq, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(store)
+    monkeypatch.setattr("calicoctl.flows.analysis.MOST_GROUPS", 5)
+    assert calicoq("reach") == (
+        2,
+        "",
+        "Too much to compare: the rules tell 6 groups of IPv4 addresses apart.\n"
+        "'calicoq verdict' answers for one packet. Fewer networks in rules that cut endpoints apart leave fewer.\n",
+    )

@@ -12,7 +12,9 @@ from urllib.parse import unquote
 
 import pytest
 
+from calicoctl.calicoq.cli import COMMANDS as COMMANDS_OF_CALICOQ
 from calicoctl.etcd import wire
+from calicoctl.usage.table import COMMANDS
 from tests.command_lines import ALL, READING, WRITING, Row
 from tests.conftest import Calicoctl
 from tests.containers.namespaces import why_no_namespaces
@@ -33,7 +35,8 @@ from tests.trust.outcomes import (
 pytestmark = [pytest.mark.libraries, pytest.mark.once]
 
 NODE = '{"key": "/calico", "modifiedIndex": 1, "createdIndex": 1, "dir": true, "nodes": %s}'
-FAILURE_STATUS = {"diff": 2, "verdict": 2, "check": 2}
+READS_EVERYTHING = {"snapshot", "--with=-"}
+FAILURE_STATUS = {name: command.failure_status for name, command in {**COMMANDS, **COMMANDS_OF_CALICOQ}.items()}
 PIECE = b"x" * (1 << 20)
 EMPTY = b"Content-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -135,6 +138,8 @@ def test_every_command_reports_invalid_answer_in_one_line(
     prepare(row, etcd, calicoctl)
     before = state_of(row, etcd)
     for name in sampling.quarter(ANSWERS, ALL.index(row)):
+        if name == "a node of another key" and READS_EVERYTHING.intersection(row.arguments):
+            continue  # it is the very key that they ask for
         with Proxy(etcd) as proxy:
             proxy.since(1, ANSWERS[name])
             result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})

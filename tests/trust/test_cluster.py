@@ -14,6 +14,7 @@ from tests.proxy import Proxy, Request
 from tests.sampling import Sampling
 from tests.trust.checks import check_repeated
 from tests.trust.outcomes import UNCONDITIONAL, Outcome, prepare, run_row, state_of, undisturbed
+from tests.trust.test_bad_answers import FAILURE_STATUS
 
 pytestmark = [pytest.mark.libraries, pytest.mark.once]
 
@@ -153,7 +154,7 @@ def test_no_quorum(cluster: EtcdCluster, calicoctl: Calicoctl, rows: Sequence[Ro
         assert time.monotonic() - began < 2 * READ_TIMEOUT + 2.0, row
         # A single member may answer commands that only read.
         if row in WRITING or result != outcome.result:
-            failure = 2 if row.line.startswith(("check", "diff", "verdict")) else 1
+            failure = FAILURE_STATUS.get(row.arguments[0], 1)
             assert (result.status, result.stdout) == (failure, ""), row
             assert result.stderr.startswith("Error accessing etcd at http://"), row
         cluster.restore()

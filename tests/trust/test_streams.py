@@ -29,6 +29,7 @@ from tests.proxy import Proxy, answer, never_answer
 from tests.sampling import Sampling
 from tests.trust.checks import check_claims, check_repeated, check_result, check_state
 from tests.trust.outcomes import KERNEL, fill, hide_hardware_address, prepare, run_row, state_of, undisturbed
+from tests.trust.test_bad_answers import FAILURE_STATUS
 
 LONGEST_SECONDS = 0.4
 TOGETHER_SECONDS = 0.25  # longer than the interval within which signals count as one
@@ -377,8 +378,7 @@ def test_unreadable_input(redirected: str, etcd: EtcdServer, calicoctl: Calicoct
             ["/bin/sh", "-c", f'exec "$@" {redirected}', "sh", *command],
             env=dict(calicoctl.environ), capture_output=True, encoding="utf-8", timeout=PROCESS_SECONDS,
         )  # fmt: skip
-        uses_1_as_a_result = row.arguments[0] in ("diff", "test")
-        status = 2 if uses_1_as_a_result and redirected == "<&-" else 1
+        status = FAILURE_STATUS.get(row.arguments[0], 1) if redirected == "<&-" else 1
         assert (done.returncode, done.stdout) == (status, ""), row
         assert reasons[redirected] in done.stderr, row
         assert redirected == "</" or done.stderr.count("\n") <= 2, row
