@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from calicoctl.resources.kinds import KINDS
 from tests.conftest import Result
 
 PROFILES = "/calico/v1/policy/profile"
@@ -65,3 +66,13 @@ def deny_notice(name: str, verb: str) -> str:
         f"A rule that denies everything stands before the rules of Profile({name}): run 'calicoctl {verb}' again "
         "with a valid document without a resourceVersion to complete the change."
     )
+
+
+def known_words() -> str:
+    """The words for kinds, as messages list them."""
+    return "; ".join(", ".join(row.words) for row in KINDS)
+
+
+def known_kinds() -> str:
+    """The kinds, as messages list them."""
+    return ", ".join(f"{row.name} and {row.name}List of {row.api_version}" for row in KINDS)

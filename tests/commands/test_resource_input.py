@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from calicoctl.etcd.form import LONGEST_CONDITION, MAX_FORM_BYTES
-from tests.commands.resources import DEV_APPS, NOTHING_WRITTEN, PROFILES, done, failed, profile, stdin_of
+from tests.commands.resources import (
+    DEV_APPS,
+    NOTHING_WRITTEN,
+    PROFILES,
+    done,
+    failed,
+    known_kinds,
+    known_words,
+    profile,
+    stdin_of,
+)
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
 
@@ -36,8 +46,8 @@ metadata: {name: older}
         assert calicoctl(verb, "-f", "-", stdin=text) == Result(
             1,
             "",
-            "stdin:14: Unknown resource type (profile) and/or version (v1); known are Profile and ProfileList of "
-            "projectcalico.org/v3\n"
+            "stdin:14: Unknown resource type (profile) and/or version (v1); known are "
+            f"{known_kinds()}\n"
             "stdin:5: Profile(bad): metadata.tag: is not a field here; did you mean tags?\n"
             "stdin:5: Profile(bad): spec.ingress[0].source.ports[1]: 010 is not accepted as a number: some programs "
             "read it as octal, others as decimal; write it without leading zeros\n"
@@ -164,8 +174,8 @@ text
     assert calicoctl("validate", "-f", "-", stdin=text) == failed(
         "stdin:1: ProfileList: items[1]: b is not a resource: a mapping with apiVersion and kind\n"
         "stdin:7: [1]: 3 is not a resource: a mapping with apiVersion and kind\n"
-        'stdin:11: Unknown resource type (["a"]) and/or version ({"b": 1}); known are Profile and ProfileList of '
-        "projectcalico.org/v3\n"
+        'stdin:11: Unknown resource type (["a"]) and/or version ({"b": 1}); known are '
+        f"{known_kinds()}\n"
         "stdin:15: text is not a resource: a mapping with apiVersion and kind"
     )
 
@@ -187,7 +197,7 @@ def test_stream_of_json_documents(etcd: EtcdServer, calicoctl: Calicoctl) -> Non
 def test_unknown_kind(calicoctl: Calicoctl) -> None:
     for verb in ("get", "delete"):
         assert calicoctl(verb, "prof", "x") == failed(
-            "resource type 'prof' is not supported\nKnown are: profile, profiles, pro, pros"
+            f"resource type 'prof' is not supported\nKnown are: {known_words()}"
         )
 
 
@@ -262,8 +272,8 @@ def test_invalid_document_does_not_hide_problems_of_others(calicoctl: Calicoctl)
     assert calicoctl("apply", "-f", "-", stdin=text) == Result(
         1,
         "",
-        "stdin:3: Unknown resource type (Pod) and/or version (); known are Profile and ProfileList of "
-        "projectcalico.org/v3\n"
+        "stdin:3: Unknown resource type (Pod) and/or version (); known are "
+        f"{known_kinds()}\n"
         "stdin: error parsing document: line 5, column 5: mapping values are not allowed in this context\n"
         "stdin:1: Profile(a): spec.more: is not a field here\n" + NOTHING_WRITTEN,
     )
