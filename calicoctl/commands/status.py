@@ -39,7 +39,12 @@ def run(arguments: Arguments, environment: Environment) -> int:
     if runtime == "rkt":
         check_root()
     found = find_node(runtime, backend, arguments["--socket-dir"] or "", environment)
-    environment.say(described(found))
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows(_rows(found), environment)
+    else:
+        environment.say(described(found))
     for complaint in found.complaints:
         environment.complain(complaint)
     return 0 if found.is_healthy else 1
@@ -62,6 +67,26 @@ def described(found: NodeState) -> str:
     for bgp in found.bgp:
         lines += _of_bgp(bgp, found.backend)
     return "\n".join(lines)
+
+
+def _rows(found: NodeState) -> Iterator[dict[str, object]]:
+    """Yield a row for Felix, one for BGP of each IP version, and one for each peer."""
+    felix = found.felix
+    place = "container" if felix.is_in_container else "process" if felix.processes else None
+    state = "unknown" if felix.is_in_container is None else "not running"
+    info = felix.felix_version if felix.is_in_container else ", ".join(map(str, felix.processes))
+    yield _row("felix", type=place, state=(felix.container_state or "running") if place else state, info=info)
+    for bgp in found.bgp:
+        yield _row("bgp", ip_version=bgp.version, address=bgp.address, as_num=bgp.as_number)
+        for peer in bgp.peers or ():
+            peer_type, peer_state = peer.kind, peer.state
+            yield _row("peer", ip_version=bgp.version, address=peer.address, type=peer_type, state=peer_state,
+                       since=peer.since, info=peer.info)  # fmt: skip
+
+
+def _row(part: str, **values: object) -> dict[str, object]:
+    empty: dict[str, object] = dict.fromkeys(("ip_version", "address", "as_num", "type", "state", "since", "info"))
+    return {"part": part, **empty, **values}
 
 
 def _of_felix(felix: FelixState) -> Iterator[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from calicoctl.host import bird, processes
@@ -361,3 +363,26 @@ def test_rkt_that_fails(node: Calicoctl, peers: None, tmp_path: Path, monkeypatc
     assert node("status", "--runtime=rkt").stderr.endswith(
         "Unable to list rkt containers: 'the program 'rkt' was not found'\n"
     )
+
+
+def test_rows_for_programs(node: Calicoctl, peers: None, felix: int) -> None:
+    result = node("-o", "json", "status")
+    assert (result.status, result.stderr) == (0, "")
+    empty = dict.fromkeys(("ip_version", "address", "as_num", "type", "state", "since", "info"))
+    assert json.loads(result.stdout) == [
+        {"part": "felix", **empty, "type": "process", "state": "running", "info": str(felix)},
+        {"part": "bgp", **empty, "ip_version": 4, "address": "10.99.0.1", "as_num": "64511"},
+        {"part": "peer", **empty, "ip_version": 4, "address": "10.99.0.2", "type": "node-to-node mesh", "state": "up",
+         "since": "10:58:05", "info": "Established"},
+        {"part": "bgp", **empty, "ip_version": 6, "address": "", "as_num": "64511"},
+    ]  # fmt: skip
+    schema = json.loads(node("-o", "schema", "status").stdout)
+    jsonschema.Draft202012Validator(schema).validate(json.loads(result.stdout))
+
+
+def test_rows_of_a_host_without_anything(node: Calicoctl) -> None:
+    result = node("-o", "csv", "--columns=part,state,address", "status")
+    assert (result.status, result.stdout) == (
+        1, "part,state,address\nfelix,unknown,\nbgp,,10.99.0.1\nbgp,,\n"
+    )  # fmt: skip
+    assert "Cannot ask BIRD for IPv4" in result.stderr
