@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from calicoctl.configuration.order import Configuration
     from calicoctl.etcd.client import Client
     from calicoctl.listings import Listing
+    from calicoctl.progress import Steps
 
 SYSTEM_FILE = "/etc/calico/calicoctl.cfg"  # the same path as in Go calicoctl 1.x
 MOST_INPUT = 64 * 2**20  # bytes; etcd could not store input of this size
@@ -76,6 +77,12 @@ class Environment:
         """Let the command work on something else than etcd, which answers as ``Client`` does."""
         self.close()
         self._client = client
+
+    def steps(self, what: str) -> Steps:
+        """Return a progress line for many steps, which appears on a terminal after two seconds."""
+        from calicoctl.progress import Steps
+
+        return Steps(self.stderr if self.stderr.isatty() else None, what)
 
     def say(self, text: str, painter: str = "") -> None:
         """Print an answer. Raises CommandError if it cannot be written, BrokenPipeError if the reader has gone.

@@ -27,9 +27,9 @@ class Progress:
 
     def __init__(self, terminal: TextIO | None) -> None:
         self._terminal = terminal
+        self._line = _Line(terminal)
         self._bytes = 0
         self._began: float | None = None
-        self._shown = ""
         self._ended: Event | None = None
         self._thread: Thread | None = None
 
@@ -56,18 +56,52 @@ class Progress:
         if self._ended is not None and self._thread is not None:
             self._ended.set()
             self._thread.join()
-            self._show("")
+            self._line.show("")
 
     def _run(self, delay: float, seen: int) -> None:
         assert self._ended is not None
         delay = max(delay, _LEAST_DELAY)
         while not self._ended.wait(delay):
             count = self._bytes
-            self._show(_text(count, count > seen))
+            self._line.show(_text(count, count > seen))
             seen = count
             delay = _INTERVAL
 
-    def _show(self, text: str) -> None:
+
+class Steps:
+    """Shows a line while a command works through many steps: what it does, and how far it is.
+
+    Call ``show`` before each step, and ``erase`` before anything else is printed and at the end. If ``terminal`` is
+    None, no line is shown.
+    """
+
+    def __init__(self, terminal: TextIO | None, what: str) -> None:
+        """``what`` is the beginning of the line, such as ``Resources to apply``."""
+        self._line = _Line(terminal)
+        self._what = what
+        self._next = time.monotonic() + _FIRST_DELAY
+
+    def show(self, done: int, total: int) -> None:
+        """Note that so many steps of all are done."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._line.show(f"{self._what}: {done:,} of {total:,} ...")
+            self._next = now + _INTERVAL
+
+    def erase(self) -> None:
+        """Erase the line."""
+        self._line.show("")
+
+
+class _Line:
+    """A line of a terminal that is replaced and erased; nothing where ``terminal`` is None."""
+
+    def __init__(self, terminal: TextIO | None) -> None:
+        self._terminal = terminal
+        self._shown = ""
+
+    def show(self, text: str) -> None:
+        """Replace the line by a text; an empty one erases it."""
         if self._terminal is None:
             return
         space = _columns(self._terminal) - 1  # a character in the last column could move the cursor to the next line

@@ -33,7 +33,7 @@ IMPORTS = {
     "listings": "errors",
     "etcd": "errors output progress",  # the parts of output that compose and escape messages; it never prints
     "datastore": "errors model output etcd",
-    "environment": "errors output colour pager configuration etcd listings signals",
+    "environment": "errors output colour pager progress configuration etcd listings signals",
     "host": "errors model output signals etcd.settings",  # masks the password that DOCKER_HOST may contain
     "resources": "errors model output etcd datastore environment package_data",
     "rows": "listings output environment resources.text",

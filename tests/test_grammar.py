@@ -345,7 +345,7 @@ USAGE_OF_PROFILE = profile.USAGE.split("\n\n")[0].strip()
 
 def test_every_element_has_a_value() -> None:
     arguments = grammar.parse(version.USAGE, ["version"])
-    assert arguments == {"version": True}
+    assert arguments == {"version": True, "--client": False}
     absent = {name: value for name, value in grammar.parse(profile.USAGE, ["profile", "show"]).items() if not value}
     assert absent == {
         **dict.fromkeys(["--at", "<DSTCIDR>", "<DSTPORTS>", "<DSTTAG>", "<ICMPCODE>", "<ICMPTYPE>", "<PROFILE>"]),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from calicoctl import progress
-from calicoctl.progress import Progress
+from calicoctl.progress import Progress, Steps
 from tests.completion.terminal import Terminal
 from tests.conftest import PROCESS_SECONDS, Calicoctl
 from tests.etcd_server import EtcdServer
@@ -125,11 +125,11 @@ def test_received_amount_is_shown() -> None:
     shown = Progress(terminal)
     for count in (0, 999, 500_000, 12_345_678):
         shown.count(count)
-        shown._show(progress._text(shown._bytes, count > 0))
+        shown._line.show(progress._text(shown._bytes, count > 0))
     assert terminal.getvalue() == (
         "\rWaiting for etcd ...\rRead from etcd: 1 kB ...\rRead from etcd: 501 kB ...\rRead from etcd: 12.8 MB ..."
     )
-    shown._show("")
+    shown._line.show("")
     assert terminal.getvalue().endswith("\r" + " " * len("Read from etcd: 12.8 MB ...") + "\r")
 
 
@@ -139,8 +139,8 @@ def test_terminal_disappears() -> None:
             raise OSError
 
     shown = Progress(Gone())
-    shown._show("x")
-    shown._show("y")
+    shown._line.show("x")
+    shown._line.show("y")
 
 
 def environ(calicoctl: Calicoctl) -> dict[str, str]:
@@ -173,3 +173,46 @@ class DrippingServer:
             connection.sendall(self._answer[:-2000])
             assert self.go_on.wait(PROCESS_SECONDS)
             connection.sendall(self._answer[-2000:])
+
+
+def test_many_steps_show_how_far_the_command_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "fileno", lambda: 99999)
+    steps = Steps(terminal, "Resources to apply")
+    steps.show(1, 1200)
+    assert terminal.getvalue() == ""
+    now += 2.1
+    steps.show(50, 1200)
+    steps.show(51, 1200)  # at the same moment
+    line = "Resources to apply: 50 of 1,200 ..."
+    assert terminal.getvalue() == f"\r{line}"
+    steps.erase()
+    assert terminal.getvalue() == f"\r{line}\r{' ' * len(line)}\r"
+
+
+def test_steps_show_nothing_without_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    steps = Steps(None, "Resources to apply")
+    now += 9
+    steps.show(1, 2)
+    steps.erase()
+
+
+def test_apply_of_many_documents_on_terminal(calicoctl: Calicoctl, proxy: Proxy, tmp_path: Path) -> None:
+    documents = [
+        {"apiVersion": "projectcalico.org/v3", "kind": "Profile", "metadata": {"name": f"P{number}"}}
+        for number in range(8)
+    ]
+    (tmp_path / "profiles.json").write_text(json.dumps(documents), encoding="utf-8")
+
+    def slow(request: Request) -> bytes | None:
+        time.sleep(0.15)  # the time that a distant etcd takes
+        return request.forward()
+
+    proxy.since(1, slow)
+    command = [sys.executable, "-m", "calicoctl", "apply", "-f", str(tmp_path / "profiles.json")]
+    with Terminal(["/bin/sh", "-c", '"$@" > /dev/null; echo end', "sh", *command], environ(calicoctl)) as terminal:
+        assert re.search(r"\rResources to apply: [1-7] of 8 \.\.\.", terminal.until("end"))

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from calicoctl.datastore.pools import UnreadablePool
     from calicoctl.environment import Environment
-    from calicoctl.etcd.client import Client
     from calicoctl.grammar import Arguments
     from calicoctl.model.address import Address
 
@@ -273,15 +272,19 @@ def _remove_pool(found: PoolNode, seconds: float, environment: Environment) -> N
         if seconds:
             environment.complain(f"Waiting {seconds:g} s for address assignments in progress (see --wait).")
             wait(seconds)
-        _release_blocks(found.pool.network, environment.client())
+        _release_blocks(found.pool.network, environment)
         pools.delete(disabled)
     environment.say("Deleted IP Pool")
 
 
-def _release_blocks(pool: Network, client: Client) -> None:
+def _release_blocks(pool: Network, environment: Environment) -> None:
     from calicoctl.datastore.blocks import Blocks
 
-    Blocks(client).release_all_in(pool)
+    steps = environment.steps(f"Blocks of {pool}")
+    try:
+        Blocks(environment.client()).release_all_in(pool, steps.show)
+    finally:
+        steps.erase()
 
 
 # Showing

@@ -102,14 +102,17 @@ class Blocks:
         self.remove_affinity(affinity)
         return None
 
-    def release_all_in(self, pool: Network) -> None:
+    def release_all_in(self, pool: Network, show_progress: Callable[[int, int], None]) -> None:
         """Remove the affinities of all hosts to the blocks of a pool, and blocks without claims.
 
         The blocks are read once, then the affinities; only keys that others change in the meantime are read again.
+        ``show_progress`` is called with the number of blocks that are done, and of all.
         """
-        owners = [
-            (host, network) for network, node in self._nodes_in(pool) for host in self.release_affinity(network, node)
-        ]
+        owners = []
+        nodes = list(self._nodes_in(pool))
+        for done, (network, node) in enumerate(nodes):
+            show_progress(done, len(nodes))
+            owners += [(host, network) for host in self.release_affinity(network, node)]
         for node in self._affinities_in(pool):
             self.remove_affinity(node)
         for host, network in owners:

@@ -211,7 +211,9 @@ def run(
     for change in () if has_warned else changes:
         change.warn(environment)
     done: list[tuple[Item, str]] = []
+    steps = environment.steps(f"Resources to {verb}")
     for change in changes:
+        steps.show(len(done), len(changes))
         try:
             if not dry_run:
                 change.carry_out(just_read=not done)
@@ -219,10 +221,15 @@ def run(
             missing.append(failure.message)
             continue
         except (Failure, DatastoreError) as failure:
+            steps.erase()
             for message in missing:
                 environment.complain(message)
             return report.failed(done, failure.message)
+        except BaseException:
+            steps.erase()
+            raise
         done.append((change.item, change.outcome))
+    steps.erase()
     if missing and not done:
         raise CommandError("\n".join([failed_sentence(verb, manifest.items, missing[0]), *missing[1:]]))
     status = report.succeeded(done, skipped=sum(change.skipped for change in changes) + len(missing))

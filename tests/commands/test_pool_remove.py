@@ -10,6 +10,7 @@ import pytest
 from calicoctl.commands import pool as pool_command
 from calicoctl.datastore.blocks import Blocks
 from calicoctl.datastore.pools import PoolNode, Pools
+from calicoctl.environment import Environment
 from calicoctl.etcd.client import Client
 from calicoctl.etcd.errors import DatastoreError
 from calicoctl.model.network import Network
@@ -238,10 +239,11 @@ def test_remove_continues_if_another_remove_begins(
 ) -> None:
     release = pool_command._release_blocks
 
-    def release_after_another_began(network: Network, client: Client) -> None:
-        (found,) = [node for node in Pools(client).read()[0] if node.pool.network.key() == network.key()]
-        Pools(client).disable(found)
-        release(network, client)
+    def release_after_another_began(network: Network, environment: Environment) -> None:
+        pools = Pools(environment.client())
+        (found,) = [node for node in pools.read()[0] if node.pool.network.key() == network.key()]
+        pools.disable(found)
+        release(network, environment)
 
     monkeypatch.setattr(pool_command, "_release_blocks", release_after_another_began)
     assert calicoctl("pool", "remove", "10.0.0.0/24", "--wait=0") == said(REMOVED)
