@@ -137,6 +137,18 @@ LISTINGS = (
         field=Field("string", "what the text was found in, such as address, label or inbound rule 1 source net"),
         value=Field("string", "what stands there"),
     ),
+    Listing(
+        "status",
+        "part",
+        part=Field("string", "felix, bgp (one row for each IP version) or peer"),
+        ip_version=Field(["integer", "null"], "4 or 6"),
+        address=Field(["string", "null"], "the BGP address of this host, empty if it has none, or of the peer"),
+        as_num=Field(["string", "null"], "for bgp: the AS number of this host"),
+        type=Field(["string", "null"], "for felix: container or process, null if neither runs; for a peer: its type"),
+        state=Field(["string", "null"], "the state of the container, or of the session with the peer"),
+        since=Field(["string", "null"], "for a peer: since when, as BIRD prints it"),
+        info=Field(["string", "null"], "for felix: its version, or its processes; for a peer: what BIRD adds"),
+    ),
     Listing("bgp peer show", "ip", **_OF_PEER),
     Listing(
         "node show",

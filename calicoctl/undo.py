@@ -19,9 +19,13 @@ class Undo:
     would take as long as the timeout.
     """
 
-    def __init__(self, remedy: str) -> None:
-        """``remedy`` tells the operator what to do if a step cannot be undone."""
+    def __init__(self, remedy: str, outcome: str = "") -> None:
+        """``remedy`` tells the operator what to do if a step cannot be undone.
+
+        ``outcome`` is added to the message of the failure if all steps have been undone.
+        """
         self._remedy = remedy
+        self._outcome = outcome
         self._steps: list[tuple[str, Callable[[], None], bool]] = []
 
     def note(self, step: str, undo: Callable[[], None], only_after_all_else: bool = False) -> None:
@@ -45,14 +49,16 @@ class Undo:
         if error is None:
             return
         remains = self._undo_all()
+        remark = self._outcome if isinstance(error, (CommandError, KeyboardInterrupt)) else ""
         if remains:
+            remark = f"Not undone: {'; '.join(remains)}.  {self._remedy}"
+        if remark:
             message, status = str(error) or type(error).__name__, 1
             if isinstance(error, KeyboardInterrupt):
                 message, status = "Aborted command.", status_of(error)
             if isinstance(error, CommandError):
                 message, status = error.message, error.status
-            remedy = f"Not undone: {'; '.join(remains)}.  {self._remedy}"
-            raise CommandError(f"{message.rstrip()}  {remedy}", status) from error
+            raise CommandError(f"{message.rstrip()}  {remark}", status) from error
 
     def _undo_all(self) -> list[str]:
         remains: list[str] = []

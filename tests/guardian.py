@@ -1,8 +1,8 @@
-"""Ends a server of the tests, and removes its folder, when the process that started it has ended in whatever way.
+"""Stops a server of the tests and removes its directory when the process that started it has ended, for any reason.
 
     python tests/guardian.py FOLDER COMMAND [ARG...]
 
-runs COMMAND until standard input ends or the command does. The output of both is standard error.
+runs COMMAND until standard input or the command ends. The output of both goes to standard error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TERM_SECONDS = 30.0
 def main(folder: str, command: list[str]) -> int:
     """Guard a command; return its exit status."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # a terminal's and a shell's are for the tests, which close the pipe
+        signal.signal(number, signal.SIG_IGN)  # signals of a terminal or shell are for the tests, which close the pipe
     server = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=sys.stderr, start_new_session=True
     )
@@ -37,7 +37,7 @@ def main(folder: str, command: list[str]) -> int:
 
 
 def _remove(folder: str) -> None:
-    # What is still mounted must not be deleted through its mount point.
+    # The content of a mount must not be deleted through its mount point.
     for line in reversed(Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()):
         if line.split()[1].startswith(f"{folder}/"):
             subprocess.run(["umount", "--lazy", line.split()[1]], check=False)

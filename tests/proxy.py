@@ -1,4 +1,4 @@
-"""A proxy in front of a real etcd: it counts the requests and lets chosen ones fail, as networks and servers do."""
+"""A proxy in front of a real etcd: it counts requests and can make some fail, as networks and servers do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _JOIN_SECONDS = 10.0
 
 
 class Request:
-    """One request of a client: `method`, `path` (no query) and `query` as they were sent, and the `body`."""
+    """A request of a client: `method`, `path` (without query) and `query` as they were sent, and the `body`."""
 
     def __init__(self, proxy: Proxy, connection: socket.socket, head: bytes, body: bytes) -> None:
         self._proxy = proxy
@@ -29,18 +29,18 @@ class Request:
         return f"{self.method} {self.path}"
 
     def forward(self) -> bytes:
-        """Send the request to etcd and return its whole answer."""
+        """Send the request to etcd and return its complete answer."""
         line, _, headers = self._head.partition(b"\r\n")
         with self._proxy.connect_to_etcd() as connection:
             connection.sendall(line + b"\r\nConnection: close\r\n" + headers + self.body)
             return _read_to_the_end(connection)
 
     def send(self, piece: bytes) -> None:
-        """Send a part of an answer right away. Raises OSError once the client has gone."""
+        """Send part of an answer immediately. Raises OSError if the client has disconnected."""
         self._connection.sendall(piece)
 
     def is_over(self, seconds: float = 0) -> bool:
-        """Whether the proxy is closed, now or within so many seconds."""
+        """Whether the proxy is closed, or closes within this many seconds."""
         return self._proxy.closing.wait(seconds)
 
     def wait_for_the_end(self) -> None:
@@ -48,49 +48,59 @@ class Request:
         self._proxy.closing.wait()
 
 
-# What becomes of a request: its answer, or None to close the connection without one.
+# Handles a request: returns the answer, or None to close the connection without one.
 Behaviour = Callable[[Request], "bytes | None"]
 
 
 def pass_on(request: Request) -> bytes | None:
-    """As if there were no proxy."""
+    """Forward the request and return its answer."""
     return request.forward()
 
 
 def drop_request(request: Request) -> bytes | None:
-    """The connection breaks before etcd has seen anything."""
+    """Break the connection before etcd receives the request."""
     return None
 
 
 def drop_reply(request: Request) -> bytes | None:
-    """etcd does what it was asked to, but the connection breaks before its answer arrives."""
+    """Let etcd execute the request, but break the connection before the answer arrives."""
     request.forward()
     return None
 
 
 def never_answer(request: Request) -> bytes | None:
-    """The request is taken and nothing else ever happens."""
+    """Accept the request and never answer."""
     request.wait_for_the_end()
     return None
 
 
+def first(action: Callable[[], object]) -> Behaviour:
+    """Return a behaviour that does something, such as a concurrent change, before it forwards the request."""
+
+    def behaviour(request: Request) -> bytes | None:
+        action()
+        return request.forward()
+
+    return behaviour
+
+
 def answer(status: str, body: str, content_type: str = "text/plain") -> Behaviour:
-    """Something else than etcd answers, with a status line such as `502 Bad Gateway`."""
+    """Return another answer than etcd's, with a status line such as `502 Bad Gateway`."""
     content = body.encode()
     head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(content)}\r\nConnection: close"
     return answer_raw(f"{head}\r\n\r\n".encode() + content)
 
 
 def answer_raw(reply: bytes) -> Behaviour:
-    """These very bytes are the answer."""
+    """Answer with exactly these bytes."""
     return lambda request: reply
 
 
 class Proxy:
-    """Stands between calicoctl and etcd; a context manager, running inside `with`.
+    """Connects calicoctl to etcd; a context manager, running inside `with`.
 
-    `requests` has all requests so far, in order, as `METHOD /path`. Every one is passed on unless a behaviour was set
-    for its number (the first is 1). With `tls` clients must speak TLS to the proxy. `authority` is the address to
+    `requests` has all requests so far, in order, as `METHOD /path`. Every request is forwarded unless a behaviour is
+    set for its number (the first is 1). With `tls` clients must use TLS to the proxy. `authority` is the address to
     connect to, `127.0.0.1:PORT`.
     """
 
@@ -108,15 +118,15 @@ class Proxy:
         self._failures: list[BaseException] = []
 
     def at(self, number: int, behaviour: Behaviour) -> None:
-        """Set what becomes of the request of that number, counted from the first or the latest `reset`."""
+        """Set the behaviour for the request with this number, counted from the start or the latest `reset`."""
         self._single[number] = behaviour
 
     def since(self, number: int, behaviour: Behaviour) -> None:
-        """Set what becomes of that request and of all after it."""
+        """Set the behaviour for this request and all later ones."""
         self._onwards[number] = behaviour
 
     def reset(self) -> None:
-        """Pass on everything from now on, and count from 1 again."""
+        """Forward all requests from now on, and restart counting at 1."""
         self._single.clear()
         self._onwards.clear()
         self.requests.clear()
@@ -143,14 +153,14 @@ class Proxy:
             raise self._failures[0]
 
     def connect_to_etcd(self) -> socket.socket:
-        """Open a connection that ends with the proxy."""
+        """Open a connection that is closed with the proxy."""
         connection = socket.create_connection((HOST, self._etcd.port))
         self._connections.append(connection)
         return connection
 
     def _start(self, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
-        thread.start()  # only what has started can be joined
+        thread.start()  # only started threads can be joined
         self._threads = [*(other for other in self._threads if other.is_alive()), thread]
 
     def _accept(self) -> None:
@@ -160,13 +170,13 @@ class Proxy:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            with contextlib.suppress(OSError), connection:  # OSError: one of the two sides has gone
+            with contextlib.suppress(OSError), connection:  # OSError: one side has disconnected
                 if self._tls is None:
                     self._answer_one(connection)
                 else:
                     with self._tls.wrap_socket(connection, server_side=True) as encrypted:
                         self._answer_one(encrypted)
-        except BaseException as failure:  # of a behaviour: the test shall see it
+        except BaseException as failure:  # an error of a behaviour, to be shown by the test
             self._failures.append(failure)
 
     def _answer_one(self, connection: socket.socket) -> None:
@@ -188,7 +198,7 @@ class Proxy:
 
 
 def _read_request(connection: socket.socket) -> tuple[bytes, bytes]:
-    """Read the head, with its final empty line, and the body; nothing if the client goes away."""
+    """Read the head, including its final empty line, and the body; nothing if the client disconnects."""
     read = b""
     while b"\r\n\r\n" not in read:
         piece = connection.recv(65536)

@@ -1,4 +1,4 @@
-"""Which of many cases a run takes, how many it leaves to `make torture`, and what it says of that at its end."""
+"""The selection of cases in a run, the number left to `make torture`, and the summary at the end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 class Sampling:
-    """Chooses the cases of one test: all of them with --torture, else a fixed part, the same in every run.
+    """Chooses the cases of one test: all with --torture, otherwise a fixed part, the same in every run.
 
-    `taken` and `left` count the cases that were chosen and those that were not.
+    `taken` and `left` count the chosen and the other cases.
     """
 
     def __init__(self, complete: bool, quarters: frozenset[int]) -> None:
@@ -25,21 +25,21 @@ class Sampling:
         self._quarters = quarters
 
     def quarter(self, cases: Iterable[T], number: int) -> Iterator[T]:
-        """Choose a quarter of the cases, another one for each of four numbers in a row: a Latin square.
+        """Choose a quarter of the cases, a different one for each of four consecutive numbers: a Latin square.
 
-        Runs with other --quarters choose the rest, so that together they meet every case with every number.
+        Runs with other --quarters choose the rest, so that all runs together combine every case with every number.
         """
         for place, case in enumerate(cases):
             if self._counts(self.complete or (place + number) % QUARTERS in self._quarters):
                 yield case
 
     def some(self, cases: Sequence[T], few: Sequence[T]) -> Sequence[T]:
-        """All cases with --torture, else the few."""
+        """Return all cases with --torture, otherwise the few."""
         self.number(len(cases), len(few))
         return cases if self.complete else few
 
     def number(self, most: int, few: int) -> int:
-        """The number of cases: the most with --torture, else the few."""
+        """Return the number of cases: the most with --torture, otherwise the few."""
         chosen = most if self.complete else few
         self.taken += chosen
         self.left += most - chosen
@@ -52,7 +52,7 @@ class Sampling:
 
 
 def parse_quarters(text: str) -> frozenset[int]:
-    """Read a list such as `0,2`. Raises pytest.UsageError."""
+    """Parse a list such as `0,2`. Raises pytest.UsageError."""
     try:
         quarters = frozenset(map(int, text.split(",")))
     except ValueError:
@@ -63,7 +63,7 @@ def parse_quarters(text: str) -> frozenset[int]:
 
 
 def seconds_of_rooms(reports: Iterable[pytest.TestReport]) -> list[str]:
-    """The seconds that the tests of each room took, added up over all processes, the longest first."""
+    """The total seconds of the tests in each room over all processes, longest first."""
     seconds: defaultdict[str, float] = defaultdict(float)
     for report in reports:
         parts = report.nodeid.partition("::")[0].split("/")
@@ -72,14 +72,14 @@ def seconds_of_rooms(reports: Iterable[pytest.TestReport]) -> list[str]:
 
 
 def summary(reports: Iterable[pytest.TestReport], long_tests: int, seed: int, complete: bool) -> list[str]:
-    """The lines at the end of a run: the table of --torture, else what was left to it; none where that is nothing."""
+    """The lines at the end of a run: a table with --torture, otherwise the number of cases left out, if any."""
     cases: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     left = 0
     for report in reports:
         test = report.nodeid.partition("[")[0]
         failures[test] += report.failed
-        if report.when == "teardown":  # the last of a test, with all that it has noted
+        if report.when == "teardown":  # the last phase of a test, which has all its records
             noted: dict[str, Any] = dict(report.user_properties)
             cases[test] += noted.get("cases", 1)
             left += noted.get("left", 0)

@@ -1,4 +1,4 @@
-"""Generated values of the keys of a profile, as this and other tools may have written them, or nearly so."""
+"""Generated values for the keys of a profile, as this and other tools may have written them, including invalid ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TAGS = st.sampled_from(["web", "PROF_1", "a b", "1", "true", "10:20", ""])
 SELECTORS = st.sampled_from(
     ["a == 'b'", "has(calico/k8s_ns)", "a in {}", "a contains 'b'", "", "all()", 'a != "it\'s" && !has(b)', "&&"]
 )
-# Some of these could not be created.
+# Some of these names cannot be created.
 NAMES = st.sampled_from(["web", "PROF_1", "a/b", "50%", "x y", "_hid", "é", "x" * 129, "show"])
 ANY_JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()),
@@ -53,7 +53,7 @@ FIELDS = _fields()
 
 @st.composite
 def rules(draw: st.DrawFn) -> dict[str, Any]:
-    """One stored rule: mostly fields of the data model with values right and wrong, sometimes anything at all."""
+    """One stored rule: mostly fields of the data model with valid and invalid values, sometimes arbitrary JSON."""
     names = draw(st.lists(st.sampled_from(sorted(FIELDS)), max_size=4, unique=True))
     rule = {name: draw(FIELDS[name]) for name in names}
     if draw(st.integers(0, 4)) == 0:
@@ -63,7 +63,7 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def rule_lists(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Stored rules, often with neighbours that differ in their networks only."""
+    """Stored rules, often with neighbours that differ only in their networks."""
     listed: list[dict[str, Any]] = []
     for rule in draw(st.lists(rules(), max_size=3)):
         sides = draw(st.sampled_from([(), ("src_net",), ("dst_net",), ("src_net", "dst_net")]))
@@ -74,7 +74,7 @@ def rule_lists(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @st.composite
 def profiles(draw: st.DrawFn) -> dict[str, str]:
-    """The values of the keys that a profile has, by part; any of them may be missing."""
+    """The values of a profile's keys by part; any of them may be missing."""
     rules_object: dict[str, Any] = {"inbound_rules": draw(rule_lists()), "outbound_rules": draw(rule_lists())}
     for name in draw(st.sets(st.sampled_from(["inbound_rules", "outbound_rules"]))):
         del rules_object[name]

@@ -1,4 +1,6 @@
-"""Which rooms of calicoctl/ know of which, and what is done in one place only: read off imports and strings."""
+"""The dependencies between the rooms of calicoctl/, and what may be done in only one place: from imports and
+strings.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from pathlib import Path
 
 HOME = Path(__file__).parents[1] / "calicoctl"
 
-# What each room imports, and no less: rooms, or single modules of theirs. What it imports stands above it, but for
-# completion, which reads the tables of commands and the usage texts of the very programs that offer it.
+# The imports of each room, and no fewer: rooms, or single modules in them. A room imports only rooms above it, but
+# completion also imports the programs below it, to read their tables of commands and usage texts.
 IMPORTS = {
     "errors": "",
     "output": "",
@@ -29,10 +31,10 @@ IMPORTS = {
     "model": "",
     "undo": "errors",
     "listings": "errors",
-    "etcd": "errors output progress",  # of output what composes and cleans messages; it never prints them
+    "etcd": "errors output progress",  # the parts of output that compose and escape messages; it never prints
     "datastore": "errors model output etcd",
     "environment": "errors output colour pager configuration etcd listings signals",
-    "host": "errors model output signals etcd.settings",  # which masks the password that DOCKER_HOST may have
+    "host": "errors model output signals etcd.settings",  # masks the password that DOCKER_HOST may contain
     "resources": "errors model output etcd datastore environment package_data",
     "rows": "listings output environment resources.text",
     "completion": "errors expected global_options usage model configuration etcd datastore host.hostname "
@@ -49,7 +51,7 @@ IMPORTS = {
 }
 UPWARDS = {("completion", "calicoq")}
 
-# Where packages of others are imported; python-etcd is loaded by its name beside urllib3.
+# Where third-party packages are imported; python-etcd is imported by name beside urllib3.
 PACKAGES = {
     "docker": {"host.docker"},
     "docopt": {"grammar"},
@@ -60,7 +62,7 @@ PACKAGES = {
     "yaml": {"configuration.text", "resources.documents", "resources.text"},
 }
 
-# What the model may import besides: nothing that reads, writes or waits. Of socket it takes the forms of addresses.
+# Further imports of the model: nothing that reads, writes or waits. It uses only the address forms of socket.
 PURE = set("__future__ base64 collections difflib hashlib json math netaddr re socket typing".split())
 
 
@@ -72,9 +74,9 @@ TREES = {_name(path): list(ast.walk(ast.parse(path.read_bytes()))) for path in s
 
 
 def _imports(nodes: list[ast.AST]) -> Iterator[str]:
-    """Yield what is imported, in functions and for type hints too, and modules of ours that a text is the name of.
+    """Yield all imports, including those in functions and for type hints, and modules of ours named in strings.
 
-    importlib is given such texts, or their beginnings. Modules of ours have their names below ``calicoctl.``.
+    importlib is given such strings, or their beginnings. Names of our modules are relative to ``calicoctl.``.
     """
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -95,7 +97,7 @@ def room(module: str) -> str:
     return module.partition(".")[0]
 
 
-def test_each_room_imports_what_is_said_here() -> None:
+def test_each_room_imports_what_the_table_says() -> None:
     actual: dict[str, set[str]] = {name: set() for name in IMPORTS}
     for module in TREES.keys() - {"__init__"}:
         for name in IMPORTED[module]:
@@ -122,18 +124,18 @@ def test_no_module_imports_a_name_twice() -> None:
         assert sorted(of_module) == sorted(set(of_module)), module
 
 
-def test_no_room_imports_what_stands_below_it() -> None:
+def test_rooms_import_only_rooms_above_them() -> None:
     order = list(IMPORTS)
     edges = {(importer, room(name)) for importer, said in IMPORTS.items() for name in said.split()}
     assert {(one, other) for one, other in edges if order.index(one) <= order.index(other)} == UPWARDS
 
 
-def test_each_package_of_others_has_its_place() -> None:
+def test_third_party_packages_are_imported_only_where_listed() -> None:
     for package, places in PACKAGES.items():
         assert {module for module, names in IMPORTED.items() if package in map(room, names)} == places, package
 
 
-def test_the_model_does_nothing_but_think() -> None:
+def test_model_does_no_io() -> None:
     inside = {module: names for module, names in IMPORTED.items() if room(module) == "model"}
     assert {room(name) for names in inside.values() for name in names} - {"model"} == PURE
     from_socket = [node for module in inside for node in TREES[module] if getattr(node, "module", "") == "socket"]
@@ -141,7 +143,7 @@ def test_the_model_does_nothing_but_think() -> None:
     assert names == {"AF_INET", "AF_INET6", "inet_ntop", "inet_pton"}
 
 
-def test_the_engine_of_resources_knows_no_kind() -> None:
+def test_resource_engine_is_independent_of_kinds() -> None:
     modules = {module.removeprefix("resources.") for module in TREES if module.startswith("resources.")}
     kinds = {module.partition(".")[0] for module in modules if "." in module}
     engine = {module for module in modules - kinds if "." not in module}
@@ -152,9 +154,9 @@ def test_the_engine_of_resources_knows_no_kind() -> None:
         assert not words & {*kinds, "profile", "rule", "barred", "barring"}, module
 
 
-def test_what_is_done_in_one_place_only() -> None:
+def test_things_done_in_one_place_only() -> None:
     def where(is_it: type[ast.AST], pattern: str) -> set[str]:
-        """Return the modules with a node of a kind whose text, as Python writes it, begins as a pattern says."""
+        """Return the modules with a node of this type whose source text begins with a pattern."""
         return {
             module
             for module, nodes in TREES.items()
@@ -164,10 +166,10 @@ def test_what_is_done_in_one_place_only() -> None:
     assert where(ast.Constant, "'/calico/") == {"datastore.keys"}
     assert where(ast.Attribute, r"sys\.std(in|out|err)$") == {"cli"}
     assert where(ast.Call, r"print\(") == set()
-    assert where(ast.Name, "__file__$") == set()  # there is none in a zip file
+    assert where(ast.Name, "__file__$") == set()  # a zip file has no such attribute
     assert where(ast.Attribute, r".*\.__path__$") == {"package_data"}
     assert {module for module, names in IMPORTED.items() if room(module) == "commands" and "json" in names} == {
-        "commands.ipam"  # the attributes of an address are shown as the JSON that they are
+        "commands.ipam"  # the attributes of an address are printed as their JSON
     }
 
 
@@ -191,7 +193,7 @@ def picture() -> str:
     return "\n".join(lines)
 
 
-def test_the_picture_in_contributing_is_of_this_table() -> None:
+def test_diagram_in_contributing_agrees_with_table() -> None:
     page = (HOME.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
     block = re.search(r"```mermaid\n(.*?)\n```", page, re.DOTALL)
     assert block and block[1] == picture(), f"replace the picture in CONTRIBUTING.md by:\n{picture()}"

@@ -1,4 +1,4 @@
-"""The private etcd: what it stores and lists, how it starts, and that nothing of it is left."""
+"""The private etcd: its stored keys and listings, its start, and its complete removal."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def command(*arguments: str, **environ: str) -> subprocess.Popen[str]:
 
 @pytest.fixture
 def waiting(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A running `python -m tests.etcd_server`, its files in `tmp_path`, and the endpoint of its etcd."""
+    """A running `python -m tests.etcd_server` with its files in `tmp_path`, and the endpoint of its etcd."""
     process = command("sh", "-c", "echo $ETCD_AUTHORITY; exec sleep 30", TMPDIR=str(tmp_path))
     assert process.stdout
     yield process, process.stdout.readline().strip()
@@ -52,7 +52,7 @@ def waiting(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     process.communicate()
 
 
-def test_what_is_put_is_read_and_listed(etcd: EtcdServer) -> None:
+def test_stored_keys_are_read_and_listed(etcd: EtcdServer) -> None:
     etcd.put("/calico/v1/a", '{"b": "c&d=é"}')
     etcd.put("/calico/v1/a b?c#%2F/é", "")
     etcd.put("/x", "1")
@@ -71,7 +71,7 @@ def test_what_is_put_is_read_and_listed(etcd: EtcdServer) -> None:
     assert etcd.keys("/none") == {}
 
 
-def test_a_taken_port_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_start_with_port_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken_port = taken.getsockname()[1]
@@ -84,7 +84,7 @@ def test_a_taken_port_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
-def test_nothing_is_left_after_a_signal(
+def test_nothing_is_left_after_signal(
     waiting: tuple[subprocess.Popen[str], str], tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     process, endpoint = waiting
@@ -94,8 +94,8 @@ def test_nothing_is_left_after_a_signal(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
-def test_the_server_does_not_outlive_a_killed_process(waiting: tuple[subprocess.Popen[str], str]) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can signal the death of a parent process")
+def test_server_ends_with_killed_process(waiting: tuple[subprocess.Popen[str], str]) -> None:
     process, endpoint = waiting
     process.kill()
     process.wait(20)
@@ -105,7 +105,7 @@ def test_the_server_does_not_outlive_a_killed_process(waiting: tuple[subprocess.
     assert refuses_connections(endpoint)
 
 
-def test_a_command_is_run_with_the_environment() -> None:
+def test_command_runs_with_environment() -> None:
     process = command("sh", "-c", "echo $ETCD_SCHEME $ETCD_AUTHORITY $ETCD_ENDPOINTS; exit 7", ETCD_ENDPOINTS="x")
     stdout, stderr = process.communicate(timeout=60)
     assert stdout.startswith("http 127.0.0.1:")
@@ -122,13 +122,13 @@ def test_a_command_is_run_with_the_environment() -> None:
         (["sh", "-c", "kill -9 $$"], 137, ""),
     ],
 )
-def test_a_command_that_fails(arguments: list[str], status: int, stderr: str) -> None:
+def test_command_fails(arguments: list[str], status: int, stderr: str) -> None:
     process = command(*arguments)
     assert process.communicate(timeout=60) == ("", stderr)
     assert process.returncode == status
 
 
-def test_without_any_etcd_one_line_tells_where_to_get_it(
+def test_missing_etcd_is_reported_with_remedy(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

@@ -1,10 +1,10 @@
-"""The options before the command: taken off in every form, refused elsewhere, and offered by completion."""
+"""Options before the command: every form is recognized, misplaced ones are refused, and completion offers them."""
 
 from __future__ import annotations
 
 import pytest
 
-from calicoctl import global_options
+from calicoctl import __version__, global_options
 from calicoctl.global_options import GlobalOption, Leading
 from tests.conftest import Calicoctl, Result
 
@@ -14,7 +14,7 @@ USAGE_OF_SHOW = "Usage:\n  calicoctl profile show [--detailed]\nSee 'calicoctl p
 
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Adds an option without a value."""
+    """Add an option without a value."""
     monkeypatch.setattr(global_options, "OPTIONS", (*global_options.OPTIONS, GlobalOption("--quiet", short="-q")))
 
 
@@ -37,7 +37,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
         ("profile --context lab", {}, "profile --context lab"),
     ],
 )  # fmt: skip
-def test_leading(quiet: None, line: str, values: dict[str, str], rest: str) -> None:
+def test_options_before_command(quiet: None, line: str, values: dict[str, str], rest: str) -> None:
     leading = Leading("calicoctl", line.split())
     assert (leading.values, leading.rest, leading.problem, leading.awaiting) == (values, rest.split(), "", None)
 
@@ -58,7 +58,7 @@ def test_problems(calicoctl: Calicoctl, quiet: None, arguments: list[str], probl
     assert calicoctl(*arguments) == Result(1, "", f"{problem}\n{USAGE}")
 
 
-def test_the_status_of_a_failure_is_the_command_s(calicoctl: Calicoctl) -> None:
+def test_exit_status_of_failure_depends_on_command(calicoctl: Calicoctl) -> None:
     calicoq = Calicoctl(calicoctl.environ, "calicoq")
     assert calicoctl("--context=", "diff", "-f", "x").status == 2
     assert calicoctl("--context", "diff", "prfile").status == 1
@@ -69,7 +69,7 @@ def test_the_status_of_a_failure_is_the_command_s(calicoctl: Calicoctl) -> None:
 
 
 @pytest.mark.parametrize("word", ["--contxt=lab", "--contxt", "--Context", "--cont"])
-def test_a_misspelt_option(calicoctl: Calicoctl, word: str) -> None:
+def test_misspelt_option(calicoctl: Calicoctl, word: str) -> None:
     said = f"unknown option '{word}'; did you mean '--context'?\n{USAGE}"
     assert calicoctl(word, "profile", "show") == Result(1, "", said)
     result = Calicoctl(calicoctl.environ, "calicoq")(word, "check")
@@ -87,7 +87,7 @@ def test_a_misspelt_option(calicoctl: Calicoctl, word: str) -> None:
         ("profile show --context", "--context", "--context <CONTEXT> profile show"),
     ],
 )
-def test_an_option_after_the_command(calicoctl: Calicoctl, words: str, name: str, line: str) -> None:
+def test_option_after_command(calicoctl: Calicoctl, words: str, name: str, line: str) -> None:
     result = calicoctl(*words.split())
     problem, _, usage = result.stderr.partition("\n")
     assert problem == f"{name} must stand before the command and its options: calicoctl {line}"
@@ -95,7 +95,7 @@ def test_an_option_after_the_command(calicoctl: Calicoctl, words: str, name: str
     assert usage == USAGE_OF_SHOW or "profile --context" in words
 
 
-def test_an_option_after_a_command_of_calicoq(calicoctl: Calicoctl) -> None:
+def test_option_after_command_of_calicoq(calicoctl: Calicoctl) -> None:
     calicoq = Calicoctl(calicoctl.environ, "calicoq")
     for words in ("check --context lab -o json", "-o json --context lab check"):
         result = calicoq(*words.split())
@@ -106,18 +106,20 @@ def test_an_option_after_a_command_of_calicoq(calicoctl: Calicoctl) -> None:
         )  # fmt: skip
 
 
-def test_the_proposed_command_line_can_be_pasted(calicoctl: Calicoctl) -> None:
+def test_suggested_command_line_can_be_pasted(calicoctl: Calicoctl) -> None:
     result = calicoctl("profile", "a b", "tag", "show", "--config=my file")
     assert result.stderr.splitlines()[0].endswith(": calicoctl '--config=my file' profile 'a b' tag show")
 
 
-def test_what_only_begins_like_a_short_option_is_unknown(calicoctl: Calicoctl) -> None:
+def test_unknown_option_that_starts_like_a_short_one(calicoctl: Calicoctl) -> None:
     assert calicoctl("profile", "show", "-cidr").stderr.splitlines()[0] == "unknown option '-cidr'"
 
 
 @pytest.mark.parametrize("program", ["calicoctl", "calicoq"])
-def test_help_and_version_pass_the_options_over(calicoctl: Calicoctl, program: str) -> None:
+def test_help_and_version_ignore_these_options(calicoctl: Calicoctl, program: str) -> None:
     run = Calicoctl(calicoctl.environ, program)
-    for words in (["--help"], ["--version"], ["version"], ["help"]):
+    for words in (["--help"], ["version"], ["help"]):
         assert run("--context", "none", "--config=/none", *words) == run(*words)
+    shown = run("--context", "none", "--config=/none", "--version")
+    assert (shown.status, shown.stdout.splitlines()[0], shown.stderr) == (0, __version__, "")
     assert calicoctl("--context", "none") == calicoctl()

@@ -1,8 +1,8 @@
-"""The grammar is docopt's: every argument list ends as it ends with plain ``docopt.docopt`` 0.6.2.
+"""The grammar gives the same result as plain ``docopt.docopt`` 0.6.2 for every argument list.
 
-``grammar.parse`` differs from docopt in one step, the fixing of the pattern, which does not know the arguments. So the
-fixed patterns are compared as such; some hundred argument lists a grammar are compared with docopt untouched; and
-thousands with a docopt that fixes each pattern once, keeps a copy, and is plain in all else.
+``grammar.parse`` differs from docopt only in fixing the pattern, a step that does not depend on the arguments. So the
+fixed patterns are compared directly; some hundred argument lists for each grammar are compared with plain docopt; and
+thousands are compared with a docopt that fixes each pattern once, keeps a copy, and is otherwise unchanged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from calicoctl.calicoq import cli as calicoq_cli
 from calicoctl.usage import profile, version
 from calicoctl.usage.table import COMMANDS, OVERVIEW, usage_of
 
-# What no command of ours has: options in groups, and short ones.
+# Features that none of our commands uses: groups of options, and short options.
 NODE = """
 Usage:
   calicoctl node [--ip=<IP>] [--ip6=<IP6>] [--node-image=<DOCKER_IMAGE_NAME>]
@@ -61,7 +61,7 @@ Options: -h, --help  Say this
 
 
 class Grammar(NamedTuple):
-    """A usage text under test: how many argument lists are compared, and how many of them with plain docopt."""
+    """A usage text under test, with the number of argument lists to compare, in total and with plain docopt."""
 
     usage: str
     lists: int
@@ -91,7 +91,7 @@ ODD_WORDS = [
 
 
 def pattern_of(usage: str) -> Any:
-    """The pattern as docopt reads it, not fixed yet."""
+    """The pattern as docopt reads it, before it is fixed."""
     return docopt.parse_pattern(docopt.formal_usage(docopt.printable_usage(usage)), docopt.parse_defaults(usage))
 
 
@@ -104,7 +104,7 @@ def keywords_and_options(usage: str) -> list[str]:
 
 
 def accepted(pattern: Any, random: Random) -> list[list[str]]:
-    """A random walk through a pattern: what it takes, in pieces; an option and its value are one piece."""
+    """Return a random list that a pattern accepts, in pieces; an option with its value is one piece."""
     kind = type(pattern)
     if kind is docopt.Optional and random.random() < 0.5:
         return []
@@ -132,7 +132,7 @@ def spelled_option(option: docopt.Option, random: Random) -> list[str]:
 
 
 def options_moved(pieces: list[list[str]], random: Random) -> list[list[str]]:
-    """Options may stand anywhere."""
+    """Move options to random places, which docopt allows."""
     moved = [piece for piece in pieces if not piece[0].startswith("-")]
     for piece in pieces:
         if piece[0].startswith("-"):
@@ -159,7 +159,7 @@ def mutated(argv: list[str], random: Random, words: Sequence[str]) -> list[str]:
 
 
 def argument_lists(usage: str, count: int, random: Random) -> list[list[str]]:
-    """Three in five are what the grammar takes, the others that with mistakes, or words at random."""
+    """Three in five lists are accepted by the grammar; the others have mistakes or are random words."""
     pattern = pattern_of(usage)
     words = keywords_and_options(usage) * 2 + ODD_WORDS
     lists = []
@@ -173,7 +173,7 @@ def argument_lists(usage: str, count: int, random: Random) -> list[list[str]]:
     return lists
 
 
-# Outcomes: what kind, and the dictionary in its order or the text
+# Results: the kind, and either the dictionary in its order or the text
 
 
 def by_docopt(usage: str, argv: list[str], options_first: bool) -> tuple[str, str]:
@@ -212,7 +212,7 @@ def compare(usage: str, lists: list[list[str]], options_first: bool) -> Counter[
 
 @pytest.fixture
 def patterns_fixed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let docopt fix each pattern once and take a fresh copy of the result from then on."""
+    """Let docopt fix each pattern once and copy the result from then on."""
     fix: Callable[[Any], Any] = docopt.Pattern.fix
     fixed: dict[str, bytes] = {}
 
@@ -227,7 +227,7 @@ def patterns_fixed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def structure(pattern: Any) -> list[Any]:
-    """The tree with, for each leaf, its text and which leaves are one object."""
+    """Return the tree with the text of each leaf, and the identity of leaves that are the same object."""
     numbers: dict[int, int] = {}
 
     def walk(part: Any) -> Any:
@@ -245,11 +245,11 @@ def assert_fixed_alike(usage: str) -> None:
 
 
 @each_grammar
-def test_fixed_pattern(name: str) -> None:
+def test_fixed_patterns(name: str) -> None:
     assert_fixed_alike(GRAMMARS[name].usage)
 
 
-def test_fixing_changes_the_pattern_of_profile() -> None:
+def test_fixing_changes_pattern_of_profile() -> None:
     # Otherwise the test above could not fail.
     pattern = pattern_of(profile.USAGE)
     before = structure(pattern)
@@ -304,7 +304,7 @@ def test_plain_docopt(name: str) -> None:
 
 @pytest.mark.once
 @pytest.mark.usefixtures("patterns_fixed_once")
-def test_thousands_of_argument_lists() -> None:
+def test_docopt_with_cached_patterns() -> None:
     outcomes: Counter[str] = Counter()
     for name, (usage, count, _, options_first) in GRAMMARS.items():
         of_this = compare(usage, argument_lists(usage, count, Random(name)), options_first)
@@ -317,7 +317,7 @@ def test_thousands_of_argument_lists() -> None:
 
 
 @pytest.mark.usefixtures("patterns_fixed_once")
-def test_help_anywhere() -> None:
+def test_help_anywhere_in_arguments() -> None:
     random = Random(7)
     lists = []
     for argv in argument_lists(profile.USAGE, 60, random):
@@ -326,7 +326,7 @@ def test_help_anywhere() -> None:
     assert compare(profile.USAGE, lists, False)["help"] >= 30
 
 
-# What it comes to, in examples
+# Examples
 
 
 def parsed(*argv: str) -> dict[str, Any]:
@@ -356,7 +356,7 @@ def test_every_element_has_a_value() -> None:
     }
 
 
-def test_keyword_shaped_names() -> None:
+def test_names_that_look_like_keywords() -> None:
     assert parsed("show", "tag", "show") == {"profile": True, "<PROFILE>": "show", "tag": 1, "show": True}
     assert parsed("add", "rule", "json") == {"profile": True, "<PROFILE>": "add", "rule": True, "json": True}
     words = {"profile": True, "<PROFILE>": "rule", "rule": True, "add": True, "inbound": True, "allow": True}
@@ -366,7 +366,7 @@ def test_keyword_shaped_names() -> None:
 
 
 @pytest.mark.parametrize("at", [["--at=2"], ["--at", "2"], ["--a=2"], ["--a", "2"]], ids=" ".join)
-def test_options_stand_anywhere(at: list[str]) -> None:
+def test_options_are_accepted_anywhere(at: list[str]) -> None:
     words = "WEB rule add inbound deny".split()
     expected = parsed(*words, "--at=2")
     assert expected["--at"] == "2"
@@ -408,12 +408,12 @@ def test_help(argv: str) -> None:
     assert str(caught.value) == profile.USAGE.strip("\n")
 
 
-def test_two_dashes_do_not_make_a_name_of_an_option() -> None:
+def test_option_after_two_dashes_is_not_a_name() -> None:
     assert refused("add", "--", "-h") == USAGE_OF_PROFILE
 
 
 def import_of(module: str, cache: Path) -> str:
-    """What the import of a module writes to standard error where nothing was compiled before."""
+    """The standard error of a process that imports a module without byte-code."""
     done = subprocess.run(
         [sys.executable, "-W", "always", "-X", f"pycache_prefix={cache}", "-c", f"import {module}"],
         check=False,
@@ -426,6 +426,6 @@ def import_of(module: str, cache: Path) -> str:
     return done.stderr
 
 
-def test_the_import_of_docopt_warns_of_nothing(tmp_path: Path) -> None:
-    assert "docopt.py" in import_of("docopt", tmp_path / "plain")  # or there would be nothing to guard against
+def test_import_of_docopt_gives_no_warning(tmp_path: Path) -> None:
+    assert "docopt.py" in import_of("docopt", tmp_path / "plain")  # otherwise there would be no warning to suppress
     assert import_of("calicoctl.grammar", tmp_path / "guarded") == ""

@@ -1,4 +1,4 @@
-"""Paragraphs, tables and text that is safe for a terminal: prettytable and textwrap say how they look."""
+"""Paragraphs, tables and escaped text, compared with prettytable and textwrap."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def tables(draw: st.DrawFn, cells: st.SearchStrategy[Any]) -> tuple[list[str], l
 
 
 def escaped(text: str) -> str:
-    """The rule of ``visible``, once more: what Unicode counts among Other and Separator, but not the space."""
+    """Apply the rule of ``visible`` independently: it escapes the Unicode categories Other and Separator, except
+    space.
+    """
     return "".join(
         character
         if character == " " or unicodedata.category(character)[0] not in "CZ"
@@ -55,14 +57,14 @@ def escaped(text: str) -> str:
 
 @settings(max_examples=300)
 @given(tables(ASCII_CELLS), st.booleans())
-def test_a_table_is_the_one_of_prettytable(drawn: tuple[list[str], list[list[Any]]], to_the_left: bool) -> None:
+def test_table_equals_prettytable(drawn: tuple[list[str], list[list[Any]]], to_the_left: bool) -> None:
     headings, rows = drawn
     assert table(headings, rows, to_the_left) == drawn_by_prettytable(headings, rows, to_the_left)
 
 
 @settings(max_examples=200)
 @given(tables(ANY_CELLS), st.booleans())
-def test_a_table_of_any_text_is_the_one_of_prettytable_without_control_characters(
+def test_table_of_any_text_equals_prettytable_with_escapes(
     drawn: tuple[list[str], list[list[Any]]], to_the_left: bool
 ) -> None:
     headings, rows = drawn
@@ -86,28 +88,28 @@ def test_rows_keep_their_order_and_cells_are_centred() -> None:
     )
 
 
-def test_a_table_without_rows() -> None:
+def test_table_without_rows() -> None:
     assert table(["Name"], []) == "+------+\n| Name |\n+------+\n+------+"
 
 
-def test_a_table_of_wide_characters_and_of_control_characters() -> None:
+def test_table_with_wide_and_control_characters() -> None:
     assert table(["Name"], [["日本"], ["\x1b[2J"], ["e\u0301"]]) == (
         "+---------+\n|   Name  |\n+---------+\n|   日本  |\n| \\x1b[2J |\n|    e\u0301    |\n+---------+"
     )
 
 
-def test_rows_may_come_from_an_iterator() -> None:
+def test_rows_from_iterator() -> None:
     assert table(["Name"], (row for row in [["a"]])) == "+------+\n| Name |\n+------+\n|  a   |\n+------+"
 
 
-def test_ascii_tables_do_not_cost_the_import_of_prettytable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ascii_tables_do_not_import_prettytable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prettytable", None)
     table(["Name"], [["a\x1b\tb"], [None], [["two", "lines"]], ["no\nlines"]])
     with pytest.raises(ImportError):
         table(["Name"], [["é"]])
 
 
-def test_visible_changes_exactly_what_is_not_printable() -> None:
+def test_visible_escapes_exactly_unprintable_characters() -> None:
     changed = [character for character in map(chr, range(sys.maxunicode + 1)) if visible(character) != character]
     assert [
         character for character in changed if character == " " or unicodedata.category(character)[0] not in "CZ"
@@ -151,11 +153,11 @@ def test_visible_texts(text: str, shown: str) -> None:
 
 
 @given(st.one_of(ASCII_LINES.map("\n".join), st.text("ab -\n\té日", max_size=300)))
-def test_a_paragraph_is_filled_to_80_characters(text: str) -> None:
+def test_paragraph_is_wrapped_at_80_characters(text: str) -> None:
     assert paragraph(text) == textwrap.fill(text, width=80) + "\n"
 
 
-def test_a_long_paragraph() -> None:
+def test_long_paragraph() -> None:
     lines = [
         "Profile names must be < 129 character long and can only contain numbers,",
         "letters, dots, dashes and underscores.",
@@ -163,12 +165,12 @@ def test_a_long_paragraph() -> None:
     assert paragraph(" ".join(lines)) == f"{lines[0]}\n{lines[1]}\n"
 
 
-def test_a_complaint_is_a_paragraph_and_a_remedy() -> None:
+def test_error_has_paragraph_and_remedy() -> None:
     assert complaint("It is wrong.") == "It is wrong.\n"
     assert complaint("It is wrong.", "Value provided is 'x'") == "It is wrong.\nValue provided is 'x'\n"
 
 
-def test_long_lines_of_messages_are_cut_in_their_middle() -> None:
+def test_long_lines_of_messages_are_shortened_in_the_middle() -> None:
     assert shortened("x" * 1000) == "x" * 1000
     assert shortened(f"Profile {'x' * 1000} not found.") == f"Profile {'x' * 492}...{'x' * 489} not found."
     assert len(complaint(f"Pool {'x' * 10**6} is no pool.").replace("\n", "")) == 1003

@@ -1,4 +1,4 @@
-"""A long read on a terminal shows that something is happening; anything else never does."""
+"""A slow read on a terminal shows a progress line; nothing else does."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ SLOW_SECONDS = 2.3
 
 
 def held() -> tuple[Behaviour, threading.Event]:
-    """What becomes of a request whose answer comes once the event is set, and the event.
+    """Return a behaviour that answers once an event is set, and the event.
 
-    Set as soon as a line is shown, it lets the answer come long before the line would change.
+    Set the event when the progress line appears, so that the answer arrives long before the line changes.
     """
     shown = threading.Event()
 
@@ -41,24 +41,24 @@ def held() -> tuple[Behaviour, threading.Event]:
     return behave, shown
 
 
-def test_a_slow_answer_on_a_terminal(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, tmp_path: Path) -> None:
+def test_slow_answer_on_terminal(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, tmp_path: Path) -> None:
     etcd.put(f"{PROFILE}/tags", "[]")
     behaviour, is_shown = held()
     proxy.at(1, behaviour)
     answer = tmp_path / "answer"
     began = time.monotonic()
-    # The answer goes to a file: what the terminal shows is standard error.
+    # The answer goes to a file, so the terminal shows only standard error.
     with Terminal(["/bin/sh", "-c", f'"$@" > {answer}; echo end', "sh", *COMMAND], environ(calicoctl)) as terminal:
         shown = terminal.until("Waiting for etcd ...")
         is_shown.set()
         assert time.monotonic() - began >= 2.0
         assert shown == "\rWaiting for etcd ..."
-        # Gone without a trace before the command ends
+        # The line is erased before the command ends
         assert terminal.until("end") == "\r" + " " * len("Waiting for etcd ...") + "\rend"
     assert answer.read_text() == TABLE
 
 
-def test_a_slow_answer_that_has_begun(calicoctl: Calicoctl) -> None:
+def test_slow_answer_that_has_begun(calicoctl: Calicoctl) -> None:
     node = {"key": "/calico/v1/policy/profile", "dir": True, "modifiedIndex": 1, "createdIndex": 1, "nodes": []}
     body = json.dumps({"action": "get", "node": node}) + " " * 5_000
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -70,7 +70,7 @@ def test_a_slow_answer_that_has_begun(calicoctl: Calicoctl) -> None:
             assert terminal.until("+------+") == f"\r{' ' * len(waiting)}\r+------+"
 
 
-def test_a_slow_answer_after_another(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+def test_slow_answer_after_another(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(f"{PROFILE}/tags", "[]")
     etcd.put("/calico/v1/policy/profile/Q/x", 1500 * "x")
     behaviour, is_shown = held()
@@ -85,7 +85,7 @@ def test_a_slow_answer_after_another(calicoctl: Calicoctl, etcd: EtcdServer, pro
 
 @pytest.mark.parametrize("columns", [20, 10])
 @pytest.mark.parametrize("program", [["calicoctl", "profile", "show"], ["calicoq", "endpoint", ""]], ids=" ".join)
-def test_a_narrow_terminal(
+def test_narrow_terminal(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, columns: int, program: list[str]
 ) -> None:
     etcd.put("/calico/v1/Ready", "true")
@@ -100,7 +100,7 @@ def test_a_narrow_terminal(
         assert terminal.until("end") == f"\r{' ' * len(shown)}\rend"
 
 
-def test_a_slow_answer_in_a_pipe(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+def test_slow_answer_without_terminal(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(f"{PROFILE}/tags", "[]")
 
     def slowly(request: Request) -> bytes | None:
@@ -114,13 +114,13 @@ def test_a_slow_answer_in_a_pipe(calicoctl: Calicoctl, etcd: EtcdServer, proxy: 
     assert (done.returncode, done.stdout, done.stderr) == (0, TABLE, "")
 
 
-def test_a_quick_answer_on_a_terminal(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_quick_answer_on_terminal(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{PROFILE}/tags", "[]")
     with Terminal(["/bin/sh", "-c", '"$@"; echo end', "sh", *COMMAND], environ(calicoctl)) as terminal:
         assert terminal.until("end").replace("\r\n", "\n") == f"{TABLE}end"
 
 
-def test_how_much_has_come() -> None:
+def test_received_amount_is_shown() -> None:
     terminal = io.StringIO()
     shown = Progress(terminal)
     for count in (0, 999, 500_000, 12_345_678):
@@ -133,7 +133,7 @@ def test_how_much_has_come() -> None:
     assert terminal.getvalue().endswith("\r" + " " * len("Read from etcd: 12.8 MB ...") + "\r")
 
 
-def test_a_terminal_that_goes_away() -> None:
+def test_terminal_disappears() -> None:
     class Gone(io.StringIO):
         def write(self, text: str) -> int:
             raise OSError
@@ -148,7 +148,7 @@ def environ(calicoctl: Calicoctl) -> dict[str, str]:
 
 
 class DrippingServer:
-    """Stands for an etcd that sends the beginning of an answer at once and the rest when it is told to ``go_on``."""
+    """An etcd that sends the start of an answer at once, and the rest after ``go_on``."""
 
     def __init__(self, answer: bytes) -> None:
         self._answer = answer

@@ -1,4 +1,4 @@
-"""The quarters together meet every pair, and a run says what it left."""
+"""The quarters together cover every pair, and a run reports the remaining cases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def pairs(sampling: Sampling) -> Counter[tuple[int, int]]:
     return Counter((row, answer) for answer in ANSWERS for row in sampling.quarter(ROWS, answer))
 
 
-def test_the_quarters_meet_every_pair_once() -> None:
+def test_quarters_cover_every_pair_once() -> None:
     met = [pairs(Sampling(False, frozenset({quarter}))) for quarter in range(QUARTERS)]
     assert sum(met, Counter()) == Counter((row, answer) for row in ROWS for answer in ANSWERS)
     assert pairs(Sampling(True, frozenset({0}))) == sum(met, Counter())
@@ -25,7 +25,7 @@ def test_the_quarters_meet_every_pair_once() -> None:
     assert met[1] + met[3] == pairs(Sampling(False, parse_quarters("1,3")))
 
 
-def test_what_is_taken_and_left_is_counted() -> None:
+def test_taken_and_left_cases_are_counted() -> None:
     sampling = Sampling(False, frozenset({2}))
     assert list(sampling.quarter("abcdefgh", 1)) == ["b", "f"]
     assert sampling.some("abc", "a") == "a"
@@ -34,6 +34,6 @@ def test_what_is_taken_and_left_is_counted() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "4", "-1", "0,x"])
-def test_quarters_that_there_are_not(text: str) -> None:
+def test_invalid_quarters(text: str) -> None:
     with pytest.raises(pytest.UsageError, match=f"--quarters={text}: name numbers from 0 to 3, such as 0,2."):
         parse_quarters(text)

@@ -1,4 +1,4 @@
-"""Waiting in slices, and signals that wait."""
+"""Short waits and deferred signals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from calicoctl.progress import Progress
 
 
 @given(st.floats(min_value=0, max_value=300))
-def test_a_wait_is_made_of_short_sleeps(seconds: float) -> None:
+def test_wait_consists_of_short_sleeps(seconds: float) -> None:
     now, slept = 1000.0, []
 
     def sleep(each: float) -> None:
@@ -32,7 +32,7 @@ def test_a_wait_is_made_of_short_sleeps(seconds: float) -> None:
     assert sum(slept) == pytest.approx(seconds, abs=1e-9)
 
 
-def test_a_signal_waits_until_the_end_of_a_block() -> None:
+def test_signal_is_deferred_until_end_of_block() -> None:
     seen: list[str] = []
     before = signal.signal(signal.SIGHUP, lambda number, frame: seen.append("signal"))
     try:
@@ -46,7 +46,7 @@ def test_a_signal_waits_until_the_end_of_a_block() -> None:
     assert seen == ["inside", "signal", "after"]
 
 
-def test_the_thread_of_the_progress_line_takes_no_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_thread_receives_no_signals(monkeypatch: pytest.MonkeyPatch) -> None:
     masks: list[object] = []
     run = Progress._run
 

@@ -1,4 +1,4 @@
-"""The transcripts' own language: what is replayed, what is compared, and that a wrong expectation fails."""
+"""The language of transcripts: commands are replayed, output is compared, and wrong expectations fail."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def world(tmp_path: Path) -> World:
 
 
 def said(stdout: str, stderr: str, status: int, world: World) -> str:
-    """How a transcript writes this outcome."""
+    """Return the outcome as a transcript has it."""
     command = shlex.join(["say", stdout, stderr, str(status)])
     return replay(f"$ {command}\n", world).removeprefix(f"$ {command}\n")
 
@@ -71,7 +71,7 @@ $ echo 'two words' three
 """
 
 
-def test_what_went_as_written_is_accepted(world: World) -> None:
+def test_expected_outcome_is_accepted(world: World) -> None:
     check(RIGHT, world)
 
 
@@ -98,13 +98,13 @@ def test_what_went_as_written_is_accepted(world: World) -> None:
         ('{"a": "b  c"}\n$', '{"a": "b c"}\n$'),
     ],
 )
-def test_a_wrong_expectation_fails(world: World, written: str, wrong: str) -> None:
+def test_wrong_expectation_fails(world: World, written: str, wrong: str) -> None:
     assert RIGHT.count(written) == 1
     with pytest.raises(AssertionError, match="as written"):
         check(RIGHT.replace(written, wrong), world)
 
 
-def test_the_difference_is_shown(world: World) -> None:
+def test_difference_is_shown(world: World) -> None:
     with pytest.raises(AssertionError) as failure:
         check("$ say 'new\\n' '' 0\nold\n", world)
     assert str(failure.value) == (
@@ -112,7 +112,7 @@ def test_the_difference_is_shown(world: World) -> None:
     )
 
 
-def test_redirected_input_and_output_are_files_of_the_folder(world: World) -> None:
+def test_redirected_input_and_output_are_files_of_directory(world: World) -> None:
     (world.folder / "in.json").write_bytes(b"{}\xff")
     check("$ echo a < in.json\n['a'] b'{}\\xff'\n", world)
     check("$ say 'kept\\n' 'complaint\\n' 1 > out\n! complaint\n[1]\n", world)
@@ -120,16 +120,16 @@ def test_redirected_input_and_output_are_files_of_the_folder(world: World) -> No
 
 
 @pytest.mark.parametrize("line", ["$ x", "# x", "@keys /", "! x", "!", "[1]", "\\"])
-def test_an_output_line_that_looks_like_a_mark_gets_a_backslash(world: World, line: str) -> None:
+def test_output_line_that_looks_like_a_mark_gets_a_backslash(world: World, line: str) -> None:
     assert said(line.replace("\\", "\\\\") + "\\n", "", 0, world) == f"\\{line}\n"
 
 
 @pytest.mark.parametrize("line", [" $ x", "$x", "[1] x", "[", "[]", "(!)"])
-def test_other_lines_stay_as_they_are(world: World, line: str) -> None:
+def test_other_lines_are_unchanged(world: World, line: str) -> None:
     assert said(line + "\\n", "", 0, world) == f"{line}\n"
 
 
-def test_a_missing_final_newline_shows(world: World) -> None:
+def test_missing_final_newline_is_shown(world: World) -> None:
     assert said("text", "", 0, world) == "text\n\\\n"
     assert said("text\\n", "complaint", 1, world) == "text\n! complaint\n\\\n[1]\n"
 
@@ -137,6 +137,6 @@ def test_a_missing_final_newline_shows(world: World) -> None:
 @pytest.mark.parametrize(
     "text", ["stray\n", "# comment\nstray\n", "@putt /a b\n", "@put /a\n", "@keys\n", "@keys / /\n"]
 )
-def test_what_is_no_step_is_refused(world: World, text: str) -> None:
+def test_invalid_steps_are_refused(world: World, text: str) -> None:
     with pytest.raises(ValueError):
         replay(text, world)

@@ -1,4 +1,4 @@
-"""What is said of arguments that do not fit the grammar."""
+"""Messages for arguments that do not fit the grammar."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.test_grammar import GRAMMARS, NODE, ODD_WORDS, argument_lists, keywor
 
 
 def problem(line: str) -> str:
-    """The first line of what is said of a command line of calicoctl."""
+    """Return the first line of the message for a command line of calicoctl."""
     argv = line.split()
     with pytest.raises(grammar.UsageError) as caught:
         grammar.parse(usage_of(COMMANDS[argv[0]]), argv)
@@ -37,12 +37,12 @@ RULE = "profile P rule add inbound"
         ("profile ad WEB", "unexpected 'WEB' after 'ad'; did you mean 'add'?"),
         ("profile P rule list", "unexpected 'list' after 'rule'; expected 'add', 'remove', 'show', 'json' or 'update'"),
         ("endpoint e profile apend X", "unexpected 'apend' after 'profile'; did you mean 'append'?"),
-        # Words in another order
+        # Words in the wrong order
         (f"{RULE} allow to tag A from tag B", "'from' must stand before 'to'"),
         (f"{RULE} allow tcp from tag A ports 80", "'ports' must stand before 'tag'"),
         (f"{RULE} allow from cidr 10.0.0.0/8 tcp", "'tcp' must stand before 'from'"),
         ("profile P rule inbound add allow", "'add' must stand before 'inbound'"),
-        # Words that are lacking
+        # Missing words
         (f"{RULE} allow from 192.168.0.0/16", "from 192.168.0.0/16: did you mean from cidr?"),
         (f"{RULE} allow to fd80::/64", "to fd80::/64: did you mean to cidr?"),
         (f"{RULE} allow from WEB", "from WEB: did you mean from tag?"),
@@ -68,11 +68,11 @@ RULE = "profile P rule add inbound"
         ("ipam info 10.0.0.1 10.0.0.2", "unexpected '10.0.0.2' after '10.0.0.1'"),
     ],
 )
-def test_what_is_said(line: str, said: str) -> None:
+def test_messages(line: str, said: str) -> None:
     assert problem(line) == said
 
 
-def test_the_usage_lines_in_question() -> None:
+def test_relevant_usage_lines_are_shown() -> None:
     with pytest.raises(grammar.UsageError) as caught:
         grammar.parse(usage_of(COMMANDS["pool"]), ["pool", "add"])
     assert explained(caught.value) == """\
@@ -83,7 +83,7 @@ See 'calicoctl pool --help' for the rest."""
 
 
 @pytest.mark.parametrize("name", GRAMMARS)
-def test_every_error_is_explained_and_nothing_else_is_one(name: str) -> None:
+def test_every_error_is_explained(name: str) -> None:
     usage, _, _, options_first = GRAMMARS[name]
     random = Random(f"explained {name}")
     words = keywords_and_options(usage) * 2 + ODD_WORDS

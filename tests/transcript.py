@@ -1,17 +1,18 @@
-"""Transcripts: what an operator types and what must come of it, replayed and compared to the letter.
+"""Transcripts: commands of an operator and their expected results, replayed and compared exactly.
 
-A transcript is a text of steps, each beginning at the start of a line:
+A transcript is a list of steps, each at the start of a line:
 
     $ calicoctl profile WEB rule update < web_rules.json
-                        a command, with shell quoting; `< FILE` and `> FILE`, in words of their own, redirect
+                        a command with shell quoting; `< FILE` and `> FILE`, as separate words, redirect
     @put KEY VALUE      sets a key of etcd
     @keys PREFIX        lists every key of etcd at and below PREFIX, as `KEY VALUE` in the order of the keys
     # text              a comment
 
-Every line after a command or `@keys`, up to the next step, is its outcome, empty lines too. The outcome of a command
-is its standard output; then its standard error, each line marked `! ` (an empty one `!`); then its exit status as
-`[STATUS]` unless that is 0. A line of standard output that looks like a step or a mark has a backslash before it; where
-the last line of an output has no newline, a line with a single backslash follows. After all else, empty lines are free.
+The lines after a command or `@keys`, up to the next step, are its outcome, including empty lines. The outcome of a
+command is its standard output; then its standard error, each line marked with `! ` (an empty one with `!`); then its
+exit status as `[STATUS]`, unless it is 0. A line of standard output that looks like a step or a mark has a backslash
+before it. If the last line of an output has no newline, a line with a single backslash follows. Empty lines after a
+comment or `@put` are ignored.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import NamedTuple, Protocol
 
 
 class Outcome(Protocol):
-    """What a program leaves."""
+    """The result of a program."""
 
     @property
     def status(self) -> int: ...
@@ -42,12 +43,12 @@ class Keys(Protocol):
     def put(self, key: str, value: str) -> None: ...
 
 
-# A program is called with its arguments and the contents of its standard input.
+# A program is called with its arguments and the content of its standard input.
 Program = Callable[[list[str], bytes], Outcome]
 
 
 class World(NamedTuple):
-    """Where a transcript is replayed: the programs by name, the etcd, and the folder of the redirected files."""
+    """The environment of a transcript: the programs by name, the etcd, and the directory of redirected files."""
 
     programs: Mapping[str, Program]
     etcd: Keys
@@ -55,7 +56,7 @@ class World(NamedTuple):
 
 
 def check(text: str, world: World) -> None:
-    """Replay a transcript; AssertionError, with the differences, where it did not go as written."""
+    """Replay a transcript; raise AssertionError, with the differences, for unexpected outcomes."""
     replayed = replay(text, world)
     if replayed != text:
         lines = difflib.unified_diff(
@@ -65,7 +66,9 @@ def check(text: str, world: World) -> None:
 
 
 def replay(text: str, world: World) -> str:
-    """Carry out the steps of a transcript and return it as it really went; ValueError for what is no transcript."""
+    """Run the steps of a transcript and return it with the actual outcomes; raise ValueError if it is not a
+    transcript.
+    """
     lines = []
     in_outcome = False
     for line in text.removesuffix("\n").split("\n"):
@@ -90,7 +93,7 @@ def replay(text: str, world: World) -> str:
             if line:
                 raise ValueError(f"No step of a transcript: {line}")
             lines.append(line)
-        # Any other line is an outcome as written; the outcome as it went stands in its place already.
+        # Other lines are expected outcomes, which the actual outcomes replace.
     return "".join(line + "\n" for line in lines)
 
 
@@ -108,7 +111,7 @@ def _command(command: str, world: World) -> list[str]:
 
 
 def _redirects(words: list[str]) -> tuple[list[str], str | None, str | None]:
-    """Part the words of a command from the files of its `<` and `>`."""
+    """Separate the words of a command from the files of its `<` and `>`."""
     files: dict[str, str] = {}
     rest = []
     remaining = iter(words)
@@ -125,7 +128,7 @@ def _escaped(line: str) -> str:
 
 
 def _lines(output: str, marked: Callable[[str], str]) -> list[str]:
-    """The lines of an output as a transcript writes them."""
+    """Return the lines of an output as a transcript has them."""
     *lines, unended = output.split("\n")
     return [marked(line) for line in lines] + ([marked(unended), "\\"] if unended else [])
 

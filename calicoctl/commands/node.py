@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from calicoctl.errors import CommandError
-
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from calicoctl.environment import Environment
@@ -20,4 +18,14 @@ def run(arguments: Arguments, environment: Environment) -> int:
         from calicoctl.commands import node_show
 
         return node_show.run(arguments, environment)
-    raise CommandError("This version of calicoctl does not start, stop or remove nodes.")
+    if arguments["stop"]:
+        from calicoctl.commands import node_stop
+
+        return node_stop.run(arguments, environment)
+    if arguments["remove"]:
+        from calicoctl.commands import node_remove
+
+        return node_remove.run(arguments, environment)
+    from calicoctl.commands import node_start
+
+    return node_start.run(arguments, environment)

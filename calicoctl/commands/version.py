@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from calicoctl import __version__
 from calicoctl.errors import CommandError
 from calicoctl.output import visible
@@ -47,6 +49,10 @@ def _of_etcd(environment: Environment) -> str:
         client = environment.client(timeouts)
     except CommandError as error:
         return f"etcd: {error.message}".splitlines()[0]
-    version = client.server_version(_SECONDS)
     where = visible(client.endpoint())
-    return f"etcd {visible(version)} at {where}" if version else f"etcd: no answer from {where} within {_SECONDS:g} s"
+    try:
+        answer = client.version()
+    except CommandError:
+        return f"etcd: no answer from {where} within {_SECONDS:g} s"
+    found = re.search(r'"etcdserver": ?"([0-9.]{1,20})', answer)
+    return f"etcd {found[1]} at {where}" if found else f"etcd: what answers at {where} is not etcd"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # The only candidate if the shell itself has to offer files.
 FILES = ":files"
+# What the usage texts call a file or a folder
+_PATHS = frozenset({"<FILENAME>", "<FILE>", "<FOLDER>", "<LOG_DIR>", "<file>", "<snapshot>"})
 
 # The operator is waiting in the middle of a line, so after this time there are no candidates from etcd.
 _SECONDS = 2.0
@@ -128,7 +130,7 @@ def _values(arguments: Sequence[str], expected: Expected, place: _Place, seconds
 
 def _constants(arguments: Sequence[str], variables: Mapping[str, str], given: Given | None = None) -> list[str]:
     """Return the candidates for arguments that are known without etcd."""
-    if {"<FILENAME>", "<file>", "<snapshot>"}.intersection(arguments):
+    if not _PATHS.isdisjoint(arguments):
         return [FILES]
     found = _contexts(variables) if "<CONTEXT>" in arguments else []
     return found + [word for argument in arguments for word in words_of(argument, given)]

@@ -22,6 +22,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "<LISTING_OUTPUT>": ("table", "json", "yaml", "csv", "name", "schema"),
     "<WHEN>": ("auto", "always", "never"),
     "<OUTPUT>": ("ps", "wide", "name", "yaml", "json", "custom-columns="),
+    "<RUNTIME>": ("docker", "rkt"),
+    "<BACKEND>": ("bird", "gobgp", "none"),
     "<format>": ("ps", "json", "yaml"),
     "<protocol>": tuple(PROTOCOLS),
 }

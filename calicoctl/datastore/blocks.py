@@ -135,6 +135,20 @@ class Blocks:
             pass
         return owners
 
+    def disown(self, network: Network, host: str) -> None:
+        """Make a block of a host's own nobody's; an empty one is removed, and one of another host is left alone."""
+
+        def changed(block: Block) -> bool:
+            is_own = block.host == host
+            if is_own:
+                block.clear_affinity()
+            return is_own
+
+        try:
+            self.edit(network, changed)
+        except BlockVanished:
+            pass
+
     def discard(self, network: Network, host: str) -> None:
         """Remove a block with affinity to a host, and the affinity, unless an address of the block is claimed."""
         # Read the affinity first: if others recreate the block after its removal, their new affinity must stay.

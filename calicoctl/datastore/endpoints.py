@@ -66,7 +66,7 @@ class Endpoints:
 
     def all(self) -> Iterator[EndpointNode]:
         """Read all workload and host endpoints in one request, with quorum."""
-        return _endpoint_nodes(self._client.get(keys.HOSTS, recursive=True, quorum=True))
+        return endpoint_nodes(self._client.get(keys.HOSTS, recursive=True, quorum=True))
 
     def matching(self, wanted: Filter, latest: bool = False) -> Iterator[EndpointNode]:
         """Read the workload endpoints that match a filter, in one request for the smallest directory with all of them.
@@ -75,7 +75,7 @@ class Endpoints:
         """
         place = wanted.place()
         tree = self._client.get(place, recursive=True, quorum=latest) if place else None
-        return (found for found in _endpoint_nodes(tree) if wanted.matches(found.name))
+        return (found for found in endpoint_nodes(tree) if wanted.matches(found.name))
 
     def known_names(self) -> tuple[set[str], set[str], set[str], set[str]]:
         """Read the names of all hosts, orchestrators, workloads and endpoints in one request.
@@ -160,7 +160,7 @@ def _key(name: EndpointName) -> str:
     return keys.workloads(name.host, name.orchestrator or "", name.workload or "", name.endpoint)
 
 
-def _endpoint_nodes(tree: RawNode | None) -> Iterator[EndpointNode]:
+def endpoint_nodes(tree: RawNode | None) -> Iterator[EndpointNode]:
     """Yield the endpoints in a tree of nodes; other keys below a host are skipped."""
     nodes = [tree] if tree else []
     while nodes:

@@ -12,6 +12,7 @@ import json
 from calicoctl.datastore import keys
 from calicoctl.datastore.edit import REMOVED, edit
 from calicoctl.datastore.errors import MalformedHandle
+from calicoctl.model.ipam import prefix_of_host
 from calicoctl.model.network import Network
 from calicoctl.model.stored_json import decode
 
@@ -33,6 +34,12 @@ class Handles:
         directory = self._client.get(keys.HANDLES, quorum=True) or {}
         names = [keys.last_segment(node["key"]) for node in directory.get("nodes", ())]
         return sorted(name for name in names if name.startswith(prefix) and ":" not in name[len(prefix) :])
+
+    def of_host(self, host: str) -> list[str]:
+        """Return the names of the handles under which calicoctl has claimed addresses for a host."""
+        directory = self._client.get(keys.HANDLES, quorum=True) or {}
+        names = [keys.last_segment(node["key"]) for node in directory.get("nodes", ())]
+        return sorted(name for name in names if name.startswith(prefix_of_host(host)))
 
     def blocks(self, name: str) -> list[Network]:
         """Return the blocks in which a handle may have claims; empty if the handle does not exist."""

@@ -6,7 +6,7 @@ from calicoctl.datastore import keys
 from calicoctl.datastore.blocks import Blocks, BlockVanished
 from calicoctl.datastore.handles import Handles
 from calicoctl.errors import MalformedObject
-from calicoctl.model.ipam import block_of, blocks_of
+from calicoctl.model.ipam import block_of, blocks_of, is_own_handle
 from calicoctl.model.pool import is_open
 from calicoctl.model.stored_json import decode
 
@@ -192,6 +192,10 @@ class Ipam:
         """Return the names of the handles of a workload (see ``model.ipam.handle_prefix``)."""
         return self._handles.starting_with(prefix)
 
+    def handles_of_host(self, host: str) -> list[str]:
+        """Return the names of the handles under which calicoctl has claimed addresses for a host."""
+        return self._handles.of_host(host)
+
     def take_over(self, address: Address, handle: str) -> None:
         """Give a claim that legacy calicoctl made without a handle to this handle; other claims are not changed."""
         network = block_of(address)
@@ -207,6 +211,41 @@ class Ipam:
 
         self._handles.set_count(handle, network, len(_claims_of(handle, block)) + 1)
         self._edit_if_there(network, changed)
+
+    def adopt(self, addresses: Sequence[Address], handle: str) -> None:
+        """Move claims to a handle of calicoctl, unless they are under one already.
+
+        For addresses that are about to be released: a repeated command finds them by the handle after an interruption.
+        Blocks that cannot be read are skipped, and MalformedObject is raised at the end.
+        """
+        failures = []
+        networks = {block_of(address).key(): block_of(address) for address in addresses}
+        for network in networks.values():
+            try:
+                self._adopt_in(network, [each for each in addresses if each.is_in(network)], handle)
+            except MalformedObject as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def _adopt_in(self, network: Network, addresses: Sequence[Address], handle: str) -> None:
+        former: list[Any] = []
+
+        def changed(block: Block) -> bool:
+            foreign = [address for address in addresses if _is_foreign(block, address)]
+            former[:] = [(block.attributes_of(address) or {}).get("handle_id") for address in foreign]
+            for address in foreign:
+                block.hand_over(address, handle)
+            return bool(foreign)
+
+        block = self._blocks.get(network)
+        if block is None or not any(_is_foreign(block, address) for address in addresses):
+            return
+        self._handles.set_count(handle, network, len(_claims_of(handle, block)) + len(addresses))
+        self._edit_if_there(network, changed)
+        for name in former:
+            if isinstance(name, str) and name:
+                self._handles.count_one_less(name, network)
 
     # Releasing
 
@@ -323,6 +362,11 @@ class _Choice:
 def _is_without_handle(block: Block, address: Address) -> bool:
     attributes = block.attributes_of(address)
     return attributes is not None and attributes.get("handle_id") is None
+
+
+def _is_foreign(block: Block, address: Address) -> bool:
+    attributes = block.attributes_of(address)
+    return attributes is not None and not is_own_handle(attributes.get("handle_id"))
 
 
 def _claims_of(handle: str, block: Block) -> list[Address]:

@@ -31,6 +31,11 @@ def profile_part(name: str, part: str) -> str:
     return f"{profile(name)}/{segment(part)}"
 
 
+def host(name: str) -> str:
+    """Return the directory of all that Felix reads of a host."""
+    return f"{HOSTS}/{segment(name)}"
+
+
 def workloads(host: str, orchestrator: str = "", workload: str = "", endpoint: str = "") -> str:
     """Return the directory of a host's workload endpoints, or of those with the given orchestrator and workload.
 
@@ -124,9 +129,14 @@ def block(network: Network) -> str:
     return f"{blocks(network.version)}/{_network_segment(network)}"
 
 
+def ipam_host(name: str) -> str:
+    """Return the directory of a host's affinities to blocks of both IP versions."""
+    return f"{IPAM_HOSTS}/{segment(name)}"
+
+
 def affinities(host: str, version: int) -> str:
     """Return the directory of a host's affinities to blocks."""
-    return f"{IPAM_HOSTS}/{segment(host)}/ipv{version}/block"
+    return f"{ipam_host(host)}/ipv{version}/block"
 
 
 def affinity(host: str, network: Network) -> str:

@@ -35,6 +35,11 @@ def read_nodes(client: Client) -> tuple[list[Node], list[str]]:
     return sorted(nodes, key=lambda node: node.name), complaints
 
 
+def stored_settings(host: str, client: Client) -> dict[str, str]:
+    """Return what is stored of a host's node: its addresses, AS number and so on by name. Raises DatastoreError."""
+    return _texts(client.get(keys.bgp_settings(host)), [])
+
+
 def _texts(directory: RawNode | None, complaints: list[str]) -> dict[str, str]:
     """Return the values in a directory by name; complain about an address or AS number that is a directory."""
     found = {}

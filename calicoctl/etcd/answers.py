@@ -181,12 +181,3 @@ def is_node(node: object) -> bool:
     except (AttributeError, KeyError, TypeError):  # faster than to check the type of each child
         return False
     return True
-
-
-def version_of(response: Response) -> str | None:
-    """Return the version in an answer to ``GET /version``; None if it is something else."""
-    try:
-        version = json.loads(response.body).get("etcdserver")
-    except (ValueError, AttributeError, RecursionError):
-        return None
-    return version if isinstance(version, str) and response.status == 200 else None

@@ -91,9 +91,9 @@ class Client:
         """Return the URL of the first endpoint, without credentials."""
         return self._cluster.settings.endpoints[0]
 
-    def server_version(self, seconds: float) -> str | None:
-        """Return the version of the server at the first endpoint; None if it does not answer within ``seconds``."""
-        return self._cluster.server_version(seconds)
+    def version(self) -> str:
+        """Return what the first endpoint that responds says about its version, whatever that is."""
+        return self._cluster.version()
 
     # Writing
 
@@ -123,16 +123,19 @@ class Client:
                 lost = failure
         raise self._gave_up(lost, "It is not known whether the change was made.")
 
-    def delete(self, key: str, index: int) -> None:
-        """Remove a key that was last modified at ``index`` or is already gone. Raises Conflict if it was changed."""
+    def delete(self, key: str, index: int) -> bool:
+        """Remove a key that was last modified at ``index``; return False if it was already gone.
+
+        Raises Conflict if it was changed since.
+        """
         lost: ReplyLost | None = None
         for _ in range(_TRIES_OF_A_WRITE):
             try:
                 self._cluster.write("compareAndDelete", key, {"prevIndex": str(index)}, lost)
-                return
+                return True
             except Refused as refusal:
                 if refusal.code == KEY_NOT_FOUND:
-                    return
+                    return lost is not None  # an earlier attempt was applied after all
                 if refusal.code == COMPARE_FAILED:
                     raise Conflict from None
                 raise self._cluster.error(str(refusal)) from None
@@ -140,7 +143,7 @@ class Client:
                 lost = failure
                 now = self._state_after(lost, key)
                 if now is None or created_index(now) > index:  # removed and created again
-                    return
+                    return True
                 if now["modifiedIndex"] != index:
                     raise Conflict from None
         raise self._gave_up(lost, "The key is still there.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from calicoctl.etcd.answers import EVENTS, NotEtcd, Refused, answer_of, version_of
+from calicoctl.etcd.answers import EVENTS, NotEtcd, Refused, answer_of
 from calicoctl.etcd.errors import DatastoreError
 from calicoctl.etcd.settings import https_as_asked
 from calicoctl.etcd.wire import LONGEST_KEY, Dropped, HungUp, ReplyLost, Unreachable, Unusable, number_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
     from calicoctl.etcd.settings import Settings
-    from calicoctl.etcd.wire import Wire
+    from calicoctl.etcd.wire import Response, Wire
 
 # The method for each action, as etcd names it in its response
 _METHODS = {
@@ -103,13 +103,19 @@ class Cluster:
         query = {"wait": "true", "waitIndex": str(index)}
         return self._exchange(self._current, "GET", key, query, EVENTS, seconds)
 
-    def server_version(self, seconds: float) -> str | None:
-        """Return the version of the server at the first endpoint; None if it does not answer within ``seconds``."""
-        try:
-            response = self._wire(0).exchange("GET", "/version", None, {}, seconds)
-        except (Unreachable, ReplyLost, Unusable):
-            return None
-        return version_of(response)
+    def version(self) -> str:
+        """Return what the first endpoint that responds says about its version. Raises DatastoreError."""
+        failures: list[tuple[int, Exception]] = []
+        for position in self._order():
+            try:
+                with self._progress:
+                    response = self._response(position, "GET", "/version")
+            except (Unreachable, ReplyLost, Unusable) as failure:
+                failures.append((position, failure))
+            else:
+                self._current = position
+                return response.body.decode("utf-8", "replace")
+        raise self._no_endpoint(failures)
 
     def _order(self) -> list[int]:
         """Return the positions of the endpoints in the order of attempts: first the one that answered last."""
@@ -133,23 +139,14 @@ class Cluster:
         form = fields if isinstance(fields, str) else None
         if not isinstance(fields, str) and fields:
             target += "?" + "&".join(f"{name}={value}" for name, value in fields.items())
-        began = time.monotonic()
         try:
-            response = self._wire(position).exchange(
-                method, target, form, self._headers, seconds or self.settings.read_timeout
-            )
-        except (Unreachable, ReplyLost, Unusable) as failure:
-            self._show(position, method, target, form, f"failed: {failure}", began)
-            if isinstance(failure, HungUp) and len(key) > LONGEST_KEY:
+            response = self._response(position, method, target, form, seconds)
+        except HungUp as failure:
+            if len(key) > LONGEST_KEY:
                 raise _too_long(failure, method, key) from None
-            if isinstance(failure, Unusable):
-                raise (NotEtcd if method == "GET" else ReplyLost)(str(failure)) from None
             raise
-        index = number_of(response.headers.get("x-etcd-index", ""))
-        outcome = f"{response.status}, index {'unknown' if index is None else index}, {len(response.body):,} bytes"
-        self._show(position, method, target, form, outcome, began)
-        if index is not None:
-            self.index = index
+        except Unusable as failure:
+            raise (NotEtcd if method == "GET" else ReplyLost)(str(failure)) from None
         try:
             answer = answer_of(response, key, fields, actions, bool(self._headers))
         except Refused:
@@ -157,6 +154,25 @@ class Cluster:
             raise
         self._current = position
         return answer
+
+    def _response(
+        self, position: int, method: str, target: str, form: str | None = None, seconds: float | None = None
+    ) -> Response:
+        """Send one request, keep etcd's index, and trace the outcome. Raises Unreachable, ReplyLost, Unusable."""
+        began = time.monotonic()
+        try:
+            response = self._wire(position).exchange(
+                method, target, form, self._headers, seconds or self.settings.read_timeout
+            )
+        except (Unreachable, ReplyLost, Unusable) as failure:
+            self._show(position, method, target, form, f"failed: {failure}", began)
+            raise
+        index = number_of(response.headers.get("x-etcd-index", ""))
+        outcome = f"{response.status}, index {'unknown' if index is None else index}, {len(response.body):,} bytes"
+        self._show(position, method, target, form, outcome, began)
+        if index is not None:
+            self.index = index
+        return response
 
     def _wire(self, position: int) -> Wire:
         """Return the wire of an endpoint; it is made on first use."""

@@ -58,7 +58,7 @@ class Settings:
         """
         scheme, endpoints, user = _endpoints(variables)
         username, password = user or _user(variables)
-        ca_file, certificate = _tls_files(variables) if scheme == "https" else (None, None)
+        ca_file, certificate = tls_files(variables) if scheme == "https" else (None, None)
         return cls(
             endpoints,
             ca_file,
@@ -194,7 +194,11 @@ def _is_label(text: str) -> bool:
     return 1 <= len(text) <= 63 and _LABEL_CHARACTERS.issuperset(text) and "-" not in (text[0], text[-1])
 
 
-def _tls_files(variables: Mapping[str, str]) -> tuple[str | None, tuple[str, str] | None]:
+def tls_files(variables: Mapping[str, str]) -> tuple[str | None, tuple[str, str] | None]:
+    """Return the paths of the authorities' certificates, and of the client's certificate and key; None for none.
+
+    Raises CommandError for files that cannot be read, and for a certificate without a key or the reverse.
+    """
     key, certificate = variables.get("ETCD_KEY_FILE", ""), variables.get("ETCD_CERT_FILE", "")
     values = f"ETCD_KEY_FILE={_path_shown(key)}, ETCD_CERT_FILE={_path_shown(certificate)}"
     if bool(key) != bool(certificate):

@@ -20,7 +20,16 @@ _PASSWORD = re.compile(r"(^|://)[^/:]*:(?!//).*(@|%40)", re.DOTALL)  # user:pass
 
 
 class DockerUnavailable(CommandError):
-    """Docker cannot be used: it is not installed or not running, or access is denied."""
+    """Docker cannot be used: it is not installed or not running, or access is denied.
+
+    ``is_down`` says that nothing answers.
+    """
+
+    is_down = False
+
+
+class DockerPackageMissing(DockerUnavailable):
+    """The SDK for Python is not installed, so nobody knows whether Docker runs."""
 
 
 class ContainerNotFound(CommandError):
@@ -28,6 +37,10 @@ class ContainerNotFound(CommandError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Container {name} was not found.")
+
+
+class DockerRefused(CommandError):
+    """Docker refused a request; the message has its reason."""
 
 
 class Container:
@@ -88,18 +101,44 @@ class Docker:
             import docker.errors
             import requests.exceptions
         except ImportError as error:
-            raise DockerUnavailable(
-                f"The Python package '{(error.name or 'docker').partition('.')[0]}' is needed to find containers by "
-                "their Docker names: pip install 'calicoctl[docker]'."
+            raise DockerPackageMissing(
+                f"The Python package '{(error.name or 'docker').partition('.')[0]}' is needed to speak with "
+                "Docker: pip install 'calicoctl[docker]'."
             ) from None
         self._failures = (docker.errors.DockerException, requests.exceptions.RequestException, OSError, ValueError)
         self._not_found = docker.errors.NotFound
+        self._refusal = docker.errors.APIError
         settings = {"DOCKER_HOST": "", **variables}  # not empty: for {} the SDK would use this process's environment
         if _PASSWORD.search(settings["DOCKER_HOST"]):  # the SDK also refuses it, but prints the password
             raise _no_docker(
                 f"DOCKER_HOST={_masked(settings['DOCKER_HOST'])} has a password, which Docker does not support."
             )
         self._client: Any = self._request(lambda: docker.from_env(environment=settings, timeout=seconds))
+
+    def ask(self, question: Callable[[Any], Any]) -> Any:
+        """Let ``question`` ask the SDK's ``APIClient``, and return the answer; None if the object is unknown."""
+        return self._request(lambda: question(self._client.api))
+
+    def order(self, what: str, order: Callable[[Any], Any], where_there_is: bool = False) -> Any:
+        """Let ``order`` make a change with the SDK's ``APIClient``, and return Docker's answer.
+
+        ``what`` completes "Docker cannot ..." in the message of DockerRefused, which is raised with Docker's reason if
+        it refuses. With ``where_there_is``, return None if the object is unknown.
+        """
+        refusal: list[str] = []
+
+        def carry_out() -> Any:
+            try:
+                return order(self._client.api)
+            except self._refusal as error:
+                if where_there_is and isinstance(error, self._not_found):
+                    return None
+                refusal.append(" ".join(_masked(word) for word in str(error.explanation or error).split()))
+
+        answer = self._request(carry_out)
+        if refusal:
+            raise DockerRefused(f"Docker cannot {what}: {refusal[0].removesuffix('.')}.")
+        return answer
 
     def container(self, name: str) -> Container:
         """Return the container with this name or id. Raises ContainerNotFound."""
@@ -109,6 +148,18 @@ class Docker:
         if description is None:
             raise ContainerNotFound(name)
         return Container(name, description)
+
+    def pull(self, image: str) -> None:
+        """Pull an image from its registry. Raises DockerRefused with the reason if that fails."""
+        from docker.utils import parse_repository_tag
+
+        def failures(api: Any) -> list[str]:
+            repository, tag = parse_repository_tag(image)
+            steps = api.pull(repository, tag=tag or "latest", stream=True, decode=True)
+            return [str(step["error"]) for step in steps if "error" in step]
+
+        for failure in self.order(f"pull {image}", failures):
+            raise DockerRefused(f"Docker cannot pull {image}: {' '.join(_masked(word) for word in failure.split())}.")
 
     def network(self, name: str) -> tuple[str, str] | None:
         """Return the id and name of the network with this name or full id; None if there is none."""
@@ -144,7 +195,9 @@ def _unavailable(error: BaseException) -> DockerUnavailable:
             )
         )
     cause = " ".join(_masked(word) for word in str(error).split())
-    return _no_docker(f"Docker's library says: {cause}")
+    unavailable = _no_docker(f"Docker's library says: {cause}")
+    unavailable.is_down = _caused_by(error, FileNotFoundError) or _caused_by(error, ConnectionError)
+    return unavailable
 
 
 def _no_docker(reason: str) -> DockerUnavailable:

@@ -7,7 +7,7 @@ import os
 from errno import EPERM
 
 from calicoctl.errors import CommandError
-from calicoctl.signals import Blocked
+from calicoctl.host import program
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _SECONDS = 60
 _FIRST_FREE_FILE = 3
-_SYSTEM_FOLDERS = ("/usr/sbin", "/sbin")  # searched too, because they are often missing in PATH
 _CLONE_NEWNET = 0x40000000  # sched.h
 _NS_GET_NSTYPE = 0xB703  # ioctl_ns(2)
 
@@ -98,37 +97,10 @@ def ip(*arguments: str | Namespace, namespace: Namespace | None = None) -> list[
 
 
 def _run(command: list[str], files: list[int], namespace: Namespace | None) -> tuple[int, bytes, bytes]:
-    """Run a program and return its exit status, standard output and standard error.
-
-    The program has always ended when this function returns or raises. Signals are delayed until it has started:
-    otherwise an interrupt could leave it running, and it would make its change after everything has been undone.
-    Raises _CannotEnter, OSError, subprocess.TimeoutExpired.
-    """
-    process = None
-    try:
-        with Blocked():
-            process = _started(command, files) if namespace is None else _started_in(namespace, command, files)
-        output, complaint = process.communicate(timeout=_SECONDS)
-        return process.returncode, output, complaint
-    except BaseException:
-        if process is not None:
-            with Blocked():
-                _end(process)
-        raise
-
-
-def _started(command: list[str], files: list[int]) -> subprocess.Popen[bytes]:
-    import subprocess
-
-    # Without preexec_fn Python uses vfork. Copying a large process would take longer than `ip` itself.
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={"LC_ALL": "C"},
-        pass_fds=files,
-    )
+    """Run a program as `program.run` does. Raises _CannotEnter, OSError, subprocess.TimeoutExpired."""
+    if namespace is None:
+        return program.run(lambda: program.started(command, files), _SECONDS)
+    return program.run(lambda: _started_in(namespace, command, files), _SECONDS)
 
 
 def _started_in(namespace: Namespace, command: list[str], files: list[int]) -> subprocess.Popen[bytes]:
@@ -147,7 +119,7 @@ def _started_in(namespace: Namespace, command: list[str], files: list[int]) -> s
         raise _CannotEnter("CAP_SYS_ADMIN is needed" if error.errno == EPERM else _reason(error)) from None
     process = None
     try:
-        process = _started(command, files)
+        process = program.started(command, files)
         return process
     finally:
         try:
@@ -174,7 +146,7 @@ def _die(error: BaseException, process: subprocess.Popen[bytes] | None) -> NoRet
     """End this process: it cannot leave a container's namespace, and its next steps would change the container."""
     try:
         if process is not None:
-            _end(process)
+            program.end(process)
         text = (
             f"Cannot return to the network namespace of this host ({error}). calicoctl stops at once, and the command "
             "is only partly done: run it again.\n"
@@ -182,11 +154,6 @@ def _die(error: BaseException, process: subprocess.Popen[bytes] | None) -> NoRet
         os.write(2, text.encode("utf-8", "replace"))
     finally:
         os._exit(1)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
 
 
 def _objects(output: bytes) -> list[dict[str, Any]]:
@@ -200,10 +167,7 @@ def _objects(output: bytes) -> list[dict[str, Any]]:
 
 
 def _program() -> str:
-    import shutil
-
-    path = os.pathsep.join([os.environ.get("PATH", ""), *_SYSTEM_FOLDERS])
-    found = shutil.which("ip", path=path)
+    found = program.find("ip")
     if found is None:
         raise NetworkError("The program 'ip' was not found: install iproute2.")
     return found

@@ -7,6 +7,7 @@ import os
 from calicoctl.errors import CommandError
 
 LOCK_FILE = "/run/calicoctl.lock"
+NODE_LOCK = 2**60  # the number of this host's node, beyond those of the workloads
 
 
 class WorkloadLock:
@@ -17,7 +18,7 @@ class WorkloadLock:
     """
 
     def __init__(self, number: int) -> None:
-        """``number`` identifies the workload: 0 to 2**60 - 1."""
+        """``number`` identifies the workload: 0 to 2**60 - 1. NODE_LOCK stands for the node of this host."""
         self._number = number
         self._file = -1
 

@@ -20,6 +20,7 @@ from calicoctl.host.routes import (
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from calicoctl.host.iproute import Namespace
@@ -146,7 +147,13 @@ class Veth:
 
 def exists(name: str) -> bool:
     """Tell whether the host has a veth interface with this name. calicoctl never touches interfaces of other types."""
-    return any(link.get("ifname") == name for link in ip("link", "show", "type", "veth"))
+    return bool(present([name]))
+
+
+def present(names: Sequence[str]) -> list[str]:
+    """Return those of the names that belong to veth interfaces of the host."""
+    found = {link.get("ifname") for link in ip("link", "show", "type", "veth")} if names else set()
+    return [name for name in names if name in found]
 
 
 def leads_into(name: str, namespace: Namespace) -> bool:

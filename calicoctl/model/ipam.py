@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 BLOCK_SIZE = 64
 
 _AFFINITY_PREFIX = "host:"
+_OWN_HANDLES = "calicoctl:"
 
 
 class MalformedBlock(ValueError):
@@ -187,7 +188,17 @@ def handle_name(host: str, orchestrator: str, workload: str, endpoint: str) -> s
 
 def handle_prefix(host: str, orchestrator: str, workload: str) -> str:
     """Return the common prefix of the handles of a workload's endpoints; the rest of each name has no colon."""
-    return f"calicoctl:{host}:{orchestrator}:{workload}:"
+    return f"{prefix_of_host(host)}{orchestrator}:{workload}:"
+
+
+def prefix_of_host(host: str) -> str:
+    """Return the common prefix of all handles under which calicoctl claims addresses for a host."""
+    return f"{_OWN_HANDLES}{host}:"
+
+
+def is_own_handle(handle: object) -> bool:
+    """Tell whether this is the name of a handle of calicoctl, not of another program."""
+    return isinstance(handle, str) and handle.startswith(_OWN_HANDLES)
 
 
 def first_address(network: Network) -> int:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from calicoctl.datastore import edit
 from calicoctl.errors import CommandError, status_of
-from calicoctl.etcd.errors import DatastoreError
+from calicoctl.etcd.errors import Conflict, DatastoreError
 from calicoctl.resources.kind import Stopped
 from calicoctl.resources.manifest import Item, Manifest, records_of
 from calicoctl.resources.report import Report, failed_sentence
@@ -123,9 +123,16 @@ class Change:
     def _delete(self, just_read: bool) -> None:
         if self.item.resource.resource_version is not None and not just_read:
             self._read_again()  # etcd v2 cannot remove a directory conditionally: compare the version right before
-        if self.record is not None and not self.item.kind.delete(self.record):
-            self.record = None
-            self._decide()
+        overtaken = edit.Overtaken(str(self.item))
+        while (record := self.record) is not None:
+            try:
+                if not self.item.kind.delete(record):
+                    self.record = None
+                    self._decide()
+                return
+            except Conflict:
+                overtaken.wait(("the object", int(record.version)))
+                self._read_again()
 
     def _write(self) -> None:
         """Write the plan. If that stops midway, the error message says what has been written."""

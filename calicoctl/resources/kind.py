@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     class Record(Protocol):
         """A stored object as it was read; ``version`` is its resourceVersion.
 
-        ``obstacle`` is empty unless another key in etcd prevents the object from being stored; then it describes it.
+        ``obstacle`` is empty unless another key in etcd prevents the object from being stored. Then it completes a
+        sentence about that key, such as "is a directory where a value should be".
         """
 
         version: str

@@ -7,8 +7,9 @@ Usage:
     [--detach=<DETACH>] [--no-pull]
     [(--libnetwork [--libnetwork-image=<LIBNETWORK_IMAGE_NAME>])]
     [--backend=(bird | gobgp | none)]
+    [--start-timeout=<SECONDS>] [--dryrun] [--init-system]
   calicoctl node stop [--force]
-  calicoctl node remove [--hostname=<HOSTNAME>] [--remove-endpoints]
+  calicoctl node remove [--hostname=<HOSTNAME>] [--remove-endpoints] [--dry-run]
   calicoctl node show
   calicoctl node bgp peer add <PEER_IP> as <AS_NUM>
     [--hostname=<HOSTNAME>] [--force]
@@ -26,10 +27,13 @@ Options:
                             libnetwork, this may not be set to "false".
                             When using --runtime=rkt, --detach is always false.
                             [default: true]
+  --dry-run                 With "remove": list what would be removed.
+  --dryrun                  Print the command line to start with, and do nothing.
   --force                   Forcefully stop the Calico node
                             With "bgp peer add": also for a host without a node.
   --hostname=<HOSTNAME>     The hostname from which to remove the Calico node.
                             With "bgp peer": whose peer it is, else this host's.
+  --init-system             Print a systemd unit to start with, and do nothing.
   --ip=<IP>                 The local management address to use.
   --ip6=<IP6>               The local IPv6 management address to use.
   --ipv4                    Show IPv4 information only.
@@ -48,6 +52,7 @@ Options:
                             will be launched via the calico-node container,
                             whereas a value of "none" will not launch them at
                             all. [default: docker]
+  --start-timeout=<SECONDS>  How long the node may take to start. [default: 60]
   --backend=<BACKEND>       Specify which networking backend to use.
                             Choices are "bird", "gobgp" or "none".
                             When set to "none", Calico node run in policy

@@ -35,6 +35,7 @@ def by_name(*commands: Command) -> dict[str, Command]:
 
 # First legacy's commands, with its summaries and in its order, then the new ones.
 COMMANDS = by_name(
+    Command("status", "Print current status information"),
     Command("node", "Configure the main calico/node container and establish Calico networking"),
     Command("container", "Configure containers and their addresses"),
     Command("profile", "Configure endpoint profiles"),
@@ -42,6 +43,8 @@ COMMANDS = by_name(
     Command("pool", "Configure ip-pools"),
     Command("bgp", "Configure global bgp"),
     Command("ipam", "Configure IP address management"),
+    Command("checksystem", "Check for incompatibilities on the host system"),
+    Command("diags", "Save diagnostic information"),
     Command("version", "Display the version of calicoctl"),
     Command("config", "Configure low-level component configuration"),
     Command("create", "Create resources from files"),

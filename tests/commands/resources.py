@@ -1,10 +1,11 @@
-"""Documents of profiles, and what the commands on resources answer."""
+"""Profile documents, and the messages of the commands on resources."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from calicoctl.resources.kinds import KINDS
 from tests.conftest import Result
 
 PROFILES = "/calico/v1/policy/profile"
@@ -37,7 +38,7 @@ NOTHING_WRITTEN = "Nothing was written.\n"
 
 
 def profile(name: str, **spec: Any) -> dict[str, Any]:
-    """A document of the kind; fields of the metadata are given with a leading `meta_`."""
+    """Return a Profile document; a keyword with the prefix `meta_` sets a field of the metadata."""
     metadata = {key.removeprefix("meta_"): spec.pop(key) for key in list(spec) if key.startswith("meta_")}
     return {
         "apiVersion": "projectcalico.org/v3",
@@ -60,8 +61,18 @@ def failed(message: str, stdout: str = "") -> Result:
     return Result(1, stdout, message + "\n")
 
 
-def bar(name: str, verb: str) -> str:
+def deny_notice(name: str, verb: str) -> str:
     return (
         f"A rule that denies everything stands before the rules of Profile({name}): run 'calicoctl {verb}' again "
         "with a valid document without a resourceVersion to complete the change."
     )
+
+
+def known_words() -> str:
+    """The words for kinds, as messages list them."""
+    return "; ".join(", ".join(row.words) for row in KINDS)
+
+
+def known_kinds() -> str:
+    """The kinds, as messages list them."""
+    return ", ".join(f"{row.name} and {row.name}List of {row.api_version}" for row in KINDS)

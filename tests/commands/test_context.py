@@ -1,4 +1,4 @@
-"""calicoctl context: listing, choosing, and where each value comes from."""
+"""`calicoctl context`: list, use and show contexts, and name the source of each value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def calico(calicoctl: Calicoctl, home: Path) -> Calicoctl:
-    """calicoctl with these contexts and no variable that leads to etcd."""
+    """calicoctl with these contexts and no environment variable that locates etcd."""
     return Calicoctl({"PATH": calicoctl.environ["PATH"], "HOME": str(home)})
 
 
@@ -61,7 +61,7 @@ def test_list_and_use(calico: Calicoctl, home: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "question"), [("prd", " Did you mean prod?"), ("", ""), ("x\x1b", "")])
-def test_use_of_what_is_not_there(calico: Calicoctl, home: Path, name: str, question: str) -> None:
+def test_use_unknown_context(calico: Calicoctl, home: Path, name: str, question: str) -> None:
     calico("context", "use", "lab")
     shown = name.replace("\x1b", "\\x1b")
     said = f"There is no context '{shown}' in {home}/.config/calicoctl/config.yaml.{question}\n"
@@ -70,7 +70,7 @@ def test_use_of_what_is_not_there(calico: Calicoctl, home: Path, name: str, ques
     assert calico("context", "list").stdout == listing("lab")
 
 
-def test_use_where_the_environment_counts_first(calico: Calicoctl) -> None:
+def test_use_warns_if_environment_takes_precedence(calico: Calicoctl) -> None:
     for env in ({"ETCD_AUTHORITY": "h:1"}, {"CALICO_ETCD_ENDPOINTS": "http://h:1"}):
         assert calico("context", "use", "lab", env=env) == Result(
             0, "Context lab is chosen.\n",
@@ -80,7 +80,7 @@ def test_use_where_the_environment_counts_first(calico: Calicoctl) -> None:
     assert calico("context", "use", "lab", env={"ETCD_PASSWORD": "x"}).stderr == ""
 
 
-def test_use_that_cannot_be_written(calico: Calicoctl, home: Path) -> None:
+def test_use_fails_if_choice_cannot_be_written(calico: Calicoctl, home: Path) -> None:
     path = home / ".config" / "calicoctl" / "current-context"
     path.mkdir()
     said = f"Cannot change {path}: Is a directory.\n"
@@ -98,7 +98,7 @@ def test_no_contexts(calico: Calicoctl, tmp_path: Path) -> None:
         assert calico("context", *words, env={"HOME": None}) == Result(1, "", said)
 
 
-def test_a_context_that_is_gone_can_be_left(calico: Calicoctl, home: Path) -> None:
+def test_deselect_deleted_context(calico: Calicoctl, home: Path) -> None:
     (home / ".config" / "calicoctl" / "current-context").write_text("old\n", encoding="utf-8")
     assert calico("context", "list") == Result(0, listing(""), "")
     result = calico("context", "show")
@@ -114,7 +114,7 @@ def rows(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line[1:-1].split(" |")] for line in text.splitlines() if line.startswith("|")][1:]
 
 
-def test_show_of_the_default(calico: Calicoctl) -> None:
+def test_show_defaults(calico: Calicoctl) -> None:
     assert calico("context", "show") == Result(
         0,
         """\
@@ -129,7 +129,7 @@ def test_show_of_the_default(calico: Calicoctl) -> None:
     )
 
 
-def test_show_of_several_places(calico: Calicoctl, home: Path) -> None:
+def test_show_values_from_several_sources(calico: Calicoctl, home: Path) -> None:
     calico("context", "use", "lab")
     env = {"CALICO_ETCD_USERNAME": "u", "ETCD_PASSWORD": "s3cret", "ETCD_SCHEME": "http"}
     result = calico("context", "show", env=env)
@@ -143,7 +143,7 @@ def test_show_of_several_places(calico: Calicoctl, home: Path) -> None:
     assert (result.status, result.stderr) == (0, "")
 
 
-def test_show_tells_what_is_not_read(calico: Calicoctl, tmp_path: Path) -> None:
+def test_show_lists_ignored_sources(calico: Calicoctl, tmp_path: Path) -> None:
     system_file = tmp_path / "calicoctl.cfg"
     system_file.write_text("apiVersion: v1\nkind: calicoApiConfig\nspec:\n  etcdScheme: http\n", encoding="utf-8")
     calico = Calicoctl(calico.environ, system_file=str(system_file))
@@ -163,7 +163,7 @@ def test_show_tells_what_is_not_read(calico: Calicoctl, tmp_path: Path) -> None:
     assert result.stderr.startswith(f"{system_file}, line 1: ")
 
 
-def test_show_of_values_that_are_wrong(calico: Calicoctl) -> None:
+def test_show_invalid_values(calico: Calicoctl) -> None:
     result = calico("context", "show", env={"ETCD_ENDPOINTS": "http://u:s3cret@h"})
     assert (result.status, rows(result.stdout)) == (1, [["ETCD_ENDPOINTS", "http://***@h", "the environment"]])
     assert result.stderr.startswith("Invalid ETCD_ENDPOINTS. ")
@@ -187,13 +187,13 @@ def test_show_masks_secrets(calico: Calicoctl, env: dict[str, str]) -> None:
     assert not re.search("s3|cret", result.stdout + result.stderr)
 
 
-def test_show_of_a_user_in_the_endpoints(calico: Calicoctl, home: Path) -> None:
+def test_show_masks_users_in_endpoints(calico: Calicoctl, home: Path) -> None:
     result = calico("--context", "prod", "context", "show")
     place = f"etcdEndpoints in line 5 of {home}/.config/calicoctl/config.yaml (context prod)"
     assert rows(result.stdout) == [["ETCD_ENDPOINTS", "http://***@a:1,http://***@b:2", place]]
 
 
-def test_the_system_s_file_of_tests_is_none() -> None:
+def test_tests_ignore_system_configuration() -> None:
     assert not os.path.lexists(NO_SYSTEM_FILE)
 
 
@@ -235,6 +235,6 @@ def test_completion(calico: Calicoctl, line: str, words: list[str] | None) -> No
     assert result.stdout.splitlines() == words
 
 
-def test_completion_with_a_file_that_is_wrong(calico: Calicoctl, home: Path) -> None:
+def test_completion_with_invalid_file(calico: Calicoctl, home: Path) -> None:
     (home / ".config" / "calicoctl" / "config.yaml").write_text("{", encoding="utf-8")
     assert calico("completion", "candidates", "--", "calicoctl", "--context", "") == Result(0, "", "")

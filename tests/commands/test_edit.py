@@ -1,4 +1,4 @@
-"""calicoctl edit: the editor's file, what becomes of it, mistakes and conflicts."""
+"""`calicoctl edit`: the file for the editor, the result, invalid input and conflicts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CANCELLED = "Edit cancelled: nothing was changed.\n"
 
 
 class Terminal(io.StringIO):
-    """A standard input at which somebody sits."""
+    """A standard input that is a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -38,14 +38,14 @@ def profile(etcd: EtcdServer, calicoctl: Calicoctl) -> EtcdServer:
 
 
 class ClosedPipe(io.StringIO):
-    """A standard output that nobody reads any more."""
+    """A standard output whose reader has gone."""
 
     def write(self, text: str) -> int:
         raise BrokenPipeError
 
 
 class Editor:
-    """An editor that does what a piece of Python does: ``text`` is what is in the file, ``turn`` counts from 1."""
+    """An editor that runs Python code: ``text`` is the content of the file, ``turn`` counts its runs from 1."""
 
     def __init__(self, folder: Path, calicoctl: Calicoctl) -> None:
         self.folder = folder
@@ -81,7 +81,7 @@ def editor(tmp_path: Path, calicoctl: Calicoctl, profile: EtcdServer, monkeypatc
     return Editor(tmp_path, calicoctl)
 
 
-def test_a_change_is_shown_and_written(editor: Editor, profile: EtcdServer) -> None:
+def test_shows_and_writes_change(editor: Editor, profile: EtcdServer) -> None:
     code = (
         "import os, stat\nassert stat.S_IMODE(os.stat(path).st_mode) == 0o600\n"
         "assert text.startswith('# Lines that begin with # are ignored.')\n"
@@ -99,13 +99,13 @@ def test_a_change_is_shown_and_written(editor: Editor, profile: EtcdServer) -> N
 
 
 @pytest.mark.parametrize("code", ["", "text = ''", "text = '# nothing\\n\\n'", "text += '\\n'"])
-def test_nothing_is_changed(editor: Editor, profile: EtcdServer, code: str) -> None:
+def test_unchanged_file_cancels_edit(editor: Editor, profile: EtcdServer, code: str) -> None:
     index = profile.index()
     assert editor(code) == (0, CANCELLED, "")
     assert (profile.index(), editor.kept()) == (index, [])
 
 
-def test_a_mistake_without_a_terminal_keeps_the_file(editor: Editor, profile: EtcdServer) -> None:
+def test_invalid_edit_without_terminal_keeps_file(editor: Editor, profile: EtcdServer) -> None:
     index = profile.index()
     result = editor("text = text.replace('Allow', 'Permit')")
     (path,) = editor.kept()
@@ -117,7 +117,7 @@ def test_a_mistake_without_a_terminal_keeps_the_file(editor: Editor, profile: Et
     assert profile.index() == index
 
 
-def test_a_mistake_is_offered_again(editor: Editor, profile: EtcdServer) -> None:
+def test_invalid_edit_can_be_corrected(editor: Editor, profile: EtcdServer) -> None:
     code = (
         "if turn == 1:\n    text = text.replace('Allow', 'Permit')\n"
         "else:\n    assert text.startswith('# ') and 'is not one of Allow' in text.splitlines()[0], text\n"
@@ -130,7 +130,7 @@ def test_a_mistake_is_offered_again(editor: Editor, profile: EtcdServer) -> None
     assert editor.kept() == []
 
 
-def test_no_is_an_answer(editor: Editor) -> None:
+def test_declining_second_edit_keeps_file(editor: Editor) -> None:
     result = editor("text = text.replace('Allow', 'Permit')", stdin=Terminal("n\n"))
     assert result.status == 1
     assert len(editor.kept()) == 1
@@ -144,7 +144,7 @@ if turn == 1:
 """
 
 
-def test_the_changes_of_others_are_not_lost(editor: Editor, profile: EtcdServer) -> None:
+def test_conflict_keeps_changes_of_others(editor: Editor, profile: EtcdServer) -> None:
     code = OTHERS_CHANGE.format(profile.endpoint, TAGS) + "text = text.replace('tags:\\n  - P', 'tags:\\n  - mine')"
     result = editor(code)
     assert result.status == 1
@@ -161,7 +161,7 @@ OFFERED = """\
 """
 
 
-def test_after_a_conflict_the_file_holds_what_others_have_stored(editor: Editor, profile: EtcdServer) -> None:
+def test_file_after_conflict_shows_stored_version(editor: Editor, profile: EtcdServer) -> None:
     code = OTHERS_CHANGE.format(profile.endpoint, TAGS) + (
         "if turn == 1:\n    text = text.replace('tags:\\n  - P', 'tags:\\n  - mine')\n"
         f"else:\n    assert text.startswith({OFFERED!r}), text\n    assert '# +  - mine' in text, text\n"
@@ -173,9 +173,7 @@ def test_after_a_conflict_the_file_holds_what_others_have_stored(editor: Editor,
 
 
 @pytest.mark.parametrize("by_others", [False, True])
-def test_an_editor_that_is_left_in_the_second_round_loses_nothing(
-    editor: Editor, profile: EtcdServer, by_others: bool
-) -> None:
+def test_unchanged_second_edit_keeps_file(editor: Editor, profile: EtcdServer, by_others: bool) -> None:
     code = OTHERS_CHANGE.format(profile.endpoint, TAGS) if by_others else ""
     wrong = "mine" if by_others else "not a tag"
     result = editor(f"{code}\nif turn == 1:\n    text = text.replace('  - P', '  - {wrong}')", stdin=Terminal("y\n"))
@@ -186,7 +184,7 @@ def test_an_editor_that_is_left_in_the_second_round_loses_nothing(
     assert profile.get(TAGS) == ('["P", "theirs"]' if by_others else '["P"]')
 
 
-def test_the_end_of_the_input_is_no_answer(editor: Editor) -> None:
+def test_end_of_input_declines_second_edit(editor: Editor) -> None:
     assert editor("text = text.replace('Allow', 'Permit')", stdin=Terminal("")).status == 1
     assert len(editor.kept()) == 1
 
@@ -202,7 +200,9 @@ def test_the_end_of_the_input_is_no_answer(editor: Editor) -> None:
         ),
     ],
 )
-def test_another_resource_is_not_written(editor: Editor, profile: EtcdServer, code: str, message: str) -> None:
+def test_edit_of_other_resource_or_version_is_refused(
+    editor: Editor, profile: EtcdServer, code: str, message: str
+) -> None:
     index = profile.index()
     result = editor(code)
     assert result.status == 1
@@ -210,12 +210,12 @@ def test_another_resource_is_not_written(editor: Editor, profile: EtcdServer, co
     assert profile.index() == index
 
 
-def test_there_is_none(editor: Editor) -> None:
+def test_missing_resource(editor: Editor) -> None:
     assert editor("", "profile", "nope") == (1, "", "resource does not exist: Profile(nope)\n")
     assert editor.kept() == []
 
 
-def test_the_editor_fails(editor: Editor, calicoctl: Calicoctl) -> None:
+def test_editor_fails(editor: Editor, calicoctl: Calicoctl) -> None:
     result = editor("sys.exit(3)")
     assert result.status == 1
     assert re.fullmatch("The editor .* ended with status 3: nothing was written.\n", result.stderr)
@@ -226,7 +226,7 @@ def test_the_editor_fails(editor: Editor, calicoctl: Calicoctl) -> None:
     assert editor.kept() == []
 
 
-def test_the_file_cannot_be_written_anew(editor: Editor) -> None:
+def test_file_cannot_be_rewritten(editor: Editor) -> None:
     code = "import os\nos.remove(path)\nos.symlink('/proc/version', path)\nturns.close()\nos._exit(0)"
     result = editor(code, stdin=Terminal("y\n"))
     (path,) = editor.kept()
@@ -237,14 +237,14 @@ def test_the_file_cannot_be_written_anew(editor: Editor) -> None:
 WEB_TAG = "text = text.replace('tags:\\n  - P', 'tags:\\n  - P\\n  - web')"
 
 
-def test_it_reads_no_more_than_it_needs(proxy: Proxy, editor: Editor) -> None:
+def test_makes_few_requests(proxy: Proxy, editor: Editor) -> None:
     before = len(proxy.requests)
     assert editor(WEB_TAG).status == 0
-    # To begin with, for the difference, and for the write.
+    # At the start, for the diff, and for the write.
     assert [request.split()[0] for request in proxy.requests[before:]] == ["GET", "GET", "GET", "PUT"]
 
 
-def test_a_write_that_fails_ends_it_and_keeps_the_file(proxy: Proxy, editor: Editor, profile: EtcdServer) -> None:
+def test_failed_write_keeps_file(proxy: Proxy, editor: Editor, profile: EtcdServer) -> None:
     proxy.since(len(proxy.requests) + 4, drop_request)
     result = editor(WEB_TAG, stdin=Terminal("y\n"))
     (path,) = editor.kept()
@@ -255,7 +255,7 @@ def test_a_write_that_fails_ends_it_and_keeps_the_file(proxy: Proxy, editor: Edi
     assert profile.get(TAGS) == '["P"]'
 
 
-def test_a_closed_standard_output_is_a_failure(editor: Editor, profile: EtcdServer) -> None:
+def test_closed_stdout_fails_without_change(editor: Editor, profile: EtcdServer) -> None:
     index = profile.index()
     result = editor(WEB_TAG, stdout=ClosedPipe())
     (path,) = editor.kept()
@@ -263,19 +263,19 @@ def test_a_closed_standard_output_is_a_failure(editor: Editor, profile: EtcdServ
     assert result.stderr == f"Standard output is closed: nothing was written.\nThe changes are in {path}.\n"
 
 
-def test_an_editor_that_removes_the_file_and_fails(editor: Editor) -> None:
+def test_editor_removes_file_and_fails(editor: Editor) -> None:
     result = editor("import os\nos.remove(path)\nsys.exit(3)")
     assert result.status == 1
     assert re.fullmatch("The editor .* ended with status 3: nothing was written.\n", result.stderr)
 
 
-def test_an_empty_file_changes_nothing_after_a_conflict_too(editor: Editor, profile: EtcdServer) -> None:
+def test_empty_file_after_conflict_cancels_edit(editor: Editor, profile: EtcdServer) -> None:
     code = OTHERS_CHANGE.format(profile.endpoint, TAGS) + f"if turn == 1:\n    {WEB_TAG}\nelse:\n    text = ''"
     result = editor(code, stdin=Terminal("y\n"))
     assert (result.status, result.stdout, profile.get(TAGS)) == (0, CANCELLED, '["P", "theirs"]')
 
 
-def test_a_signal_leaves_an_open_editor_its_file(editor: Editor, calicoctl: Calicoctl) -> None:
+def test_signal_keeps_file_of_running_editor(editor: Editor, calicoctl: Calicoctl) -> None:
     code = (
         "import os, signal\nparent = os.getppid()\nos.kill(parent, signal.SIGTERM)\n"
         f"while os.getppid() == parent:\n    pass\n{WEB_TAG}"
@@ -287,7 +287,7 @@ def test_a_signal_leaves_an_open_editor_its_file(editor: Editor, calicoctl: Cali
         capture_output=True,
         text=True,
         timeout=PROCESS_SECONDS,
-    )  # the streams are the editor's too: it has ended by now
+    )  # the editor shares these streams, so it has ended by now
     (path,) = editor.kept()
     assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, "")
     assert f"The editor still has {path}." in done.stderr

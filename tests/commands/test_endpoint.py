@@ -1,4 +1,4 @@
-"""`calicoctl endpoint show`, and the endpoints in `calicoctl profile`, against a real etcd."""
+"""`calicoctl endpoint show`, and endpoints in `calicoctl profile`, with a real etcd."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DETAILED_HEADINGS = [
 
 
 def table(headings: list[str], rows: Sequence[Sequence[object]]) -> str:
-    """The table as the command prints it: prettytable's, and an empty line."""
+    """Return the table as the command prints it: by prettytable, followed by an empty line."""
     drawn = prettytable.PrettyTable(headings)
     drawn.add_rows([list(row) for row in rows])
     return f"{drawn}\n\n"
@@ -38,13 +38,13 @@ def key_of(host: str, orchestrator: str, workload: str, endpoint: str) -> str:
 
 
 def put(etcd: EtcdServer, name: str, **fields: Any) -> str:
-    """Store an endpoint by its name, HOST/ORCHESTRATOR/WORKLOAD/ENDPOINT; the key."""
+    """Store an endpoint by its name, HOST/ORCHESTRATOR/WORKLOAD/ENDPOINT; return its key."""
     key = key_of(*name.split("/"))
     etcd.put(key, json.dumps(fields))
     return key
 
 
-# Every combination of the filters
+# Every combination of filters
 
 
 class Stored(NamedTuple):
@@ -94,7 +94,7 @@ OPTIONS = ("--host", "--orchestrator", "--workload", "--endpoint")
 
 @pytest.mark.parametrize("given", list(itertools.product([False, True], repeat=4)))
 @pytest.mark.parametrize("detailed", [False, True])
-def test_every_combination_of_the_filters(
+def test_every_combination_of_filters(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, given: tuple[bool, ...], detailed: bool
 ) -> None:
     for stored in WORLD:
@@ -103,7 +103,7 @@ def test_every_combination_of_the_filters(
     for wanted in {
         tuple(name if is_given else None for name, is_given in zip(names, given, strict=True)) for names in candidates
     }:
-        found = [stored for stored in WORLD if is_meant(stored.names, wanted)]
+        found = [stored for stored in WORLD if matches(stored.names, wanted)]
         shown = table(DETAILED_HEADINGS, detailed_rows(found)) if detailed else table(HEADINGS, rows(found))
         unknown = [] if found else unknown_names(wanted)
         expected = Result(1, "", "".join(unknown)) if unknown else Result(0, shown, "")
@@ -115,7 +115,7 @@ def test_every_combination_of_the_filters(
 
 
 def unknown_names(wanted: tuple[str | None, ...]) -> list[str]:
-    """What is said of the names that no key has, beginning with an underscore or not."""
+    """Return the message for names without a key; names with a leading underscore have another one."""
     shown = [stored.names for stored in WORLD]
     said = []
     for position, name in enumerate(wanted):
@@ -128,7 +128,7 @@ def unknown_names(wanted: tuple[str | None, ...]) -> list[str]:
     return said
 
 
-def test_names_that_are_not_there(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+def test_unknown_names(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     put(etcd, "node1/docker/w1/e1", **FIELDS[0][0])
     etcd.put(f"{HOSTS}/node2/bird_ip", "10.0.0.2")
     etcd.put(f"{HOSTS}/node3/workload/k8s/w2/other", "x")
@@ -154,8 +154,8 @@ def test_names_that_are_not_there(calicoctl: Calicoctl, etcd: EtcdServer, proxy:
     assert len(proxy.requests) == 1
 
 
-def is_meant(names: tuple[str, ...], wanted: tuple[str | None, ...]) -> bool:
-    """Whether the filters mean an endpoint; etcd hides a leading underscore but where the very path is asked for."""
+def matches(names: tuple[str, ...], wanted: tuple[str | None, ...]) -> bool:
+    """Whether the filters match an endpoint. etcd hides a leading underscore unless the full path is requested."""
     named = wanted.index(None) if None in wanted else len(wanted)
     hidden = any(name.startswith("_") for name in names[named:])
     return not hidden and all(want is None or want == name for want, name in zip(wanted, names, strict=True))
@@ -185,13 +185,13 @@ def narrowest_path(wanted: tuple[str | None, ...]) -> str:
     return "/".join([f"/v2/keys{HOSTS}/{host}/workload", *below[:2], *(f"endpoint/{name}" for name in below[2:])])
 
 
-def test_the_paths_that_are_read(calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_paths_read(calicoctl: Calicoctl, proxy: Proxy) -> None:
     filters = ["--host=h", "--orchestrator=o", "--workload=w", "--endpoint=e"]
     for count in range(5):
         calicoctl("endpoint", "show", *filters[:count])
     calicoctl("endpoint", "show", *filters[1:])
     calicoctl("endpoint", "show", "--host=h", "--workload=w", "--endpoint=e")
-    # The second request of each looks whether there are such names
+    # The second request of each command checks whether the names exist.
     assert [proxy.requests[0], *proxy.requests[1::2]] == [
         "GET /v2/keys/calico/v1/host",
         "GET /v2/keys/calico/v1/host/h/workload",
@@ -204,7 +204,7 @@ def test_the_paths_that_are_read(calicoctl: Calicoctl, proxy: Proxy) -> None:
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_an_empty_filter_is_none(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, option: str) -> None:
+def test_empty_filter_matches_all(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, option: str) -> None:
     put(etcd, "h/o/w/e", **FIELDS[0][0])
     expected = Result(0, table(DETAILED_HEADINGS, [("h", "o", "w", "e", *FIELDS[0][1])]), "")
     assert calicoctl("endpoint", "show", f"{option}=", "--detailed") == expected
@@ -213,7 +213,7 @@ def test_an_empty_filter_is_none(calicoctl: Calicoctl, etcd: EtcdServer, proxy: 
 
 @pytest.mark.parametrize("value", ["/", ".", "..", "h/workload", "../h", "h/", "o/w/endpoint/e", "%2e%2e", "h?x", "*"])
 @pytest.mark.parametrize("position", range(4))
-def test_a_filter_never_addresses_other_keys(
+def test_filter_never_reads_other_keys(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, value: str, position: int
 ) -> None:
     put(etcd, "h/o/w/e", **FIELDS[0][0])
@@ -225,12 +225,12 @@ def test_a_filter_never_addresses_other_keys(
         assert result.stderr.startswith(f"{OPTIONS[position][2:].capitalize()} {value} is unknown to Calico.")
     for request in proxy.requests:
         path = request.removeprefix("GET /v2/keys/")
-        # No segment that etcd would clean or cut away, and none more than what was asked for has
+        # No segment that etcd would normalize or drop, and no more segments than the filters ask for.
         assert not {"", ".", ".."} & set(path.split("/"))
         assert f"/{path}/".startswith(f"{HOSTS}/") and path.count("/") in (2, 4, 5, 6, 8)
 
 
-def test_show_without_any_endpoints(calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_show_without_endpoints(calicoctl: Calicoctl, proxy: Proxy) -> None:
     text = """\
 +----------+-----------------+---------------------+---------------------+
 | Hostname | Orchestrator ID | Number of Workloads | Number of Endpoints |
@@ -273,7 +273,7 @@ def test_usage_errors(calicoctl: Calicoctl, proxy: Proxy, arguments: tuple[str, 
     assert proxy.requests == []
 
 
-# Endpoints that cannot be read
+# Unreadable endpoints
 
 GOOD_ROW = ("h", "o", "w", "good", "192.168.1.4/32", "d6:43:59:f7:93:d3", "PROF", "active")
 NO_JSON = ["", " ", "{", "\ufeff{}", "{'mac': 1}", "[" * 100_000, '{"a": ' + "9" * 5000 + "}"]
@@ -302,7 +302,7 @@ WRONG_FIELDS = [
     ids=lambda text: text[:25],
 )
 @pytest.mark.parametrize("options", [(), ("--detailed",), ("--host=h", "--orchestrator=o", "--workload=w")])
-def test_a_value_that_is_no_object(
+def test_value_is_not_an_object(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, options: tuple[str, ...], value: str, cause: str
 ) -> None:
     put(etcd, "h/o/w/good", **FIELDS[0][0])
@@ -314,7 +314,7 @@ def test_a_value_that_is_no_object(
 
 
 @pytest.mark.parametrize(("field", "value", "cause"), WRONG_FIELDS)
-def test_a_field_of_a_wrong_type(calicoctl: Calicoctl, etcd: EtcdServer, field: str, value: Any, cause: str) -> None:
+def test_field_has_wrong_type(calicoctl: Calicoctl, etcd: EtcdServer, field: str, value: Any, cause: str) -> None:
     put(etcd, "h/o/w/good", **FIELDS[0][0])
     key = put(etcd, "h/o/w/bad", **{field: value})
     shown = table(DETAILED_HEADINGS, [GOOD_ROW])
@@ -323,8 +323,8 @@ def test_a_field_of_a_wrong_type(calicoctl: Calicoctl, etcd: EtcdServer, field: 
     assert calicoctl("endpoint", "show") == Result(1, table(HEADINGS, [("h", "o", 1, 1)]), complaint)
 
 
-def test_all_that_cannot_be_read_are_named_in_order(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
-    for letter in "ihabgcfed":  # etcd lists in no order
+def test_unreadable_endpoints_are_reported_in_order(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    for letter in "ihabgcfed":  # etcd lists keys in no particular order
         etcd.put(key_of("h1", "o", "w", letter), "x")
     put(etcd, "h0/o/\x1bw/e", mac=1)
     complaints = f"Cannot read {HOSTS}/h0/workload/o/\\x1bw/endpoint/e: mac is not a string.\n"
@@ -335,7 +335,7 @@ def test_all_that_cannot_be_read_are_named_in_order(calicoctl: Calicoctl, etcd: 
     assert calicoctl("endpoint", "show", "--detailed", "--host=h3") == expected
 
 
-def test_other_keys_below_the_hosts_are_no_workload_endpoints(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_other_host_keys_are_not_workload_endpoints(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put(etcd, "h/o/w/e")
     for key in ("h/bird_ip", "h/config/marker", "h/endpoint/eth0", "h/endpoint/eth1/x", "h/workload/stray", "stray",
                 "h/workload/o/w/endpoint/dir/x", "h/workload/o/w/endpoint/dir/workload/o/w/endpoint/e",
@@ -353,15 +353,15 @@ def test_other_keys_below_the_hosts_are_no_workload_endpoints(calicoctl: Calicoc
         assert calicoctl("endpoint", "show", *place, f"--endpoint={endpoint}") == nothing
 
 
-def test_a_key_in_place_of_the_hosts(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_key_in_place_of_host_directory(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(HOSTS, "x")
     assert calicoctl("endpoint", "show") == Result(0, table(HEADINGS, []), "")
 
 
-# What is shown
+# Format of the table
 
 
-def test_addresses_a_line_each_in_numeric_order(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_one_address_per_line_in_numeric_order(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put(
         etcd, "h/o/w/e",
         state="active", mac=None, profile_ids=["B", "A", "B"],
@@ -394,7 +394,7 @@ def test_rows_are_in_byte_order(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert calicoctl("endpoint", "show", "--detailed").stdout == table(DETAILED_HEADINGS, rows)
 
 
-def test_control_characters_are_shown_escaped(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_control_characters_are_escaped(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     put(etcd, "h\x1b[2J/o\x07/w\x7f/e\u202e", mac="\x1b]0;x\x07", profile_ids=["A\rB", "\u0085"], state="\ud800\t")
     shown = ("h\\x1b[2J", "o\\x07", "w\\x7f", "e\\u202e", "", "\\x1b]0;x\\x07", "A\\x0dB,\\x85", "\\ud800\\x09")
     assert calicoctl("endpoint", "show", "--detailed") == Result(0, table(DETAILED_HEADINGS, [shown]), "")
@@ -404,7 +404,7 @@ def test_control_characters_are_shown_escaped(calicoctl: Calicoctl, etcd: EtcdSe
 # profile show --detailed, profile remove
 
 
-def test_profile_show_detailed_needs_no_field_that_it_does_not_show(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_profile_show_detailed_ignores_unused_fields(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{PROFILES}/P/tags", "[]")
     put(etcd, "h/o/w/a", profile_ids=["P"], mac=1, ipv4_nets="x", ipv6_nets=["x"], state=None)
     key = put(etcd, "h/o/w/b", profile_ids=["P"], state=1)
@@ -415,7 +415,7 @@ def test_profile_show_detailed_needs_no_field_that_it_does_not_show(calicoctl: C
 
 
 @pytest.mark.parametrize("use", [[], ["h/workload/o/w/endpoint/user", '{"profile_ids": ["P"], "state": 5}']])
-def test_profile_remove_with_endpoints_that_cannot_be_read(
+def test_profile_remove_with_unreadable_endpoints(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, use: list[str]
 ) -> None:
     etcd.put(f"{PROFILES}/P/tags", "[]")

@@ -1,4 +1,4 @@
-"""`calicoctl endpoint ENDPOINT profile append|remove|set|show`, against a real etcd."""
+"""`calicoctl endpoint ENDPOINT profile append|remove|set|show`, with a real etcd."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ALL_VERBS = [("show",), ("append", "NEW"), ("remove", "PROF"), ("set", "NEW"), (
 
 @pytest.fixture(autouse=True)
 def profiles(etcd: EtcdServer) -> None:
-    """The profiles that exist."""
+    """The existing profiles."""
     for name in ("PROF", "WEB", "NEW"):
         etcd.put(f"{PROFILES}/{name}/tags", f'["{name}"]')
 
@@ -58,7 +58,7 @@ def unknown(verb: str, endpoint: str) -> Result:
     return Result(1, "", FAILED[verb] + found + named)
 
 
-# What is done and said, and the requests that it takes
+# Results, messages and requests
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_edits(
     assert proxy.requests == [*looks, read, WRITE]
 
 
-def test_a_long_list_is_wrapped(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_long_list_is_wrapped(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     names = [f"profile-of-{number}" for number in range(5)] + ["x" * 100]
     for name in names:
         etcd.put(f"{PROFILES}/{name}/tags", "[]")
@@ -126,7 +126,7 @@ Profile(s) profile-of-0,profile-of-1,profile-of-2,profile-of-3,profile-of-
     assert etcd.get(KEY) == value()
 
 
-def test_an_edit_asks_the_whole_cluster_and_compares(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+def test_edit_reads_with_quorum_and_compares(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(KEY, value())
     index = etcd.index()
     seen: list[tuple[str, str, bytes]] = []
@@ -140,7 +140,7 @@ def test_an_edit_asks_the_whole_cluster_and_compares(calicoctl: Calicoctl, etcd:
     assert seen[1:] == [("GET", "recursive=true&quorum=true", b""), ("PUT", "", f"prevIndex={index}".encode())]
 
 
-def test_profiles_that_etcd_hides_exist_too(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+def test_hidden_profiles_can_be_set(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(f"{PROFILES}/_x/tags", "[]")
     etcd.put(KEY, value())
     assert calicoctl("endpoint", "e", "profile", "set", "_x") == Result(0, "Profile(s) _x set.\n\n", "")
@@ -151,10 +151,10 @@ def test_profiles_that_etcd_hides_exist_too(calicoctl: Calicoctl, etcd: EtcdServ
 
 
 @pytest.mark.parametrize("endpoint", ["show", "profile", "append", "set", "endpoint", "_e", "a%2fb", "a b?#", "é"])
-def test_endpoints_of_every_name(calicoctl: Calicoctl, etcd: EtcdServer, endpoint: str) -> None:
+def test_unusual_endpoint_names(calicoctl: Calicoctl, etcd: EtcdServer, endpoint: str) -> None:
     key = f"{HOSTS}/h/workload/o/w/endpoint/{endpoint}"
     etcd.put(key, value("PROF"))
-    # All filters: etcd leaves _e out of every listing
+    # All filters are given because etcd omits _e from every listing.
     filters = ("--host=h", "--orchestrator=o", "--workload=w")
     text = "+------+\n| Name |\n+------+\n| PROF |\n+------+\n\n"
     assert calicoctl("endpoint", endpoint, "profile", "show", *filters) == Result(0, text, "")
@@ -163,8 +163,8 @@ def test_endpoints_of_every_name(calicoctl: Calicoctl, etcd: EtcdServer, endpoin
     assert etcd.get(key) == value("PROF", "WEB")
 
 
-def test_profiles_with_long_names(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
-    """One that exists is used like any other; one that does not is taken off and, beyond that, not found."""
+def test_long_profile_names(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    """An existing profile works as usual; a missing one can be removed, and is otherwise not found."""
     long, gone = "x" * 300, "y" * 300
     etcd.put(f"{PROFILES}/{long}/tags", "[]")
     etcd.put(KEY, value("PROF", gone))
@@ -182,7 +182,7 @@ def test_profiles_with_long_names(calicoctl: Calicoctl, etcd: EtcdServer) -> Non
     assert etcd.index() == index
 
 
-# What is refused: one message, nothing written
+# Refusals: one message, nothing written
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_profiles_with_long_names(calicoctl: Calicoctl, etcd: EtcdServer) -> Non
             [LOOK_AT_PROFILE.format("WEB"), READ_ALL],
         ),
         (
-            # The first of the endpoint's own list is named
+            # The first profile in the endpoint's own list is named.
             ["append", "NEW", "WEB", "PROF"],
             "Profile PROF is already in endpoint profile list\n\n",
             [LIST_PROFILES, READ_ALL],
@@ -213,7 +213,7 @@ def test_profiles_with_long_names(calicoctl: Calicoctl, etcd: EtcdServer) -> Non
         (["remove", "web"], "Profile web is not in endpoint profile list.\n\n", [READ_ALL]),
     ],
 )
-def test_complaints(
+def test_refusals(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, command: list[str], complaint: str, requests: list[str]
 ) -> None:
     etcd.put(KEY, value("PROF", "WEB"))
@@ -283,7 +283,7 @@ def test_unknown_endpoints(
         (["--host=h", "--workload=w"], "h/o/w/e, h/o2/w/e"),
     ],
 )
-def test_several_endpoints(
+def test_several_matching_endpoints(
     calicoctl: Calicoctl, etcd: EtcdServer, command: tuple[str, ...], filters: list[str], found: str
 ) -> None:
     for place in ("h/workload/o/w", "h/workload/o/w2", "h/workload/o2/w", "h2/workload/o/w"):
@@ -295,14 +295,14 @@ def test_several_endpoints(
     assert etcd.index() == index
 
 
-def test_of_many_endpoints_ten_are_named(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_ten_of_many_matching_endpoints_are_named(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     for number in range(13):
         etcd.put(f"{HOSTS}/h{number:02}/workload/o/w/endpoint/e", "malformed")
     found = ", ".join(f"h{number:02}/o/w/e" for number in range(10)) + " and 3 more"
     assert calicoctl("endpoint", "e", "profile", "set") == Result(1, "", FAILED["set"] + SEVERAL.format(found))
 
 
-# What is stored
+# Stored values
 
 ODD = (
     '{"name": "cali1", "ipv4_nat": [{"int_ip": "10.0.0.1", "ext_ip": "1.2.3.4"}], "ipv4_gateway": null, '
@@ -316,7 +316,9 @@ ODD = (
     ("command", "after"),
     [(["append", "WEB"], '["PROF", "WEB"]'), (["set", "NEW"], '["NEW"]'), (["set"], "[]"), (["remove", "PROF"], "[]")],
 )
-def test_all_else_is_kept_to_the_letter(calicoctl: Calicoctl, etcd: EtcdServer, command: list[str], after: str) -> None:
+def test_other_fields_stay_byte_for_byte(
+    calicoctl: Calicoctl, etcd: EtcdServer, command: list[str], after: str
+) -> None:
     etcd.put(KEY, ODD)
     assert calicoctl("endpoint", "e", "profile", *command).status == 0
     assert etcd.get(KEY) == ODD.replace('["PROF"]', after)
@@ -334,7 +336,7 @@ def test_all_else_is_kept_to_the_letter(calicoctl: Calicoctl, etcd: EtcdServer, 
         ("{}", '{"profile_ids": ["WEB"]}'),
     ],
 )
-def test_old_and_missing_profiles(
+def test_old_and_missing_profile_fields(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, before: str, after: str
 ) -> None:
     etcd.put(KEY, before)
@@ -364,7 +366,7 @@ def test_show_keeps_the_stored_order(
 
 
 @pytest.mark.parametrize("stored", ["{}", '{"profile_ids": []}', '{"profile_ids": null}', '{"profile_id": ""}'])
-def test_show_of_no_profiles(calicoctl: Calicoctl, etcd: EtcdServer, stored: str) -> None:
+def test_show_without_profiles(calicoctl: Calicoctl, etcd: EtcdServer, stored: str) -> None:
     etcd.put(KEY, stored)
     text = "Endpoint has no profiles associated with it.\n"
     assert calicoctl("endpoint", "e", "profile", "show") == Result(0, text, "")
@@ -382,13 +384,13 @@ def test_show_of_no_profiles(calicoctl: Calicoctl, etcd: EtcdServer, stored: str
         ('{"profile_id": ["PROF"]}', "profile_id is not a string"),
     ],
 )
-def test_a_malformed_endpoint_is_left_alone(
+def test_malformed_endpoint_is_not_changed(
     calicoctl: Calicoctl, etcd: EtcdServer, command: tuple[str, ...], stored: str, cause: str
 ) -> None:
     etcd.put(KEY, stored)
     index = etcd.index()
     result = calicoctl("endpoint", "e", "profile", *command)
-    if command[0] == "set" and "profile_id" in stored:  # what is replaced need not be read
+    if command[0] == "set" and "profile_id" in stored:  # `set` replaces the profiles without reading them
         assert result.status == 0
         assert json.loads(etcd.get(KEY) or "") == {"profile_ids": list(command[1:])}
         return
@@ -397,7 +399,7 @@ def test_a_malformed_endpoint_is_left_alone(
 
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
-def test_what_python_would_write_as_no_json_is_not_written(calicoctl: Calicoctl, etcd: EtcdServer, number: str) -> None:
+def test_edit_refuses_value_with_non_json_number(calicoctl: Calicoctl, etcd: EtcdServer, number: str) -> None:
     etcd.put(KEY, f'{{"profile_ids": ["PROF"], "odd": [{number}]}}')
     index = etcd.index()
     complaint = f"Cannot read {KEY}: it has a number that is not JSON.\n"
@@ -406,7 +408,7 @@ def test_what_python_would_write_as_no_json_is_not_written(calicoctl: Calicoctl,
     assert calicoctl("endpoint", "e", "profile", "show").status == 0
 
 
-def test_a_malformed_endpoint_elsewhere_does_not_matter(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_malformed_endpoint_elsewhere_is_ignored(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     for place in ("h/workload/o/w/endpoint/e2", "g/workload/o/w/endpoint/x", "h/endpoint/eth0"):
         etcd.put(f"{HOSTS}/{place}", "{")
     etcd.put(KEY, value("PROF"))

@@ -1,16 +1,15 @@
-"""`calicoctl endpoint ENDPOINT profile append|remove|set` while others write, and with replies that are lost."""
+"""`calicoctl endpoint ENDPOINT profile append|remove|set` with concurrent writers and lost replies."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
-from tests.proxy import Behaviour, Proxy, Request, drop_reply, drop_request
+from tests.proxy import Behaviour, Proxy, Request, drop_reply, drop_request, first
 
 PROFILES = "/calico/v1/policy/profile"
 HOSTS = "/calico/v1/host"
@@ -18,7 +17,7 @@ KEY = f"{HOSTS}/h/workload/o/w/endpoint/e"
 
 READ_ONE = f"GET /v2/keys{KEY}"
 WRITE = f"PUT /v2/keys{KEY}"
-BEFORE_THE_WRITE = [f"GET /v2/keys{PROFILES}/WEB", f"GET /v2/keys{HOSTS}"]  # of an append: the write is request 3
+BEFORE_THE_WRITE = [f"GET /v2/keys{PROFILES}/WEB", f"GET /v2/keys{HOSTS}"]  # for `append`: request 3 is the write
 
 APPENDED = Result(0, "Profile(s) WEB appended.\n\n", "")
 UNKNOWN = {
@@ -42,7 +41,7 @@ Endpoint e is unknown to Calico.
 
 @pytest.fixture(autouse=True)
 def profile(etcd: EtcdServer) -> None:
-    """The one profile that exists."""
+    """The only profile."""
     etcd.put(f"{PROFILES}/WEB/tags", '["WEB"]')
 
 
@@ -50,21 +49,11 @@ def value(*profiles: str) -> str:
     return json.dumps({"state": "active", "name": "cali0", "profile_ids": list(profiles)})
 
 
-def first(action: Callable[[], object]) -> Behaviour:
-    """Something that happens just before a request arrives."""
-
-    def behaviour(request: Request) -> bytes | None:
-        action()
-        return request.forward()
-
-    return behaviour
-
-
 def append(calicoctl: Calicoctl) -> Result:
     return calicoctl("endpoint", "e", "profile", "append", "WEB")
 
 
-def test_a_change_in_between_is_not_lost(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+def test_concurrent_change_is_kept(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(KEY, '{"profile_ids": ["PROF"], "state": "active"}')
     proxy.at(3, first(lambda: etcd.put(KEY, '{"profile_ids": ["NEW"], "state": "inactive", "more": 1}')))
     assert append(calicoctl) == APPENDED
@@ -72,7 +61,7 @@ def test_a_change_in_between_is_not_lost(calicoctl: Calicoctl, etcd: EtcdServer,
     assert proxy.requests == [*BEFORE_THE_WRITE, WRITE, READ_ONE, WRITE]
 
 
-def test_many_changes_in_between_are_not_lost(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+def test_many_concurrent_changes_are_kept(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(KEY, value())
     for number in range(5):
         others = [f"other{n}" for n in range(number + 1)]
@@ -91,7 +80,7 @@ def test_many_changes_in_between_are_not_lost(calicoctl: Calicoctl, etcd: EtcdSe
         (["set"], "[]", f"Cannot read {KEY}: it is not a JSON object.\n"),
     ],
 )
-def test_a_change_in_between_that_forbids_the_edit(
+def test_concurrent_change_makes_edit_invalid(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, command: list[str], meanwhile: str, complaint: str
 ) -> None:
     etcd.put(KEY, value("PROF"))
@@ -103,7 +92,7 @@ def test_a_change_in_between_that_forbids_the_edit(
 
 
 @pytest.mark.parametrize("command", [["append", "WEB"], ["remove", "PROF"], ["set"]])
-def test_an_endpoint_that_is_removed_is_not_made_again(
+def test_removed_endpoint_is_not_recreated(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, command: list[str]
 ) -> None:
     etcd.put(KEY, value("PROF"))
@@ -112,7 +101,7 @@ def test_an_endpoint_that_is_removed_is_not_made_again(
     assert etcd.keys(HOSTS) == {f"{HOSTS}/h/workload/o/w/endpoint/": None}
 
 
-def test_an_endpoint_that_becomes_a_directory(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+def test_endpoint_becomes_directory_before_retry(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     def replace() -> None:
         etcd.delete(KEY)
         etcd.put(f"{KEY}/x", value())
@@ -124,7 +113,7 @@ def test_an_endpoint_that_becomes_a_directory(calicoctl: Calicoctl, etcd: EtcdSe
     assert etcd.keys(HOSTS) == {f"{KEY}/x": value()}
 
 
-def test_a_directory_at_the_moment_of_the_write(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+def test_endpoint_becomes_directory_before_write(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     def replace() -> None:
         etcd.delete(KEY)
         etcd.put(f"{KEY}/x", value())
@@ -137,7 +126,7 @@ def test_a_directory_at_the_moment_of_the_write(calicoctl: Calicoctl, etcd: Etcd
 
 
 @pytest.mark.parametrize("lost", [drop_reply, drop_request])
-def test_a_write_of_which_no_reply_came_is_done_once(
+def test_write_without_reply_is_applied_once(
     calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy, lost: Behaviour
 ) -> None:
     etcd.put(KEY, value("PROF"))
@@ -149,7 +138,7 @@ def test_a_write_of_which_no_reply_came_is_done_once(
     assert proxy.requests.count(WRITE) == (1 if lost is drop_reply else 2)
 
 
-def test_a_lost_reply_and_a_change_after_it(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+def test_lost_reply_followed_by_other_change(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     def lose_reply(request: Request) -> bytes | None:
         request.forward()
         etcd.put(KEY, value("WEB", "NEW"))
@@ -162,7 +151,7 @@ def test_a_lost_reply_and_a_change_after_it(calicoctl: Calicoctl, etcd: EtcdServ
     assert proxy.requests.count(WRITE) == 1
 
 
-def test_thirty_processes_at_once(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_thirty_concurrent_processes(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     names = [f"P{number}" for number in range(30)]
     for name in names:
         etcd.put(f"{PROFILES}/{name}/tags", "[]")

@@ -1,4 +1,4 @@
-"""`calicoctl get`: every form of answer, for profiles written by any tool, against a real etcd."""
+"""`calicoctl get`: all output formats, for profiles written by any tool, with a real etcd."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READ_BY_OTHERS_ELSEWHERE = [
 ]
 
 
-def test_the_key_of_labels_and_annotations_is_nobody_elses(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_metadata_key_is_ignored_by_other_programs(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("create", "-f", "-", stdin=stdin_of(profile("a", meta_labels={"x": "y"})))
     others = [key for key in etcd.keys(PROFILES) if not READ_BY_OTHERS.fullmatch(key)]
     assert others == [f"{PROFILES}/a/metadata"]
@@ -83,7 +83,7 @@ spec:
 
 
 @pytest.mark.parametrize("option", [["-o", "yaml"], ["-oyaml"], ["-o=yaml"], ["--output=yaml"], ["-o", "yml"]])
-def test_yaml_of_one(etcd: EtcdServer, calicoctl: Calicoctl, option: list[str]) -> None:
+def test_yaml_of_one_profile(etcd: EtcdServer, calicoctl: Calicoctl, option: list[str]) -> None:
     calicoctl("create", "-f", "-", stdin=DEV_APPS)
     expected = YAML.replace("VERSION", str(etcd.index()))
     assert calicoctl("get", "profile", "dev-apps", *option) == Result(0, expected, "")
@@ -128,7 +128,7 @@ def test_json(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     }
 
 
-def test_an_exported_list_has_no_version(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_exported_list_has_no_version(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("create", "-f", "-", stdin=stdin_of(profile("a"), profile("b")))
     exported = calicoctl("get", "profiles", "-o", "yaml", "--export").stdout
     assert "resourceVersion" not in exported
@@ -137,7 +137,7 @@ def test_an_exported_list_has_no_version(etcd: EtcdServer, calicoctl: Calicoctl)
     assert calicoctl("create", "-f", "-", stdin=exported).status == 0
 
 
-def test_what_a_terminal_would_obey_is_written_as_escapes(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_control_characters_are_escaped_in_documents(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     odd = "\x7f\x9b2J\u202e\U000e0001\ud800é"
     annotations = {"a": odd, "b": "\u202e"}
     assert calicoctl("create", "-f", "-", stdin=stdin_of(profile("a", meta_annotations=annotations))).status == 0
@@ -154,7 +154,7 @@ def test_what_a_terminal_would_obey_is_written_as_escapes(etcd: EtcdServer, cali
     assert etcd.index() == index
 
 
-def test_several_by_name_or_file_are_a_list(calicoctl: Calicoctl) -> None:
+def test_several_names_or_files_give_a_list(calicoctl: Calicoctl) -> None:
     documents = stdin_of(profile("a"), profile("b"))
     calicoctl("create", "-f", "-", stdin=documents)
     by_name = json.loads(calicoctl("get", "profile", "b", "a", "-o", "json").stdout)
@@ -164,7 +164,7 @@ def test_several_by_name_or_file_are_a_list(calicoctl: Calicoctl) -> None:
     assert calicoctl("get", "-f", "-", "-o", "name", stdin=documents).stdout == "a\nb\n"
 
 
-def test_what_does_not_exist(calicoctl: Calicoctl) -> None:
+def test_missing_profiles(calicoctl: Calicoctl) -> None:
     message = "Failed to get resources: resource does not exist: Profile({})"
     assert calicoctl("get", "profile", "nope") == failed(message.format("nope"))
     assert calicoctl("get", "profile", "nope", "-o", "yaml") == failed(message.format("nope"))
@@ -185,11 +185,11 @@ KNOWN = "Known are: ps, wide, name, yaml, json, custom-columns=<COLUMN>[,<COLUMN
         ("custom-columns=NAME,AGE", "Unknown heading AGE, valid values are: LABELS, NAME, TAGS"),
     ],
 )  # fmt: skip
-def test_unknown_forms(calicoctl: Calicoctl, output: str, message: str) -> None:
+def test_unknown_output_formats(calicoctl: Calicoctl, output: str, message: str) -> None:
     assert calicoctl("get", "profile", "-o", output) == failed(message)
 
 
-def test_a_legacy_profile(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_legacy_profile(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("profile", "add", "WEB")
     calicoctl("profile", "WEB", "rule", "add", "inbound", "deny", "icmp", "type", "8", "to", "cidr", "10.1.2.3/24")
     rules = json.loads(etcd.get(f"{PROFILES}/WEB/rules") or "")
@@ -244,7 +244,7 @@ spec:
     assert etcd.index() == before
 
 
-def test_names_that_go_has_escaped(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_names_escaped_by_go(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     etcd.put(f"{PROFILES}/net%2fblue%25/rules", "{}")
     assert calicoctl("get", "profile", "-o", "name").stdout == "net/blue%\n"
     shown = calicoctl("get", "profile", "net/blue%", "-o", "yaml").stdout
@@ -258,7 +258,7 @@ def test_names_that_go_has_escaped(etcd: EtcdServer, calicoctl: Calicoctl) -> No
     assert etcd.keys() == {f"{PROFILES}/": None}
 
 
-def test_a_hidden_profile_is_found_by_its_name(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_hidden_profile_is_found_by_name(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     etcd.put(f"{PROFILES}/_x/rules", "{}")
     etcd.put(f"{PROFILES}/a/rules", "{}")
     assert calicoctl("get", "profile", "-o", "name").stdout == "a\n"
@@ -266,7 +266,7 @@ def test_a_hidden_profile_is_found_by_its_name(etcd: EtcdServer, calicoctl: Cali
     assert calicoctl("delete", "profile", "_x", "a").status == 0
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_shown(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_unreadable_profiles_are_reported_and_the_rest_shown(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     calicoctl("create", "-f", "-", stdin=stdin_of(profile("good")))
     etcd.put(f"{PROFILES}/bad/rules", '{"inbound_rules": 3}')
     etcd.put(f"{PROFILES}/bad/labels", '["a"]')
@@ -289,19 +289,19 @@ def test_what_cannot_be_read_is_named_and_the_rest_shown(etcd: EtcdServer, calic
     assert calicoctl("get", "profile", "bad", "-o", "yaml") == Result(1, "", unreadable)
 
 
-def test_a_directory_that_no_profile_is_called_by(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_directory_with_invalid_profile_name(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     etcd.put(f"{PROFILES}/a%2Fb/rules", "{}")
     message = f"Cannot read {PROFILES}/a%2Fb: this is not a valid profile name.\n"
     assert calicoctl("get", "profile") == Result(1, "NAME   \n\n", message)
 
 
-def test_control_characters_do_not_reach_the_terminal(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_control_characters_are_escaped_in_tables(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     etcd.put(f"{PROFILES}/a\x1b[2J/labels", json.dumps({"k": "\x1b[2J"}))
     for output in ("ps", "wide", "name", "yaml", "json"):
         assert "\x1b" not in calicoctl("get", "profile", "-o", output).stdout
 
 
-def test_get_makes_one_request_that_reads(etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path) -> None:
+def test_get_makes_one_read_request(etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path) -> None:
     calicoctl("create", "-f", "-", stdin=DEV_APPS)
     before = etcd.index()
     for output in ("ps", "wide", "name", "yaml", "json"):
@@ -311,7 +311,7 @@ def test_get_makes_one_request_that_reads(etcd: EtcdServer, calicoctl: Calicoctl
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=NAMES, values=profiles())
-def test_apply_of_what_get_shows_writes_nothing(
+def test_apply_of_get_output_writes_nothing(
     etcd: EtcdServer, calicoctl: Calicoctl, name: str, values: dict[str, str]
 ) -> None:
     etcd.clear()
@@ -331,9 +331,7 @@ def test_apply_of_what_get_shows_writes_nothing(
 
 
 @pytest.mark.parametrize("name", ["_hid", "a/b", "50%", "x y"])
-def test_a_profile_without_rules_and_with_a_name_that_is_not_created(
-    etcd: EtcdServer, calicoctl: Calicoctl, name: str
-) -> None:
+def test_profile_without_rules_and_with_reserved_name(etcd: EtcdServer, calicoctl: Calicoctl, name: str) -> None:
     etcd.put(f"{PROFILES}/{keys.escaped(name)}/tags", '["t"]')
     shown = calicoctl("get", "profile", name, "-o", "yaml").stdout
     before = etcd.index()

@@ -1,4 +1,4 @@
-"""calicoctl ipam."""
+"""`calicoctl ipam`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HANDLE = "/calico/ipam/v2/handle/k8s.1"
 
 @pytest.fixture
 def assigned(etcd: EtcdServer) -> EtcdServer:
-    """10.0.0.0 of a CNI plugin with attributes and a handle, 10.0.0.1 of legacy calicoctl."""
+    """Assign 10.0.0.0 as a CNI plugin does, with attributes and a handle, and 10.0.0.1 as legacy calicoctl does."""
     fields = {
         "affinity": "host:h1", "strict_affinity": False, "allocations": [0, 1] + [None] * 62,
         "unallocated": list(range(2, 64)), "cidr": "10.0.0.0/26",
@@ -48,7 +48,7 @@ def test_release(calicoctl: Calicoctl, assigned: EtcdServer) -> None:
     assert assigned.get(HANDLE) is None
 
 
-def test_releasing_what_is_not_assigned(calicoctl: Calicoctl, assigned: EtcdServer) -> None:
+def test_release_unassigned_address(calicoctl: Calicoctl, assigned: EtcdServer) -> None:
     index = assigned.index()
     for address in ("10.0.0.2", "10.0.1.2"):
         assert calicoctl("ipam", "release", address) == Result(
@@ -64,13 +64,13 @@ def test_invalid_addresses(command: str, calicoctl: Calicoctl) -> None:
         assert calicoctl("ipam", command, text) == answer
 
 
-def test_a_block_that_cannot_be_read(calicoctl: Calicoctl, assigned: EtcdServer) -> None:
+def test_unreadable_block(calicoctl: Calicoctl, assigned: EtcdServer) -> None:
     assigned.put(BLOCK, '{"cidr": "10.0.0.0/26"}')
     message = f"Cannot read {BLOCK}: attributes is not a list of objects.\n"
     assert calicoctl("ipam", "info", "10.0.0.0") == Result(1, "", message)
 
 
-def test_releasing_an_address_whose_handle_cannot_be_read(calicoctl: Calicoctl, assigned: EtcdServer) -> None:
+def test_release_address_with_unreadable_handle(calicoctl: Calicoctl, assigned: EtcdServer) -> None:
     assigned.put(HANDLE, "{")
     message = f"Cannot read {HANDLE}: it is not JSON.  IP 10.0.0.0 was released anyway.\n"
     assert calicoctl("ipam", "release", "10.0.0.0") == Result(1, "", message)

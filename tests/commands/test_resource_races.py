@@ -1,4 +1,4 @@
-"""create, apply, replace and delete while others write, replies get lost or etcd goes away midway."""
+"""`create`, `apply`, `replace` and `delete` with concurrent writers, lost replies or failures of etcd."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.commands.resources import DEV_APPS, DEV_APPS_KEYS, PROFILES, bar, done, failed, profile, stdin_of
+from tests.commands.resources import DEV_APPS, DEV_APPS_KEYS, PROFILES, deny_notice, done, failed, profile, stdin_of
 from tests.conftest import Calicoctl
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, Request, drop_reply, drop_request
 
 
-def test_apply_takes_few_requests(calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_apply_makes_few_requests(calicoctl: Calicoctl, proxy: Proxy) -> None:
     directory = f"/v2/keys{PROFILES}/dev-apps"
     calicoctl("apply", "-f", "-", stdin=DEV_APPS)
     writes = [f"PUT {directory}/{part}" for part in ("tags", "labels", "rules")]
@@ -28,16 +28,16 @@ def test_apply_takes_few_requests(calicoctl: Calicoctl, proxy: Proxy) -> None:
     assert len(proxy.requests) == 1 + 20 * 3
 
 
-def test_a_concurrent_change_is_not_lost(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_apply_keeps_concurrent_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     calicoctl("apply", "-f", "-", stdin=DEV_APPS)
     proxy.reset()
     other = '{"inbound_rules": [{"action": "log"}], "outbound_rules": [], "id": "kept"}'
 
-    def somebody_writes_rules(request: Request) -> bytes:
+    def change_rules(request: Request) -> bytes:
         etcd.put(f"{PROFILES}/dev-apps/rules", other)
         return request.forward()
 
-    proxy.at(2, somebody_writes_rules)
+    proxy.at(2, change_rules)
     changed = DEV_APPS.replace("action: Deny", "action: Log")
     assert calicoctl("apply", "-f", "-", stdin=changed) == done("applied", 1, "Profile(dev-apps): changed")
     stored = json.loads(etcd.get(f"{PROFILES}/dev-apps/rules") or "")
@@ -46,30 +46,30 @@ def test_a_concurrent_change_is_not_lost(etcd: EtcdServer, calicoctl: Calicoctl,
     assert [request.split()[0] for request in proxy.requests] == ["GET", "PUT", "GET", "PUT"]
 
 
-def test_a_concurrent_change_is_a_conflict_with_a_version(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_replace_with_version_reports_concurrent_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     calicoctl("apply", "-f", "-", stdin=DEV_APPS)
     shown = json.loads(calicoctl("get", "profile", "dev-apps", "-o", "json").stdout)
     shown["spec"]["labelsToApply"] = {"a": "b"}
     shown["spec"]["egress"] = []
     proxy.reset()
 
-    def somebody_writes_rules(request: Request) -> bytes:
+    def change_rules(request: Request) -> bytes:
         etcd.put(f"{PROFILES}/dev-apps/rules", "{}")
         return request.forward()
 
-    proxy.at(3, somebody_writes_rules)
+    proxy.at(3, change_rules)
     assert calicoctl("replace", "-f", "-", stdin=json.dumps(shown)) == failed(
         "Failed to replace 'Profile' resource: update conflict: Profile(dev-apps)\n"
         "Somebody else changed it at the same time.\n"
-        "Its labels were written before that.\n" + bar("dev-apps", "replace")
+        "Its labels were written before that.\n" + deny_notice("dev-apps", "replace")
     )
     assert etcd.get(f"{PROFILES}/dev-apps/rules") == "{}"
 
 
-def test_all_is_denied_while_labels_and_rules_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_traffic_is_denied_while_labels_and_rules_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     calicoctl("apply", "-f", "-", stdin=DEV_APPS)
     stored = json.loads(DEV_APPS_KEYS[f"{PROFILES}/dev-apps/rules"])
-    barring = {way: [{"action": "deny"}, *rules] for way, rules in stored.items()}
+    denying = {way: [{"action": "deny"}, *rules] for way, rules in stored.items()}
     seen: list[Any] = []
 
     def look(request: Request) -> bytes:
@@ -81,16 +81,16 @@ def test_all_is_denied_while_labels_and_rules_change(etcd: EtcdServer, calicoctl
     changed = DEV_APPS.replace("action: Deny", "action: Log").replace("stage: development", "stage: test")
     assert calicoctl("apply", "-f", "-", stdin=changed) == done("applied", 1, "Profile(dev-apps): changed")
     assert [request.rpartition("/")[2] for request in proxy.requests] == ["dev-apps", "rules", "labels", "rules"]
-    assert seen == [stored, stored, barring, barring]
-    # The bar of a command that was killed is taken for what it is.
-    etcd.put(f"{PROFILES}/dev-apps/rules", json.dumps(barring))
+    assert seen == [stored, stored, denying, denying]
+    # A temporary deny rule left by a killed command is recognized.
+    etcd.put(f"{PROFILES}/dev-apps/rules", json.dumps(denying))
     proxy.reset()
     assert calicoctl("apply", "-f", "-", stdin=DEV_APPS) == done("applied", 1, "Profile(dev-apps): changed")
     assert [request.rpartition("/")[2] for request in proxy.requests] == ["dev-apps", "labels", "rules"]
     assert etcd.keys(PROFILES) == DEV_APPS_KEYS
 
 
-def test_tags_and_labels_change_behind_a_bar_too(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_traffic_is_denied_while_tags_and_labels_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     rules = '{"outbound_rules": [], "id": "P", "inbound_rules": [{"src_tag": "T", "action": "allow"}]}'
     for part, value in {"tags": "[]", "labels": "{}", "rules": rules}.items():
         etcd.put(f"{PROFILES}/P/{part}", value)
@@ -105,7 +105,7 @@ def test_tags_and_labels_change_behind_a_bar_too(etcd: EtcdServer, calicoctl: Ca
     }  # fmt: skip
 
 
-def test_what_is_accepted_only_as_stored_outlives_the_bar(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_stored_invalid_rule_survives_interrupted_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     rules = '{"inbound_rules": [{"action": "allow", "protocol": "sctp", "dst_ports": [7]}], "outbound_rules": []}'
     for part, value in {"tags": "[]", "labels": "{}", "rules": rules}.items():
         etcd.put(f"{PROFILES}/P/{part}", value)
@@ -115,7 +115,7 @@ def test_what_is_accepted_only_as_stored_outlives_the_bar(etcd: EtcdServer, cali
     proxy.reset()
     proxy.since(3, drop_request)
     result = calicoctl("apply", "-f", "-", stdin=json.dumps(document))
-    assert result.stderr.endswith(f"\n{bar('P', 'apply')}\n")
+    assert result.stderr.endswith(f"\n{deny_notice('P', 'apply')}\n")
     proxy.reset()
     assert calicoctl("apply", "-f", "-", stdin=json.dumps(document)).status == 0
     assert json.loads(etcd.get(f"{PROFILES}/P/rules") or "") == {
@@ -123,9 +123,7 @@ def test_what_is_accepted_only_as_stored_outlives_the_bar(etcd: EtcdServer, cali
     }  # fmt: skip
 
 
-def test_a_part_that_refuses_every_change_ends_it_and_no_bar_stays(
-    etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy
-) -> None:
+def test_permanently_refused_write_removes_temporary_deny(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     etcd.put(f"{PROFILES}/dev-apps/labels", "{}")
     etcd.put(f"{PROFILES}/dev-apps/rules", DEV_APPS_KEYS[f"{PROFILES}/dev-apps/rules"])
 
@@ -144,32 +142,32 @@ def test_a_part_that_refuses_every_change_ends_it_and_no_bar_stays(
     assert etcd.get(f"{PROFILES}/dev-apps/labels") == "{}"
 
 
-BARRED = {
+STORED = {
     f"{PROFILES}/P/tags": '["a b", "a"]',
     f"{PROFILES}/P/labels": "{}",
     f"{PROFILES}/P/rules": '{"inbound_rules": [], "outbound_rules": []}',
 }
-UNBARRING = profile("P", meta_tags=["a b", "b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
+CHANGED = profile("P", meta_tags=["a b", "b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
 DENYING = {"inbound_rules": [{"action": "deny"}], "outbound_rules": [{"action": "deny"}]}
 
 
-def test_a_change_that_others_make_impossible_midway(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
-    for key, value in BARRED.items():
+def test_concurrent_change_makes_rest_of_apply_invalid(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    for key, value in STORED.items():
         etcd.put(key, value)
 
-    def somebody_writes(request: Request) -> bytes:
+    def change_concurrently(request: Request) -> bytes:
         etcd.put(f"{PROFILES}/P/labels", '{"c": "d"}')
         etcd.put(f"{PROFILES}/P/tags", "[]")
         return request.forward()
 
-    proxy.at(4, somebody_writes)
-    result = calicoctl("apply", "-f", "-", stdin=stdin_of(UNBARRING))
+    proxy.at(4, change_concurrently)
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(CHANGED))
     assert result.status == 1
     assert result.stderr.splitlines() == [
         "Failed to apply 'Profile' resource: stdin:1: Profile(P): metadata.tags[0]: \"a b\" is not a tag: 1 to 128 "
         "letters, digits, dots, dashes and underscores",
         "Its tags were written before that.",
-        bar("P", "apply"),
+        deny_notice("P", "apply"),
     ]
     assert json.loads(etcd.get(f"{PROFILES}/P/rules") or "") == DENYING
     accepted = profile("P", meta_tags=["b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
@@ -177,50 +175,50 @@ def test_a_change_that_others_make_impossible_midway(etcd: EtcdServer, calicoctl
     assert etcd.get(f"{PROFILES}/P/rules") == '{"inbound_rules": [], "outbound_rules": [{"action": "allow"}]}'
 
 
-def test_etcd_gone_while_a_change_is_decided_anew(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
-    for key, value in BARRED.items():
+def test_etcd_fails_while_apply_recomputes_its_changes(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    for key, value in STORED.items():
         etcd.put(key, value)
 
-    def somebody_writes(request: Request) -> bytes:
+    def change_concurrently(request: Request) -> bytes:
         etcd.put(f"{PROFILES}/P/labels", '{"c": "d"}')
         return request.forward()
 
-    proxy.at(4, somebody_writes)
+    proxy.at(4, change_concurrently)
     proxy.since(5, drop_request)
-    result = calicoctl("apply", "-f", "-", stdin=stdin_of(UNBARRING))
+    result = calicoctl("apply", "-f", "-", stdin=stdin_of(CHANGED))
     first, *others = result.stderr.splitlines()
     assert first.startswith("Failed to apply 'Profile' resource: Error accessing etcd at ")
-    assert (result.status, others) == (1, ["Its tags were written before that.", bar("P", "apply")])
+    assert (result.status, others) == (1, ["Its tags were written before that.", deny_notice("P", "apply")])
     proxy.reset()
-    assert calicoctl("apply", "-f", "-", stdin=stdin_of(UNBARRING)).status == 0
+    assert calicoctl("apply", "-f", "-", stdin=stdin_of(CHANGED)).status == 0
     assert etcd.get(f"{PROFILES}/P/rules") == '{"inbound_rules": [], "outbound_rules": [{"action": "allow"}]}'
 
 
-def test_a_profile_removed_behind_the_bar_is_made_anew(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
-    for key, value in BARRED.items():
+def test_profile_removed_during_apply_is_recreated(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    for key, value in STORED.items():
         etcd.put(key, value)
     accepted = profile("P", meta_tags=["b"], labelsToApply={"a": "b"}, egress=[{"action": "Allow"}])
 
-    def somebody_removes(request: Request) -> bytes:
+    def delete_profile(request: Request) -> bytes:
         etcd.delete(f"{PROFILES}/P")
         return request.forward()
 
-    proxy.at(4, somebody_removes)
+    proxy.at(4, delete_profile)
     assert calicoctl("apply", "-f", "-", stdin=stdin_of(accepted)) == done("applied", 1, "Profile(P): created")
     assert etcd.get(f"{PROFILES}/P/rules") == '{"inbound_rules": [], "outbound_rules": [{"action": "allow"}]}'
 
 
-def test_a_conflict_behind_the_bar_takes_it_away(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_conflict_removes_temporary_deny(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     calicoctl("apply", "-f", "-", stdin=DEV_APPS)
     shown = json.loads(calicoctl("get", "profile", "dev-apps", "-o", "json").stdout)
     shown["spec"] = {"labelsToApply": {"a": "b"}}
     proxy.reset()
 
-    def somebody_writes_labels(request: Request) -> bytes:
+    def change_labels(request: Request) -> bytes:
         etcd.put(f"{PROFILES}/dev-apps/labels", '{"c": "d"}')
         return request.forward()
 
-    proxy.at(3, somebody_writes_labels)
+    proxy.at(3, change_labels)
     assert calicoctl("replace", "-f", "-", stdin=json.dumps(shown)) == failed(
         "Failed to replace 'Profile' resource: update conflict: Profile(dev-apps)\n"
         "Somebody else changed it at the same time."
@@ -228,36 +226,36 @@ def test_a_conflict_behind_the_bar_takes_it_away(etcd: EtcdServer, calicoctl: Ca
     assert etcd.keys(PROFILES) == {**DEV_APPS_KEYS, f"{PROFILES}/dev-apps/labels": '{"c": "d"}'}
 
 
-def test_two_creations_at_once(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
-    def somebody_creates_it(request: Request) -> bytes:
+def test_concurrent_creates(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    def create_concurrently(request: Request) -> bytes:
         etcd.put(f"{PROFILES}/dev-apps/tags", '["first"]')
         return request.forward()
 
-    proxy.at(2, somebody_creates_it)
+    proxy.at(2, create_concurrently)
     assert calicoctl("create", "-f", "-", stdin=DEV_APPS) == failed(
         "Failed to create 'Profile' resource: resource already exists: Profile(dev-apps)"
     )
     assert etcd.keys(PROFILES) == {f"{PROFILES}/dev-apps/tags": '["first"]'}
     etcd.clear()
     proxy.reset()
-    proxy.at(2, somebody_creates_it)
+    proxy.at(2, create_concurrently)
     assert calicoctl("create", "-f", "-", "--skip-exists", stdin=DEV_APPS) == done(
         "created", 0, "Profile(dev-apps): exists, skipped"
     )
 
 
-def test_apply_goes_on_where_another_has_begun_to_create(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
-    def somebody_creates_it(request: Request) -> bytes:
+def test_apply_completes_concurrent_creation(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    def create_concurrently(request: Request) -> bytes:
         etcd.put(f"{PROFILES}/dev-apps/tags", '["first"]')
         return request.forward()
 
-    proxy.at(2, somebody_creates_it)
+    proxy.at(2, create_concurrently)
     assert calicoctl("apply", "-f", "-", stdin=DEV_APPS) == done("applied", 1, "Profile(dev-apps): changed")
     assert etcd.keys(PROFILES) == {**DEV_APPS_KEYS, f"{PROFILES}/dev-apps/tags": '["first"]'}
 
 
-def test_what_others_delete_meanwhile(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
-    def somebody_deletes_it(request: Request) -> bytes:
+def test_concurrent_delete(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+    def delete_concurrently(request: Request) -> bytes:
         etcd.delete(f"{PROFILES}/dev-apps")
         return request.forward()
 
@@ -274,35 +272,37 @@ def test_what_others_delete_meanwhile(etcd: EtcdServer, calicoctl: Calicoctl, pr
     for verb, result in expected.items():
         calicoctl("apply", "-f", "-", stdin=DEV_APPS)
         proxy.reset()
-        proxy.at(2, somebody_deletes_it)
+        proxy.at(2, delete_concurrently)
         assert calicoctl(verb, "-f", "-", stdin=changed) == result
         assert (f"{PROFILES}/dev-apps/rules" in etcd.keys(PROFILES)) == (verb == "apply")
 
 
-def test_unchanged_is_said_only_where_nothing_was_written(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
-    """Not where what was written is removed by somebody and made anew by somebody else, before it is looked at."""
+def test_unchanged_is_reported_only_if_nothing_was_written(
+    etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy
+) -> None:
+    """The profile is deleted and recreated with the same content after our write."""
     calicoctl("apply", "-f", "-", stdin=DEV_APPS)
     changed = DEV_APPS.replace("name: dev-apps", "name: dev-apps\n  annotations: {a: b}").replace("Deny", "Log")
     proxy.reset()
 
-    def somebody_deletes_it(request: Request) -> bytes:
+    def delete_concurrently(request: Request) -> bytes:
         etcd.delete(f"{PROFILES}/dev-apps")
         return request.forward()
 
-    def somebody_else_applies_the_same(request: Request) -> bytes:
+    def apply_same_document(request: Request) -> bytes:
         other = calicoctl("apply", "-f", "-", stdin=changed, env={"ETCD_AUTHORITY": etcd.endpoint})
         assert other == done("applied", 1, "Profile(dev-apps): created")
         return request.forward()
 
-    proxy.at(3, somebody_deletes_it)
-    proxy.at(5, somebody_else_applies_the_same)
+    proxy.at(3, delete_concurrently)
+    proxy.at(5, apply_same_document)
     assert calicoctl("apply", "-f", "-", stdin=changed) == done("applied", 1, "Profile(dev-apps): changed")
     assert [request.rpartition("/")[2] for request in proxy.requests] == [
         "dev-apps", "metadata", "rules", "dev-apps", "tags", "dev-apps",
     ]  # fmt: skip
 
 
-def test_etcd_fails_midway(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_etcd_fails_during_create(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     proxy.since(6, drop_request)
     three = stdin_of(profile("a"), profile("b"), profile("c"))
     result = calicoctl("create", "-f", "-", stdin=three)
@@ -326,7 +326,7 @@ def test_etcd_fails_midway(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy)
 
 
 @pytest.mark.parametrize("verb", ["apply", "replace"])
-def test_etcd_fails_midway_in_a_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy, verb: str) -> None:
+def test_etcd_fails_during_change(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy, verb: str) -> None:
     etcd.put(f"{PROFILES}/a/labels", '{"x": "y"}')
     etcd.put(f"{PROFILES}/a/rules", "{}")
     proxy.reset()
@@ -336,14 +336,14 @@ def test_etcd_fails_midway_in_a_change(etcd: EtcdServer, calicoctl: Calicoctl, p
         1,
         [
             "Its tags were written before that.",
-            bar("a", verb),
+            deny_notice("a", verb),
         ],
     )
 
 
 @pytest.mark.parametrize("metadata", [{}, {"meta_tags": ["t"], "labelsToApply": {"a": "b"}}])
 @pytest.mark.parametrize("request_number", [2, 3, 4])
-def test_a_profile_without_rules_is_completed_by_the_same_apply(
+def test_repeated_apply_completes_profile_without_rules(
     etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy, request_number: int, metadata: dict[str, Any]
 ) -> None:
     document = stdin_of(profile("a", **metadata))
@@ -356,23 +356,23 @@ def test_a_profile_without_rules_is_completed_by_the_same_apply(
     assert (etcd.get(f"{PROFILES}/a/labels") or "{}") == json.dumps(metadata.get("labelsToApply", {}))
 
 
-def test_a_lost_reply_is_not_an_error(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_lost_reply_is_not_an_error(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     for number in (2, 3):
         proxy.at(number + 2 * (number - 2), drop_reply)
     assert calicoctl("create", "-f", "-", stdin=DEV_APPS) == done("created", 1, "Profile(dev-apps): created")
     assert etcd.keys(PROFILES) == DEV_APPS_KEYS
 
 
-def test_delete_reads_the_version_just_before(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_delete_with_version_reads_before_each_delete(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("b"), profile("c")))
     shown = calicoctl("get", "profile", "-o", "json").stdout
     proxy.reset()
 
-    def somebody_writes_before(request: Request) -> bytes:
+    def change_tags_first(request: Request) -> bytes:
         etcd.put(f"{PROFILES}/c/tags", '["new"]')
         return request.forward()
 
-    proxy.at(6, somebody_writes_before)
+    proxy.at(6, change_tags_first)
     result = calicoctl("delete", "-f", "-", stdin=shown)
     assert result.stdout == "Profile(a): deleted\nProfile(b): deleted\n"
     assert result.stderr.startswith(
@@ -384,15 +384,15 @@ def test_delete_reads_the_version_just_before(etcd: EtcdServer, calicoctl: Calic
     ]  # fmt: skip
 
 
-def test_delete_without_a_version_reads_once(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_delete_without_version_reads_once(etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy) -> None:
     calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("b"), profile("c")))
     proxy.reset()
 
-    def somebody_removes_before(request: Request) -> bytes:
+    def delete_first(request: Request) -> bytes:
         etcd.delete(f"{PROFILES}/c")
         return request.forward()
 
-    proxy.at(3, somebody_removes_before)
+    proxy.at(3, delete_first)
     result = calicoctl("delete", "profile", "a", "b", "c")
     assert result == failed(
         "resource does not exist: Profile(c)",
@@ -401,25 +401,27 @@ def test_delete_without_a_version_reads_once(etcd: EtcdServer, calicoctl: Calico
     assert [request.split(" ")[0] for request in proxy.requests] == ["GET", "GET", "DELETE", "DELETE", "DELETE"]
 
 
-def test_delete_whose_request_is_lost_deletes_what_was_made_anew_before(
+def test_delete_after_lost_request_deletes_recreated_profile(
     etcd: EtcdServer, calicoctl: Calicoctl, proxy: Proxy
 ) -> None:
     calicoctl("apply", "-f", "-", stdin=stdin_of(profile("a"), profile("b")))
     proxy.reset()
 
-    def somebody_makes_it_anew_before(request: Request) -> bytes:
+    def recreate_first(request: Request) -> bytes:
         etcd.delete(f"{PROFILES}/b")
         etcd.put(f"{PROFILES}/b/tags", '["b"]')
         return request.forward()
 
-    proxy.at(2, somebody_makes_it_anew_before)
+    proxy.at(2, recreate_first)
     proxy.at(3, drop_request)
     assert calicoctl("delete", "profile", "a", "b").status == 0
     assert etcd.get(f"{PROFILES}/b/tags") is None
 
 
 @pytest.mark.parametrize("parts", [(), ("tags",), ("tags", "labels")])
-def test_create_completes_what_it_had_begun(etcd: EtcdServer, calicoctl: Calicoctl, parts: tuple[str, ...]) -> None:
+def test_create_completes_its_own_partial_profile(
+    etcd: EtcdServer, calicoctl: Calicoctl, parts: tuple[str, ...]
+) -> None:
     etcd.mkdir(f"{PROFILES}/dev-apps")
     for part in parts:
         etcd.put(f"{PROFILES}/dev-apps/{part}", DEV_APPS_KEYS[f"{PROFILES}/dev-apps/{part}"])
@@ -431,7 +433,7 @@ def test_create_completes_what_it_had_begun(etcd: EtcdServer, calicoctl: Calicoc
     ("part", "value"),
     [("tags", '["x"]'), ("labels", '{"stage": "x"}'), ("metadata", '{"labels": {"a": "b"}}'), ("rules", "{}")],
 )
-def test_create_leaves_alone_what_another_has_begun(
+def test_create_refuses_partial_profile_of_another_writer(
     etcd: EtcdServer, calicoctl: Calicoctl, part: str, value: str
 ) -> None:
     etcd.put(f"{PROFILES}/dev-apps/{part}", value)

@@ -1,4 +1,4 @@
-"""`calicoctl profile PROF rule update`, against a real etcd."""
+"""`calicoctl profile PROF rule update`, with a real etcd."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ TALLY = re.compile(r"Rules added: [0-9]+, removed: [0-9]+, kept: [0-9]+\.\n\Z")
 
 
 def update(calicoctl: Calicoctl, document: str | bytes) -> Result:
-    """Run `rule update`; leave out the last line on stderr, the tally, which follows every success."""
+    """Run `rule update`; remove the tally, the last line on stderr after every success."""
     result = calicoctl("profile", "P", "rule", "update", stdin=document)
     assert bool(TALLY.search(result.stderr)) == (result.status == 0)
     return result._replace(stderr=TALLY.sub("", result.stderr))
 
 
 def inbound(*rules: dict[str, Any]) -> str:
-    """A document with these rules and no outbound ones."""
+    """Return a document with these inbound rules and no outbound ones."""
     return json.dumps({"inbound_rules": rules, "outbound_rules": []})
 
 
 def refused(calicoctl: Calicoctl, etcd: EtcdServer, document: str | bytes) -> str:
-    """What `rule update` says to a document that it refuses without writing anything."""
+    """Return the message of `rule update` for a document that it refuses without writing anything."""
     etcd.put(RULES, OLD)
     index = etcd.index()
     result = update(calicoctl, document)
@@ -52,10 +52,10 @@ def refused(calicoctl: Calicoctl, etcd: EtcdServer, document: str | bytes) -> st
     return result.stderr
 
 
-# What is stored
+# Stored values
 
 
-def test_the_document_s_example(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_example_of_documentation(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     calicoctl("profile", "add", "P")
     document = """\
 {
@@ -121,17 +121,17 @@ def test_the_document_s_example(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
         ),
     ],
 )
-def test_what_is_stored(calicoctl: Calicoctl, etcd: EtcdServer, given: dict[str, Any], text: str) -> None:
+def test_stored_form(calicoctl: Calicoctl, etcd: EtcdServer, given: dict[str, Any], text: str) -> None:
     etcd.put(RULES, OLD)
     assert update(calicoctl, inbound(given)) == UPDATED
     assert etcd.get(RULES) == f'{{"inbound_rules": [{text}], "outbound_rules": []}}'
-    # What was stored is taken again, and nothing is written.
+    # The stored form is accepted unchanged, and nothing is written.
     index = etcd.index()
     assert update(calicoctl, calicoctl("profile", "P", "rule", "json").stdout) == UPDATED
     assert etcd.index() == index
 
 
-def test_an_id_is_kept(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_id_is_kept(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, OLD)
     assert update(calicoctl, '{"id": "P", "outbound_rules": [], "inbound_rules": []}') == UPDATED
     assert etcd.get(RULES) == '{"inbound_rules": [], "outbound_rules": [], "id": "P"}'
@@ -141,7 +141,7 @@ def test_an_id_is_kept(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert etcd.get(RULES) == '{"inbound_rules": [], "outbound_rules": [], "id": "Q"}'
 
 
-def test_further_stored_members_are_kept(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_other_stored_members_are_kept(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, '{"inbound_rules": [], "future": {"b": [1], "a": null}}')
     assert update(calicoctl, inbound({"action": "deny"})) == UPDATED
     kept = '"future": {"b": [1], "a": null}}'
@@ -163,7 +163,7 @@ def test_further_stored_members_are_kept(calicoctl: Calicoctl, etcd: EtcdServer)
         '{"inbound_rules": [{}, {"action": null}], "outbound_rules": [{"src_tag": "\\ud800"}]}',
     ],
 )
-def test_json_and_update_leave_the_key_alone(calicoctl: Calicoctl, etcd: EtcdServer, value: str) -> None:
+def test_update_with_json_output_does_not_change_key(calicoctl: Calicoctl, etcd: EtcdServer, value: str) -> None:
     etcd.put(RULES, value)
     index = etcd.index()
     result = update(calicoctl, calicoctl("profile", "P", "rule", "json").stdout)
@@ -177,7 +177,7 @@ STORED_RULES = st.lists(odd_fields(), max_size=3)
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STORED_RULES, STORED_RULES, st.dictionaries(ANY_TEXT, json_values(), max_size=2))
-def test_json_and_update_are_the_identity_for_whatever_is_stored(
+def test_update_with_json_output_does_not_change_any_stored_value(
     calicoctl: Calicoctl, etcd: EtcdServer, inbound: list[Any], outbound: list[Any], members: dict[str, Any]
 ) -> None:
     etcd.put(RULES, json.dumps({**members, "outbound_rules": outbound, "inbound_rules": inbound}))
@@ -189,7 +189,7 @@ def test_json_and_update_are_the_identity_for_whatever_is_stored(
     assert etcd.index() == index
 
 
-def test_a_stored_rule_that_would_be_refused_stays_with_a_warning(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_stored_rule_that_is_invalid_as_new_is_kept_with_warning(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, '{"inbound_rules": [{"action": "allow", "future": 1}], "outbound_rules": []}')
     result = update(calicoctl, inbound({"action": "deny"}, {"future": 1, "action": "allow"}))
     warning = 'Warning: inbound rule 2: kept as it is stored, though "future" is not a field of a rule.\n'
@@ -212,11 +212,11 @@ def test_malformed_rules_are_replaced(calicoctl: Calicoctl, etcd: EtcdServer, va
     ("fields", "field"),
     [({"action": "allow", "src_net": None}, "src_net"), ({"action": None}, "action"), ({"dst_tag": None}, "dst_tag")],
 )
-def test_null_is_refused_where_a_stored_rule_says_the_same_without_it(
+def test_null_is_refused_even_if_stored_rule_omits_field(
     calicoctl: Calicoctl, etcd: EtcdServer, fields: Any, field: str
 ) -> None:
     complaint = f"inbound rule 1: {field}: null is not a value; give one, or leave the field out\n{NOTHING}"
-    assert refused(calicoctl, etcd, inbound(fields)) == complaint  # what is stored has a rule that allows everything
+    assert refused(calicoctl, etcd, inbound(fields)) == complaint  # the stored outbound rule allows everything
 
 
 @pytest.mark.parametrize(
@@ -226,16 +226,16 @@ def test_null_is_refused_where_a_stored_rule_says_the_same_without_it(
         (OLD, OLD, (0, 0, 2)),
         (OLD, EMPTY, (0, 2, 0)),
         ("{", OLD, (2, 0, 0)),
-        # A rule in the other direction is another rule.
+        # An equal rule in the other direction does not count as the same rule.
         (OLD, '{"inbound_rules": [{"action": "allow"}], "outbound_rules": [{"action": "allow"}]}', (1, 1, 1)),
-        # Of rules that are there twice, each counts.
+        # Each of two equal rules counts.
         (inbound({"action": "deny"}, {"action": "deny"}), inbound({"action": "deny"}, {"action": "deny"}), (0, 0, 2)),
         (inbound({"action": "deny"}), inbound({"action": "deny"}, {"action": "deny"}), (1, 0, 1)),
         (inbound({"action": "deny"}, {"action": "deny"}, {"action": "log"}), inbound({"action": "deny"}), (0, 2, 1)),
         (inbound({"action": "deny"}, {"action": "log"}), inbound({"action": "log"}, {"action": "deny"}), (0, 0, 2)),
     ],
 )
-def test_the_tally(
+def test_tally_of_added_removed_and_kept_rules(
     calicoctl: Calicoctl, etcd: EtcdServer, before: str, document: str, tally: tuple[int, int, int]
 ) -> None:
     etcd.put(RULES, before)
@@ -244,14 +244,14 @@ def test_the_tally(
     assert result == Result(0, UPDATED.stdout, line)
 
 
-def test_a_missing_key_is_written(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
-    # A profile without rules drops all traffic; one with empty lists passes it on to the next profile.
+def test_missing_key_is_written(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    # A profile without rules drops all traffic; with empty lists, evaluation continues with the next profile.
     etcd.put("/calico/v1/policy/profile/P/tags", "[]")
     assert update(calicoctl, EMPTY) == UPDATED
     assert etcd.get(RULES) == EMPTY
 
 
-def test_a_directory_in_place_of_the_rules(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_directory_in_place_of_rules(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{RULES}/x", "{}")
     index = etcd.index()
     assert update(calicoctl, EMPTY) == Result(1, "", f"Cannot read {RULES}: it is a directory.\n")
@@ -259,13 +259,13 @@ def test_a_directory_in_place_of_the_rules(calicoctl: Calicoctl, etcd: EtcdServe
 
 
 @pytest.mark.parametrize("document", [EMPTY, "{", ""])
-def test_a_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, document: str) -> None:
+def test_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, document: str) -> None:
     index = etcd.index()
     assert update(calicoctl, document) == Result(1, "", "Profile P not found.\n")
     assert etcd.index() == index
 
 
-# What is refused
+# Refusals
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_a_missing_profile(calicoctl: Calicoctl, etcd: EtcdServer, document: str
         ("[" * 100_000, "it is nested too deeply at line 1, column 101"),
     ],
 )
-def test_what_is_no_document(calicoctl: Calicoctl, etcd: EtcdServer, document: str, cause: str) -> None:
+def test_input_is_not_a_document(calicoctl: Calicoctl, etcd: EtcdServer, document: str, cause: str) -> None:
     assert refused(calicoctl, etcd, document) == f"Invalid rules on standard input: {cause}.\n{NOTHING}"
 
 
@@ -321,7 +321,7 @@ def test_what_is_no_document(calicoctl: Calicoctl, etcd: EtcdServer, document: s
         ),
     ],
 )
-def test_documents_of_another_shape(
+def test_documents_with_wrong_structure(
     calicoctl: Calicoctl, etcd: EtcdServer, document: str, complaints: list[str]
 ) -> None:
     assert refused(calicoctl, etcd, document) == "\n".join(complaints) + "\n" + NOTHING
@@ -368,7 +368,7 @@ PROTOCOLS = "tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to 255"
         ({"log_prefix": 5}, "log_prefix: 5 is not a string"),
         ({"src_selector": 5}, "src_selector: 5 is not a string"),
         ({"src_selector": "a =="}, "src_selector: expected a string after == at column 5"),
-        # Fields together
+        # Combinations of fields
         ({"dst_ports": [80]}, "dst_ports: ports need the protocol tcp or udp"),
         ({"protocol": "sctp", "src_ports": [80]}, "src_ports: ports need the protocol tcp or udp"),
         ({"!protocol": "tcp", "!src_ports": [80]}, "!src_ports: ports need the protocol tcp or udp"),
@@ -391,12 +391,12 @@ PROTOCOLS = "tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to 255"
         ),
     ],
 )
-def test_rules_that_are_refused(calicoctl: Calicoctl, etcd: EtcdServer, fields: dict[str, Any], complaint: str) -> None:
+def test_invalid_rules(calicoctl: Calicoctl, etcd: EtcdServer, fields: dict[str, Any], complaint: str) -> None:
     document = json.dumps({"inbound_rules": [], "outbound_rules": [{}, {}, fields]})
     assert refused(calicoctl, etcd, document) == f"outbound rule 3: {complaint}\n{NOTHING}"
 
 
-def test_all_that_is_wrong_is_reported_together(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_all_problems_are_reported_together(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     document = {
         "inbound_rules": [{"action": "x", "src_tag": ""}, {"action": "allow"}, {"dst_ports": [1], "icmp_type": 1}],
         "outbound_rules": [None],
@@ -424,19 +424,19 @@ def test_all_that_is_wrong_is_reported_together(calicoctl: Calicoctl, etcd: Etcd
         (b'"\xed\xa0\x80"', "byte 2 is 0xed"),
     ],
 )
-def test_input_that_is_not_utf_8(calicoctl: Calicoctl, proxy: Proxy, document: bytes, place: str) -> None:
+def test_input_is_not_utf_8(calicoctl: Calicoctl, proxy: Proxy, document: bytes, place: str) -> None:
     assert update(calicoctl, document) == Result(1, "", f"Standard input is not UTF-8: {place}.\n")
-    assert proxy.requests == []  # it is read before the profile is touched
+    assert proxy.requests == []  # the input is read before the profile
 
 
-def test_a_byte_order_mark_is_dropped(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_byte_order_mark_is_ignored(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, OLD)
     document = '{"inbound_rules": [], "outbound_rules": [], "id": "é"}'
     assert update(calicoctl, b"\xef\xbb\xbf" + document.encode()) == UPDATED
     assert etcd.get(RULES) == '{"inbound_rules": [], "outbound_rules": [], "id": "\\u00e9"}'
 
 
-def test_a_closed_standard_input(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_closed_standard_input(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, OLD)
     script = 'exec "$0" -m calicoctl profile P rule update <&-'
     done = subprocess.run(
@@ -447,7 +447,7 @@ def test_a_closed_standard_input(calicoctl: Calicoctl, etcd: EtcdServer) -> None
     assert etcd.get(RULES) == OLD
 
 
-def test_on_a_terminal_it_says_what_it_waits_for(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_terminal_shows_prompt_for_input(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, OLD)
     ours, its = pty.openpty()
     try:
@@ -491,24 +491,24 @@ def test_five_megabytes(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
 
 
 def document_of_form_size(size: int, index: int) -> str:
-    """A document whose value, with the condition on the key's index, fills a form of that many bytes."""
+    """Return a document whose write request, with its condition, has a form of this many bytes."""
     text = '{"inbound_rules": [{"action": "log", "log_prefix": ""}], "outbound_rules": []}'
     padding = "a" * (size - len(f"value={text}&prevIndex={index}&noValueOnSuccess=true"))
     return text.replace('""', f'"{padding}"')
 
 
-def test_the_size_that_etcd_takes(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_size_limit_of_etcd(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, OLD)
     document = document_of_form_size(MAX_FORM_BYTES, etcd.index())
     assert update(calicoctl, document) == UPDATED
     assert etcd.get(RULES) == document
-    # A byte more and etcd itself refuses.
+    # One more byte, and etcd itself refuses.
     etcd.put("/x", "a" * (MAX_FORM_BYTES - len("value=")))
     with pytest.raises(EtcdError, match="too large"):
         etcd.put("/x", "a" * (MAX_FORM_BYTES - len("value=") + 1))
 
 
-def test_a_byte_more_than_etcd_takes(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+def test_one_byte_over_size_limit_of_etcd(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(RULES, OLD)
     index = etcd.index()
     complaint = (

@@ -1,4 +1,4 @@
-"""An interactive shell on a terminal of its own, to type into."""
+"""An interactive shell on its own pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Terminal:
         os.close(self._ours)
 
     def type(self, text: str) -> None:
-        """Press the keys of a text."""
+        """Type a text."""
         os.write(self._ours, text.encode())
 
     def until(self, expected: str) -> str:
-        """Wait until the screen has shown a text and return all that came up to its end since the last call."""
+        """Wait until a text appears; return all output up to its end since the last call."""
         wanted = expected.encode()
         end = time.monotonic() + SECONDS
         while wanted not in self._read:

@@ -1,4 +1,4 @@
-"""What is offered for the last word: from the usage texts, and from etcd."""
+"""Candidates for the last word, from the usage texts and from etcd."""
 
 from __future__ import annotations
 
@@ -69,6 +69,12 @@ def offered(calicoctl: Calicoctl, *words: str) -> list[str]:
         ("calicoctl endpoint show --host=", []),
         ("calicoctl apply --filename=x", [":files"]),
         ("calicoctl apply -f ", [":files"]),
+        ("calicoctl status ", ["--runtime=", "--backend=", "--socket-dir="]),
+        ("calicoctl status --backend=", ["--backend=bird", "--backend=gobgp", "--backend=none"]),
+        ("calicoctl status --socket-dir=/v", [":files"]),
+        ("calicoctl checksystem --runtime ", ["docker", "rkt"]),
+        ("calicoctl diags --output=", [":files"]),
+        ("calicoctl diags --log-dir ", [":files"]),
         ("calicoq ch", ["check"]),
         ("calicoq check --o", ["--output="]),
         ("calicoq -rs ", ["endpoint", "host", "policy"]),
@@ -78,7 +84,7 @@ def offered(calicoctl: Calicoctl, *words: str) -> list[str]:
         ("calicoq verdict a b u", ["udp", "udplite"]),
     ],
 )
-def test_words(calicoctl: Calicoctl, etcd: EtcdServer, line: str, words: list[str]) -> None:
+def test_keywords_and_options(calicoctl: Calicoctl, etcd: EtcdServer, line: str, words: list[str]) -> None:
     assert offered(calicoctl, *line.split(" ")) == words
 
 
@@ -112,7 +118,7 @@ def test_words(calicoctl: Calicoctl, etcd: EtcdServer, line: str, words: list[st
         ("calicoq verdict e1 ", ["e1", "e2"]),
     ],
 )
-def test_names(calicoctl: Calicoctl, etcd: EtcdServer, line: str, names: list[str]) -> None:
+def test_names_from_etcd(calicoctl: Calicoctl, etcd: EtcdServer, line: str, names: list[str]) -> None:
     for profile, tags in (("WEB", '["blue", "green"]'), ("WEB2", "{"), ("DB", '["red"]')):
         etcd.put(f"{PROFILES}/{profile}/tags", tags)
     for host, endpoint in (("h1", "e1"), ("h2", "e2")):
@@ -129,12 +135,12 @@ def test_names(calicoctl: Calicoctl, etcd: EtcdServer, line: str, names: list[st
     assert offered(calicoctl, *line.split(" ")) == names
 
 
-def test_a_profile_that_is_called_like_the_beginning_of_a_keyword(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_profile_named_like_prefix_of_keyword(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{PROFILES}/shop/tags", "[]")
     assert offered(calicoctl, "calicoctl", "profile", "sh") == ["show", "shop"]
 
 
-def test_the_words_are_those_that_the_commands_take(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_completed_words_are_accepted_by_commands(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     calicoq = Calicoctl(calicoctl.environ, program="calicoq")
     etcd.put("/calico/v1/Ready", "true")
     for kind in words_of("<KIND>"):
@@ -145,7 +151,7 @@ def test_the_words_are_those_that_the_commands_take(calicoctl: Calicoctl, etcd: 
     for output in WORDS["<format>"]:
         assert calicoq("endpoint", "", f"--output={output}").status == 0
     for protocol in WORDS["<protocol>"]:
-        assert calicoq("verdict", "10.0.0.1", "10.0.0.2", protocol).status == 2  # for no endpoint has these addresses
+        assert calicoq("verdict", "10.0.0.1", "10.0.0.2", protocol).status == 2  # no endpoint has these addresses
     etcd.put("/calico/bgp/v1/host/h1/ip_addr_v4", "192.0.2.1")
     for scope, names in OF_CONFIG.items():
         for name, values in names.items():
@@ -154,12 +160,12 @@ def test_the_words_are_those_that_the_commands_take(calicoctl: Calicoctl, etcd: 
 
 
 @pytest.mark.parametrize("name", [":files", "$(reboot)", "a b", "`x`", "-rf", "a;b", "é", "x\n"])
-def test_names_that_a_shell_could_obey_are_not_offered(calicoctl: Calicoctl, etcd: EtcdServer, name: str) -> None:
+def test_names_with_shell_syntax_are_not_offered(calicoctl: Calicoctl, etcd: EtcdServer, name: str) -> None:
     etcd.put(f"{PROFILES}/plain/tags", f'["fine", {name!r}]'.replace("'", '"'))
     assert offered(calicoctl, "calicoctl", "profile", "plain", "tag", "remove", "") == ["fine"]
 
 
-def test_no_etcd(calicoctl: Calicoctl) -> None:
+def test_etcd_is_unreachable(calicoctl: Calicoctl) -> None:
     environ = {"ETCD_AUTHORITY": "127.0.0.1:1"}
     result = calicoctl("completion", "candidates", "--", "calicoctl", "profile", "remove", "", env=environ)
     assert result == Result(0, "", "")
@@ -168,7 +174,7 @@ def test_no_etcd(calicoctl: Calicoctl) -> None:
 
 
 def drip(request: Request) -> bytes | None:
-    """The answer comes byte by byte, and never to its end."""
+    """An answer that comes byte by byte and never ends."""
     request.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{")
     while not request.is_over(0.2):
         request.send(b" ")
@@ -182,7 +188,7 @@ def test_slow_endpoints(calicoctl: Calicoctl, proxy: Proxy, behaviour: Behaviour
     began = time.monotonic()
     result = calicoctl.process("completion", "candidates", "--", "calicoctl", "profile", "remove", "", env=environ)
     assert result == Result(0, "", "")
-    assert time.monotonic() - began < 3.5  # 2, and the start of a process
+    assert time.monotonic() - began < 3.5  # 2 s of waiting, and the start of a process
     began = time.monotonic()
     result = calicoctl.process("completion", "candidates", "--", "calicoctl", "profile", "sh", env=environ)
     assert result == Result(0, "show\n", "")
@@ -190,7 +196,7 @@ def test_slow_endpoints(calicoctl: Calicoctl, proxy: Proxy, behaviour: Behaviour
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_scripts(calicoctl: Calicoctl, shell: str) -> None:
+def test_completion_scripts(calicoctl: Calicoctl, shell: str) -> None:
     result = calicoctl("completion", shell)
     assert (result.status, result.stderr) == (0, "")
     assert result.stdout.startswith(f"# Completion for {shell}")

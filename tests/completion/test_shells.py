@@ -1,4 +1,4 @@
-"""Completion in real shells, typed on a terminal."""
+"""Completion in real shells on a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.completion.terminal import Terminal
 from tests.conftest import PROCESS_SECONDS, Calicoctl
 from tests.etcd_server import EtcdServer
 
-# Says what it was called with, except where a shell asks for completion.
+# Prints its arguments, unless a shell asks for completion.
 PROGRAM = """\
 #!/bin/sh
 if [ "$1" = completion ]; then
@@ -29,7 +29,7 @@ SHELLS = {
     "fish": (["fish", "--no-config", "-i"], "calicoctl completion fish | source"),
 }
 HOST = "/calico/v1/host"
-# What is typed, and what the program is called with
+# Typed text, and the resulting arguments of the program
 LINES = [
     ("calicoctl vers\t", "calicoctl <version>"),
     ("calicoctl profile WE\tru\tsh\t", "calicoctl <profile> <WEB> <rule> <show>"),
@@ -41,7 +41,7 @@ LINES = [
     ("calicoctl apply --filename=uniq\t", "calicoctl <apply> <--filename=unique.yaml>"),
     ("calicoctl apply -f ~/uniq\t", "calicoctl <apply> <-f> <{home}/unique.yaml>"),
     ("calicoctl profile WEB rule update < uniq\t", "calicoctl <profile> <WEB> <rule> <update>"),
-    # An opened quote, and one before
+    # An open quote, and one closed earlier
     ('calicoctl profile "WE\tru\tsh\t', "calicoctl <profile> <WEB> <rule> <show>"),
     ("calicoctl profile 'WEB' tag remove mono\t", "calicoctl <profile> <WEB> <tag> <remove> <mono-tag>"),
     ('calicoctl endpoint show --host="no\t', "calicoctl <endpoint> <show> <--host=node1>"),
@@ -51,7 +51,7 @@ LINES = [
     ("calicoq end\ta1\t--hide-r\t", "calicoq <endpoint> <a1b2:c3d4> <--hide-rule-matches>"),
 ]
 
-# What is behind the cursor has to be the end of the word, in zsh if it is told to; fish looks at the whole word.
+# The text after the cursor must be the end of the completed word (in zsh with a setting); fish uses the whole word.
 INSIDE = {"bash": "", "zsh": "setopt complete_in_word; "}
 INSIDE_A_WORD = [
     ("calicoctl profile WB rule show" + 11 * "\x02" + "\t", "calicoctl <profile> <WEB> <rule> <show>"),
@@ -62,7 +62,7 @@ INSIDE_A_WORD = [
 
 @pytest.fixture
 def home(etcd: EtcdServer, tmp_path: Path) -> Path:
-    """A home with the programs in `bin`, and the names that are completed in etcd."""
+    """A home directory with the programs in `bin`; etcd holds the names to complete."""
     etcd.put("/calico/v1/policy/profile/WEB/tags", '["mono-tag"]')
     etcd.put(f"{HOST}/node1/workload/docker/w/endpoint/a1b2:c3d4", '{"state": "active"}')
     binaries = tmp_path / "bin"
@@ -75,7 +75,7 @@ def home(etcd: EtcdServer, tmp_path: Path) -> Path:
 
 
 def environ(name: str, calicoctl: Calicoctl, home: Path) -> dict[str, str]:
-    """Return the environment of a shell; without the shell the test is skipped."""
+    """Return the environment of a shell; skip the test if the shell is missing."""
     if shutil.which(name) is None:
         pytest.skip(f"{name} is not installed")
     return {
@@ -92,7 +92,7 @@ def environ(name: str, calicoctl: Calicoctl, home: Path) -> dict[str, str]:
 def shell(name: str, calicoctl: Calicoctl, home: Path, before: str = "") -> Iterator[Terminal]:
     command, sourcing = SHELLS[name]
     with Terminal(command, environ(name, calicoctl, home)) as terminal:
-        # The quotes keep the echo of what is typed from being taken for the answer.
+        # The quotes keep the echo of the typed text from matching the answer.
         terminal.type(f"cd; {before}{sourcing}; echo rea''dy\r")
         terminal.until("ready")
         yield terminal
@@ -104,24 +104,24 @@ def called(terminal: Terminal, typed: str) -> str:
 
 
 @pytest.mark.parametrize("name", SHELLS)
-def test_completion_in_a_shell(name: str, calicoctl: Calicoctl, home: Path) -> None:
+def test_completion_at_end_of_word(name: str, calicoctl: Calicoctl, home: Path) -> None:
     with shell(name, calicoctl, home) as terminal:
         for typed, expected in LINES:
             assert called(terminal, typed) == expected.format(home=home)
 
 
 @pytest.mark.parametrize("name", INSIDE)
-def test_completion_inside_a_word(name: str, calicoctl: Calicoctl, home: Path) -> None:
+def test_completion_inside_word(name: str, calicoctl: Calicoctl, home: Path) -> None:
     with shell(name, calicoctl, home, INSIDE[name]) as terminal:
         for typed, expected in INSIDE_A_WORD:
             assert called(terminal, typed) == expected
 
 
-def test_fish_as_the_help_installs_it(calicoctl: Calicoctl, home: Path) -> None:
+def test_fish_with_installation_from_help(calicoctl: Calicoctl, home: Path) -> None:
     variables = environ("fish", calicoctl, home)
     lines = calicoctl("completion", "--help").stdout.splitlines()
     (install,) = [line.strip(" $") for line in lines if line.strip().startswith("$ calicoctl completion fish >")]
-    (home / ".config/fish/conf.d").mkdir(parents=True)  # as fish itself does when it is started first
+    (home / ".config/fish/conf.d").mkdir(parents=True)  # as fish itself does at its first start
     subprocess.run(["sh", "-c", install], env=variables, check=True, timeout=PROCESS_SECONDS)
     with Terminal(["fish", "-i"], variables) as terminal:
         terminal.type("cd; echo rea''dy\r")

@@ -1,4 +1,4 @@
-"""Which place a value is taken from, and what is said of values and files that are wrong."""
+"""Precedence of sources, and messages for invalid values and files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.etcd_server import EtcdServer
 
 
 class Places:
-    """The files in a folder of their own: `system`, `other` for --config, and those of the user with this `home`."""
+    """The configuration files in a directory: `system`, `other` for --config, and the user's below `home`."""
 
     def __init__(self, folder: Path) -> None:
         self.system, self.other = str(folder / "calicoctl.cfg"), str(folder / "other.cfg")
@@ -35,7 +35,7 @@ class Places:
             (self.user / "current-context").write_text(f"{current}\n", encoding="utf-8")
 
     def found(self, options: dict[str, str] | None = None, **variables: str) -> dict[str, str]:
-        """The values that count, by the variables."""
+        """The effective values by variable."""
         found = Configuration({"HOME": self.home, **variables}, options or {}, self.system)
         return {name: value.text for name, value in found.values.items()}
 
@@ -52,14 +52,14 @@ def places(tmp_path: Path) -> Places:
 
 @pytest.fixture
 def calico(calicoctl: Calicoctl, places: Places) -> Calicoctl:
-    """calicoctl with the files of `places` and no variable that leads to etcd."""
+    """calicoctl with the files of `places` and no environment variable that locates etcd."""
     return Calicoctl({"PATH": calicoctl.environ["PATH"], "HOME": places.home}, system_file=places.system)
 
 
-# The order
+# Precedence
 
 
-def test_each_place_counts_before_those_below_it(places: Places) -> None:
+def test_each_source_overrides_those_below(places: Places) -> None:
     assert places.found() == {}
     places.config(places.system, "etcdAuthority: system:1")
     assert places.found() == {"ETCD_AUTHORITY": "system:1"}
@@ -71,8 +71,8 @@ def test_each_place_counts_before_those_below_it(places: Places) -> None:
     assert places.found({"--config": places.other}, ETCD_ENDPOINTS="http://e:1") == {"ETCD_AUTHORITY": "other:1"}
 
 
-def test_the_first_address_ends_the_search(places: Places) -> None:
-    """The password for one etcd is not sent to another."""
+def test_first_source_with_address_ends_search(places: Places) -> None:
+    """The password for one etcd must not be sent to another."""
     places.config(places.system, "etcdAuthority: system:1", "etcdUsername: u", "etcdPassword: p")
     places.contexts("one", one=["etcdAuthority: one:1"])
     assert places.found() == {"ETCD_AUTHORITY": "one:1"}
@@ -81,7 +81,7 @@ def test_the_first_address_ends_the_search(places: Places) -> None:
     assert places.found({"--context": "one"}, **secrets) == {"ETCD_AUTHORITY": "one:1"}
 
 
-def test_places_without_an_address_add_their_values(places: Places) -> None:
+def test_sources_without_address_are_combined(places: Places) -> None:
     places.config(places.system, "etcdAuthority: system:1", "etcdUsername: u", "etcdPassword: p", "etcdScheme: http")
     places.contexts("one", one=["etcdUsername: root", "etcdScheme: https"])
     assert places.found(ETCD_SCHEME="http", ETCD_PASSWORD="") == {
@@ -89,7 +89,7 @@ def test_places_without_an_address_add_their_values(places: Places) -> None:
     }  # fmt: skip
 
 
-def test_the_prefix(places: Places) -> None:
+def test_variable_prefix(places: Places) -> None:
     prefixed = {"CALICO_ETCD_AUTHORITY": "c:1", "CALICO_ETCD_SCHEME": "", "CALICO_X": "y"}
     variables = {**prefixed, "ETCD_AUTHORITY": "e:1", "ETCD_SCHEME": "https"}
     found = Configuration(variables, {}, places.system).variables()
@@ -104,14 +104,14 @@ def test_xdg_config_home(places: Places, tmp_path: Path) -> None:
     assert places.found(HOME="") == {}
 
 
-def test_what_is_not_needed_is_not_read(places: Places) -> None:
+def test_unneeded_files_are_not_read(places: Places) -> None:
     Path(places.system).write_text("{", encoding="utf-8")
     (places.user / "config.yaml").write_text("{", encoding="utf-8")
     (places.user / "current-context").write_text("one", encoding="utf-8")
     assert places.found(ETCD_AUTHORITY="e:1") == {"ETCD_AUTHORITY": "e:1"}
 
 
-def test_relative_paths_begin_at_the_folder_of_the_file(places: Places, tmp_path: Path) -> None:
+def test_relative_paths_start_at_directory_of_file(places: Places, tmp_path: Path) -> None:
     places.config(places.system, "etcdCACertFile: ca.pem", "etcdKeyFile: /k.pem", "etcdCertFile: ../c.pem")
     assert places.found() == {
         "ETCD_CA_CERT_FILE": f"{tmp_path}/ca.pem",
@@ -120,7 +120,7 @@ def test_relative_paths_begin_at_the_folder_of_the_file(places: Places, tmp_path
     }
 
 
-def test_members_for_kubernetes_may_stand_beside_those_for_etcd(places: Places) -> None:
+def test_kubernetes_members_are_accepted_beside_etcd(places: Places) -> None:
     places.config(places.system, "datastoreType: etcdv2", "kubeconfig: /x", 'k8sAPIToken: "t"', "etcdAuthority: h:1")
     assert places.found() == {"DATASTORE_TYPE": "etcdv2", "ETCD_AUTHORITY": "h:1"}
 
@@ -128,7 +128,7 @@ def test_members_for_kubernetes_may_stand_beside_those_for_etcd(places: Places) 
 # Commands
 
 
-def test_commands_go_where_the_files_lead(
+def test_commands_use_configured_etcd(
     calico: Calicoctl, calicoctl: Calicoctl, etcd: EtcdServer, places: Places
 ) -> None:
     calicoq = Calicoctl(calico.environ, "calicoq", places.system)
@@ -154,7 +154,7 @@ def test_commands_go_where_the_files_lead(
     assert calico("profile", "show", env={"CALICO_ETCD_AUTHORITY": "127.0.0.1:1"}).status == 1
 
 
-def test_an_error_ends_with_the_place_of_the_value(calico: Calicoctl, places: Places) -> None:
+def test_error_ends_with_source_of_value(calico: Calicoctl, places: Places) -> None:
     places.config(places.system, "etcdAuthority: h")
     assert calico("profile", "show") == Result(
         1, "",
@@ -175,7 +175,7 @@ def test_an_error_ends_with_the_place_of_the_value(calico: Calicoctl, places: Pl
     assert result.stderr.endswith("\nETCD_AUTHORITY comes from CALICO_ETCD_AUTHORITY in the environment.\n\n")
 
 
-def test_an_error_of_the_connection_ends_with_the_place_of_the_address(calico: Calicoctl, places: Places) -> None:
+def test_connection_error_ends_with_source_of_address(calico: Calicoctl, places: Places) -> None:
     places.contexts(one=["etcdEndpoints: http://127.0.0.1:1"])
     assert calico("--context=one", "profile", "show") == Result(
         1, "",
@@ -190,7 +190,7 @@ def test_help_and_version_read_no_file(calico: Calicoctl, places: Places) -> Non
         assert calico(*words).status == 0
 
 
-# What is wrong with a file
+# Invalid files
 
 
 @pytest.mark.parametrize(
@@ -240,12 +240,12 @@ def test_help_and_version_read_no_file(calico: Calicoctl, places: Places) -> Non
         ),
     ],
 )
-def test_the_system_s_file(places: Places, text: str, message: str) -> None:
+def test_invalid_system_file(places: Places, text: str, message: str) -> None:
     Path(places.system).write_text(text, encoding="utf-8")
     assert places.refusal() == message
 
 
-def test_other_datastores_in_the_environment(places: Places) -> None:
+def test_other_datastore_in_environment(places: Places) -> None:
     said = "The datastore type 'kubernetes' is not supported, only etcdv2 is: "
     assert places.refusal(DATASTORE_TYPE="kubernetes") == f"{said}DATASTORE_TYPE in the environment."
     assert places.refusal(CALICO_DATASTORE_TYPE="kubernetes") == f"{said}CALICO_DATASTORE_TYPE in the environment."
@@ -264,12 +264,12 @@ def test_other_datastores_in_the_environment(places: Places) -> None:
         ),
     ],
 )
-def test_the_file_of_contexts(places: Places, text: str, message: str) -> None:
+def test_invalid_contexts_file(places: Places, text: str, message: str) -> None:
     (places.user / "config.yaml").write_text(text, encoding="utf-8")
     assert places.refusal({"--context": "one"}) == f"~/.config/calicoctl/config.yaml, {message}"
 
 
-def test_contexts_that_are_not_there(places: Places) -> None:
+def test_missing_contexts(places: Places) -> None:
     missing = "There is no context 'prd' in ~/.config/calicoctl/config.yaml."
     assert places.refusal({"--context": "prd"}) == f"{missing}\nSee 'calicoctl context list' for the existing ones."
     places.contexts("prd", prod=["etcdAuthority: h:1"])
@@ -282,7 +282,7 @@ def test_contexts_that_are_not_there(places: Places) -> None:
     )
 
 
-def test_files_that_cannot_be_read(places: Places, tmp_path: Path) -> None:
+def test_unreadable_files(places: Places, tmp_path: Path) -> None:
     assert places.refusal({"--config": places.other}) == (
         "Error reading config file: /other.cfg: No such file or directory."
     )
@@ -291,12 +291,12 @@ def test_files_that_cannot_be_read(places: Places, tmp_path: Path) -> None:
     assert places.refusal() == "Error reading config file: /calicoctl.cfg: Is a directory."
     Path(places.other).write_bytes(b"a: b\n\xff")
     assert places.refusal({"--config": places.other}) == "/other.cfg, line 2: it is not UTF-8."
-    (places.user / "current-context").symlink_to(tmp_path / "none")  # of a home that is not all there
+    (places.user / "current-context").symlink_to(tmp_path / "none")  # a dangling link
     assert places.refusal() == (
         "Error reading config file: ~/.config/calicoctl/current-context: No such file or directory."
     )
 
 
-def test_two_options(places: Places) -> None:
+def test_config_and_context_together(places: Places) -> None:
     both = {"--config": places.other, "--context": "one"}
     assert places.refusal(both) == "--config and --context cannot be given together: each says where etcd is."

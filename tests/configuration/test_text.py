@@ -1,4 +1,4 @@
-"""The text of configuration files: the plain form means what YAML means, and faults are told with their line."""
+"""The text of configuration files: the plain form means the same as YAML, and errors name their line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calicoctl.configuration.text import Malformed, Node, read, read_plain, read
 
 
 def plainly(members: dict[str, Node]) -> dict[str, Any]:
-    """Nodes as tuples that can be compared: the line, and the text or the members."""
+    """Return nodes as comparable tuples: the line, and the text or the members."""
     return {
         name: (node.line, plainly(node.value) if isinstance(node.value, dict) else node.value)
         for name, node in members.items()
@@ -35,7 +35,7 @@ spec:
 """
 
 
-def test_the_plain_form() -> None:
+def test_plain_form() -> None:
     text = CONFIG.replace("https://[not plain", "https://b:2")
     assert plainly(read_plain(text) or {}) == {
         "apiVersion": (3, "v1"),
@@ -54,11 +54,11 @@ def test_the_plain_form() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only this", "---", "--- # no more\n"])
-def test_nothing(text: str) -> None:
+def test_empty_text(text: str) -> None:
     assert read_plain(text) == {} == read_yaml(text)
 
 
-# Pieces of lines that are put together anyhow: much of it is plain, much is other YAML, and much is neither.
+# Fragments of lines, combined at random: some results are plain, some are other YAML, and some are invalid.
 NAMES = ["a", "b", "spec", "0", "null", "etcdPassword", "a b", "<<", "'q'", "-", "?", "x.y", "_"]
 VALUES = ["", "v", "0123", "1e3", "~", "null", "Null", "yes", "http://a:1,http://b:2", "a  b", "a: b", "a #b", "a#b",
           "'it''s'", "'x'", '"x"', '"\\x41"', '"é"', "é", "'", '"', "[a]", "{a: b}", "|", ">", "&x v", "*x", "!t v",
@@ -79,7 +79,7 @@ TEXTS = st.lists(st.one_of(LINES, LINES, LINES, OTHERS), max_size=7).map("\n".jo
 
 
 @given(TEXTS)
-def test_what_is_plain_means_the_same_in_yaml(text: str) -> None:
+def test_plain_form_means_the_same_in_yaml(text: str) -> None:
     members = read_plain(text)
     if members is not None:
         assert plainly(members) == plainly(read_yaml(text))
@@ -104,7 +104,7 @@ SAFE = [name for name in NAMES if name.replace(".", "").isalnum()]
     ),
     st.integers(1, 4),
 )
-def test_mappings_that_are_written_plainly_are_plain(value: Any, step: int) -> None:
+def test_plain_mappings_are_recognized(value: Any, step: int) -> None:
     def lines(value: Any, indent: int) -> list[str]:
         return [
             line
@@ -157,7 +157,7 @@ def test_other_yaml(text: str, members: dict[str, Any]) -> None:
         ("\ta: b", 1, "found character '\\t' that cannot start any token"),
         ("a: " + "[\n" * 2000, 1, "it is not YAML, or nested too deeply"),
         ('a: b\nc: "\\ud800"', 2, "c has half of a surrogate pair, such as \\uD800"),
-        # What may be a password is not repeated.
+        # A value that may be a password is not repeated.
         ("a: b\nc: *s3cret", 2, "found undefined alias"),
         ("a: b\nc: !s3cret", 2, "c begins with '!'; put the text in quotes"),
         ("a: b\nc: !s3cret!x", 2, "found undefined tag handle"),
@@ -168,7 +168,7 @@ def test_other_yaml(text: str, members: dict[str, Any]) -> None:
         ('a: b\nc: "s3cret\\q"', 2, "found unknown escape character 'q'"),
     ],
 )
-def test_faults(text: str, line: int, problem: str) -> None:
+def test_errors(text: str, line: int, problem: str) -> None:
     with pytest.raises(Malformed) as raised:
         read(text)
     assert (raised.value.line, str(raised.value)) == (line, problem)

@@ -1,12 +1,12 @@
-"""All that this project decides otherwise than the tables of the original programs, each with its reason.
+"""All decisions of this project that differ from the tables of the original programs, with the reasons.
 
-Where a table is not followed, a test of this room says so by one of these names, and fails if the difference is gone.
-What concerns calicoq is in ``as_decided`` of tests/calicoq/test_conformance.py.
+If a table is not followed, a test in this folder names one of these reasons, and fails if the difference no longer
+exists. Those of calicoq are in ``as_decided`` of tests/calicoq/test_conformance.py.
 """
 
 from __future__ import annotations
 
-# v3-validator-table.json, system-test-and-docs-resources.json and user-reports.json, by the names of rows
+# v3-validator-table.json, system-test-and-docs-resources.json and user-reports.json, by row name
 
 OTHER_VERDICT = {
     "every row whose api is v1": "the resource of Go calicoctl 1.x is another kind; what it stored is shown and kept",
@@ -28,10 +28,10 @@ STORED_OTHERWISE = {
     "v3-validator-064: should accept Rule with source !ports and protocol type 17": "Felix needs the name",
 }
 
-# Networks and excluded networks of one side become the networks that are left: iptables takes one match of a kind
+# Networks minus excluded networks become the remaining networks, because iptables accepts one match of a kind
 WITHOUT_IDLE_NOT_NETS = {"st v3 data.py:471": "none of its notNets is in its nets, so the nets alone mean the same"}
 
-# port-protocol-parsing.json: what Go's types read, here is read and checked in one step
+# port-protocol-parsing.json: Go's types only parse; this project parses and validates in one step
 
 TAKEN_AS_PORTS = {0: "rule add and rule update take port 0; a protocol may not be 0"}
 REFUSED_WHEN_CHECKED: dict[int | str, str] = {
@@ -47,8 +47,8 @@ OTHER_SPELLINGS = dict.fromkeys(
 
 UNKNOWN_PROTOCOL = "xxxXXX"  # port-protocol-parsing.json
 
-# v1-backend-rule-table.json: what libcalico-go or Felix takes as a rule and this project refuses as new, by the end of
-# the complaint
+# v1-backend-rule-table.json: rules that libcalico-go or Felix accepts and this project refuses as new, by the end of
+# the message
 
 STRICTER_THAN_BOTH = {
     "needs the protocol icmp or icmpv6": "Felix leaves the match out for one IP version and drops all of the other",
@@ -62,7 +62,7 @@ STRICTER_THAN_FELIX = {
     "255 is not a number from 0 to 254": "Felix turns ICMP type 255 into a drop of all traffic",
 }
 
-# felix-1-4-reader-table.json: what Felix takes as rules and this project refuses as new, by the end of the complaint
+# felix-1-4-reader-table.json: rules that Felix accepts and this project refuses as new, by the end of the message
 
 STRICTER_THAN_THE_READER = {
     **STRICTER_THAN_BOTH,
@@ -72,7 +72,7 @@ STRICTER_THAN_THE_READER = {
     "null is not a value; give one, or leave the field out": "a generator's lost value would open the profile",
     "is neither inbound_rules nor outbound_rules": "these are members of a policy; a profile has no use for them",
 }
-# What Felix refuses as a value and this project takes in another form
+# Values that Felix refuses and this project accepts in another form
 STORED_IN_ANOTHER_FORM: dict[int | str, str] = {
     "1": "a port in quotes is stored as the number, which Felix takes",
 }

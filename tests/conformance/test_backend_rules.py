@@ -1,4 +1,4 @@
-"""The rule table of libcalico-go's v1 backend model, with Felix 1.4.9's verdicts: both must take what is stored."""
+"""The rule table of libcalico-go's v1 backend model, with Felix 1.4.9's verdicts: both must accept stored rules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def rows(conformance_dir: Path) -> list[Row]:
 
 
 def complaints(row: Row) -> list[str]:
-    """What this project says against a row's rule, without its guesses of what was meant."""
+    """Return this project's complaints about the rule of a row, without suggestions."""
     try:
         new_rules(row["rule"])
     except RuleProblems as error:
@@ -34,13 +34,13 @@ def felix_takes(row: Row) -> bool:
     return bool(row["felix_1_4_9_check"] == "ok")
 
 
-def test_what_is_accepted_here_is_accepted_by_both(rows: list[Row]) -> None:
+def test_accepted_rule_is_accepted_by_both(rows: list[Row]) -> None:
     accepted = [row for row in rows if not complaints(row)]
     assert len(accepted) >= 7
     assert [row["name"] for row in accepted if not (row["upstream_expects"] and felix_takes(row))] == []
 
 
-def test_what_is_accepted_here_is_stored_as_it_is(rows: list[Row]) -> None:
+def test_accepted_rule_is_stored_unchanged(rows: list[Row]) -> None:
     for row in rows:
         if not complaints(row):
             assert [rule.fields for rule in new_rules(row["rule"])] == [row["rule"]]
@@ -54,7 +54,7 @@ def test_what_is_accepted_here_is_stored_as_it_is(rows: list[Row]) -> None:
         (False, True, STRICTER_THAN_FELIX),
     ],
 )
-def test_what_is_refused_here_alone_is_refused_for_a_reason(
+def test_rule_refused_only_here_has_a_reason(
     rows: list[Row], by_libcalico_go: bool, by_felix: bool, reasons: dict[str, str]
 ) -> None:
     refused = [
@@ -67,7 +67,7 @@ def test_what_is_refused_here_alone_is_refused_for_a_reason(
     assert {ending for ending in reasons for line in refused if line.endswith(ending)} == set(reasons)
 
 
-def test_what_both_refuse_is_refused_here(rows: list[Row]) -> None:
+def test_rule_refused_by_both_is_refused(rows: list[Row]) -> None:
     both = [row for row in rows if not row["upstream_expects"] and not felix_takes(row)]
     assert len(both) >= 20
     assert [row["name"] for row in both if not complaints(row)] == []

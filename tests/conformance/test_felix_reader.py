@@ -1,4 +1,4 @@
-"""Felix 1.4.9's verdicts on the values of rules keys: what this project stores, Felix takes."""
+"""Felix 1.4.9's verdicts on values of `rules` keys: Felix accepts everything that this project stores."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rows_of(rows: list[Row], check: str) -> list[Row]:
 
 
 def complaints(row: Row) -> list[str]:
-    """What this project says against storing a row's value as the rules of its profile."""
+    """Return this project's complaints about the value of a row as the rules of its profile."""
     if not is_profile_name(row["profile_id"]):
         return ["no profile name"]
     try:
@@ -42,14 +42,14 @@ def complaints(row: Row) -> list[str]:
     return []
 
 
-def test_what_is_accepted_here_is_accepted_by_felix(rows: list[Row]) -> None:
+def test_accepted_value_is_accepted_by_felix(rows: list[Row]) -> None:
     accepted = [row for row in rows_of(rows, "rules") if not complaints(row)]
     assert len(accepted) >= 76
     assert [row["name"] for row in accepted if not row["accept"]] == []
 
 
-def test_what_is_stored_is_accepted_by_felix_as_it_was_given(rows: list[Row]) -> None:
-    # The form that is stored has networks written in full, which Felix takes as well; nothing else changes here.
+def test_stored_value_is_accepted_by_felix_unchanged(rows: list[Row]) -> None:
+    # The stored form has networks written in full, which Felix accepts too; nothing else changes here.
     for row in rows_of(rows, "rules"):
         if not complaints(row):
             stored = json.loads(Update(json.dumps(row["value"]), None).rules.to_json())
@@ -57,7 +57,7 @@ def test_what_is_stored_is_accepted_by_felix_as_it_was_given(rows: list[Row]) ->
             assert _spelled_alike(stored) == _spelled_alike(given), row["name"]
 
 
-def test_what_is_refused_here_alone_is_refused_for_a_reason(rows: list[Row]) -> None:
+def test_value_refused_only_here_has_a_reason(rows: list[Row]) -> None:
     refused = [line for row in rows_of(rows, "rules") if row["accept"] for line in complaints(row)]
     assert [line for line in refused if not line.endswith(tuple(STRICTER_THAN_THE_READER))] == []
     assert {ending for ending in STRICTER_THAN_THE_READER for line in refused if line.endswith(ending)} == set(
@@ -65,7 +65,7 @@ def test_what_is_refused_here_alone_is_refused_for_a_reason(rows: list[Row]) -> 
     )
 
 
-def test_every_value_that_felix_accepts_can_be_read(rows: list[Row]) -> None:
+def test_every_value_accepted_by_felix_can_be_read(rows: list[Row]) -> None:
     for row in rows_of(rows, "rules"):
         if row["accept"]:
             assert json.loads(Rules.from_json(json.dumps(row["value"])).to_json()).items() >= row["value"].items()

@@ -1,4 +1,4 @@
-"""The tables of the original programs for profiles as resources, row by row."""
+"""The tables of the original programs for Profile resources, row by row."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def _repeated(value: dict[str, Any]) -> Any:
 
 
 def planned(document: Any) -> tuple[list[str], Plan]:
-    """What is wrong with a document for a new profile, and what would be written for it."""
+    """Return the problems of a document for a new profile, and the values to be written for it."""
     problems = Problems()
     plan = Plan(read_profile(document, problems), None)
     return problems.texts + plan.problems, plan
 
 
 def of_resource(resource: Any) -> tuple[list[str], Plan]:
-    """The same for a resource written as YAML and as JSON, which must make no difference."""
+    """Return the same for a resource in YAML and in JSON, which must agree."""
     outcomes = [planned(documents.read(write(resource))[0]) for write in (to_yaml, to_json)]
     in_yaml, in_json = ([problem.replace('"', "") for problem in problems] for problems, _ in outcomes)
-    assert in_yaml == in_json  # but for the quotes around a text
+    assert in_yaml == in_json  # except for quotes around a text
     assert outcomes[0][1].changes == outcomes[1][1].changes
     return outcomes[0]
 
@@ -81,24 +81,24 @@ def validator_rows(conformance_dir: Path) -> list[Row]:
     return rows(conformance_dir, "v3-validator-table.json", 116)
 
 
-def test_accepted_and_refused_as_by_calico_3_7(validator_rows: list[Row]) -> None:
+def test_calico_3_7_validator_agrees(validator_rows: list[Row]) -> None:
     for row in validator_rows:
         problems, _ = of_resource(row["resource"])
         expected = bool(row["reference_accepts"] and row["v1_representable"]) != (row["name"] in OTHER_VERDICT)
         assert (problems == []) == expected, (row["name"], problems)
 
 
-def test_what_the_v1_model_cannot_say_is_refused_by_name(validator_rows: list[Row]) -> None:
+def test_fields_missing_in_v1_model_are_refused_by_name(validator_rows: list[Row]) -> None:
     refused = [row for row in validator_rows if row["reference_accepts"] and not row["v1_representable"]]
     assert len(refused) == 10
     for row in refused:
         problems, _ = of_resource(row["resource"])
-        for field in row["v1_unrepresentable_fields"]:  # a path, and in brackets what is there
+        for field in row["v1_unrepresentable_fields"]:  # a path, with its value in brackets
             found = [text for text in problems if text.startswith(field.partition(" ")[0])]
             assert found and found[0].endswith("cannot be stored in the Calico v1 data model"), row["name"]
 
 
-def test_stored_as_one_network_a_rule(validator_rows: list[Row]) -> None:
+def test_networks_are_stored_as_one_rule_each(validator_rows: list[Row]) -> None:
     accepted = [row for row in validator_rows if row.get("v1_representable") and row["name"] not in OTHER_VERDICT]
     assert len(accepted) == 41
     for row in accepted:
@@ -112,7 +112,7 @@ def test_stored_as_one_network_a_rule(validator_rows: list[Row]) -> None:
         }
 
 
-def test_every_difference_is_in_a_table(validator_rows: list[Row], report_rows: list[Row]) -> None:
+def test_every_difference_is_in_table(validator_rows: list[Row], report_rows: list[Row]) -> None:
     names = {row["name"] for row in validator_rows + report_rows}
     assert names >= set(OTHER_VERDICT) - {"every row whose api is v1"} | set(STORED_OTHERWISE)
 
@@ -120,7 +120,7 @@ def test_every_difference_is_in_a_table(validator_rows: list[Row], report_rows: 
 # port-protocol-parsing.json
 
 
-def test_ports_and_protocols_are_read_as_by_numorstring(conformance_dir: Path) -> None:
+def test_numorstring_reads_same_ports_and_protocols(conformance_dir: Path) -> None:
     for row in rows(conformance_dir, "port-protocol-parsing.json", 77):
         if row["kind"] == "parse":
             check_parsed(row)
@@ -137,7 +137,7 @@ def test_ports_and_protocols_are_read_as_by_numorstring(conformance_dir: Path) -
             check_spelling(row)
 
 
-def test_every_value_that_is_refused_when_checked_is_in_the_table(conformance_dir: Path) -> None:
+def test_every_value_refused_by_validation_is_in_table(conformance_dir: Path) -> None:
     listed = rows(conformance_dir, "port-protocol-parsing.json", 77)
     parsed = {row["expect"]["value"] for row in listed if row["kind"] == "parse" and row["expect"] != "reject"}
     assert parsed >= set(REFUSED_WHEN_CHECKED)
@@ -172,7 +172,7 @@ def checked(form: Row) -> list[str]:
 
 
 def check_spelling(row: Row) -> None:
-    """Names have one spelling in a resource and one in the store, and are not found in any other."""
+    """Each name has one spelling in a resource and one in etcd, and no other spelling is accepted."""
     name = row["input"]
     problems = checked({"action": "Allow", "protocol": name})
     exact = name in ("TCP", "UDP", "UDPLite", 2)
@@ -187,7 +187,7 @@ def check_spelling(row: Row) -> None:
 # v1-backend-rule-table.json and felix-1-4-reader-table.json
 
 
-def test_rules_of_the_backend_table(conformance_dir: Path) -> None:
+def test_rules_of_backend_table(conformance_dir: Path) -> None:
     for row in rows(conformance_dir, "v1-backend-rule-table.json", 56):
         unchanged_by_get_and_apply({"rules": json.dumps({"inbound_rules": [row["rule"]]})})
         shown = StoredProfile("p", {"rules": json.dumps({"inbound_rules": [row["rule"]]})}).to_resource().to_document()
@@ -199,7 +199,7 @@ def test_rules_of_the_backend_table(conformance_dir: Path) -> None:
             assert Update(plan.changes["rules"], None).warnings == []
 
 
-def test_new_rules_are_refused_where_the_backend_accepts_them_for_few_reasons(conformance_dir: Path) -> None:
+def test_new_rules_refused_only_here_have_known_reasons(conformance_dir: Path) -> None:
     stricter = STRICTER_THAN_BOTH | STRICTER_THAN_LIBCALICO_GO
     reasons = set()
     for row in rows(conformance_dir, "v1-backend-rule-table.json", 56):
@@ -212,7 +212,7 @@ def test_new_rules_are_refused_where_the_backend_accepts_them_for_few_reasons(co
     assert reasons == set(stricter)
 
 
-def test_values_of_the_felix_table_survive_get_and_apply(conformance_dir: Path) -> None:
+def test_values_of_felix_table_survive_get_and_apply(conformance_dir: Path) -> None:
     read = 0
     for row in rows(conformance_dir, "felix-1-4-reader-table.json", 258):
         values = {row["check"]: json.dumps(row["value"])}
@@ -224,7 +224,7 @@ def test_values_of_the_felix_table_survive_get_and_apply(conformance_dir: Path) 
     assert read == 226
 
 
-def test_tags_and_labels_that_are_accepted_felix_accepts(conformance_dir: Path) -> None:
+def test_accepted_tags_and_labels_are_accepted_by_felix(conformance_dir: Path) -> None:
     accepted = 0
     for row in rows(conformance_dir, "felix-1-4-reader-table.json", 258):
         resource: Row = {"metadata": {"name": row.get("profile_id")}}
@@ -252,7 +252,7 @@ def system_rows(conformance_dir: Path) -> list[Row]:
     return rows(conformance_dir, "system-test-and-docs-resources.json", 32)
 
 
-def test_v3_resources_of_the_system_tests(system_rows: list[Row]) -> None:
+def test_v3_resources_of_system_tests(system_rows: list[Row]) -> None:
     of_v3 = [row for row in system_rows if row["api"] == "v3"]
     assert len(of_v3) == 7
     for row in of_v3:
@@ -273,13 +273,13 @@ def test_v3_resources_of_the_system_tests(system_rows: list[Row]) -> None:
             assert documents.read(to_yaml(shown)) == [expected], row["name"]
 
 
-def test_go_calicoctl_3_7_says_the_same(system_rows: list[Row], etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_output_equals_go_calicoctl_3_7(system_rows: list[Row], etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     for row in system_rows:
         if "calicoctl_3_7_get_table" in row:
             etcd.clear()
             created = calicoctl("create", "-f", "-", stdin=json.dumps(row["resource"]))
             name = row["resource"]["metadata"]["name"]
-            # The names of what was created are this project's own addition.
+            # Listing the created names is this project's own addition.
             assert created == (0, f"{row['calicoctl_3_7_create']['stdout']}Profile({name}): created\n", "")
             assert calicoctl("get", "profile") == (0, row["calicoctl_3_7_get_table"], "")
             assert calicoctl("get", "profile", "-o", "wide") == (0, row["calicoctl_3_7_get_wide"], "")
@@ -290,7 +290,7 @@ def test_go_calicoctl_3_7_says_the_same(system_rows: list[Row], etcd: EtcdServer
             ]
 
 
-def test_v1_documents_are_refused_whole(
+def test_v1_documents_are_refused_completely(
     system_rows: list[Row], report_rows: list[Row], etcd: EtcdServer, calicoctl: Calicoctl
 ) -> None:
     texts = [
@@ -306,7 +306,7 @@ def test_v1_documents_are_refused_whole(
     assert etcd.keys() == {}
 
 
-def test_stored_profiles_of_the_system_tests(system_rows: list[Row]) -> None:
+def test_stored_profiles_of_system_tests(system_rows: list[Row]) -> None:
     count = 0
     for row in system_rows:
         for text in ("etcd_v2_raw", "etcd_v2"):
@@ -339,7 +339,7 @@ def test_v3_documents_of_user_reports(report_rows: list[Row]) -> None:
             assert json.loads(plan.changes["labels"]) == row["v1_labels"]
 
 
-def test_profiles_of_user_reports_that_are_stored(report_rows: list[Row]) -> None:
+def test_stored_profiles_of_user_reports(report_rows: list[Row]) -> None:
     stored = [row["rules"] for row in report_rows if row["api"] == "v1-backend"]
     stored += [value for row in report_rows for key, value in row.get("etcd_v2", {}).items() if key.endswith("/rules")]
     assert len(stored) == 7

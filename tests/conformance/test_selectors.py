@@ -25,7 +25,7 @@ def read(file: str) -> Any:
 
 
 def each_row_of(file: str, table: str | None = None) -> Callable[[Callable[[Row], None]], Callable[[Row], None]]:
-    """Runs a test for each row of a file, or of a table in it; skips it where there is no such data."""
+    """Decorate a test to run for each row of a file or of a table in it; skip it without the data."""
     data = read(file)
     if data is None:
         rows = [pytest.param(None, marks=pytest.mark.skip(reason=f"{CONFORMANCE_DIR} is not set"))]
@@ -61,7 +61,7 @@ def test_selectors(row: Row) -> None:
 
 
 @each_row_of("selectors.json")
-def test_strict_has_the_verdict_of_felix(row: Row) -> None:
+def test_strict_parser_agrees_with_felix(row: Row) -> None:
     if row["felix_1_4_9_check"] == "ok":
         assert str(parse(row["selector"], strict=True)) == row["canonical"]
     else:
@@ -86,7 +86,7 @@ def test_parser_errors(row: Row) -> None:
 def test_parser_canonical_text(row: Row) -> None:
     selector = parse(row["expression"])
     assert str(selector) == row["canonical"]
-    # The table leaves some ids open.
+    # Some ids are missing in the table.
     assert row["unique_id"] in (None, selector.unique_id())
 
 
@@ -99,7 +99,7 @@ def test_felix(row: Row) -> None:
         assert parse(row["expression"], strict=True).matches(row["labels"]) == (row["check"] == "check_match")
 
 
-def test_every_difference_is_in_the_table() -> None:
+def test_every_difference_is_in_table() -> None:
     data = read("selectors.json")
     if data is None:
         pytest.skip(f"{CONFORMANCE_DIR} is not set")

@@ -1,8 +1,9 @@
-"""A private Docker daemon for tests, with an image made on the spot: nothing is fetched, nothing of it remains."""
+"""A private Docker daemon for tests, with a locally built image: nothing is downloaded, and nothing remains."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -21,28 +22,64 @@ IMAGE = "calicoctl-test"
 SLEEP = ["/bin/busybox", "sleep", "100000"]
 
 
+# By their numbers (linux/capability.h)
+CAPABILITIES = [
+    f"CAP_{name}"
+    for name in """
+    CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
+    NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN
+    SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE
+    MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
+    """.split()
+]
+
+
 class NoDocker(Exception):
-    """There is no Docker daemon to be had on this machine; the text says why."""
+    """No Docker daemon can run on this machine; the text gives the reason."""
+
+
+# A wrapper of runc: it drops the capabilities of a privileged container that this process does not have itself.
+RUNC = """\
+#!{python} -IS
+import json, os, sys
+if "--bundle" in sys.argv:
+    path = os.path.join(sys.argv[sys.argv.index("--bundle") + 1], "config.json")
+    with open(path) as file:
+        config = json.load(file)
+    sets = config["process"].get("capabilities", {{}})
+    for name in sets:
+        sets[name] = [each for each in sets[name] if each not in {missing}]
+    with open(path, "w") as file:
+        json.dump(config, file)
+os.execv({runc!r}, [{runc!r}, *sys.argv[1:]])
+"""
 
 
 class DockerDaemon:
-    """A `dockerd` with files, socket and containers of its own; a context manager, running inside `with`.
+    """A `dockerd` with its own files, socket, network and containers; a context manager, running inside `with`.
 
-    It leaves the host's firewall, bridges and routes alone. Raises NoDocker where it cannot run.
+    Its host network is a namespace with nothing in it but `lo`, so it does not change the firewall, bridges, routes or
+    settings of this machine. Raises NoDocker if it cannot run.
     """
 
     def __init__(self) -> None:
         self.client: Any = None
+        self.content = b""  # a tar archive of the files of its images
         self._guardian: subprocess.Popen[bytes] | None = None
 
     @property
     def host(self) -> str:
-        """The value of DOCKER_HOST that leads to it."""
+        """The value of DOCKER_HOST for this daemon."""
         return f"unix://{self.socket}"
 
     @property
+    def pid(self) -> int:
+        """The process of the daemon."""
+        return int((self._folder / "pid").read_text())
+
+    @property
     def guardian_pid(self) -> int:
-        """The process that ends the daemon once the tests have ended."""
+        """The process that ends the daemon after the tests."""
         assert self._guardian
         return self._guardian.pid
 
@@ -56,7 +93,8 @@ class DockerDaemon:
         self.socket = self._folder / "docker.sock"
         try:
             self._start(binary)
-            self.client.api.import_image_from_data(_image_of(busybox), repository=IMAGE)
+            self.content = _image_of(busybox)
+            self.add_image(IMAGE)
         except BaseException:
             self._stop()
             raise
@@ -70,8 +108,15 @@ class DockerDaemon:
                 network.remove()
         self._stop()
 
+    def add_image(self, name: str, *script: str) -> None:
+        """Make an image with busybox, whose containers run the lines of a script for its shell."""
+        command = ["/bin/busybox", "sh", "-c", "\n".join(script)]
+        changes = [f"CMD {json.dumps(command)}"] if script else []
+        repository, _, tag = name.partition(":")
+        self.client.api.import_image_from_data(self.content, repository, tag or "latest", changes)
+
     def run(self, name: str, **options: Any) -> Any:
-        """Start a container that does nothing; without other wishes it has a network of its own with nothing in it."""
+        """Start a container that does nothing; by default it has its own network without interfaces."""
         options = {"network_mode": "none", **options}
         return self.client.containers.run(IMAGE, SLEEP, name=name, detach=True, **options)
 
@@ -81,9 +126,10 @@ class DockerDaemon:
         folder = self._folder
         log = folder / "dockerd.log"
         command = [
+            "unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh",
             binary, f"--host={self.host}", f"--data-root={folder}/data", f"--exec-root={folder}/exec",
             f"--pidfile={folder}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false",
-            "--storage-driver=vfs", "--shutdown-timeout=1",
+            "--storage-driver=vfs", "--shutdown-timeout=1", *self._runtime(),
         ]  # fmt: skip
         with log.open("wb") as output:  # dockerd ends its containerd and its containers
             self._guardian = subprocess.Popen(
@@ -99,6 +145,16 @@ class DockerDaemon:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
         raise NoDocker(f"dockerd does not start: {lines[-1] if lines else 'it says nothing'}")
 
+    def _runtime(self) -> list[str]:
+        """What lets containers be privileged where we lack capabilities ourselves: another runc."""
+        runc, missing = shutil.which("runc"), _missing_capabilities()
+        if runc is None or not missing:
+            return []
+        path = self._folder / "runc"
+        path.write_text(RUNC.format(python=sys.executable, runc=runc, missing=missing))
+        path.chmod(0o755)
+        return [f"--add-runtime=limited={path}", "--default-runtime=limited"]
+
     def _stop(self) -> None:
         if self._guardian is not None:
             assert self._guardian.stdin
@@ -106,9 +162,16 @@ class DockerDaemon:
             self._guardian.wait(STOP_SECONDS)
 
 
+def _missing_capabilities() -> list[str]:
+    """Return those of capabilities(7) that this process does not have, by name."""
+    status = Path("/proc/self/status").read_text()
+    permitted = int(status.partition("CapPrm:")[2].split()[0], 16)
+    return [name for number, name in enumerate(CAPABILITIES) if not permitted >> number & 1]
+
+
 def _static_busybox() -> Path:
     for candidate in ("/bin/busybox", "/usr/bin/busybox"):
-        # A dynamic one names its loader at the beginning, and would find none in an image that holds nothing else.
+        # A dynamic binary names its loader near the start; the image has no loader.
         if Path(candidate).is_file() and b"/ld-" not in Path(candidate).read_bytes()[:8192]:
             return Path(candidate)
     raise NoDocker("a static busybox (Debian's package busybox-static) is not installed")

@@ -1,4 +1,4 @@
-"""Failures and sudden ends at every point of a command: before or after each request to etcd and each call of `ip`."""
+"""Failures and kills at every point of a command: before or after each request to etcd and each call of `ip`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Step = Callable[[int, str, Callable[[], Any]], Any]
 
 
 class Steps:
-    """Notes what a command does to etcd and the kernel, and lets `at` replace what happens at each step.
+    """Records the effects of a command on etcd and the kernel; `at` can replace each step.
 
-    `at` is called with the number of the step from 1, its kind (`ip`, `get`, `put` or `delete`) and what would carry
-    it out.
+    `at` is called with the number of the step from 1, its kind (`ip`, `get`, `put` or `delete`) and a function that
+    performs it.
     """
 
     def __init__(self, at: Step) -> None:
@@ -41,7 +41,7 @@ class Steps:
 
 @contextmanager
 def steps(at: Step) -> Iterator[Steps]:
-    """Inside the block every step of every command in this process goes through `at`."""
+    """Inside the block, every step of every command in this process goes through `at`."""
     taken = Steps(at)
     run_ip, exchange = iproute.ip, cluster.Cluster._exchange
     with pytest.MonkeyPatch.context() as patch:
@@ -58,7 +58,7 @@ def steps(at: Step) -> Iterator[Steps]:
 
 
 def failing_at(number: int) -> Step:
-    """The step of that number fails without any effect."""
+    """The step with this number fails without any effect."""
 
     def at(step: int, kind: str, carry_out: Callable[[], Any]) -> Any:
         if step == number:
@@ -69,7 +69,7 @@ def failing_at(number: int) -> Step:
 
 
 def unanswered_at(number: int) -> Step:
-    """The step of that number is carried out, but fails all the same."""
+    """The step with this number is performed, but reports a failure."""
 
     def at(step: int, kind: str, carry_out: Callable[[], Any]) -> Any:
         result = carry_out()
@@ -81,7 +81,7 @@ def unanswered_at(number: int) -> Step:
 
 
 def without_etcd_from(number: int) -> Step:
-    """From the step of that number on there is no etcd."""
+    """From the step with this number on, etcd is unreachable."""
 
     def at(step: int, kind: str, carry_out: Callable[[], Any]) -> Any:
         if step >= number and kind != "ip":
@@ -98,9 +98,9 @@ def _failure(kind: str, lost: bool = False) -> Exception:
 
 
 def killed_before(number: int, calicoctl: Calicoctl, *arguments: str) -> bool:
-    """Run a command in a process of its own that is killed before the step of that number.
+    """Run a command in a separate process that is killed before the step with this number.
 
-    False if the command ended before it came so far.
+    Return False if the command ended before that step.
     """
 
     def at(step: int, kind: str, carry_out: Callable[[], Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Network namespaces for tests, and what is in them."""
+"""Network namespaces for tests, and their content."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _NUMBERS = itertools.count(1)
 
 
 class NoNamespaces(Exception):
-    """This machine does not let us make network namespaces; the text says why."""
+    """This machine does not permit network namespaces; the text gives the reason."""
 
 
 class NetworkNamespace:
-    """A network namespace by its name, as `ip netns` makes them."""
+    """A network namespace with a name, as `ip netns` creates them."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     @property
     def path(self) -> str:
-        """What calicoctl knows it by."""
+        """The path that calicoctl commands use."""
         return f"/var/run/netns/{self.name}"
 
     @property
@@ -35,7 +35,7 @@ class NetworkNamespace:
         return f"-var-run-netns-{self.name}"
 
     def ip(self, *arguments: str) -> Any:
-        """Run `ip -json` inside; fails the test if it fails."""
+        """Run `ip -json` inside the namespace; fail the test if it fails."""
         return ip("-n", self.name, *arguments)
 
     def links(self) -> list[str]:
@@ -43,11 +43,11 @@ class NetworkNamespace:
         return _links(self.ip("link", "show"))
 
     def addresses(self) -> list[str]:
-        """All addresses as `interface address/length`, but for link-local ones, which the kernel gives."""
+        """All addresses as `interface address/length`, without link-local addresses, which the kernel assigns."""
         return _addresses(self.ip("addr", "show"))
 
     def routes(self, version: int) -> list[str]:
-        """All routes that calicoctl can have made: destination, next hop, interface and metric."""
+        """All routes that calicoctl could have added: destination, next hop, interface and metric."""
         return sorted(
             " ".join(str(route[field]) for field in ("dst", "gateway", "dev", "metric") if field in route)
             for route in self.ip(f"-{version}", "route", "show")
@@ -55,17 +55,17 @@ class NetworkNamespace:
         )
 
     def default_routes(self) -> list[str]:
-        """All default routes of IPv4 in the words of `ip`, which say more than its JSON."""
+        """All IPv4 default routes as `ip` prints them, with more details than its JSON."""
         words = ["ip", "-4", "-n", self.name, "route", "show", "default"]
         return subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
 
     def state(self) -> tuple[list[str], ...]:
-        """All that a command must have restored when it has failed."""
+        """Everything that a failed command must have restored."""
         shown = self.ip("addr", "show")
         return _links(shown), _addresses(shown), self.routes(4), self.routes(6)
 
     def make(self) -> None:
-        """Let it be there. Raises NoNamespaces."""
+        """Create the namespace. Raises NoNamespaces."""
         try:
             done = subprocess.run(["ip", "netns", "add", self.name], capture_output=True, text=True, check=False)
         except OSError as error:
@@ -74,17 +74,17 @@ class NetworkNamespace:
             raise NoNamespaces(done.stderr.strip())
 
     def delete(self) -> None:
-        """End it, with everything in it."""
+        """Delete the namespace and everything in it."""
         subprocess.run(["ip", "netns", "del", self.name], capture_output=True, check=False)
 
     def clear(self) -> None:
-        """Remove every interface that was put into it."""
+        """Remove every added interface."""
         for name in self.links():
             if name.startswith("eth"):
                 self.ip("link", "del", name)
 
     def add_default_route(self, version: int) -> str:
-        """Give it an interface `eth0` with a default route, as Docker does; return the route without its metric."""
+        """Add an interface `eth0` with a default route, as Docker does; return the route without its metric."""
         address, hop = ("172.30.0.2/24", "172.30.0.1") if version == 4 else ("fd30::2/64", "fd30::1")
         self.add_interface()
         self.ip("addr", "add", address, "dev", "eth0")
@@ -92,7 +92,7 @@ class NetworkNamespace:
         return f"default {hop} eth0"
 
     def add_interface(self) -> None:
-        """Give it an interface `eth0`, with no address yet."""
+        """Add an interface `eth0` without an address."""
         self.ip("link", "add", "eth0", "type", "veth", "peer", "name", "switch")
         self.ip("link", "set", "switch", "up")
         self.ip("link", "set", "eth0", "up")
@@ -119,14 +119,14 @@ def ip(*arguments: str) -> Any:
 
 
 def on_host(*names: str) -> list[str]:
-    """Those of the names that are interfaces of the host."""
+    """Return those names that are interfaces of the host."""
     present = {link["ifname"] for link in ip("link", "show")}
     return [name for name in names if name in present]
 
 
 @contextmanager
 def namespaces(count: int = 1) -> Iterator[list[NetworkNamespace]]:
-    """Namespaces that are gone with everything in them when the block ends. Raises NoNamespaces."""
+    """Namespaces that exist until the end of the block. Raises NoNamespaces."""
     if os.geteuid() != 0:
         raise NoNamespaces("network namespaces need root")
     made: list[NetworkNamespace] = []
@@ -143,7 +143,7 @@ def namespaces(count: int = 1) -> Iterator[list[NetworkNamespace]]:
 
 @cache
 def why_no_namespaces() -> str | None:
-    """What keeps us from making network namespaces; None where nothing does."""
+    """The reason why namespaces cannot be created here; None if they can."""
     try:
         with namespaces():
             return None

@@ -1,4 +1,4 @@
-"""What container commands leave in etcd, in a form in which two states can be compared."""
+"""The traces of container commands in etcd, in a comparable form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.etcd_server import EtcdServer
 
 
 def state(etcd: EtcdServer) -> dict[str, Any]:
-    """Every key with its value; directories, the order of free addresses and MAC addresses make no difference."""
+    """Every key with its value, without directories, the order of free addresses and MAC addresses."""
     found: dict[str, Any] = {}
     for key, text in etcd.keys("/calico").items():
         if key.endswith("/"):
@@ -50,13 +50,13 @@ def endpoints(etcd: EtcdServer) -> dict[str, Any]:
 
 
 def handles(etcd: EtcdServer) -> dict[str, Any]:
-    """Every handle's counts of addresses by block."""
+    """The counts of addresses by block, for every handle."""
     prefix = "/calico/ipam/v2/handle/"
     return {key.removeprefix(prefix): json.loads(text)["block"] for key, text in etcd.keys(prefix).items() if text}
 
 
 def forget_empty_blocks(etcd: EtcdServer, before: dict[str, Any]) -> None:
-    """Delete the blocks without claims that were not there before, and the affinities to them: a host keeps them."""
+    """Delete new blocks without claims and the affinities to them, which a host keeps."""
     for key, value in state(etcd).items():
         if key not in before and "/block/" in key and not (value and value["attributes"]):
             etcd.delete(key)

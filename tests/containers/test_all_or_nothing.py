@@ -1,4 +1,4 @@
-"""Whatever fails at whichever point of a command: nothing of it remains, or all of it is done."""
+"""Failures at every point of a command: either no change remains, or the command is complete."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.etcd_server import EtcdServer
 
 pytestmark = [pytest.mark.machine, pytest.mark.once]
 
-# A command with {path} for the container, and those that must have gone before it.
+# A command with {path} for the container, and the commands that must precede it.
 COMMANDS = {
     "first address of the block": (["add", "{path}", "ipv4"], []),
     "fixed IPv6 address": (["add", "{path}", "fd80:65::9"], []),
     "second address": (["{path}", "ip", "add", "10.65.0.0/24"], [["add", "{path}", "ipv4"]]),
     "first address of the other version": (["{path}", "ip", "add", "ipv4"], [["add", "{path}", "ipv6"]]),
-    "address taken away": (
+    "address removed": (
         ["{path}", "ip", "remove", "10.65.0.192"],
         [["add", "{path}", "ipv6"], ["{path}", "ip", "add", "10.65.0.192"]],
     ),
@@ -33,9 +33,9 @@ STILL_CLAIMED = "The address may still be claimed: repeat the command."
 
 @pytest.fixture(params=COMMANDS)
 def command(request: pytest.FixtureRequest, host: Calicoctl, netns: NetworkNamespace) -> list[str]:
-    """The arguments of a command for which everything is ready; there is a default route of Docker's, too."""
+    """The arguments of a command after all preparations, including a default route of Docker."""
     netns.add_default_route(4)
-    host.environ = {**host.environ, "CALICOCTL_READ_TIMEOUT": "0.3"}  # as long as a lost reply is waited for
+    host.environ = {**host.environ, "CALICOCTL_READ_TIMEOUT": "0.3"}  # the time to wait for a lost reply
     arguments, before = COMMANDS[request.param]
     for earlier in before:
         assert host("container", *[word.format(path=netns.path) for word in earlier]).status == 0
@@ -43,7 +43,7 @@ def command(request: pytest.FixtureRequest, host: Calicoctl, netns: NetworkNames
 
 
 @pytest.mark.parametrize("failure", [failing_at, unanswered_at])
-def test_a_failing_step(
+def test_failure_of_any_step_is_undone(
     failure: Callable[[int], Step], command: list[str], host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
 ) -> None:
     before = (stored.state(etcd), netns.state())
@@ -53,11 +53,11 @@ def test_a_failing_step(
             answer = host(*command)
         if taken.count < number:
             break
-        if answer.status == 1 and STILL_CLAIMED in answer.stderr:  # past the point of no return: a repeat ends it
+        if answer.status == 1 and STILL_CLAIMED in answer.stderr:  # cannot be undone: complete it
             answer = host(*command)
         outcomes.append(answer.status)
-        if answer.status == 0:  # as when it found out what had become of a lost reply
-            take_back(command, answer, host)
+        if answer.status == 0:  # for instance after a lost reply that was resolved
+            undo(command, answer, host)
             stored.forget_empty_blocks(etcd, before[0])
         else:
             assert (answer.status, answer.stdout) == (1, "")
@@ -70,9 +70,11 @@ def test_a_failing_step(
 
 
 @pytest.mark.parametrize(
-    "command", ["first address of the block", "first address of the other version", "address taken away"], indirect=True
+    "command", ["first address of the block", "first address of the other version", "address removed"], indirect=True
 )
-def test_etcd_gone_for_good(command: list[str], host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
+def test_permanent_loss_of_etcd_at_any_step(
+    command: list[str], host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
+) -> None:
     before = (stored.state(etcd), netns.state())
     for number in itertools.count(1):
         with steps(without_etcd_from(number)) as taken:
@@ -80,21 +82,21 @@ def test_etcd_gone_for_good(command: list[str], host: Calicoctl, etcd: EtcdServe
         if answer.status == 0:
             break
         if taken.kinds[number - 1] == "ip":
-            continue  # the same as from the next request on, whose turn comes
+            continue  # the same as a loss at the next request, which is tested too
         assert (answer.status, answer.stdout) == (1, "")
         assert "injected" in answer.stderr
         if netns.state() != before[1]:
-            # Only what etcd still says of the container keeps its address on the interface.
+            # An address may stay on the interface only if etcd still lists it for the container.
             assert "Not undone: " in answer.stderr or STILL_CLAIMED in answer.stderr, answer.stderr
         repeated = host(*command)
         assert repeated.status == 0, f"{number}: {answer.stderr} {repeated.stderr}"
-        take_back(command, repeated, host)
+        undo(command, repeated, host)
         stored.forget_empty_blocks(etcd, before[0])
         assert (stored.state(etcd), netns.state()) == before, f"step {number}"
 
 
-def take_back(command: list[str], answer: Result, host: Calicoctl) -> None:
-    """Give the command that undoes another, whose answer names the address."""
+def undo(command: list[str], answer: Result, host: Calicoctl) -> None:
+    """Run the command that reverts another one; the other's output names the address."""
     if command[1] == "add":
         assert host("container", "remove", command[2]).status == 0
     elif command[3] == "add":
@@ -104,10 +106,10 @@ def take_back(command: list[str], answer: Result, host: Calicoctl) -> None:
 
 
 @pytest.mark.parametrize("failure", [failing_at, unanswered_at, without_etcd_from])
-def test_a_removal_that_fails_is_completed_by_a_second_one(
+def test_failed_removal_is_completed_by_second_removal(
     failure: Callable[[int], Step], host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
 ) -> None:
-    """There is no way back from it: once the interface has gone the message says so."""
+    """A removal cannot be undone: once the interface is gone, the message says so."""
     netns.add_default_route(4)
     host.environ = {**host.environ, "CALICOCTL_READ_TIMEOUT": "0.3"}
     before = (stored.endpoints(etcd), stored.allocated(etcd), stored.handles(etcd), netns.state())
@@ -131,4 +133,4 @@ def test_a_removal_that_fails_is_completed_by_a_second_one(
         if taken.count < number:
             break
     assert answer.status == 0
-    assert said >= 3 or failure is unanswered_at  # of the endpoint, the block and the handle
+    assert said >= 3 or failure is unanswered_at  # for the endpoint, the block and the handle

@@ -1,4 +1,4 @@
-"""Many commands at once."""
+"""Concurrent commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOSTS = ("h1", "h2")
 
 @pytest.fixture
 def many() -> Iterator[list[NetworkNamespace]]:
-    """As many namespaces as there are commands."""
+    """One namespace for each command."""
     try:
         with namespaces(COUNT) as made:
             yield made
@@ -30,8 +30,10 @@ def many() -> Iterator[list[NetworkNamespace]]:
         pytest.skip(f"no network namespaces: {error}")
 
 
-def test_fifty_additions_on_two_hosts(calicoctl: Calicoctl, etcd: EtcdServer, many: list[NetworkNamespace]) -> None:
-    # One block for both hosts: 50 of its 64 addresses are wanted at the same moment.
+def test_fifty_concurrent_additions_on_two_hosts(
+    calicoctl: Calicoctl, etcd: EtcdServer, many: list[NetworkNamespace]
+) -> None:
+    # Both hosts share one block, and 50 of its 64 addresses are requested at the same moment.
     assert calicoctl("pool", "add", "10.70.0.0/26").status == 0
 
     def add(number: int) -> Result:
@@ -64,7 +66,7 @@ def test_fifty_additions_on_two_hosts(calicoctl: Calicoctl, etcd: EtcdServer, ma
     assert (stored.allocated(etcd), stored.handles(etcd), stored.endpoints(etcd)) == ({}, {}, {})
 
 
-def test_one_container_added_many_times(calicoctl: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
+def test_concurrent_additions_of_one_container(calicoctl: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
     assert calicoctl("pool", "add", "10.70.0.0/26").status == 0
 
     def add(_: int) -> Result:

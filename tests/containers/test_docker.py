@@ -1,4 +1,4 @@
-"""Containers by their Docker names, against a real Docker daemon."""
+"""Containers by Docker name, with a real Docker daemon."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def refused(text: str) -> Result:
 
 
 def inside(container: Any, *arguments: str) -> list[str]:
-    """What busybox's `ip` prints in a container."""
+    """Run busybox's `ip` in a container and return its output."""
     status, output = container.exec_run(["/bin/busybox", "ip", *arguments])
     assert status == 0, output
     return sorted(line.strip() for line in output.decode().splitlines())
@@ -42,7 +42,7 @@ def addresses(container: Any) -> list[str]:
     return [line.split()[1] for line in inside(container, "-4", "addr", "show", "eth1") if line.startswith("inet ")]
 
 
-def test_whole_cycle(docker_host: Calicoctl, docker_daemon: DockerDaemon, etcd: EtcdServer) -> None:
+def test_add_change_and_remove(docker_host: Calicoctl, docker_daemon: DockerDaemon, etcd: EtcdServer) -> None:
     run = docker_host
     before = stored.state(etcd)
     web, db = docker_daemon.run("web"), docker_daemon.run("db")
@@ -84,7 +84,7 @@ def test_whole_cycle(docker_host: Calicoctl, docker_daemon: DockerDaemon, etcd: 
     assert stored.state(etcd) == before
 
 
-def test_a_container_that_is_gone_is_removed_by_its_id(
+def test_deleted_container_is_removed_by_id(
     docker_host: Calicoctl, docker_daemon: DockerDaemon, etcd: EtcdServer
 ) -> None:
     container = docker_daemon.run("gone")
@@ -96,7 +96,7 @@ def test_a_container_that_is_gone_is_removed_by_its_id(
     assert (stored.allocated(etcd), stored.endpoints(etcd)) == ({}, {})
 
 
-def test_a_container_that_has_stopped(docker_host: Calicoctl, docker_daemon: DockerDaemon, etcd: EtcdServer) -> None:
+def test_stopped_container(docker_host: Calicoctl, docker_daemon: DockerDaemon, etcd: EtcdServer) -> None:
     container = docker_daemon.run("stopping")
     assert docker_host("container", "add", "stopping", "ipv4").status == 0
     container.kill()
@@ -104,11 +104,11 @@ def test_a_container_that_has_stopped(docker_host: Calicoctl, docker_daemon: Doc
     assert docker_host("container", "stopping", "ip", "add", "ipv4") == not_running
     assert docker_host("container", "remove", "stopping") == said(f"Removed Calico from {container.id}\n")
     assert docker_host("container", "add", "stopping", "ipv4") == not_running
-    assert docker_host("container", "stopping", "ip", "add", "ipv4") == not_running  # also where Calico knows it not
+    assert docker_host("container", "stopping", "ip", "add", "ipv4") == not_running  # even if unknown to Calico
     assert stored.allocated(etcd) == {}
 
 
-def test_a_container_that_is_paused(docker_host: Calicoctl, docker_daemon: DockerDaemon) -> None:
+def test_paused_container(docker_host: Calicoctl, docker_daemon: DockerDaemon) -> None:
     container = docker_daemon.run("resting")
     container.pause()
     assert docker_host("container", "add", "resting", "ipv4") == refused("resting is currently paused.\n\n")
@@ -121,22 +121,20 @@ def test_a_container_that_is_paused(docker_host: Calicoctl, docker_daemon: Docke
     assert inside(container, "link") == before
 
 
-def test_a_container_on_the_network_of_the_host(docker_host: Calicoctl, docker_daemon: DockerDaemon) -> None:
+def test_container_with_host_network(docker_host: Calicoctl, docker_daemon: DockerDaemon) -> None:
     docker_daemon.run("guest", network_mode="host")
     assert docker_host("container", "add", "guest", "ipv4") == refused(
         "Can't add guest to Calico because it is running NetworkMode = host.\n\n"
     )
 
 
-def test_ipv6_needs_a_container_that_has_it(
-    docker_host: Calicoctl, docker_daemon: DockerDaemon, etcd: EtcdServer
-) -> None:
+def test_ipv6_needs_container_with_ipv6(docker_host: Calicoctl, docker_daemon: DockerDaemon, etcd: EtcdServer) -> None:
     before = stored.state(etcd)
     container = docker_daemon.run("four")
     links = inside(container, "link")
     answer = docker_host("container", "add", "four", "fd80:65::7")
     assert (answer.status, answer.stdout) == (1, "")
-    kernel, hint = answer.stderr.split(". ", 1)  # what the kernel says depends on its version
+    kernel, hint = answer.stderr.split(". ", 1)  # the wording of the kernel depends on its version
     assert kernel.startswith("'ip -6 addr add fd80:65::7/128 dev eth1' failed: ")
     assert hint == "IPv6 is disabled in the container: see its sysctl net.ipv6.conf.all.disable_ipv6.\n"
     assert (stored.state(etcd), inside(container, "link")) == (before, links)
@@ -145,7 +143,7 @@ def test_ipv6_needs_a_container_that_has_it(
     assert any(line.startswith("inet6 fd80:65::7/128 ") for line in inside(six, "-6", "addr", "show", "eth1"))
 
 
-def test_no_such_container(docker_host: Calicoctl) -> None:
+def test_missing_container(docker_host: Calicoctl) -> None:
     for arguments in (["add", "none", "ipv4"], ["remove", "none"], ["none", "ip", "add", "ipv4"],
                       ["none", "ip", "remove", "10.65.0.1"], ["none", "endpoint", "show"],
                       ["none", "profile", "set"]):  # fmt: skip
@@ -162,7 +160,7 @@ def test_no_docker_daemon(host: Calicoctl) -> None:
         assert answer.stderr.startswith(NO_DAEMON + "Docker's library says: ")
 
 
-def test_tls_settings_are_looked_at(host: Calicoctl) -> None:
+def test_tls_settings_are_validated(host: Calicoctl) -> None:
     pytest.importorskip("docker")
     env = {"DOCKER_HOST": "tcp://127.0.0.1:1", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/nowhere"}
     answer = host("container", "web", "endpoint", "show", env=env)
@@ -174,7 +172,7 @@ def test_tls_settings_are_looked_at(host: Calicoctl) -> None:
     "value", ["tcp://{}", "ssh://{}", "http://{}", "https://{}", "npipe://{}", "{}", "unix://{}/x", "tcp://{}/x"]
 )
 @pytest.mark.parametrize("password", ["s3cret", "s3c@ret", "s3c/ret", "s3c ret", ":s3c"])
-def test_no_password_is_shown(value: str, password: str, host: Calicoctl) -> None:
+def test_password_is_not_shown(value: str, password: str, host: Calicoctl) -> None:
     pytest.importorskip("docker")
     docker_host = value.format(f"user:{password}@127.0.0.1:1")
     answer = host("container", "web", "endpoint", "show", env={"DOCKER_HOST": docker_host})
@@ -183,14 +181,14 @@ def test_no_password_is_shown(value: str, password: str, host: Calicoctl) -> Non
     assert answer == refused(f"{NO_DAEMON}{reason}\n\n")
 
 
-def test_a_password_before_a_quoted_sign_is_not_shown(host: Calicoctl) -> None:
+def test_password_before_quoted_at_sign_is_not_shown(host: Calicoctl) -> None:
     pytest.importorskip("docker")
     answer = host("container", "web", "endpoint", "show", env={"DOCKER_HOST": "tcp://user:s3cret%40127.0.0.1:1"})
     reason = "DOCKER_HOST=tcp://***@127.0.0.1:1 has a password, which Docker does not support."
     assert answer == refused(f"{NO_DAEMON}{reason}\n\n")
 
 
-def test_a_user_s_name_is_not_shown(host: Calicoctl) -> None:
+def test_user_name_is_not_shown(host: Calicoctl) -> None:
     pytest.importorskip("docker")
     answer = host("container", "web", "endpoint", "show", env={"DOCKER_HOST": "x://user@127.0.0.1:1"})
     reason = "Docker's library says: Invalid bind address protocol: ***@127.0.0.1:1"
@@ -209,7 +207,7 @@ OTHER_SHAPES: list[Any] = [
 
 @contextlib.contextmanager
 def answering(version: bytes, other: bytes) -> Iterator[str]:
-    """The address of a server that is not Docker: it answers questions for its version, and all others."""
+    """The address of a server other than Docker, which answers requests for its version and all others."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -234,7 +232,7 @@ def answering(version: bytes, other: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("text", [*map(json.dumps, OTHER_SHAPES), LONG], ids=lambda text: text[:50])
-def test_what_answers_is_not_docker(text: str, host: Calicoctl, etcd: EtcdServer) -> None:
+def test_server_is_not_docker(text: str, host: Calicoctl, etcd: EtcdServer) -> None:
     pytest.importorskip("docker")
     index = etcd.index()
     with answering(VERSION, text.encode()) as address:
@@ -242,13 +240,13 @@ def test_what_answers_is_not_docker(text: str, host: Calicoctl, etcd: EtcdServer
         for command in (("ip", "add", "10.65.0.1"), ("endpoint", "show"), ("profile", "append", "P")):
             answer = host("container", "foo", *command, env=env)
             assert answer == refused(f"{NO_DAEMON}The server that answered is not Docker; check DOCKER_HOST.\n\n")
-        # Docker is asked for a network of that name, which the profile could be of.
+        # The profile might be named after a network, so the command asks Docker for that network.
         assert host("profile", "foo", "tag", "show", env=env) == refused("Profile foo not found.\n")
     assert etcd.index() == index
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "1", '{"ApiVersion": 5}', "<html>", LONG], ids=lambda text: text[:50])
-def test_what_has_no_version_of_docker_is_not_docker(text: str, host: Calicoctl) -> None:
+def test_version_answer_is_not_from_docker(text: str, host: Calicoctl) -> None:
     pytest.importorskip("docker")
     with answering(text.encode(), b"{}") as address:
         answer = host("container", "foo", "endpoint", "show", env={"DOCKER_HOST": address})
@@ -257,14 +255,14 @@ def test_what_has_no_version_of_docker_is_not_docker(text: str, host: Calicoctl)
     assert answer.stderr.count("\n") == 3
 
 
-def test_not_permitted(docker_host: Calicoctl, docker_daemon: DockerDaemon) -> None:
+def test_permission_denied(docker_host: Calicoctl, docker_daemon: DockerDaemon) -> None:
     docker_daemon.run("secret")
     docker_daemon.socket.chmod(0o600)
     folder = docker_daemon.socket.parent
     folder.chmod(0o755)
     reader, writer = os.pipe()
     child = os.fork()
-    if child == 0:  # root is permitted everything
+    if child == 0:  # root may do everything
         os.setuid(65534)
         os.write(writer, json.dumps(docker_host("container", "secret", "endpoint", "show")).encode())
         os._exit(0)
@@ -276,7 +274,7 @@ def test_not_permitted(docker_host: Calicoctl, docker_daemon: DockerDaemon) -> N
     ]  # fmt: skip
 
 
-def test_docker_of_another_machine() -> None:
+def test_docker_on_other_machine() -> None:
     from calicoctl.errors import CommandError
     from calicoctl.host.docker import Container
 
@@ -285,16 +283,16 @@ def test_docker_of_another_machine() -> None:
         Container("far", description).namespace_path()
 
 
-def test_without_the_library(host: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_docker_library(host: Calicoctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "docker", None)
     assert host("container", "web", "endpoint", "show") == refused(
-        "The Python package 'docker' is needed to find containers by their Docker names: "
+        "The Python package 'docker' is needed to speak with Docker: "
         "pip install 'calicoctl[docker]'.\n"
     )
     assert host("profile", "web", "tag", "show") == refused("Profile web not found.\n")
 
 
-# Profiles that are named after a Docker network
+# Profiles named after a Docker network
 
 
 @pytest.fixture
@@ -307,7 +305,7 @@ def networks(docker_host: Calicoctl, docker_daemon: DockerDaemon) -> Any:
         network.remove()
 
 
-def test_profile_of_a_network(docker_host: Calicoctl, etcd: EtcdServer, networks: list[str]) -> None:
+def test_profile_of_network(docker_host: Calicoctl, etcd: EtcdServer, networks: list[str]) -> None:
     run, (front, back) = docker_host, networks
     directory = f"/calico/v1/policy/profile/{front}"
     assert run("profile", "front", "tag", "show") == said("front\n")
@@ -335,7 +333,7 @@ def test_profile_of_a_network(docker_host: Calicoctl, etcd: EtcdServer, networks
     assert json.loads(str(etcd.get(f"{directory}/rules")))["inbound_rules"] == [{"action": "allow", "src_tag": front}]
 
 
-def test_profile_of_a_network_needs_networks_for_tags(
+def test_tags_of_network_profile_must_be_networks(
     docker_host: Calicoctl, etcd: EtcdServer, networks: list[str]
 ) -> None:
     index = etcd.index()
@@ -348,9 +346,7 @@ def test_profile_of_a_network_needs_networks_for_tags(
     assert etcd.index() == index
 
 
-def test_tags_that_are_no_networks_are_themselves(
-    docker_host: Calicoctl, etcd: EtcdServer, networks: list[str]
-) -> None:
+def test_other_tags_are_used_literally(docker_host: Calicoctl, etcd: EtcdServer, networks: list[str]) -> None:
     key = f"/calico/v1/policy/profile/{networks[0]}/tags"
     etcd.put(key, json.dumps(["old", networks[0][:12], networks[0]]))
     assert docker_host("profile", "front", "tag", "show") == said(f"old\n{networks[0][:12]}\nfront\n")
@@ -358,7 +354,7 @@ def test_tags_that_are_no_networks_are_themselves(
     assert json.loads(str(etcd.get(key))) == ["old", networks[0][:12], *networks]
 
 
-def test_profiles_that_networks_do_not_stand_for(docker_host: Calicoctl, networks: list[str]) -> None:
+def test_profiles_without_docker_network(docker_host: Calicoctl, networks: list[str]) -> None:
     front, back = networks
     assert docker_host("profile", "back", "tag", "show") == refused("Profile back not found.\n")  # it has none
     assert docker_host("profile", front[:12], "tag", "show") == refused(f"Profile {front[:12]} not found.\n")

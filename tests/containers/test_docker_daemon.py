@@ -1,4 +1,4 @@
-"""The tests' own Docker daemon leaves nothing behind, however the tests end."""
+"""The Docker daemon of the tests is cleaned up, however the tests end."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ except NoDocker as reason:
 """
 
 
-@pytest.mark.usefixtures("docker_daemon")  # where there is none, this test is skipped with the others
-def test_a_killed_run_of_tests_leaves_no_daemon_container_or_folder() -> None:
+@pytest.mark.usefixtures("docker_daemon")  # without Docker, this test is skipped like the others
+def test_killed_test_run_leaves_no_daemon_container_or_directory() -> None:
     tests = subprocess.Popen(
         [sys.executable, "-c", TESTS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
     )
@@ -45,7 +45,7 @@ def test_a_killed_run_of_tests_leaves_no_daemon_container_or_folder() -> None:
 
 
 def _processes_with(text: str) -> list[str]:
-    """Return the command lines, as far as they can be read, that a text is in."""
+    """Return the command lines that contain a text, as far as they can be read."""
     lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:

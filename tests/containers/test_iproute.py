@@ -1,4 +1,4 @@
-"""Running ``ip`` in another network namespace: this process is back in its own afterwards, or at its end."""
+"""Running ``ip`` in another network namespace: this process returns to its own, or ends."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from calicoctl.host import iproute
 from calicoctl.host.iproute import NetworkError
 from tests.containers.namespaces import NetworkNamespace
 
-# What a process of its own runs before the lines of a test; its argument is the path of a namespace.
+# The start of every test process; its argument is the path of a namespace.
 PRELUDE = """
 import os, signal, sys, threading
-from calicoctl.host import iproute
+from calicoctl.host import iproute, program
 namespace = iproute.Namespace(sys.argv[1])
-started, change = iproute._started, iproute._change_namespace
+started, change = program.started, iproute._change_namespace
 late = ["/bin/sh", "-c", "sleep 5; exec ip addr add 10.9.9.9/32 dev lo"]
 """
 
@@ -31,13 +31,13 @@ def here() -> tuple[int, int]:
 
 
 def run(netns: NetworkNamespace, lines: str) -> tuple[int, str, str]:
-    """Run lines of Python after the prelude in a process of its own; return its exit status and output."""
+    """Run lines of Python after the prelude in a separate process; return its exit status and output."""
     command = [sys.executable, "-c", PRELUDE + lines, netns.path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2])
     return done.returncode, done.stdout, done.stderr
 
 
-def test_this_process_stays_where_it_is(netns: NetworkNamespace) -> None:
+def test_process_stays_in_its_namespace(netns: NetworkNamespace) -> None:
     before = here()
     namespace = iproute.Namespace(netns.path)
     links = iproute.ip("link", "show", namespace=namespace)
@@ -50,9 +50,7 @@ def test_this_process_stays_where_it_is(netns: NetworkNamespace) -> None:
     assert here() == before
 
 
-def test_a_program_that_cannot_be_started(
-    netns: NetworkNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_program_cannot_be_started(netns: NetworkNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = here()
     program = tmp_path / "ip"
     program.write_text("#!/nowhere\n")
@@ -63,7 +61,7 @@ def test_a_program_that_cannot_be_started(
     assert here() == before
 
 
-def test_a_program_that_does_not_end(netns: NetworkNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_program_does_not_end(netns: NetworkNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = here()
     program = tmp_path / "ip"
     program.write_text("#!/bin/sh\necho $$ >$0.pid\nexec sleep 100\n")
@@ -77,7 +75,7 @@ def test_a_program_that_does_not_end(netns: NetworkNamespace, tmp_path: Path, mo
         os.kill(int((tmp_path / "ip.pid").read_text()), 0)
 
 
-def test_a_namespace_that_must_not_be_entered(netns: NetworkNamespace) -> None:
+def test_namespace_may_not_be_entered(netns: NetworkNamespace) -> None:
     status, stdout, stderr = run(
         netns,
         """
@@ -96,7 +94,7 @@ except iproute.NetworkError as error:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_signal_while_ip_starts_leaves_no_process_behind(netns: NetworkNamespace, moment: str) -> None:
+def test_signal_during_start_of_ip_leaves_no_process(netns: NetworkNamespace, moment: str) -> None:
     status, stdout, stderr = run(
         netns,
         f"""
@@ -108,7 +106,7 @@ def interrupted(command, files):
     if {moment == "after"}:
         os.kill(os.getpid(), signal.SIGINT)
     return process
-iproute._started = interrupted
+program.started = interrupted
 try:
     iproute.ip("link", namespace=namespace)
 except KeyboardInterrupt:
@@ -121,7 +119,7 @@ except KeyboardInterrupt:
     assert netns.addresses() == []
 
 
-def test_a_process_that_cannot_return_ends_at_once(netns: NetworkNamespace) -> None:
+def test_process_that_cannot_return_ends_at_once(netns: NetworkNamespace) -> None:
     status, stdout, stderr = run(
         netns,
         """
@@ -136,7 +134,7 @@ def start(command, files):
     process = started(late, files)
     print(process.pid, flush=True)
     return process
-iproute._started = start
+program.started = start
 try:
     iproute.ip("link", namespace=namespace)
 finally:
@@ -163,7 +161,7 @@ def test_python_without_setns(netns: NetworkNamespace, monkeypatch: pytest.Monke
 
 
 def test_no_preexec_function_is_used(netns: NetworkNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only without one does Python start a process by vfork."""
+    """Python starts a process with vfork only if it has no preexec function."""
     options: list[dict[str, Any]] = []
     start = subprocess.Popen
 

@@ -1,4 +1,4 @@
-"""Containers by the path of their network namespace, against a real kernel and a real etcd."""
+"""Containers by the path of their network namespace, with a real kernel and a real etcd."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.etcd_server import EtcdServer
 pytestmark = pytest.mark.machine
 
 ROUTES = ["169.254.1.1 eth1", "default 169.254.1.1 eth1"]
-BLOCK = "10.65.0.192/26"  # where `h1` begins in the pool of the tests
+BLOCK = "10.65.0.192/26"  # the first block of `h1` in the pool of the tests
 
 
 def said(text: str) -> Result:
@@ -35,12 +35,12 @@ def refused(text: str, status: int = 1) -> Result:
 
 @pytest.fixture
 def added(host: Calicoctl, netns: NetworkNamespace) -> NetworkNamespace:
-    """A namespace that is on the network with the first address of its host's block."""
+    """A namespace on the network with the first address of its host's block."""
     assert host("container", "add", netns.path, "ipv4") == said(f"IP 10.65.0.192 added to {netns.path}\n\n")
     return netns
 
 
-def test_whole_cycle(host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
+def test_add_change_and_remove(host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
     before, untouched = stored.state(etcd), netns.state()
     with namespaces() as (other,):
         for number, namespace in ((192, netns), (193, other)):
@@ -122,7 +122,7 @@ def test_ipv6_only(host: Calicoctl, netns: NetworkNamespace) -> None:
     assert netns.routes(4) == []
 
 
-def test_default_routes_of_others_become_second_choice_and_come_back(host: Calicoctl, netns: NetworkNamespace) -> None:
+def test_other_default_routes_are_displaced_and_restored(host: Calicoctl, netns: NetworkNamespace) -> None:
     docker_route = netns.add_default_route(4)
     before = netns.state()
     assert host("container", "add", netns.path, "10.65.0.7").status == 0
@@ -145,7 +145,7 @@ def test_default_routes_of_others_become_second_choice_and_come_back(host: Calic
         "blackhole default proto kernel",
     ],
 )
-def test_a_default_route_comes_back_with_all_that_it_had(route: str, host: Calicoctl, netns: NetworkNamespace) -> None:
+def test_default_route_is_restored_with_all_attributes(route: str, host: Calicoctl, netns: NetworkNamespace) -> None:
     netns.add_default_route(4)
     netns.ip("route", "del", "default")
     netns.ip("-4", "route", "add", *route.split())
@@ -168,7 +168,7 @@ def test_a_default_route_comes_back_with_all_that_it_had(route: str, host: Calic
         (["default via 172.30.0.1 dev eth0", "default via 172.30.0.3 dev eth0"], "a second one beside it"),
     ],
 )
-def test_default_routes_that_could_not_be_brought_back(
+def test_default_routes_that_cannot_be_restored(
     routes: list[str], what: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
 ) -> None:
     netns.add_default_route(4)
@@ -186,7 +186,7 @@ def test_default_routes_that_could_not_be_brought_back(
     assert host("container", netns.path, "ip", "add", "ipv4") == refused(message)
 
 
-def test_a_default_route_like_the_displaced_one_is_not_taken_for_it(host: Calicoctl, netns: NetworkNamespace) -> None:
+def test_similar_default_route_is_not_mistaken_for_displaced_one(host: Calicoctl, netns: NetworkNamespace) -> None:
     netns.add_default_route(4)
     netns.ip("route", "add", "default", "via", "172.30.0.1", "dev", "eth0", "metric", "7")
     before = netns.default_routes()
@@ -195,7 +195,7 @@ def test_a_default_route_like_the_displaced_one_is_not_taken_for_it(host: Calico
     assert netns.default_routes() == before
 
 
-def test_default_ipv6_route_of_others_stays(host: Calicoctl, netns: NetworkNamespace) -> None:
+def test_other_default_ipv6_route_stays(host: Calicoctl, netns: NetworkNamespace) -> None:
     docker_route = netns.add_default_route(6)
     before = netns.state()
     assert host("container", "add", netns.path, "fd80:65::7").status == 0
@@ -210,7 +210,7 @@ def test_default_ipv6_route_of_others_stays(host: Calicoctl, netns: NetworkNames
 
 
 @pytest.mark.parametrize("before", [[], ["ipv6"]])
-def test_a_container_that_others_have_put_on_a_calico_network(
+def test_container_already_on_calico_network(
     before: list[str], host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
 ) -> None:
     netns.add_interface()
@@ -228,9 +228,7 @@ def test_a_container_that_others_have_put_on_a_calico_network(
     assert (etcd.index(), netns.state()) == (index, state)
 
 
-def test_an_interface_of_the_host_that_leads_elsewhere_is_left_alone(
-    host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace
-) -> None:
+def test_unrelated_host_interface_is_not_changed(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     ((_, endpoint),) = stored.endpoints(etcd).items()
     name = endpoint["name"]
     assert host("container", "remove", added.path).status == 0
@@ -244,7 +242,7 @@ def test_an_interface_of_the_host_that_leads_elsewhere_is_left_alone(
         assert (on_host(name), other.links()) == ([name], ["eth1", "lo"])
 
 
-def test_adding_twice(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
+def test_add_twice(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     index, state = etcd.index(), added.state()
     sentence = f"{added.path} has already been configured with Calico Networking."
     assert host("container", "add", added.path, "ipv4") == refused(paragraph(sentence))
@@ -282,7 +280,7 @@ def test_adding_twice(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace
          "Invalid CIDR specified for desired pool. No pool found for 10.66.0.0/24.\n\n"),
     ],
 )  # fmt: skip
-def test_refusals_leave_everything_alone(
+def test_refusals_change_nothing(
     arguments: list[str], message: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
 ) -> None:
     index, state = etcd.index(), netns.state()
@@ -292,7 +290,7 @@ def test_refusals_leave_everything_alone(
     assert (etcd.index(), netns.state()) == (index, state)
 
 
-def test_refusals_of_a_container_on_the_network(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
+def test_refusals_for_container_on_network(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     before, state = stored.state(etcd), added.state()
     for arguments, message in (
         (["ip", "add", "10.65.0.192"], "IP address is already assigned in pool 10.65.0.0/24.\n\n"),
@@ -309,7 +307,7 @@ def test_refusals_of_a_container_on_the_network(host: Calicoctl, etcd: EtcdServe
     assert (stored.state(etcd), added.state()) == (before, state)
 
 
-def test_profiles_of_an_unknown_container(host: Calicoctl, netns: NetworkNamespace) -> None:
+def test_profile_commands_for_unknown_container(host: Calicoctl, netns: NetworkNamespace) -> None:
     answer = host("container", netns.path, "profile", "set")
     assert answer.status == 1
     assert answer.stderr == (
@@ -318,12 +316,12 @@ def test_profiles_of_an_unknown_container(host: Calicoctl, netns: NetworkNamespa
     )
 
 
-def test_endpoint_show_of_an_unknown_container_is_empty(host: Calicoctl, netns: NetworkNamespace) -> None:
+def test_endpoint_show_for_unknown_container_is_empty(host: Calicoctl, netns: NetworkNamespace) -> None:
     answer = host("container", netns.path, "endpoint", "show")
     assert (answer.status, len(answer.stdout.splitlines()), answer.stderr) == (0, 5, "")
 
 
-def test_no_name_does_not_mean_every_container(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
+def test_empty_name_does_not_match_every_container(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     etcd.put("/calico/v1/host/h1/workload/docker/w/endpoint/e", "{}")
     index = etcd.index()
     for arguments in (["remove", ""], ["add", "", "ipv4"], ["", "endpoint", "show"], ["", "profile", "set"]):
@@ -331,19 +329,19 @@ def test_no_name_does_not_mean_every_container(host: Calicoctl, etcd: EtcdServer
     assert etcd.index() == index
 
 
-def test_an_impossible_host_name(host: Calicoctl, netns: NetworkNamespace) -> None:
+def test_invalid_host_name(host: Calicoctl, netns: NetworkNamespace) -> None:
     answer = host("container", "add", netns.path, "ipv4", env={"HOSTNAME": "a/b"})
     assert answer == refused("Invalid host name: 'a/b'. Set HOSTNAME to the name of this host in Calico.\n")
 
 
-def test_an_exhausted_pool(host: Calicoctl, netns: NetworkNamespace) -> None:
+def test_exhausted_pool(host: Calicoctl, netns: NetworkNamespace) -> None:
     assert host("pool", "remove", "10.65.0.0/24", "--wait=0").status == 0
     message = "Failed to allocate any IPs (requested 1 IPv4s and 0 IPv6s). Pools are likely exhausted.\n"
     assert host("container", "add", netns.path, "ipv4") == refused(message)
     assert netns.links() == ["lo"]
 
 
-def test_a_block_that_cannot_be_read_is_named_where_there_is_no_other(
+def test_unreadable_block_is_reported_if_no_other_is_available(
     host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
 ) -> None:
     assert host("pool", "add", "10.66.0.0/26").status == 0
@@ -359,7 +357,7 @@ def test_a_block_that_cannot_be_read_is_named_where_there_is_no_other(
     ("affinity", "owner"),
     [("host:h2", "that is reserved for host h2"), ("", "with strict affinity that no host owns")],
 )
-def test_an_address_in_a_block_that_is_for_others(
+def test_address_in_block_reserved_for_others(
     host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace, affinity: str, owner: str
 ) -> None:
     block = {
@@ -377,7 +375,7 @@ def test_an_address_in_a_block_that_is_for_others(
 
 
 def legacy_endpoint(etcd: EtcdServer, netns: NetworkNamespace) -> str:
-    """Store what legacy calicoctl stored for a namespace, under Docker, with its claim that has no handle."""
+    """Store the endpoint that legacy calicoctl stored for a namespace, under Docker, and its claim without a handle."""
     id = "c8a1b0d43c2111e6a9d20242ac110002"
     name = f"cali{id[:11]}"
     ip("link", "add", name, "type", "veth", "peer", "name", "eth1", "netns", netns.name)
@@ -398,9 +396,7 @@ def legacy_endpoint(etcd: EtcdServer, netns: NetworkNamespace) -> str:
     return name
 
 
-def test_what_legacy_left_under_the_wrong_orchestrator(
-    host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
-) -> None:
+def test_legacy_endpoint_under_wrong_orchestrator(host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
     before = netns.state()
     name = legacy_endpoint(etcd, netns)
     assert host("container", "add", netns.path, "ipv4").status == 1
@@ -417,15 +413,13 @@ def test_what_legacy_left_under_the_wrong_orchestrator(
     assert netns.state() == before
 
 
-def test_removing_when_the_namespace_has_gone(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
+def test_remove_after_deletion_of_namespace(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     subprocess.run(["ip", "netns", "del", added.name], check=True)
     assert host("container", "remove", added.path) == said(f"Removed Calico from {added.path}\n")
     assert (stored.endpoints(etcd), stored.allocated(etcd), stored.handles(etcd)) == ({}, {}, {})
 
 
-def test_an_address_that_is_no_longer_ours_is_not_released(
-    host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace
-) -> None:
+def test_address_claimed_by_others_is_not_released(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     assert host("ipam", "release", "10.65.0.192").status == 0
     with namespaces() as (other,):
         assert host("container", "add", other.path, "10.65.0.192").status == 0
@@ -435,9 +429,7 @@ def test_an_address_that_is_no_longer_ours_is_not_released(
     assert stored.allocated(etcd) == {}
 
 
-def test_only_root_may_touch_the_kernel(
-    host: Calicoctl, netns: NetworkNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changes_require_root(host: Calicoctl, netns: NetworkNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     for arguments in (["add", netns.path, "x"], ["remove", netns.path], [netns.path, "ip", "add", "x"],
                       [netns.path, "ip", "remove", "x"]):  # fmt: skip
@@ -445,7 +437,7 @@ def test_only_root_may_touch_the_kernel(
     assert host("container", netns.path, "endpoint", "show").status == 0
 
 
-def test_names_that_are_not_utf8(host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
+def test_names_are_not_utf8(host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
     index = etcd.index()
     for name in ("x\udcff", "/run/netns/\udcff"):
         message = f"Container {name[:-1]}\\udcff cannot be stored in etcd: its name is not UTF-8.\n"
@@ -456,13 +448,13 @@ def test_names_that_are_not_utf8(host: Calicoctl, etcd: EtcdServer, netns: Netwo
     assert etcd.index() == index
 
 
-def test_a_fifo_is_no_namespace(host: Calicoctl, tmp_path: Path) -> None:
+def test_fifo_is_not_a_namespace(host: Calicoctl, tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     assert host.process("container", "add", str(path), "ipv4") == refused(f"{path} is not a network namespace.\n")
 
 
-def test_a_pool_smaller_than_a_block_is_not_chosen_from(
+def test_pool_smaller_than_block_is_not_used_automatically(
     host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
 ) -> None:
     etcd.put("/calico/v1/ipam/v4/pool/10.66.0.0-28", '{"cidr": "10.66.0.0/28"}')
@@ -472,9 +464,7 @@ def test_a_pool_smaller_than_a_block_is_not_chosen_from(
     assert host("container", "add", netns.path, "10.66.0.3").status == 0
 
 
-def test_a_default_ipv6_route_that_none_can_go_before(
-    host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
-) -> None:
+def test_default_ipv6_route_with_metric_1(host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
     netns.add_default_route(6)
     netns.ip("-6", "route", "add", "default", "via", "fd30::1", "dev", "eth0", "metric", "1")
     before = stored.state(etcd), netns.state()
@@ -485,7 +475,7 @@ def test_a_default_ipv6_route_that_none_can_go_before(
     assert (stored.state(etcd), netns.state()) == before
 
 
-def test_removing_where_the_handle_is_gone(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
+def test_remove_with_missing_handle(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     assert host("container", added.path, "ip", "add", "fd80:65::9").status == 0
     (handle,) = stored.handles(etcd)
     etcd.delete(f"/calico/ipam/v2/handle/{handle}")
@@ -493,11 +483,11 @@ def test_removing_where_the_handle_is_gone(host: Calicoctl, etcd: EtcdServer, ad
     assert stored.allocated(etcd) == {}
 
 
-def test_removing_where_a_handle_cannot_be_read(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
+def test_remove_with_unreadable_handle(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     assert host("container", added.path, "ip", "add", "10.65.0.9").status == 0
     (handle,) = stored.handles(etcd)
     key = f"/calico/ipam/v2/handle/{handle}"
-    other = f"{handle.rpartition(':')[0]}:zz"  # sorted after it; of an interrupted command
+    other = f"{handle.rpartition(':')[0]}:zz"  # sorted after the other handle; left by an interrupted command
     etcd.put(key, "{")
     etcd.put(f"/calico/ipam/v2/handle/{other}", json.dumps({"id": other, "block": {"10.65.0.0/26": 1}}))
     answer = host("container", "remove", added.path)
@@ -509,9 +499,7 @@ def test_removing_where_a_handle_cannot_be_read(host: Calicoctl, etcd: EtcdServe
     assert host("container", "remove", added.path) == refused(complaint)
 
 
-def test_taking_an_address_away_where_the_handle_cannot_be_read(
-    host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace
-) -> None:
+def test_ip_remove_with_unreadable_handle(host: Calicoctl, etcd: EtcdServer, added: NetworkNamespace) -> None:
     assert host("container", added.path, "ip", "add", "10.65.0.9").status == 0
     (handle,) = stored.handles(etcd)
     key = f"/calico/ipam/v2/handle/{handle}"
@@ -524,7 +512,7 @@ def test_taking_an_address_away_where_the_handle_cannot_be_read(
 
 
 @pytest.mark.parametrize("streams", ["<&- >&-", "<&- 2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_do_not_stand_in_the_way(
+def test_commands_work_with_closed_streams(
     streams: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
 ) -> None:
     before = (stored.endpoints(etcd), stored.allocated(etcd), netns.state())
@@ -536,7 +524,7 @@ def test_closed_streams_do_not_stand_in_the_way(
 
 
 @pytest.mark.parametrize("printed", ["5", "null", "{}", "[" * 100_000])
-def test_an_ip_that_prints_what_no_ip_prints(
+def test_ip_prints_unexpected_json(
     printed: str, host: Calicoctl, netns: NetworkNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "printed").write_text(printed)

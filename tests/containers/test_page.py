@@ -1,4 +1,4 @@
-"""The example of docs/containers.md, which needs root, replayed in a real network namespace."""
+"""Replay the examples of docs/containers.md, which require root, in a real network namespace."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ pytestmark = pytest.mark.machine
 PAGE = Path(__file__).parents[2] / "docs" / "containers.md"
 
 
-def test_the_commands_of_root(calicoctl: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace, tmp_path: Path) -> None:
+def test_commands_for_root(calicoctl: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace, tmp_path: Path) -> None:
     (example,) = [example for example in examples(PAGE) if example.word == "root"]
     programs = {"calicoctl": lambda arguments, stdin: calicoctl(*arguments, stdin=stdin)}
-    # The page's namespace is `blue`; this test must not take that name on a machine where there is one.
+    # The page uses the namespace `blue`; the test must not use this name, because it may exist on the machine.
     check(example.text.replace("/var/run/netns/blue", netns.path), World(programs, etcd, tmp_path))
     profile = {f"/calico/v1/policy/profile/WEB/{part}" for part in ("tags", "labels", "rules")}
     assert stored_keys(etcd) == {"/calico/v1/ipam/v4/pool/10.65.0.0-24", *profile}

@@ -1,4 +1,4 @@
-"""A process killed at any point leaves nothing that a repeat or `container remove` does not clear up."""
+"""Kills at every point of a command: running it again, or `container remove`, cleans everything up."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ pytestmark = [pytest.mark.machine, pytest.mark.once]
 
 @pytest.fixture
 def container(host: Calicoctl, netns: NetworkNamespace) -> str:
-    """The path of a namespace with a default route of Docker's."""
+    """The path of a namespace with a default route of Docker."""
     netns.add_default_route(4)
     return netns.path
 
 
-def test_killed_while_adding_and_repeated(
-    container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
-) -> None:
+def test_killed_add_then_repeated(container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
     before = (stored.state(etcd), netns.state())
     assert host("container", "add", container, "ipv4").status == 0
     complete = (stored.state(etcd), netns.state())
@@ -40,9 +38,7 @@ def test_killed_while_adding_and_repeated(
     assert number > 20
 
 
-def test_killed_while_adding_and_removed(
-    container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
-) -> None:
+def test_killed_add_then_removed(container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace) -> None:
     before = (stored.state(etcd), netns.state())
     for number in itertools.count(1):
         if not killed_before(number, host, "container", "add", container, "10.65.0.9"):
@@ -55,7 +51,7 @@ def test_killed_while_adding_and_removed(
     assert number > 20
 
 
-def test_killed_while_adding_and_another_address_asked_for(container: str, host: Calicoctl, etcd: EtcdServer) -> None:
+def test_killed_add_then_other_address(container: str, host: Calicoctl, etcd: EtcdServer) -> None:
     for number in (12, 18, 24):
         assert killed_before(number, host, "container", "add", container, "10.65.0.9")
         assert host("container", "add", container, "fd80:65::9").status == 0
@@ -65,7 +61,7 @@ def test_killed_while_adding_and_another_address_asked_for(container: str, host:
 
 
 @pytest.mark.parametrize("command", [["add", "{path}", "10.65.0.9"], ["remove", "{path}"]], ids=["add", "remove"])
-def test_killed_while_adding_and_the_address_released(
+def test_killed_add_then_address_released(
     command: list[str], container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
 ) -> None:
     before = netns.state()
@@ -81,7 +77,7 @@ def test_killed_while_adding_and_the_address_released(
     assert netns.state() == before
 
 
-def test_killed_while_removing_and_repeated(
+def test_killed_remove_then_repeated(
     container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
 ) -> None:
     before = netns.state()
@@ -99,7 +95,7 @@ def test_killed_while_removing_and_repeated(
 
 
 @pytest.mark.parametrize("verb", ["add", "remove"])
-def test_killed_while_changing_addresses_and_repeated(
+def test_killed_address_change_then_repeated(
     verb: str, container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
 ) -> None:
     assert host("container", "add", container, "ipv6").status == 0
@@ -121,7 +117,7 @@ def test_killed_while_changing_addresses_and_repeated(
     assert number > 10
 
 
-def test_what_a_killed_command_left_on_the_interface_stays_claimed_when_another_fails(
+def test_address_left_on_interface_by_killed_command_stays_claimed(
     container: str, host: Calicoctl, etcd: EtcdServer, netns: NetworkNamespace
 ) -> None:
     assert host("container", "add", container, "10.65.0.7").status == 0
@@ -129,16 +125,14 @@ def test_what_a_killed_command_left_on_the_interface_stays_claimed_when_another_
         assert killed_before(number, host, "container", container, "ip", "add", "10.65.0.9")
         if "eth1 10.65.0.9/32" in netns.addresses():
             break
-        host("container", container, "ip", "remove", "10.65.0.9")  # lest the next one takes fewer steps
+        host("container", container, "ip", "remove", "10.65.0.9")  # otherwise the next command would take fewer steps
     assert [endpoint["ipv4_nets"] for endpoint in stored.endpoints(etcd).values()] == [["10.65.0.7/32"]]
     assert host("container", container, "ip", "add", "10.65.0.7").status == 1
     assert set(stored.allocated(etcd)) == {"10.65.0.7", "10.65.0.9"}
     assert host("container", container, "ip", "add", "10.65.0.9").status == 0
 
 
-def test_a_claim_left_behind_in_a_pool_that_is_now_disabled_is_not_adopted(
-    container: str, host: Calicoctl, etcd: EtcdServer
-) -> None:
+def test_leftover_claim_in_disabled_pool_is_not_reused(container: str, host: Calicoctl, etcd: EtcdServer) -> None:
     for number in itertools.count(1):
         assert killed_before(number, host, "container", "add", container, "10.65.0.9")
         if stored.allocated(etcd):

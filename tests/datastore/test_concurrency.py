@@ -1,4 +1,4 @@
-"""Many calicoctl processes that edit one profile at the same time: no edit is lost."""
+"""Concurrent edits of one profile by many calicoctl processes: no edit is lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROFILE = "/calico/v1/policy/profile/P"
 
 
 def all_at_once(calicoctl: Calicoctl, commands: Sequence[Sequence[str]]) -> list[Result]:
-    """Start a process for each command before the first of them is waited for."""
+    """Start a process for each command, then wait for all of them."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "calicoctl", "profile", *command],
@@ -35,7 +35,7 @@ def all_at_once(calicoctl: Calicoctl, commands: Sequence[Sequence[str]]) -> list
     return [Result(process.returncode, *output) for process, output in zip(processes, outputs, strict=True)]
 
 
-def test_a_hundred_processes_on_one_profile(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_hundred_concurrent_edits_of_one_profile(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     calicoctl("profile", "add", "P")
     numbers = range(1, 51)
     rules = [("P", "rule", "add", "inbound", "allow", "tcp", "to", "ports", str(number)) for number in numbers]
@@ -57,7 +57,7 @@ def test_a_hundred_processes_on_one_profile(calicoctl: Calicoctl, etcd: EtcdServ
     assert sorted(others) == sorted(f"T{number}" for number in numbers)
 
 
-def test_additions_and_removals_at_once(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_concurrent_additions_and_removals(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     tags = [f"T{number}" for number in range(10)]
     etcd.put(f"{PROFILE}/tags", json.dumps(tags))
     removals = [("P", "tag", "remove", tag) for tag in tags]
@@ -67,7 +67,7 @@ def test_additions_and_removals_at_once(calicoctl: Calicoctl, etcd: EtcdServer) 
     assert sorted(json.loads(etcd.get(f"{PROFILE}/tags") or "")) == [tag.lower() for tag in tags]
 
 
-def test_the_same_rule_from_many_is_there_once(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_same_rule_added_concurrently_is_stored_once(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{PROFILE}/rules", '{"inbound_rules": [], "outbound_rules": []}')
     results = all_at_once(calicoctl, [("P", "rule", "add", "inbound", "deny")] * 12)
     present = Result(0, "Rule already present, skipping.\n", "")
@@ -75,7 +75,7 @@ def test_the_same_rule_from_many_is_there_once(calicoctl: Calicoctl, etcd: EtcdS
     assert etcd.get(f"{PROFILE}/rules") == '{"inbound_rules": [{"action": "deny"}], "outbound_rules": []}'
 
 
-def test_many_adds_leave_one_whole_profile(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_concurrent_adds_leave_complete_profile(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     results = all_at_once(calicoctl, [("add", "P")] * 12)
     assert {result.status for result in results} == {0}
     assert sorted(result.stdout for result in results) == (

@@ -1,4 +1,4 @@
-"""Endpoints in etcd: which keys they are, how little is read, and edits by compare-and-swap."""
+"""Endpoints in etcd: their keys, few reads, and edits by compare-and-swap."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ COMPARE_FAILED = '{"errorCode": 101, "message": "Compare failed", "cause": "[1 !
 NAMES = st.one_of(
     st.sampled_from(["a", "b", "A", "a%2fb", "a?b", "a#b", "a b", "é", "endpoint", "workload"]),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=8).filter(
-        # etcd leaves names with a leading underscore out of listings
+        # etcd omits names with a leading underscore from listings.
         lambda name: name not in (".", "..") and not name.startswith("_")
     ),
 )
 FULL_NAMES = st.tuples(NAMES, NAMES, NAMES, NAMES)
-# Each of the four names as it is, another one, or none
+# Each of the four names: the endpoint's, another one, or none.
 OTHERS = st.one_of(st.none(), NAMES, st.sampled_from(["", "/", ".", "..", "a/b"]))
 WANTED = st.lists(OTHERS, min_size=4, max_size=4)
 
@@ -43,8 +43,8 @@ def at(authority: str) -> Endpoints:
     return Endpoints(Client(Settings([f"http://{authority}"])))
 
 
-def wanted_of(names: tuple[str, ...], others: list[str | None]) -> list[str]:
-    """A filter for an endpoint in which some names are replaced by others or by none."""
+def filter_for(names: tuple[str, ...], others: list[str | None]) -> list[str]:
+    """Return a filter made from an endpoint, with some names replaced or left out."""
     return [name if other is None else other for name, other in zip(names, others, strict=True)]
 
 
@@ -52,7 +52,7 @@ def only(endpoints: Endpoints) -> list[tuple[str, str]]:
     return sorted((str(found.name), found.key) for found in endpoints.all())
 
 
-# Which keys
+# Keys
 
 
 @pytest.mark.parametrize(
@@ -72,14 +72,14 @@ def only(endpoints: Endpoints) -> list[tuple[str, str]]:
         (("h", "o", "w", "e/../x"), None),
     ],
 )
-def test_the_place_of_a_filter_is_as_narrow_as_can_be(names: tuple[str, ...], place: str | None) -> None:
+def test_filter_has_narrowest_possible_path(names: tuple[str, ...], place: str | None) -> None:
     assert Filter(*names).place() == place
 
 
 @settings(deadline=None)
 @given(FULL_NAMES, WANTED)
-def test_what_a_filter_means_is_below_its_place(names: tuple[str, ...], others: list[str | None]) -> None:
-    wanted = wanted_of(names, others)
+def test_matching_endpoints_are_below_path_of_filter(names: tuple[str, ...], others: list[str | None]) -> None:
+    wanted = filter_for(names, others)
     meant = Filter(*wanted)
     assert meant.matches(EndpointName(*names)) == all(
         want in ("", name) for want, name in zip(wanted, names, strict=True)
@@ -95,24 +95,24 @@ def test_what_a_filter_means_is_below_its_place(names: tuple[str, ...], others: 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(FULL_NAMES, min_size=1, max_size=4, unique=True), WANTED)
-def test_a_filter_finds_in_etcd_what_it_means(
+def test_filter_finds_all_matches_in_etcd(
     etcd: EtcdServer, world: list[tuple[str, ...]], others: list[str | None]
 ) -> None:
     etcd.clear()
     for names in world:
         etcd.put(HOSTS + "/{}/workload/{}/{}/endpoint/{}".format(*names), "{}")
-    wanted = wanted_of(world[0], others)
+    wanted = filter_for(world[0], others)
     found = [str(node.name) for node in at(etcd.endpoint).matching(Filter(*wanted))]
     assert sorted(found) == sorted("/".join(names) for names in world if Filter(*wanted).matches(EndpointName(*names)))
 
 
-def test_a_host_endpoint_is_meant_by_no_filter() -> None:
+def test_filter_never_matches_host_endpoint() -> None:
     name = EndpointName("h", None, None, "e")
     assert not Filter().matches(name)
     assert not Filter("h", "", "", "e").matches(name)
 
 
-def test_all_endpoints_and_nothing_else(etcd: EtcdServer, endpoints: Endpoints) -> None:
+def test_reads_all_endpoints_and_nothing_else(etcd: EtcdServer, endpoints: Endpoints) -> None:
     assert only(endpoints) == []
     keys = [KEY, f"{HOSTS}/h/endpoint/eth0", f"{HOSTS}/h2/workload/o/w/endpoint/e"]
     for key in keys:
@@ -126,7 +126,7 @@ def test_all_endpoints_and_nothing_else(etcd: EtcdServer, endpoints: Endpoints) 
     assert list(endpoints.matching(Filter(endpoint="eth0"))) == []
 
 
-def test_which_reads_ask_the_whole_cluster(etcd: EtcdServer) -> None:
+def test_reads_before_edits_use_quorum(etcd: EtcdServer) -> None:
     queries: list[str] = []
 
     def note(request: Request) -> bytes | None:
@@ -150,7 +150,7 @@ def appended(endpoint: Endpoint) -> Endpoint:
     return endpoint.with_profiles([*endpoint.profile_ids, "NEW"])
 
 
-def test_an_edit_is_repeated_on_what_others_wrote(etcd: EtcdServer) -> None:
+def test_edit_is_repeated_after_concurrent_change(etcd: EtcdServer) -> None:
     seen: list[list[str]] = []
     reads: list[str] = []
 
@@ -176,7 +176,7 @@ def test_an_edit_is_repeated_on_what_others_wrote(etcd: EtcdServer) -> None:
     assert etcd.get(KEY) == '{"profile_ids": ["other2", "NEW"]}'
 
 
-def test_an_edit_of_what_has_vanished(etcd: EtcdServer, endpoints: Endpoints) -> None:
+def test_edit_of_deleted_endpoint(etcd: EtcdServer, endpoints: Endpoints) -> None:
     etcd.put(KEY, "{}")
     [found] = endpoints.matching(Filter())
     etcd.delete(KEY)
@@ -185,7 +185,7 @@ def test_an_edit_of_what_has_vanished(etcd: EtcdServer, endpoints: Endpoints) ->
     assert etcd.get(KEY) is None
 
 
-def test_an_edit_of_what_was_removed_and_made_again(etcd: EtcdServer, endpoints: Endpoints) -> None:
+def test_edit_of_recreated_endpoint(etcd: EtcdServer, endpoints: Endpoints) -> None:
     etcd.put(KEY, '{"profile_ids": ["A"]}')
     [found] = endpoints.matching(Filter())
     etcd.delete(KEY)
@@ -195,7 +195,7 @@ def test_an_edit_of_what_was_removed_and_made_again(etcd: EtcdServer, endpoints:
 
 
 @pytest.mark.parametrize("value", ["", "[]", '{"profile_ids": 1}'])
-def test_an_edit_of_what_cannot_be_read(etcd: EtcdServer, endpoints: Endpoints, value: str) -> None:
+def test_edit_of_unreadable_endpoint(etcd: EtcdServer, endpoints: Endpoints, value: str) -> None:
     etcd.put(KEY, value)
     [found] = endpoints.matching(Filter())
     with pytest.raises(MalformedObject, match=f"^Cannot read {KEY}: "):
@@ -203,7 +203,7 @@ def test_an_edit_of_what_cannot_be_read(etcd: EtcdServer, endpoints: Endpoints, 
     assert etcd.get(KEY) == value
 
 
-def test_an_edit_that_the_caller_gives_up(etcd: EtcdServer, endpoints: Endpoints) -> None:
+def test_edit_aborted_by_caller(etcd: EtcdServer, endpoints: Endpoints) -> None:
     def refuse(endpoint: Endpoint) -> Endpoint:
         raise LookupError(endpoint.name)
 
@@ -216,9 +216,7 @@ def test_an_edit_that_the_caller_gives_up(etcd: EtcdServer, endpoints: Endpoints
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(FULL_NAMES, FULL_NAMES)
-def test_an_edit_writes_the_key_that_was_read(
-    etcd: EtcdServer, names: tuple[str, ...], others: tuple[str, ...]
-) -> None:
+def test_edit_writes_key_that_was_read(etcd: EtcdServer, names: tuple[str, ...], others: tuple[str, ...]) -> None:
     assume(names != others)
     etcd.clear()
     keys = [HOSTS + "/{}/workload/{}/{}/endpoint/{}".format(*each) for each in (names, others)]
@@ -230,7 +228,7 @@ def test_an_edit_writes_the_key_that_was_read(
     assert etcd.keys() == {keys[0]: '{"profile_ids": ["NEW"]}', keys[1]: "{}"}
 
 
-def test_an_edit_ends_where_etcd_refuses_without_any_change(etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_edit_gives_up_if_etcd_refuses_without_a_change(etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr("time.sleep", pauses.append)
     etcd.put(KEY, "{}")
@@ -250,6 +248,6 @@ def test_an_edit_ends_where_etcd_refuses_without_any_change(etcd: EtcdServer, mo
     assert caught.value.message == f"etcd refuses every change of {KEY} though nobody else changes it."
     read, write = f"GET /v2/keys{KEY}", f"PUT /v2/keys{KEY}"
     assert requests == [f"GET /v2/keys{HOSTS}", *[write, read] * 19, write]
-    # Waits grow, by chance, up to 1 s
+    # Random waits, increasing up to 1 s
     assert len(pauses) == 19 and all(0 <= pause <= 0.01 * number for number, pause in enumerate(pauses, 1))
     assert etcd.get(KEY) == "{}"

@@ -1,4 +1,4 @@
-"""Assigning addresses in etcd: which block is taken, what is written, and blocks of other programs."""
+"""Address assignment in etcd: choice of the block, stored values, and blocks of other programs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from calicoctl.model.pool import Pool
 from tests.etcd_server import EtcdServer
 
 BLOCKS = "/calico/ipam/v2/assignment/ipv4/block"
-POOL = Pool.new(Network.parse("10.0.0.0/24"))  # four blocks
-SMALL_POOL = Pool.new(Network.parse("10.9.0.0/26"))  # one block
+POOL = Pool.new(Network.parse("10.0.0.0/24"))  # room for four blocks
+SMALL_POOL = Pool.new(Network.parse("10.9.0.0/26"))  # room for one block
 
 
 @pytest.fixture
@@ -30,12 +30,12 @@ def client(etcd: EtcdServer) -> Client:
 
 @pytest.fixture
 def ipam(client: Client) -> Ipam:
-    """Address management of the host `h1`."""
+    """Address management for the host `h1`."""
     return Ipam(client, "h1")
 
 
 def store(etcd: EtcdServer, cidr: str, **changes: Any) -> None:
-    """Store a block of free addresses that belongs to `h2`."""
+    """Store a block of free addresses with affinity to `h2`."""
     fields = {
         "affinity": "host:h2", "strict_affinity": False, "allocations": [None] * 64, "unallocated": list(range(64)),
         "attributes": [], "cidr": cidr,
@@ -50,7 +50,7 @@ def stored(etcd: EtcdServer, cidr: str) -> Any:
 FULL: dict[str, Any] = {"allocations": [0] * 64, "unallocated": [], "attributes": [{"handle_id": "x", "secondary": {}}]}
 
 
-def test_a_fixed_address_in_a_new_block(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_fixed_address_in_new_block(ipam: Ipam, etcd: EtcdServer) -> None:
     ipam.claim(Address.parse("10.0.0.70"), "a/b")
     block = stored(etcd, "10.0.0.64/26")
     assert (block["affinity"], block["allocations"][6]) == ("host:h1", 0)
@@ -62,14 +62,14 @@ def test_a_fixed_address_in_a_new_block(ipam: Ipam, etcd: EtcdServer) -> None:
     }
 
 
-def test_the_own_block_comes_first_then_a_new_one_then_those_of_others(client: Client, etcd: EtcdServer) -> None:
+def test_order_of_own_new_and_foreign_blocks(client: Client, etcd: EtcdServer) -> None:
     ipam = Ipam(client, "h1")
     store(etcd, "10.0.0.0/26")
     chosen = [ipam.claim_any([POOL], "w") for _ in range(64 * 3)]
     new = {address.value // 64 for address in chosen if address}
     assert len(new) == 3
     assert Address.parse("10.0.0.0").value // 64 not in new
-    for start in range(0, 192, 64):  # each is used up before the next is taken
+    for start in range(0, 192, 64):  # each is full before the next one is used
         assert len({address.value // 64 for address in chosen[start : start + 64] if address}) == 1
     assert stored(etcd, "10.0.0.0/26")["attributes"] == []
     borrowed = [ipam.claim_any([POOL], "w") for _ in range(65)]
@@ -82,7 +82,7 @@ def test_the_own_block_comes_first_then_a_new_one_then_those_of_others(client: C
     assert "/calico/ipam/v2/handle/w" not in etcd.keys("/calico/ipam/v2/handle")
 
 
-def test_strict_affinity_does_not_borrow(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_strict_affinity_never_uses_other_blocks(ipam: Ipam, etcd: EtcdServer) -> None:
     etcd.put("/calico/ipam/v2/config", '{"strict_affinity": true}')
     store(etcd, "10.9.0.0/26")
     assert ipam.claim_any([SMALL_POOL], "w") is None
@@ -92,7 +92,7 @@ def test_strict_affinity_does_not_borrow(ipam: Ipam, etcd: EtcdServer) -> None:
 
 
 @pytest.mark.parametrize("field", ["strict_affinity", "strictAffinity"])
-def test_a_strict_block_of_another_host(field: str, ipam: Ipam, etcd: EtcdServer) -> None:
+def test_strict_block_of_another_host_is_not_used(field: str, ipam: Ipam, etcd: EtcdServer) -> None:
     store(etcd, "10.9.0.0/26", **{field: True})
     index = etcd.index()
     assert ipam.claim_any([SMALL_POOL], "w") is None
@@ -101,25 +101,25 @@ def test_a_strict_block_of_another_host(field: str, ipam: Ipam, etcd: EtcdServer
     assert etcd.index() == index
 
 
-def test_no_new_blocks_where_the_configuration_forbids_them(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_no_new_blocks_if_configuration_forbids_them(ipam: Ipam, etcd: EtcdServer) -> None:
     etcd.put("/calico/ipam/v2/config", '{"auto_allocate_blocks": false, "strict_affinity": false}')
     assert ipam.claim_any([POOL], "w") is None
     store(etcd, "10.0.0.0/26")
     assert str(ipam.claim_any([POOL], "w")) == "10.0.0.0"
 
 
-def test_only_blocks_of_the_given_pools(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_only_blocks_of_given_pools(ipam: Ipam, etcd: EtcdServer) -> None:
     ipam.claim(Address.parse("10.0.0.70"), "w")
     assert str(ipam.claim_any([SMALL_POOL], "w")) == "10.9.0.0"
     assert ipam.claim_any([], "w") is None
 
 
-def test_an_affinity_without_a_block_is_made_good(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_affinity_without_block_is_completed(ipam: Ipam, etcd: EtcdServer) -> None:
     etcd.put("/calico/ipam/v2/host/h1/ipv4/block/10.0.0.128-26", "")
     assert str(ipam.claim_any([POOL], "w")) == "10.0.0.128"
 
 
-def test_an_affinity_to_the_block_of_another_host_is_removed(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_affinity_to_block_of_another_host_is_removed(ipam: Ipam, etcd: EtcdServer) -> None:
     etcd.put("/calico/ipam/v2/host/h1/ipv4/block/10.0.0.128-26", "")
     store(etcd, "10.0.0.128/26")
     address = ipam.claim_any([POOL], "w")
@@ -127,7 +127,7 @@ def test_an_affinity_to_the_block_of_another_host_is_removed(ipam: Ipam, etcd: E
     assert "/calico/ipam/v2/host/h1/ipv4/block/10.0.0.128-26" not in etcd.keys("/calico/ipam/v2/host")
 
 
-def test_taken(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_claimed_address_is_refused(ipam: Ipam, etcd: EtcdServer) -> None:
     store(etcd, "10.9.0.0/26", **FULL)
     index = etcd.index()
     with pytest.raises(AddressTaken):
@@ -136,7 +136,7 @@ def test_taken(ipam: Ipam, etcd: EtcdServer) -> None:
     assert etcd.index() == index
 
 
-def test_an_empty_block_that_is_nobodys_own_is_removed(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_empty_block_without_affinity_is_removed(ipam: Ipam, etcd: EtcdServer) -> None:
     store(etcd, "10.9.0.0/26", affinity="")
     ipam.claim(Address.parse("10.9.0.5"), "w")
     assert ipam.release(Address.parse("10.9.0.5"))
@@ -144,7 +144,7 @@ def test_an_empty_block_that_is_nobodys_own_is_removed(ipam: Ipam, etcd: EtcdSer
     assert not ipam.release(Address.parse("10.9.0.5"))
 
 
-def test_what_other_programs_store_is_kept(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_unknown_fields_of_other_programs_are_kept(ipam: Ipam, etcd: EtcdServer) -> None:
     claim = {"handle_id": "cni.1", "secondary": {"node": "h2"}}
     store(etcd, "10.9.0.0/26", allocations=[0] + [None] * 63, attributes=[claim], strictAffinity=False, deleted=False)
     etcd.put("/calico/ipam/v2/handle/cni.1", '{"id":"cni.1","block":{"10.9.0.0/26":1,"10.0.0.0/26":2},"later":5}')
@@ -156,7 +156,7 @@ def test_what_other_programs_store_is_kept(ipam: Ipam, etcd: EtcdServer) -> None
     assert handle == {"id": "cni.1", "block": {"10.0.0.0/26": 2}, "later": 5}
 
 
-def test_claims_of_legacy_are_taken_over_and_no_others(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_only_legacy_claims_are_taken_over(ipam: Ipam, etcd: EtcdServer) -> None:
     claims = [{"handle_id": None, "secondary": {}}, {"handle_id": "x", "secondary": {}}]
     store(etcd, "10.9.0.0/26", allocations=[0, 0, 1] + [None] * 61, attributes=claims)
     for last in range(4):
@@ -175,7 +175,7 @@ def test_claims_of_legacy_are_taken_over_and_no_others(ipam: Ipam, etcd: EtcdSer
         ("/calico/ipam/v2/handle/w", '{"block": {"10.9.0.0/26": 1}, "later": 1e999}'),
     ],
 )
-def test_what_cannot_be_read_is_named(key: str, value: str, ipam: Ipam, etcd: EtcdServer) -> None:
+def test_unreadable_keys_are_named(key: str, value: str, ipam: Ipam, etcd: EtcdServer) -> None:
     etcd.put(key, value)
     with pytest.raises(MalformedObject, match=f"^Cannot read {key}: "):
         ipam.claim(Address.parse("10.9.0.5"), "w")
@@ -192,42 +192,42 @@ def test_what_cannot_be_read_is_named(key: str, value: str, ipam: Ipam, etcd: Et
         ('{"auto_allocate_blocks": "no"}', "auto_allocate_blocks is neither true nor false"),
     ],
 )  # fmt: skip
-def test_a_configuration_that_cannot_be_read(value: str, reason: str, ipam: Ipam, etcd: EtcdServer) -> None:
-    """Whoever wrote "false" has not meant true."""
+def test_unreadable_configuration(value: str, reason: str, ipam: Ipam, etcd: EtcdServer) -> None:
+    """The string "false" must not count as true."""
     etcd.put("/calico/ipam/v2/config", value)
     with pytest.raises(MalformedObject, match=f"^Cannot read /calico/ipam/v2/config: {reason}\\.$"):
         ipam.claim_any([POOL], "w")
 
 
-def test_one_block_that_cannot_be_read_does_not_stop_the_rest(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_unreadable_block_does_not_prevent_assignment(ipam: Ipam, etcd: EtcdServer) -> None:
     etcd.put(f"{BLOCKS}/10.0.0.0-26", "{")
     for _ in range(192):
         assert ipam.claim_any([POOL], "w") is not None
 
 
-def test_a_huge_closed_part_of_a_pool_is_passed_over(ipam: Ipam) -> None:
+def test_huge_closed_part_of_pool_is_skipped_quickly(ipam: Ipam) -> None:
     pool, part = Network.parse("fd80:65::/64"), Network.parse("fd80:65::/65")
     for closed in (part, Network.parse("fd80:65::8000:0:0:0/65")):
         address = ipam.claim_any([Pool.new(pool)], f"in {closed}", [closed])
         assert address is not None and not address.is_in(closed)
-    assert ipam.claim_any([Pool.new(part)], "w", [pool]) is not None  # the smaller one decides
-    assert ipam.claim_any([Pool.new(pool)], "w", [pool]) is not None  # as where legacy has stored it twice
+    assert ipam.claim_any([Pool.new(part)], "w", [pool]) is not None  # the smaller pool decides
+    assert ipam.claim_any([Pool.new(pool)], "w", [pool]) is not None  # also if legacy stored it twice
 
 
-def test_an_open_part_of_a_closed_part_of_a_pool(ipam: Ipam) -> None:
+def test_open_part_within_closed_part_of_pool(ipam: Ipam) -> None:
     pool, closed, inner = map(Network.parse, ("fd80:65::/64", "fd80:65::/65", "fd80:65::/122"))
     assert ipam.claim_any([Pool.new(inner)], "w", [closed]) is not None
     given = [ipam.claim_any([Pool.new(pool), Pool.new(inner)], "w", [pool, closed]) for _ in range(100)]
     assert None not in given
 
 
-def test_handles_of_a_workload(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_handles_of_workload(ipam: Ipam, etcd: EtcdServer) -> None:
     for name in ("calicoctl:h1:docker:w:1", "calicoctl:h1:docker:w:2", "calicoctl:h1:docker:w:x:3", "other"):
         etcd.put(f"/calico/ipam/v2/handle/{name}", "{}")
     assert ipam.handles_of("calicoctl:h1:docker:w:") == ["calicoctl:h1:docker:w:1", "calicoctl:h1:docker:w:2"]
 
 
-def test_a_block_that_speaks_of_other_addresses_than_its_key(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_block_whose_cidr_differs_from_key(ipam: Ipam, etcd: EtcdServer) -> None:
     store(etcd, "10.0.0.64/26")
     etcd.put(f"{BLOCKS}/10.0.0.0-26", str(etcd.get(f"{BLOCKS}/10.0.0.64-26")))
     message = rf"^Cannot read {BLOCKS}/10\.0\.0\.0-26: its cidr is 10\.0\.0\.64/26\.$"
@@ -238,20 +238,20 @@ def test_a_block_that_speaks_of_other_addresses_than_its_key(ipam: Ipam, etcd: E
         assert address is not None and not address.is_in(Network.parse("10.0.0.0/26"))
 
 
-def test_a_strict_block_that_has_lost_its_host(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_strict_block_without_host(ipam: Ipam, etcd: EtcdServer) -> None:
     store(etcd, "10.9.0.0/26", affinity="", strict_affinity=True)
     with pytest.raises(ForeignBlock, match="^$"):
         ipam.claim(Address.parse("10.9.0.5"), "w")
 
 
 @pytest.mark.parametrize("handle", ["/x", "a//b", "..", "a/../b"])
-def test_handles_of_others_whose_names_no_key_can_have(handle: str, ipam: Ipam, etcd: EtcdServer) -> None:
+def test_foreign_handles_with_names_that_no_key_can_have(handle: str, ipam: Ipam, etcd: EtcdServer) -> None:
     store(etcd, "10.9.0.0/26", allocations=[0] + [None] * 63, attributes=[{"handle_id": handle, "secondary": {}}])
     assert ipam.release(Address.parse("10.9.0.0"))
     assert stored(etcd, "10.9.0.0/26")["allocations"] == [None] * 64
 
 
-def test_one_block_that_cannot_be_read_does_not_keep_the_rest_claimed(ipam: Ipam, etcd: EtcdServer) -> None:
+def test_unreadable_block_does_not_prevent_release_of_others(ipam: Ipam, etcd: EtcdServer) -> None:
     for address in ("10.0.0.5", "10.0.0.70", "10.0.0.130"):
         ipam.claim(Address.parse(address), "w")
     etcd.put(f"{BLOCKS}/10.0.0.64-26", "{")
@@ -264,24 +264,24 @@ def test_one_block_that_cannot_be_read_does_not_keep_the_rest_claimed(ipam: Ipam
 AFFINITY = "/calico/ipam/v2/host/h1/ipv4/block/10.9.0.0-26"
 
 
-def test_a_discarded_block_that_another_command_makes_anew(
+def test_discarded_block_recreated_by_another_command(
     client: Client, etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, edit = SMALL_POOL.network, Blocks.edit
     assert Blocks(client).create(network, "h1", False)
 
-    def edit_and_lose_a_moment(*arguments: Any) -> None:
+    def edit_after_concurrent_change(*arguments: Any) -> None:
         edit(*arguments)
         assert Blocks(client).create(network, "h1", False)
 
-    monkeypatch.setattr(Blocks, "edit", edit_and_lose_a_moment)
+    monkeypatch.setattr(Blocks, "edit", edit_after_concurrent_change)
     Blocks(client).discard(network, "h1")
     assert stored(etcd, "10.9.0.0/26")["affinity"] == "host:h1"
     assert etcd.get(AFFINITY) == ""
 
 
 @pytest.mark.parametrize("has_affinity", [True, False])
-def test_the_block_of_another_host_that_becomes_our_own_at_that_moment(
+def test_foreign_block_becomes_own_during_assignment(
     has_affinity: bool, client: Client, etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, get = SMALL_POOL.network, Blocks.get
@@ -289,14 +289,14 @@ def test_the_block_of_another_host_that_becomes_our_own_at_that_moment(
     if has_affinity:
         etcd.put(AFFINITY, "")
 
-    def get_and_lose_a_moment(*arguments: Any) -> Any:
+    def get_after_concurrent_change(*arguments: Any) -> Any:
         monkeypatch.setattr(Blocks, "get", get)
         found = get(*arguments)
         etcd.delete(f"{BLOCKS}/10.9.0.0-26")
         assert Blocks(client).create(network, "h1", False)
         return found
 
-    monkeypatch.setattr(Blocks, "get", get_and_lose_a_moment)
+    monkeypatch.setattr(Blocks, "get", get_after_concurrent_change)
     if has_affinity:
         Ipam(client, "h1").claim_any([SMALL_POOL], "w")
     else:

@@ -1,4 +1,4 @@
-"""Keys, by what a real etcd makes of them."""
+"""Keys and how a real etcd interprets them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from calicoctl.etcd.client import Client
 from calicoctl.etcd.settings import Settings
 from tests.etcd_server import EtcdServer
 
-# Whatever can be stored, control characters and all; surrogates are no text.
+# Everything that etcd can store, including control characters; lone surrogates are not text.
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=20).filter(
     lambda name: name not in (".", "..")
 )
 
 
-def test_keys_of_profiles() -> None:
+def test_profile_keys() -> None:
     assert keys.PROFILES == "/calico/v1/policy/profile"
     assert keys.HOSTS == "/calico/v1/host"
     assert keys.profile("WEB_1.a-B") == "/calico/v1/policy/profile/WEB_1.a-B"
@@ -25,7 +25,7 @@ def test_keys_of_profiles() -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/"])
-def test_names_that_no_segment_can_hold(name: str) -> None:
+def test_names_that_cannot_be_path_segments(name: str) -> None:
     with pytest.raises(ValueError, match="cannot be a segment of an etcd key"):
         keys.segment(name)
 
@@ -34,13 +34,13 @@ def test_names_that_no_segment_can_hold(name: str) -> None:
     ("name", "quoted"),
     [("a?b", "a%3Fb"), ("%41", "%2541"), ("a b", "a%20b"), ("a#b", "a%23b"), ("é", "%C3%A9"), ("...", "...")],
 )
-def test_what_a_path_would_take_for_something_else_is_quoted(name: str, quoted: str) -> None:
+def test_characters_special_in_paths_are_quoted(name: str, quoted: str) -> None:
     assert keys.segment(name) == quoted
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NAMES)
-def test_every_name_is_a_key_of_its_own_in_etcd(etcd: EtcdServer, name: str) -> None:
+def test_every_name_has_its_own_key_in_etcd(etcd: EtcdServer, name: str) -> None:
     etcd.clear()
     client = Client(Settings([f"http://{etcd.endpoint}"]))
     client.create(keys.profile_part(name, "tags"), "[]")
@@ -62,5 +62,5 @@ def test_every_name_is_a_key_of_its_own_in_etcd(etcd: EtcdServer, name: str) -> 
         ("/calico/v1/host/h/config/endpoint", None),
     ],
 )
-def test_the_endpoint_of_a_key(key: str, name: tuple[str | None, ...] | None) -> None:
+def test_endpoint_name_of_key(key: str, name: tuple[str | None, ...] | None) -> None:
     assert keys.endpoint_names(key) == name

@@ -1,4 +1,4 @@
-"""The programs and files that the examples of documents and pages need."""
+"""The programs and files for the examples of documents and pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES = Path(__file__).parent / "files"
 
 @pytest.fixture
 def world(calicoctl: Calicoctl, etcd: EtcdServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """calicoctl and calicoq, an empty etcd, and a copy of the files that the documents refer to."""
+    """calicoctl and calicoq, an empty etcd, and a copy of the files mentioned in the documents."""
     folder = tmp_path / "files"
     shutil.copytree(FILES, folder)
     monkeypatch.chdir(folder)

@@ -1,13 +1,13 @@
-"""A page of the documentation as a test: its examples are carried out from top to bottom.
+"""A page of the documentation as a test: its examples run from top to bottom.
 
-What counts on a page:
+These blocks have a meaning:
 
-    ```console          a transcript (tests/transcript.py), replayed and compared to the letter
-    ```console root     the same, for a test that is root
-    ```yaml NAME        the contents of a file, for the commands below; also ```json NAME
-    ```etcd             what is stored below the profiles, a key a line
+    ```console          a transcript (tests/transcript.py), replayed and compared exactly
+    ```console root     the same, for a test that runs as root
+    ```yaml NAME        the content of a file, for the commands below; also ```json NAME
+    ```etcd             the keys below the profiles, one per line
     <!-- @put KEY VALUE -->
-                        sets a key of etcd, unseen by the reader
+                        sets a key of etcd, invisible to the reader
 
 All other blocks are text.
 """
@@ -25,7 +25,7 @@ _BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$|^<!-- (@put .*?) -->$", re.MU
 
 
 class Example(NamedTuple):
-    """A block: its language, the word behind that and the text. The language of a hidden `@put` is `put`."""
+    """A block: its language, the word after it and the text. The language of a hidden `@put` is `put`."""
 
     language: str
     word: str
@@ -33,18 +33,18 @@ class Example(NamedTuple):
 
 
 def examples(page: Path) -> list[Example]:
-    """Return the blocks of a page in order, other than those of no language."""
+    """Return the blocks of a page that have a language, in order."""
     blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
     return [Example("put", "", f"{put}\n") if put else Example(*block) for *block, put in blocks]
 
 
 def check_page(page: Path, world: World) -> None:
-    """Carry out the examples of a page; AssertionError, with the differences, for one that does not go as written."""
+    """Run the examples of a page; raise AssertionError, with the differences, for an unexpected result."""
     for example in examples(page):
         if example.language == "put":
             check(example.text, world)
         elif example.language == "console" and not example.word:
-            check(re.sub("^@@ ", r"\\@@ ", example.text, flags=re.MULTILINE), world)  # a hunk of a diff is no step
+            check(re.sub("^@@ ", r"\\@@ ", example.text, flags=re.MULTILINE), world)  # a hunk of a diff is not a step
         elif example.language in ("yaml", "json"):
             file = world.folder / example.word
             file.parent.mkdir(exist_ok=True)

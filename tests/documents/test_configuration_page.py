@@ -1,4 +1,4 @@
-"""docs/configuration.md: every command on it does what it shows, and its table has every value."""
+"""docs/configuration.md: every command gives the output shown, and the table has every value."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ BLOCK = re.compile(r"^```(yaml|console) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.D
 TABLE = re.compile(r"^\+-(?:.*\n)+?(?=[^+|]|\Z)", re.MULTILINE)
 
 
-def test_every_command_of_the_page(
+def test_commands_of_page(
     etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     home, system_file = str(tmp_path / "home"), str(tmp_path / "calicoctl.cfg")
-    # The page's names, and what they are here
+    # The page's names, and their equivalents here
     real = {"/home/op": home, "/etc/calico/calicoctl.cfg": system_file, "127.0.0.1:2379": etcd.endpoint}
     environ = {"PATH": calicoctl.environ["PATH"], "HOME": home}
     programs = {name: Calicoctl(environ, name, system_file) for name in ("calicoctl", "calicoq")}
@@ -35,7 +35,7 @@ def test_every_command_of_the_page(
     def as_on_the_page(text: str) -> str:
         for shown, name in real.items():
             text = text.replace(name, shown)
-        return TABLE.sub(lambda found: drawn_anew(found[0]), text)
+        return TABLE.sub(lambda found: redrawn(found[0]), text)
 
     world = World(
         {name: lambda arguments, stdin, name=name: run(programs[name], arguments, stdin) for name in programs},  # type: ignore[misc]
@@ -56,12 +56,12 @@ def test_every_command_of_the_page(
         path.write_text(text, encoding="utf-8")
 
 
-def drawn_anew(drawing: str) -> str:
-    """A table as wide as its cells are now."""
+def redrawn(drawing: str) -> str:
+    """Return a table redrawn for the current width of its cells."""
     rows = [[cell.strip() for cell in line[1:-1].split(" |")] for line in drawing.splitlines() if line[0] == "|"]
     return table(rows[0], rows[1:]) + "\n"
 
 
-def test_every_value_is_in_the_table() -> None:
+def test_every_value_is_in_table() -> None:
     for name, variable in VARIABLES.items():
         assert re.search(rf"^\|.*`{name}`.*\|.*`{variable}`.*\|", PAGE, re.MULTILINE), name

@@ -1,4 +1,4 @@
-"""docs/data-model.md: the sections that are cited are there, and its table of keys is that of the code."""
+"""docs/data-model.md: every cited section exists, and its table of keys agrees with the code."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ PAGE = (ROOT / "docs" / "data-model.md").read_text(encoding="utf-8")
 SECTIONS = set(re.findall(r"^## (\d)\. ", PAGE, re.MULTILINE))
 CITATION = re.compile(r"data[ -]model(?:\.md)?,?\s+\(?sections?\s+(\d)(?: to (\d))?")
 KEYS = re.findall(r"^\| `(/[^`]+)` \|.*\| ?(F?) \| [^|]+ \|$", PAGE, re.MULTILINE)
-EXAMPLES = {"network": "10.65.0.0-26", "version": "4"}  # of <network> and <version>; other names stand for themselves
+EXAMPLES = {"network": "10.65.0.0-26", "version": "4"}  # others are used literally
 
 
 def citations(text: str) -> set[str]:
-    """Return the numbers of the sections that a text cites."""
+    """Return the numbers of the sections cited in a text."""
     return {number for found in CITATION.findall(text) for number in found if number}
 
 
-def test_every_section_that_is_cited_is_there() -> None:
+def test_every_cited_section_exists() -> None:
     sources = [path for room in ("calicoctl", "tests") for path in sorted((ROOT / room).rglob("*.py"))]
     cited = {str(path.relative_to(ROOT)): citations(path.read_text(encoding="utf-8")) for path in sources}
     assert {path: numbers - SECTIONS for path, numbers in cited.items() if numbers - SECTIONS} == {}
@@ -45,12 +45,12 @@ def test_every_section_that_is_cited_is_there() -> None:
         ("docs/data-model.md, sections 2 to 4", "24"),
     ],
 )
-def test_what_counts_as_a_citation(text: str, numbers: str) -> None:
+def test_citations_in_text(text: str, numbers: str) -> None:
     assert citations(text) == set(numbers)
 
 
 class Reader:
-    """Answers a snapshot's one read: with keys whose values are the keys once more."""
+    """Answers the single read of a snapshot with keys whose values are the keys themselves."""
 
     def __init__(self, below: list[str]) -> None:
         self.below = below
@@ -60,7 +60,7 @@ class Reader:
 
 
 def taken(given: list[str]) -> set[str]:
-    """Return which of some keys a snapshot takes, each in the place of its kind."""
+    """Return the keys that a snapshot keeps, at the position of their kinds."""
     snapshot = Snapshot.read(cast(Client, Reader(given)))
     stored = [stored for _, stored in [*snapshot.endpoints, *snapshot.pools]]
     stored += [stored for _, _, stored in snapshot.policies] + [*snapshot.tiers.values(), *snapshot.bird_ips.values()]
@@ -70,7 +70,7 @@ def taken(given: list[str]) -> set[str]:
 
 
 def built() -> set[str]:
-    """Return one key of each kind that keys.py knows how to build, as etcd reports it."""
+    """Return one key of each kind that keys.py can build, as etcd reports it."""
     found = [keys.READY, keys.IPIP_ENABLED, keys.IPAM_CONFIG, keys.handle("handle")]
     found += [keys.workloads("host", "orchestrator", "workload", "endpoint")]
     found += [keys.profile_part("profile", part) for part in PARTS]
@@ -83,17 +83,17 @@ def pattern(row: str) -> re.Pattern[str]:
     return re.compile(re.sub("<[a-z]+>", "[^/]+", row))
 
 
-def test_felix_reads_the_keys_that_are_marked_so() -> None:
+def test_felix_reads_marked_keys() -> None:
     examples = {re.sub("<([a-z]+)>", lambda name: EXAMPLES.get(name[1], name[1]), row): mark for row, mark in KEYS}
     below_v1 = [key for key in examples if key.startswith(f"{keys.ROOT}/")]
     assert len(below_v1) < len(KEYS)
     assert taken(below_v1) == {key for key, mark in examples.items() if mark}
 
 
-def test_every_other_key_of_the_table_is_one_that_the_code_builds() -> None:
+def test_other_keys_of_table_are_built_by_code() -> None:
     others = [row for row, mark in KEYS if not mark]
     assert [row for row in others if not any(map(pattern(row).fullmatch, built()))] == []
 
 
-def test_every_key_that_the_code_builds_is_in_the_table() -> None:
+def test_keys_built_by_code_are_in_table() -> None:
     assert [key for key in sorted(built()) if not any(pattern(row).fullmatch(key) for row, _ in KEYS)] == []

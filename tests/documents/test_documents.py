@@ -1,4 +1,4 @@
-"""Every example of the documents, replayed against a real etcd and compared to the letter."""
+"""Every example of the documents, replayed with a real etcd and compared exactly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_transcript(path: Path, world: World) -> None:
     check(path.read_text(encoding="utf-8"), world)
 
 
-def test_the_file_of_the_rule_update_example_is_the_documents() -> None:
+def test_rule_update_example_file_matches_document() -> None:
     contents = (HERE / "files" / "web_rules.json").read_text(encoding="utf-8")
     transcript = (HERE / "profile-rule-update.txt").read_text(encoding="utf-8")
     assert "".join(f"# {line}\n" for line in contents.splitlines()) in transcript

@@ -1,4 +1,4 @@
-"""README.md and the pages below docs/: their examples are run, and what they say of commands and messages is true."""
+"""README.md and the pages below docs/: their examples run, and the commands and messages they mention exist."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def read(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", REPLAYED, ids=lambda page: page.name)
-def test_examples_of_a_page(page: Path, world: World) -> None:
+def test_examples_of_page(page: Path, world: World) -> None:
     assert any(example.language == "console" for example in examples(page))
     check_page(page, world)
 
 
-def test_commands_are_shown_only_where_they_are_run() -> None:
+def test_commands_are_shown_only_if_they_run() -> None:
     other_tests = "".join(read(path) for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__))
     for page in PAGES:
         assert not re.search(r"^    calico(ctl|q) ", read(page), re.MULTILINE), page
@@ -57,7 +57,7 @@ def test_commands_in_sentences_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_targets(page: Path) -> None:
     for link in re.findall(r"\]\(([^)]+)\)", read(page)):
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
@@ -67,14 +67,14 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_readme_leads_to_every_page_and_is_short() -> None:
+def test_readme_links_every_page_and_is_short() -> None:
     text = read(README)
     assert [page.name for page in DOCS.glob("*.md") if f"(docs/{page.name})" not in text] == []
     assert text.count("\n") <= 150
 
 
 def string_constants() -> Iterator[str]:
-    """Yield all texts in calicoctl's source, adjacent literals joined, blanks made one; no docstrings."""
+    """Yield all texts in calicoctl's source except docstrings, with adjacent literals joined and blanks normalized."""
     for path in sorted((ROOT / "calicoctl").rglob("*.py")):
         tree = ast.parse(read(path))
         docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
@@ -83,7 +83,7 @@ def string_constants() -> Iterator[str]:
                 yield " ".join(node.value.split())
 
 
-def test_every_quoted_message_can_be_printed() -> None:
+def test_quoted_messages_exist_in_source() -> None:
     page = read(TROUBLESHOOTING)
     quoted = re.findall(r"^### `(.*)`$", page, re.MULTILINE) + re.findall(r"^\| `(.*?)` \|", page, re.MULTILINE)
     assert len(quoted) > 100
@@ -103,7 +103,7 @@ def pipeline() -> dict[str, Any]:
 
 
 @pytest.mark.once
-def test_pipeline_of_gitops(calicoctl: Calicoctl, etcd: EtcdServer, tmp_path: Path) -> None:
+def test_pipeline_of_gitops_page(calicoctl: Calicoctl, etcd: EtcdServer, tmp_path: Path) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("calicoctl", "calicoq"):

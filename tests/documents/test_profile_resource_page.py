@@ -1,4 +1,4 @@
-"""docs/profile-resource.md: its tables are those of the schema, and every command is there."""
+"""docs/profile-resource.md: its tables agree with the schema, and it mentions every command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECTIONS = (
 
 
 def field_tables() -> str:
-    """The tables of fields, made of the descriptions in the schema."""
+    """The tables of fields, generated from the descriptions in the schema."""
     schema = json.loads((ROOT / "calicoctl" / "resources" / "profile" / "schema.json").read_text(encoding="utf-8"))
     return "\n".join(line for title, path in SECTIONS for line in _table(title, _at(schema, path)["properties"]))
 
@@ -45,7 +45,7 @@ def _table(title: str, properties: dict[str, dict[str, Any]]) -> Iterator[str]:
     yield ""
 
 
-def test_the_tables_of_fields_are_those_of_the_schema() -> None:
+def test_tables_of_fields_agree_with_schema() -> None:
     before, rest = PAGE.split(MARKS[0])
     tables, after = rest.split(MARKS[1])
     assert tables == field_tables()
@@ -59,7 +59,7 @@ def test_every_command_is_mentioned() -> None:
         assert f"| `calicoctl {command} -f FILE`" in PAGE or f", `calicoctl {command} -f FILE`" in PAGE
 
 
-if __name__ == "__main__":  # writes the tables anew
+if __name__ == "__main__":  # rewrites the tables
     before, rest = PAGE.split(MARKS[0])
     (ROOT / "docs" / "profile-resource.md").write_text(
         before + MARKS[0] + field_tables() + MARKS[1] + rest.split(MARKS[1])[1], encoding="utf-8"

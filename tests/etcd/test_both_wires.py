@@ -1,4 +1,4 @@
-"""What the client promises whichever wire it has: the same faults over http and over https."""
+"""What the client guarantees over both http and https, tested with the same faults."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from calicoctl.etcd.client import Client
 from calicoctl.etcd.errors import Conflict, DatastoreError
 from calicoctl.etcd.settings import Settings
 from tests.conftest import Calicoctl
-from tests.etcd.test_client import KEY, NOT_KNOWN, error, secure, tls_of
-from tests.etcd.test_client import certificates as certificates  # noqa: PLC0414  a fixture
+from tests.etcd.clients import KEY, NOT_KNOWN, error, secure, tls_of
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, Request, drop_reply, drop_request, never_answer
 from tests.trust.test_bad_answers import ANSWERS
@@ -23,7 +22,7 @@ pytestmark = [pytest.mark.libraries]
 
 
 class Way:
-    """A way to etcd through a proxy."""
+    """A connection to etcd through a proxy."""
 
     def __init__(self, scheme: str, proxy: Proxy, certificates: Path) -> None:
         self.proxy = proxy
@@ -49,9 +48,7 @@ def cut(request: Request) -> bytes | None:
 
 
 @pytest.mark.parametrize("behaviour", [drop_request, drop_reply, cut])
-def test_a_read_is_tried_three_times_where_the_connection_drops(
-    etcd: EtcdServer, way: Way, behaviour: Behaviour
-) -> None:
+def test_read_is_tried_three_times_after_dropped_connections(etcd: EtcdServer, way: Way, behaviour: Behaviour) -> None:
     etcd.put(KEY, "x")
     for drops in (1, 2):
         way.proxy.reset()
@@ -68,7 +65,7 @@ def test_a_read_is_tried_three_times_where_the_connection_drops(
     assert len(way.proxy.requests) == 3
 
 
-def test_a_read_is_not_tried_again_after_a_timeout(way: Way) -> None:
+def test_read_is_not_retried_after_timeout(way: Way) -> None:
     way.proxy.since(1, never_answer)
     with pytest.raises(DatastoreError) as raised:
         way.client(read_timeout=0.3).get(KEY)
@@ -76,9 +73,9 @@ def test_a_read_is_not_tried_again_after_a_timeout(way: Way) -> None:
     assert len(way.proxy.requests) == 1
 
 
-def test_a_read_is_not_tried_again_once_the_read_timeout_is_over(way: Way) -> None:
+def test_read_is_not_retried_after_total_read_timeout(way: Way) -> None:
     def slow(request: Request) -> None:
-        request.is_over(0.4)  # the pace of the server
+        request.is_over(0.4)  # the response time of the server
 
     way.proxy.since(1, slow)
     with pytest.raises(DatastoreError):
@@ -90,35 +87,33 @@ def test_a_read_is_not_tried_again_once_the_read_timeout_is_over(way: Way) -> No
 
 
 @pytest.mark.parametrize("behaviour", [drop_request, drop_reply, cut])
-def test_a_write_is_done_once_though_the_look_after_it_is_dropped_too(
-    etcd: EtcdServer, way: Way, behaviour: Behaviour
-) -> None:
+def test_write_is_applied_once_even_if_check_is_dropped(etcd: EtcdServer, way: Way, behaviour: Behaviour) -> None:
     etcd.put(KEY, "old")
     index = etcd.index() or 0
-    for number in (1, 2, 3):  # the write, and its state twice
+    for number in (1, 2, 3):  # the write, then two reads of the key
         way.proxy.at(number, behaviour if number == 1 else drop_reply)
     assert way.client().swap(KEY, "new", index) == index + 1
     assert (etcd.get(KEY), etcd.index()) == ("new", index + 1)
 
 
-def test_the_history_is_asked_again_where_the_connection_drops(etcd: EtcdServer, way: Way) -> None:
+def test_history_is_read_again_after_dropped_connection(etcd: EtcdServer, way: Way) -> None:
     etcd.put(KEY, "old")
     index = etcd.index() or 0
 
-    def others_change_it(request: Request) -> None:
+    def change_by_others(request: Request) -> None:
         request.forward()
         etcd.put(KEY, "of others")
 
-    way.proxy.at(1, others_change_it)
-    way.proxy.at(3, drop_reply)  # the first event
+    way.proxy.at(1, change_by_others)
+    way.proxy.at(3, drop_reply)  # the read of the first event
     way.proxy.at(4, drop_request)
     assert way.client().swap(KEY, "new", index) == index + 1
     assert etcd.get(KEY) == "of others"
 
 
 @pytest.mark.parametrize("applied", [True, False])
-def test_an_answer_that_cannot_tell_is_settled_by_the_history(etcd: EtcdServer, way: Way, applied: bool) -> None:
-    """Code 300 says that no agreement came in time: the write may have been carried out all the same."""
+def test_uncertain_answer_is_resolved_by_history(etcd: EtcdServer, way: Way, applied: bool) -> None:
+    """With code 300 the cluster did not agree in time: the write may still have been applied."""
     etcd.put(KEY, "old")
     index = etcd.index() or 0
 
@@ -133,7 +128,7 @@ def test_an_answer_that_cannot_tell_is_settled_by_the_history(etcd: EtcdServer, 
     assert (etcd.get(KEY), etcd.index(), len(writes)) == ("new", index + 1, 1 if applied else 2)
 
 
-def test_answers_that_cannot_tell_are_not_called_lost(etcd: EtcdServer, way: Way) -> None:
+def test_uncertain_answer_is_not_reported_as_lost(etcd: EtcdServer, way: Way) -> None:
     def timed_out(request: Request) -> bytes | None:
         if request.method == "GET":
             return request.forward()
@@ -154,7 +149,7 @@ def test_answers_that_cannot_tell_are_not_called_lost(etcd: EtcdServer, way: Way
     [(301, "Error accessing etcd at {} (message : cause).  Is etcd running?"),
      (107, "Error accessing etcd at {} (message : cause).")],
 )  # fmt: skip
-def test_an_error_of_the_server_with_another_code_is_an_answer(way: Way, code: int, complaint: str) -> None:
+def test_other_server_errors_are_final(way: Way, code: int, complaint: str) -> None:
     way.proxy.since(1, error(500, code))
     with pytest.raises(DatastoreError) as raised:
         way.client().create(KEY, "new")
@@ -162,25 +157,25 @@ def test_an_error_of_the_server_with_another_code_is_an_answer(way: Way, code: i
     assert way.proxy.requests == [f"PUT /v2/keys{KEY}"]
 
 
-def test_a_conflict_is_an_answer_whatever_its_status(etcd: EtcdServer, way: Way) -> None:
+def test_conflict_is_final_with_any_status(etcd: EtcdServer, way: Way) -> None:
     way.proxy.since(1, error(500, 101))
     with pytest.raises(Conflict):
         way.client().swap(KEY, "new", 1)
     assert len(way.proxy.requests) == 1
 
 
-def test_no_word_at_all_about_a_write(way: Way) -> None:
+def test_write_without_any_answer(way: Way) -> None:
     way.proxy.since(1, never_answer)
     with pytest.raises(DatastoreError) as raised:
         way.client(read_timeout=0.2).create(KEY, "x")
     assert raised.value.message == f"Error accessing etcd at {way.endpoint} (no answer within 0.2 s).  {NOT_KNOWN}"
 
 
-# Answers that are not etcd's
+# Answers that do not come from etcd
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_a_bad_answer_is_one_line_and_changes_nothing(
+def test_invalid_answer_is_one_line_and_changes_nothing(
     calicoctl: Calicoctl, etcd: EtcdServer, way: Way, name: str
 ) -> None:
     way.proxy.since(1, ANSWERS[name])
@@ -213,9 +208,7 @@ def endless(head: bytes, piece: bytes) -> Behaviour:
          "its answer is larger than 5,242,880 bytes"),
     ],
 )  # fmt: skip
-def test_an_answer_without_an_end(
-    way: Way, monkeypatch: pytest.MonkeyPatch, head: bytes, piece: bytes, cause: str
-) -> None:
+def test_endless_answer(way: Way, monkeypatch: pytest.MonkeyPatch, head: bytes, piece: bytes, cause: str) -> None:
     monkeypatch.setattr(wire, "MAX_BYTES", 5 << 20)
     way.proxy.since(1, endless(head, piece))
     with pytest.raises(DatastoreError) as raised:
@@ -223,7 +216,7 @@ def test_an_answer_without_an_end(
     assert raised.value.message == f"Error accessing etcd at {way.endpoint} ({cause})."
 
 
-def test_a_drip(way: Way) -> None:
+def test_slow_answer_is_aborted(way: Way) -> None:
     def drip(request: Request) -> None:
         request.send(b"HTTP/1.1 200 OK\r\n\r\n{")
         while not request.is_over(0.05):  # the pace of the server

@@ -1,4 +1,4 @@
-"""The reader of HTTP/1.1 answers, with Python's own http.client as a reference, and the connections that are kept."""
+"""The HTTP/1.1 reader compared with Python's http.client, and persistent connections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 
 def read(answer: bytes, cuts: tuple[int, ...] = ()) -> tuple[int, str, bytes, bool]:
-    """What our reader makes of an answer that comes in pieces of such lengths, the rest as one."""
+    """Read an answer with our reader, in pieces of the given lengths and the rest at once."""
     rest = io.BytesIO(answer)
     lengths = iter(cuts)
     stream = Stream(lambda most: rest.read(min(most, next(lengths, most))), Meter(60, lambda count: None))
@@ -32,7 +32,7 @@ def read(answer: bytes, cuts: tuple[int, ...] = ()) -> tuple[int, str, bytes, bo
 
 
 def read_by_library(answer: bytes) -> tuple[int, str, bytes]:
-    """What http.client makes of it. Raises HTTPException, ValueError."""
+    """Read an answer with http.client. Raises HTTPException, ValueError."""
 
     class Socket:
         def makefile(self, *_: Any) -> io.BytesIO:
@@ -55,7 +55,7 @@ HEADERS = st.lists(
 
 @st.composite
 def answers(draw: st.DrawFn) -> bytes:
-    """Well-formed answers: interim ones first, then a body of a known length, in chunks or to the end."""
+    """Well-formed answers: optional interim answers, then a body with a length, in chunks, or up to the end."""
     version = draw(st.sampled_from(["HTTP/1.1", "HTTP/1.1", "HTTP/1.0"]))
     interim = b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n" * draw(st.integers(0, 2))
     head = f"{version} {draw(STATUSES)}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in draw(HEADERS))
@@ -77,15 +77,15 @@ CUTS = st.lists(st.integers(1, 50), max_size=40).map(tuple)
 
 
 @given(answers(), CUTS)
-def test_both_readers_take_what_is_well_formed(answer: bytes, cuts: tuple[int, ...]) -> None:
+def test_both_readers_accept_well_formed_answers(answer: bytes, cuts: tuple[int, ...]) -> None:
     assert read(answer, cuts)[:3] == read_by_library(answer)
 
 
 @given(answers(), CUTS, st.data())
-def test_an_answer_that_is_cut_is_never_taken_for_another(
+def test_truncated_answer_is_never_mistaken_for_another(
     answer: bytes, cuts: tuple[int, ...], data: st.DataObject
 ) -> None:
-    """A part of an answer is refused, or it is read to the end of the connection and is a part of the body."""
+    """A truncated answer is refused, or it ends with the connection and has a part of the body."""
     whole = read(answer)
     part = answer[: data.draw(st.integers(0, len(answer) - 1))]
     try:
@@ -119,12 +119,12 @@ MIXED = st.one_of(
 
 @settings(max_examples=500)
 @given(MIXED, CUTS)
-def test_what_our_reader_takes_the_library_takes_alike(answer: bytes, cuts: tuple[int, ...]) -> None:
+def test_library_agrees_with_every_answer_we_accept(answer: bytes, cuts: tuple[int, ...]) -> None:
     try:
         ours = read(answer, cuts)
     except (ReplyLost, Unusable):
-        return  # what we refuse that the library takes is listed below
-    assume(not re.search(rb"HTTP/1\.[01] 1(?!00|01)", answer))  # the library passes over 100 alone
+        return  # answers that only the library accepts are listed below
+    assume(not re.search(rb"HTTP/1\.[01] 1(?!00|01)", answer))  # the library skips only 100
     assert ours[:3] == read_by_library(answer)
 
 
@@ -150,14 +150,14 @@ def test_what_our_reader_takes_the_library_takes_alike(answer: bytes, cuts: tupl
         (b"HTTP/1.1 200 OK", "its answer ends before its body"),
     ],
 )  # fmt: skip
-def test_what_the_library_takes_and_our_reader_does_not(answer: bytes, cause: str) -> None:
+def test_answers_only_the_library_accepts(answer: bytes, cause: str) -> None:
     read_by_library(answer)
     with pytest.raises((ReplyLost, Unusable), match=rf"^({cause})$"):
         read(answer)
 
 
 @pytest.mark.parametrize("status", ["102 Processing", "103 Early Hints", "100 Continue", "199 x"])
-def test_interim_answers_are_passed_over(status: str) -> None:
+def test_interim_answers_are_skipped(status: str) -> None:
     answer = f"HTTP/1.1 {status}\r\nA: b\r\n\r\n".encode() + OK + b"Content-Length: 2\r\n\r\n{}"
     assert read(answer) == (200, "OK", b"{}", True)
 
@@ -176,11 +176,11 @@ def test_interim_answers_are_passed_over(status: str) -> None:
         (b"HTTP/1.1 101 Switching\r\n\r\n", False),
     ],
 )
-def test_a_connection_is_kept_only_after_a_whole_answer(answer: bytes, stays: bool) -> None:
+def test_connection_is_kept_only_after_complete_answer(answer: bytes, stays: bool) -> None:
     assert read(answer)[3] is stays
 
 
-def test_what_is_no_json_object_is_read_in_part() -> None:
+def test_body_that_is_not_json_is_read_only_in_part() -> None:
     status, _, body, stays = read(OK + b"Content-Length: 300000\r\n\r\n" + b"<" * 300_000)
     assert (status, body, stays) == (200, b"<" * 65536, False)
     assert len(read(OK + b"\r\n" + b" \n{" + b"x" * 300_000)[2]) == 300_003
@@ -191,7 +191,7 @@ def test_what_is_no_json_object_is_read_in_part() -> None:
 
 @contextmanager
 def server(*scripts: list[bytes | None]) -> Iterator[tuple[str, list[bytes]]]:
-    """A server that answers each connection by a script: an answer for each request, None to hang up without one."""
+    """A server that follows a script on each connection: one answer per request, None to hang up."""
     seen: list[bytes] = []
 
     def serve() -> None:
@@ -236,7 +236,7 @@ def test_two_requests_over_one_connection() -> None:
     ]
 
 
-def test_a_kept_connection_that_the_server_has_closed_is_not_used() -> None:
+def test_connection_closed_by_server_is_not_reused() -> None:
     with server([REPLY], [REPLY]) as (endpoint, seen):
         wire = wire_of(endpoint)
         wire.exchange("GET", "/", None, {}, 5)
@@ -248,7 +248,7 @@ def test_a_kept_connection_that_the_server_has_closed_is_not_used() -> None:
     assert len(seen) == 2
 
 
-def test_a_kept_connection_on_which_something_came_unasked_is_not_used() -> None:
+def test_connection_with_unexpected_data_is_not_reused() -> None:
     with server([REPLY + b"HTTP/1.1 408 Timeout\r\n\r\n"], [REPLY]) as (endpoint, seen):
         wire = wire_of(endpoint)
         assert wire.exchange("GET", "/", None, {}, 5).status == 200
@@ -257,7 +257,7 @@ def test_a_kept_connection_on_which_something_came_unasked_is_not_used() -> None
     assert len(seen) == 2
 
 
-def test_a_request_is_sent_once_though_its_kept_connection_breaks() -> None:
+def test_request_is_sent_once_even_if_kept_connection_breaks() -> None:
     with server([REPLY, None]) as (endpoint, seen):
         wire = wire_of(endpoint)
         wire.exchange("GET", "/", None, {}, 5)
@@ -267,13 +267,13 @@ def test_a_request_is_sent_once_though_its_kept_connection_breaks() -> None:
 
 
 @pytest.mark.parametrize("end", range(1, len(REPLY)))
-def test_a_connection_that_is_closed_in_every_place(end: int) -> None:
+def test_connection_closed_at_every_point(end: int) -> None:
     with server([REPLY[:end]]) as (endpoint, _), pytest.raises(Dropped) as raised:
         wire_of(endpoint).exchange("GET", "/", None, {}, 5)
     assert not isinstance(raised.value, HungUp)
 
 
-def test_all_addresses_of_a_name_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_addresses_of_name_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve: Callable[..., list[Any]] = socket.getaddrinfo
     with socket.socket() as reserved, server([REPLY]) as (endpoint, _):
         reserved.bind((HOST, 0))  # it refuses connections
@@ -310,10 +310,10 @@ def test_ipv6() -> None:
     assert b"\r\nHost: [::1]:%d\r\n" % port in seen[0]
 
 
-def test_a_server_that_says_why_before_it_has_read_all() -> None:
+def test_server_answers_before_it_has_read_everything() -> None:
     reply = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     with server([reply]) as (endpoint, _):
         try:
             assert wire_of(endpoint).exchange("PUT", "/", "value=" + "x" * 10_000_000, {}, 5).status == 413
         except HungUp:
-            pass  # the kernel resets the connection where unread bytes are left, which may overtake the answer
+            pass  # with unread data the kernel resets the connection, and the reset may overtake the answer

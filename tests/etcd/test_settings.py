@@ -1,4 +1,4 @@
-"""Where etcd is: what the environment variables may say, and the messages for what they may not."""
+"""Settings for etcd: valid environment variables, and the messages for invalid ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from calicoctl.etcd.settings import Settings, masked
 
 
 def refusal(variables: dict[str, str]) -> str:
-    """The message for variables that cannot be used."""
+    """Return the message for invalid variables."""
     with pytest.raises(CommandError) as raised:
         Settings.from_environment(variables)
     assert raised.value.status == 1
@@ -21,7 +21,7 @@ def refusal(variables: dict[str, str]) -> str:
 
 
 def filled(text: str) -> str:
-    """A paragraph of lines of at most 80 characters."""
+    """Wrap a text to lines of at most 80 characters."""
     return textwrap.fill(text, 80) + "\n"
 
 
@@ -91,13 +91,13 @@ BAD_AUTHORITIES = [
 
 
 @pytest.mark.parametrize("authority", BAD_AUTHORITIES)
-def test_authorities_that_are_refused(authority: str) -> None:
+def test_invalid_authorities(authority: str) -> None:
     assert refusal({"ETCD_AUTHORITY": authority}) == filled(
         f"Invalid ETCD_AUTHORITY. Address must take the form <address>:<port>. Value provided is '{authority}'"
     )
 
 
-def test_the_message_for_an_authority_is_a_paragraph() -> None:
+def test_message_for_authority_is_wrapped() -> None:
     assert refusal({"ETCD_AUTHORITY": "http://127.0.0.1:2379"}) == (
         "Invalid ETCD_AUTHORITY. Address must take the form <address>:<port>. Value\n"
         "provided is 'http://127.0.0.1:2379'\n"
@@ -105,7 +105,7 @@ def test_the_message_for_an_authority_is_a_paragraph() -> None:
 
 
 @pytest.mark.parametrize("entry", ["http://h", "http://h:x", "http://h:1/", "http://", "http://h:1/v2", "http://h:1 x"])
-def test_endpoints_without_an_address_are_refused(entry: str) -> None:
+def test_endpoints_without_address(entry: str) -> None:
     address = entry.removeprefix("http://")
     assert refusal({"ETCD_ENDPOINTS": f"http://127.0.0.1:2379,{entry}"}) == filled(
         f"Invalid ETCD_ENDPOINTS. Address must take the form <address>:<port>. Value provided is '{address}'"
@@ -113,27 +113,27 @@ def test_endpoints_without_an_address_are_refused(entry: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["h:1", "http://h:1,", "http://h:1,h:2", ",", " ", "http:/h:1"])
-def test_endpoints_without_a_scheme_are_refused(value: str) -> None:
+def test_endpoints_without_scheme(value: str) -> None:
     assert refusal({"ETCD_ENDPOINTS": value}) == filled(
         "Invalid ETCD_ENDPOINTS. It must take the form'ENDPOINT[,ENDPOINT][,...]' "
         f"where ENDPOINT:='http[s]://ADDRESS:PORT'. Value provided is '{value}'"
     )
 
 
-def test_endpoints_of_two_schemes_are_refused() -> None:
+def test_endpoints_with_two_schemes() -> None:
     assert refusal({"ETCD_ENDPOINTS": "http://a:1,https://b:2"}) == (
         "Inconsistent protocols in ETCD_ENDPOINTS.  Value provided is\n'http://a:1,https://b:2'\n"
     )
 
 
 @pytest.mark.parametrize("scheme", ["HTTP", "ftp", "http ", "http://"])
-def test_schemes_that_are_refused(scheme: str) -> None:
+def test_invalid_schemes(scheme: str) -> None:
     assert refusal({"ETCD_SCHEME": scheme}) == filled(
         f'Invalid ETCD_SCHEME. Value must be one of: "", "http", "https". Value provided: {scheme}'
     )
 
 
-def test_schemes_of_endpoints_that_are_refused() -> None:
+def test_invalid_schemes_of_endpoints() -> None:
     text = 'Invalid ETCD_ENDPOINTS. Value must be one of: "", "http", "https". Value\nprovided: HTTPS\n'
     assert refusal({"ETCD_ENDPOINTS": "HTTPS://a:1,HTTPS://b:2"}) == text
 
@@ -148,18 +148,18 @@ def file(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_https_without_files_leaves_it_to_the_system() -> None:
+def test_https_without_files_uses_system_authorities() -> None:
     settings = Settings.from_environment({"ETCD_SCHEME": "https"})
     assert (settings.ca_file, settings.certificate) == (None, None)
 
 
-def test_files_for_https(file: str) -> None:
+def test_https_files(file: str) -> None:
     variables = {"ETCD_CA_CERT_FILE": file, "ETCD_CERT_FILE": file, "ETCD_KEY_FILE": file}
     settings = Settings.from_environment({**variables, "ETCD_ENDPOINTS": "https://h:1"})
     assert (settings.ca_file, settings.certificate) == (file, (file, file))
 
 
-def test_files_do_not_matter_for_http() -> None:
+def test_files_are_ignored_with_http() -> None:
     variables = {"ETCD_CA_CERT_FILE": "/none", "ETCD_CERT_FILE": "/none", "ETCD_SCHEME": "http"}
     settings = Settings.from_environment(variables)
     assert (settings.ca_file, settings.certificate) == (None, None)
@@ -176,7 +176,7 @@ def test_files_do_not_matter_for_http() -> None:
         ),
     ],
 )
-def test_key_and_certificate_go_together(variables: dict[str, str], values: str) -> None:
+def test_key_and_certificate_must_be_given_together(variables: dict[str, str], values: str) -> None:
     assert refusal({"ETCD_SCHEME": "https", **variables}) == filled(
         "Invalid ETCD_KEY_FILE, ETCD_CERT_FILE combination. Key and certificate must both be specified or both be "
         f"blank. Values provided: {values}"
@@ -194,7 +194,7 @@ def test_key_and_certificate_must_be_readable(file: str, bad: str) -> None:
 
 
 @pytest.mark.parametrize("bad", ["/none", "/"])
-def test_the_authority_s_certificate_must_be_readable(bad: str) -> None:
+def test_authority_certificate_must_be_readable(bad: str) -> None:
     assert refusal({"ETCD_SCHEME": "https", "ETCD_CA_CERT_FILE": bad}) == (
         "Invalid ETCD_CA_CERT_FILE. Certificate Authority cert is required and must be a\n"
         f"readable file path. Value provided: {bad}\n"
@@ -213,13 +213,13 @@ def test_timeouts() -> None:
 
 @pytest.mark.parametrize("name", ["CALICOCTL_CONNECT_TIMEOUT", "CALICOCTL_READ_TIMEOUT"])
 @pytest.mark.parametrize("value", ["0", "-1", "x", "nan", "inf", "86401", "1s", "1e9"])
-def test_timeouts_that_are_refused(name: str, value: str) -> None:
+def test_invalid_timeouts(name: str, value: str) -> None:
     assert refusal({name: value}) == filled(
         f"Invalid {name}. It must be a number of seconds above 0 and at most 86400. Value provided: {value}"
     )
 
 
-# Credentials are not repeated in messages
+# Messages never contain credentials
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_masked(text: str, shown: str) -> None:
         {"CALICOCTL_READ_TIMEOUT": "user:secret@h"},
     ],
 )
-def test_messages_do_not_show_credentials(variables: dict[str, str]) -> None:
+def test_messages_hide_credentials(variables: dict[str, str]) -> None:
     text = refusal(variables)
     assert "***@h" in text
     assert "secret" not in text
@@ -281,13 +281,13 @@ def test_messages_do_not_show_credentials(variables: dict[str, str]) -> None:
     [["ETCD_KEY_FILE"], ["ETCD_CERT_FILE"], ["ETCD_KEY_FILE", "ETCD_CERT_FILE"], ["ETCD_CA_CERT_FILE"]],
     ids=" ".join,
 )
-def test_messages_do_not_show_the_content_of_files(names: list[str], content: str) -> None:
+def test_messages_hide_content_of_files(names: list[str], content: str) -> None:
     text = refusal({"ETCD_SCHEME": "https", **dict.fromkeys(names, content)})
     assert text.replace("\n", " ").count("(not a path)") == len(names)
     assert "secret" not in text
 
 
-def test_messages_do_not_show_a_key_in_the_place_of_an_address() -> None:
+def test_messages_hide_key_given_as_address() -> None:
     for name in ("ETCD_AUTHORITY", "ETCD_ENDPOINTS", "ETCD_SCHEME", "CALICOCTL_READ_TIMEOUT"):
         text = refusal({name: "-----BEGIN PRIVATE KEY-----\nsecret\n"})
         assert "(several lines)" in text.replace("\n", " ")
@@ -309,17 +309,17 @@ def test_messages_do_not_show_a_key_in_the_place_of_an_address() -> None:
         ({"ETCD_ENDPOINTS": "http://a:b@h:1", "ETCD_USERNAME": "root", "ETCD_PASSWORD": "secret"}, "a:b"),
     ],
 )
-def test_a_user_and_a_password(variables: dict[str, str], sent: str | None) -> None:
+def test_user_and_password(variables: dict[str, str], sent: str | None) -> None:
     settings = Settings.from_environment(variables)
     assert all("@" not in endpoint for endpoint in settings.endpoints)
     headers = {} if sent is None else {"Authorization": f"Basic {base64.b64encode(sent.encode()).decode()}"}
     assert settings.authorization() == headers
 
 
-def test_a_password_without_a_user() -> None:
+def test_password_without_user() -> None:
     text = refusal({"ETCD_PASSWORD": "secret"})
     assert text == "ETCD_PASSWORD is set, but ETCD_USERNAME is not. Set both or none.\n"
 
 
-def test_a_user_with_a_colon() -> None:
+def test_user_with_colon() -> None:
     assert refusal({"ETCD_USERNAME": "a:b"}) == "Invalid ETCD_USERNAME. A user name cannot contain a colon.\n"

@@ -1,4 +1,4 @@
-"""etcd with authentication switched on, and what CALICOCTL_DEBUG shows of the requests."""
+"""etcd with authentication, and the requests that CALICOCTL_DEBUG shows."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Calicoctl, Result
-from tests.etcd.test_client import certificates as certificates  # noqa: PLC0414  a fixture
-from tests.etcd.test_client import secure, tls_of
+from tests.etcd.clients import secure, tls_of
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, Request
 
@@ -34,7 +33,7 @@ def ask(etcd: EtcdServer, method: str, path: str, body: object = None, user: str
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[EtcdServer]:
-    """An etcd that lets `calico` write below /calico, and nobody else but root do anything."""
+    """An etcd in which `calico` may write below /calico and only root may do anything else."""
     with EtcdServer(["--unsafe-no-fsync"]) as etcd:
         ask(etcd, "PUT", "users/root", {"user": "root", "password": "of root"})
         keys = {"read": ["/calico", "/calico/*"], "write": ["/calico", "/calico/*"]}
@@ -54,7 +53,7 @@ def on_guarded(guarded: EtcdServer, calicoctl: Calicoctl) -> Iterator[Calicoctl]
     calicoctl("profile", "remove", "P", "--no-check", env=user)
 
 
-def test_a_user_and_a_password(on_guarded: Calicoctl, guarded: EtcdServer) -> None:
+def test_user_and_password(on_guarded: Calicoctl, guarded: EtcdServer) -> None:
     user = {"ETCD_USERNAME": "calico", "ETCD_PASSWORD": PASSWORD}
     assert on_guarded("profile", "add", "P", env=user) == Result(0, "Created profile P\n", WARNING)
     in_endpoint = {"ETCD_ENDPOINTS": f"http://calico:{QUOTED}@{guarded.endpoint}"}
@@ -62,7 +61,7 @@ def test_a_user_and_a_password(on_guarded: Calicoctl, guarded: EtcdServer) -> No
     assert result == Result(0, "P\n", WARNING)
 
 
-def test_a_password_in_a_context(on_guarded: Calicoctl, guarded: EtcdServer, tmp_path: Path) -> None:
+def test_password_in_context(on_guarded: Calicoctl, guarded: EtcdServer, tmp_path: Path) -> None:
     (tmp_path / "calicoctl").mkdir()
     path = tmp_path / "calicoctl" / "config.yaml"
     env = {"XDG_CONFIG_HOME": str(tmp_path)}
@@ -77,7 +76,7 @@ def test_a_password_in_a_context(on_guarded: Calicoctl, guarded: EtcdServer, tmp
     ]
 
 
-def test_over_https_there_is_no_warning(on_guarded: Calicoctl, guarded: EtcdServer, certificates: Path) -> None:
+def test_https_gives_no_warning(on_guarded: Calicoctl, guarded: EtcdServer, certificates: Path) -> None:
     with Proxy(guarded, tls_of(certificates)) as proxy:
         files = secure(proxy, ca=certificates / "ca.crt")
         env = {**files, "ETCD_USERNAME": "calico", "ETCD_PASSWORD": PASSWORD}
@@ -85,7 +84,7 @@ def test_over_https_there_is_no_warning(on_guarded: Calicoctl, guarded: EtcdServ
 
 
 @pytest.mark.parametrize("command", [("show",), ("add", "P")], ids=" ".join)
-def test_what_to_set_is_said(on_guarded: Calicoctl, guarded: EtcdServer, command: tuple[str, ...]) -> None:
+def test_message_says_what_to_set(on_guarded: Calicoctl, guarded: EtcdServer, command: tuple[str, ...]) -> None:
     where = f"Error accessing etcd at http://{guarded.endpoint} ({REFUSED}; "
     advice = "set ETCD_USERNAME and ETCD_PASSWORD to those of a user whose roles allow this"
     assert on_guarded("profile", *command) == Result(1, "", f"{where}{advice}).\n")
@@ -95,10 +94,10 @@ def test_what_to_set_is_said(on_guarded: Calicoctl, guarded: EtcdServer, command
         assert on_guarded("profile", *command, env=env) == Result(1, "", f"{WARNING}{where}{advice}).\n")
 
 
-# What CALICOCTL_DEBUG shows
+# Output of CALICOCTL_DEBUG
 
 
-def test_each_request_is_shown(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_debug_shows_each_request(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     result = calicoctl("profile", "add", "P", env={"CALICOCTL_DEBUG": "1"})
     assert (result.status, result.stdout) == (0, "Created profile P\n")
     index = etcd.index()
@@ -116,7 +115,7 @@ def test_each_request_is_shown(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     ]
 
 
-def test_a_request_that_fails_is_shown_and_no_password(calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_debug_shows_failed_request_without_password(calicoctl: Calicoctl, proxy: Proxy) -> None:
     proxy.since(1, lambda request: None)
     env = {"ETCD_ENDPOINTS": f"http://calico:s3cret@{proxy.authority}", "CALICOCTL_DEBUG": "1"}
     result = calicoctl("profile", "show", env=env)
@@ -124,10 +123,10 @@ def test_a_request_that_fails_is_shown_and_no_password(calicoctl: Calicoctl, pro
     line = f"etcd: GET /calico/v1/policy/profile at http://{proxy.authority}: {cause}, MS"
     assert re.sub(r"[0-9.]+ ms", "MS", result.stderr).splitlines()[:3] == [line] * 3
     assert "s3cret" not in result.stderr
-    assert "Y2FsaWNv" not in result.stderr  # the beginning of it in base64
+    assert "Y2FsaWNv" not in result.stderr  # the beginning of the password in base64
 
 
-def test_the_password_is_sent_with_each_request(calicoctl: Calicoctl, proxy: Proxy) -> None:
+def test_password_is_sent_with_each_request(calicoctl: Calicoctl, proxy: Proxy) -> None:
     seen = []
 
     def look(request: Request) -> bytes | None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from calicoctl.calicoq.cli import COMMANDS as COMMANDS_OF_CALICOQ
+from calicoctl.commands import checksystem
+from calicoctl.commands.diags_collection import Collection
+from calicoctl.environment import Environment
+from calicoctl.etcd.client import Client
+from calicoctl.host import bird, docker_reports, felix
 from calicoctl.usage.table import COMMANDS
 from manual import examples, facts
 from manual.files import ROOT, stale
@@ -18,6 +26,7 @@ from tests.conftest import Calicoctl, Result
 from tests.containers.conftest import netns as netns
 from tests.containers.namespaces import NetworkNamespace
 from tests.etcd_server import EtcdServer
+from tests.host.bird_socket import BirdSocket, answering, protocols
 from tests.transcript import Program, World, check
 
 # On the pages the namespace is `blue`; a test must not take that name on a machine where there is one.
@@ -27,6 +36,7 @@ NAMES = [
     *("calicoq", *(f"calicoq-{name}" for name in COMMANDS_OF_CALICOQ)),
 ]
 OF_CONTAINERS = {"calicoctl-container"}
+OF_REPORTS = {"calicoctl-status", "calicoctl-checksystem", "calicoctl-diags"}
 
 
 @pytest.fixture
@@ -54,7 +64,7 @@ def world(calicoctl: Calicoctl, etcd: EtcdServer, tmp_path: Path, monkeypatch: p
     return World(programs, etcd, folder)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in OF_CONTAINERS])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in OF_CONTAINERS | OF_REPORTS])
 def test_the_example(name: str, world: World) -> None:
     check(examples.transcript(name), world)
 
@@ -63,6 +73,45 @@ def test_the_example(name: str, world: World) -> None:
 @pytest.mark.parametrize("name", sorted(OF_CONTAINERS))
 def test_the_example_of_containers(name: str, world: World, netns: NetworkNamespace) -> None:
     check(examples.transcript(name).replace(NAMESPACE, netns.path), world)
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A host like that of the examples of reports, whatever this machine is: its container, kernel, BIRD and etcd."""
+    row = "Mesh_192_0_2_2 BGP      master   up     2016-10-03  Established   "
+    modules = tmp_path / "lib" / "modules" / "5.10.0-8-amd64"
+    modules.mkdir(parents=True)
+    (modules / "modules.dep").write_text("kernel/net/netfilter/xt_set.ko:\n")
+    (modules / "modules.builtin").write_text("")
+    check_system = checksystem.check_system
+
+    def check_that_system(arguments: dict[str, Any], environment: Environment, release: str, root: str) -> int:
+        return check_system(arguments, environment, "5.10.0-8-amd64", str(tmp_path))
+
+    monkeypatch.setattr(checksystem, "check_system", check_that_system)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(Client, "version", lambda client: "etcd 2.3.7")
+    monkeypatch.setattr(felix, "Docker", lambda variables, seconds: None)
+    monkeypatch.setattr(docker_reports, "running", lambda docker, name: ("0123abcd", "Up 2 days"))
+    monkeypatch.setattr(docker_reports, "output_of", lambda docker, id, command: "calico (1.4.1)\n")
+    monkeypatch.setattr(bird, "FOLDERS", (str(tmp_path),))
+    monkeypatch.setattr(Collection, "_run", lambda collection, command: None)
+    monkeypatch.setattr(Collection, "_write", lambda collection, name, pieces: None)
+    with BirdSocket(tmp_path / "bird.ctl", answering(protocols(row))):
+        yield
+
+
+@pytest.mark.parametrize("name", sorted(OF_REPORTS))
+def test_the_example_of_a_report(name: str, world: World, node: None) -> None:
+    (world.folder / "logs").mkdir()
+    run = world.programs["calicoctl"]
+
+    def with_one_folder(arguments: list[str], stdin: bytes) -> Result:
+        result = run(arguments, stdin)
+        stdout = re.sub("(?<=Using temp dir: ).*", "/tmp/tmpk3x9q2vd", result.stdout)
+        return Result(result.status, stdout, result.stderr)
+
+    check(examples.transcript(name), world._replace(programs={"calicoctl": with_one_folder}))
 
 
 def test_the_pages_are_up_to_date() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 Json = Any
 Fields = dict[str, Any]
 
-ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=6)  # also control characters and lone surrogates
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=6)  # including control characters and lone surrogates
 
 POSITIVE_FIELDS = [
     "protocol",
@@ -45,7 +45,7 @@ PORTS: st.SearchStrategy[int | str] = st.one_of(
 
 
 def json_values(leaves: st.SearchStrategy[Json] | None = None) -> st.SearchStrategy[Json]:
-    """Every JSON value, nested and odd."""
+    """Arbitrary JSON values, including nested and unusual ones."""
     scalars: st.SearchStrategy[Json] = st.one_of(
         st.none(),
         st.booleans(),
@@ -62,7 +62,7 @@ def json_values(leaves: st.SearchStrategy[Json] | None = None) -> st.SearchStrat
 
 
 def odd_fields() -> st.SearchStrategy[Fields]:
-    """Rules as anybody may have stored them: known and unknown keys, good and bad values."""
+    """Arbitrary stored rules: known and unknown keys, valid and invalid values."""
     good_values = st.one_of(
         st.sampled_from(
             ["allow", "deny", "log", "tcp", "udp", "icmp", "icmpv6", 4, 6, 8, 80, "8", "80", "80:80", "080:90"]
@@ -79,7 +79,7 @@ def odd_fields() -> st.SearchStrategy[Fields]:
 
 
 def typed_fields() -> st.SearchStrategy[Fields]:
-    """Rules of the data model's fields, each value of its type, whether or not they go together."""
+    """Rules with fields of the data model, each value of its type, in any combination."""
     values: dict[str, st.SearchStrategy[Json]] = {
         "action": st.sampled_from(["allow", "deny", "next-tier", "log"]),
         "ip_version": st.sampled_from([4, 6]),
@@ -104,7 +104,7 @@ def typed_fields() -> st.SearchStrategy[Fields]:
 
 @st.composite
 def valid_fields(draw: st.DrawFn) -> Fields:
-    """Rules that can be stored, in the form that is stored, with every field of the data model."""
+    """Storable rules in their stored form, with every field of the data model."""
     version = draw(st.sampled_from([None, 4, 6]))
     icmp = {None: ["icmp"], 4: ["icmp"], 6: ["icmpv6"]}[version]
     protocol = draw(st.sampled_from([None, "tcp", "udp", "sctp", 132, 6, *icmp, *icmp]))
@@ -128,7 +128,7 @@ def valid_fields(draw: st.DrawFn) -> Fields:
             fields[f"{negation}icmp_type"] = draw(st.integers(0, 254))
             optional[f"{negation}icmp_code"] = st.integers(0, 255)
     fields |= draw(st.fixed_dictionaries({}, optional=optional))
-    for net in ("src_net", "dst_net"):  # Felix cannot program both of one side
+    for net in ("src_net", "dst_net"):  # Felix cannot program both for one side.
         if net in fields:
             fields.pop(f"!{net}", None)
     return dict(draw(st.permutations(list(fields.items()))))

@@ -1,4 +1,4 @@
-"""Addresses: which texts are one, and how they are written."""
+"""Addresses: valid texts and the canonical form."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_membership(address: ipaddress.IPv4Address, prefix_length: int) -> None:
     assert Address.parse(str(address)).is_in(Network.parse(f"10.77.3.9/{prefix_length}")) == (address in network)
 
 
-def test_versions_do_not_mix() -> None:
+def test_ipv4_and_ipv6_are_not_equal() -> None:
     assert not Address.parse("::1").is_in(Network.parse("0.0.0.0/0"))
     assert Address.parse("::1") != Address.parse("0.0.0.1")
     assert sorted(map(Address.parse, ["::1", "10.0.0.10", "10.0.0.9"])) == [
@@ -38,6 +38,6 @@ def test_versions_do_not_mix() -> None:
     "text",
     ["", "10", "10.1", "10.0.0.256", "010.0.0.1", "1.2.3.4 ", "1.2.3.4/32", "fe80::1%eth0", "x", "1.2.3.4\0"],
 )
-def test_no_address(text: str) -> None:
+def test_invalid_addresses(text: str) -> None:
     with pytest.raises(ValueError, match="is no IP address"):
         Address.parse(text)

@@ -1,4 +1,4 @@
-"""An endpoint's fields: what is read, what is kept, and what is malformed."""
+"""The fields of an endpoint: known fields, unknown fields and malformed values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def of(fields: dict[str, Any]) -> Endpoint:
 
 
 def nets(addresses: st.SearchStrategy[str], longest: int) -> st.SearchStrategy[str]:
-    """Addresses as they may be stored: bare, with a prefix length, in upper case."""
+    """Addresses in stored forms: plain, with a prefix length, in upper case."""
     length = st.one_of(st.just(""), st.integers(0, longest).map(lambda bits: f"/{bits}"))
     return st.builds(lambda address, bits, upper: (address.upper() if upper else address) + bits, addresses, length,
                      st.booleans())  # fmt: skip
@@ -39,7 +39,7 @@ def test_names() -> None:
     assert str(EndpointName("h", None, None, "eth0")) == "h/eth0"
 
 
-def test_what_is_not_stored() -> None:
+def test_names_that_are_not_endpoints() -> None:
     endpoint = Endpoint.from_json(NAME, "{}")
     assert (endpoint.profile_ids, endpoint.addresses, endpoint.mac, endpoint.state) == ([], [], None, None)
     endpoint = of(dict.fromkeys(SHOWN_FIELDS))
@@ -58,13 +58,13 @@ def test_what_is_not_stored() -> None:
         ({"profile_id": "old", "profile_ids": None}, ["old"]),
     ],
 )
-def test_both_forms_of_the_profiles(fields: dict[str, Any], profile_ids: list[str]) -> None:
+def test_both_forms_of_profile_field(fields: dict[str, Any], profile_ids: list[str]) -> None:
     assert of(fields).profile_ids == profile_ids
 
 
 @settings(max_examples=200, deadline=None)
 @given(FIELDS, st.lists(ANY_TEXT, max_size=3))
-def test_other_profiles_and_all_else_as_it_is(fields: dict[str, Any], profiles: list[str]) -> None:
+def test_change_of_profiles_keeps_other_fields(fields: dict[str, Any], profiles: list[str]) -> None:
     before = json.dumps(fields)
     changed = of(fields).with_profiles(profiles)
     kept = [key for key in fields if key != "profile_id"]
@@ -77,14 +77,14 @@ def test_other_profiles_and_all_else_as_it_is(fields: dict[str, Any], profiles: 
 
 @settings(max_examples=200, deadline=None)
 @given(FIELDS)
-def test_what_is_read_is_written_to_the_letter(fields: dict[str, Any]) -> None:
+def test_round_trip_keeps_text_exactly(fields: dict[str, Any]) -> None:
     text = json.dumps(fields)
     assert Endpoint.from_json(NAME, text).to_json() == text
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(nets(IPV4, 32), max_size=4), st.lists(nets(IPV6, 128), max_size=4), st.booleans())
-def test_addresses_are_those_of_netaddr_in_numeric_order(ipv4: list[str], ipv6: list[str], swap: bool) -> None:
+def test_addresses_match_netaddr_in_numeric_order(ipv4: list[str], ipv6: list[str], swap: bool) -> None:
     networks = [netaddr.IPNetwork(text) for text in ipv4 + ipv6]
     networks.sort(key=lambda network: (network.version, network.value, network.prefixlen))
     fields = {"ipv4_nets": ipv6, "ipv6_nets": ipv4} if swap else {"ipv4_nets": ipv4, "ipv6_nets": ipv6}
@@ -93,7 +93,7 @@ def test_addresses_are_those_of_netaddr_in_numeric_order(ipv4: list[str], ipv6: 
 
 @settings(deadline=None)
 @given(st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}", fullmatch=True))
-def test_one_address_is_read_as_two_are(text: str) -> None:
+def test_single_address_is_read_like_several(text: str) -> None:
     def addresses(*texts: str) -> list[str] | str:
         try:
             return of({"ipv4_nets": list(texts)}).addresses
@@ -122,13 +122,13 @@ def read_all(text: str) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(ANY_TEXT, json_values().map(json.dumps), FIELDS.map(json.dumps)))
-def test_anything_stored_is_read_or_malformed(text: str) -> None:
+def test_any_stored_value_is_read_or_malformed(text: str) -> None:
     read_all(text)
 
 
-@settings(max_examples=300, deadline=None)  # the first odd address imports netaddr
+@settings(max_examples=300, deadline=None)  # the first unusual address imports netaddr
 @given(st.lists(st.one_of(ADDRESS_LIKE, nets(IPV4, 40)), max_size=2))
-def test_any_addresses_are_read_or_malformed(texts: list[str]) -> None:
+def test_any_address_is_read_or_malformed(texts: list[str]) -> None:
     read_all(json.dumps({"ipv4_nets": texts}))
 
 
@@ -143,7 +143,7 @@ def test_any_addresses_are_read_or_malformed(texts: list[str]) -> None:
         ("null", "it is not a JSON object"),
     ],
 )
-def test_values_that_are_no_endpoint(text: str, reason: str) -> None:
+def test_values_that_are_not_endpoints(text: str, reason: str) -> None:
     with pytest.raises(MalformedEndpoint) as caught:
         Endpoint.from_json(NAME, text)
     assert str(caught.value) == reason
@@ -163,14 +163,14 @@ def test_values_that_are_no_endpoint(text: str, reason: str) -> None:
         ({"ipv4_nets": ["10.0.0.1/33"]}, "addresses", '"10.0.0.1/33" is not an address'),
     ],
 )
-def test_fields_of_a_wrong_type(fields: dict[str, Any], attribute: str, reason: str) -> None:
+def test_fields_of_wrong_type(fields: dict[str, Any], attribute: str, reason: str) -> None:
     with pytest.raises(MalformedEndpoint) as caught:
         getattr(of(fields), attribute)
     assert str(caught.value) == reason
 
 
 @pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": [-Infinity]}', '{"a": {"b": 1e999}}'])
-def test_numbers_that_json_cannot_hold_are_not_written(text: str) -> None:
+def test_non_json_numbers_are_not_written(text: str) -> None:
     endpoint = Endpoint.from_json(NAME, text)
     with pytest.raises(MalformedEndpoint) as caught:
         endpoint.to_json()

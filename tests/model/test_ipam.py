@@ -1,4 +1,4 @@
-"""Blocks of addresses: claims, releases and what is stored of them."""
+"""Address blocks: claims, releases and the stored form."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def block(**changes: Any) -> Block:
     return Block.from_json(json.dumps({**Block.new(NETWORK, "h1", False).fields, **changes}))
 
 
-def test_new_block_is_what_legacy_stores() -> None:
+def test_new_block_has_legacy_form() -> None:
     fields = json.loads(Block.new(NETWORK, "h1", False).to_json())
     assert list(fields) == ["affinity", "strict_affinity", "allocations", "unallocated", "attributes", "cidr"]
     assert (fields["affinity"], fields["strict_affinity"], fields["cidr"]) == ("host:h1", False, "10.0.0.64/26")
     assert (fields["allocations"], fields["unallocated"]) == ([None] * 64, list(range(64)))
 
 
-def test_a_strict_block_says_so_to_the_go_programs_too() -> None:
+def test_strict_block_sets_field_of_go_programs_too() -> None:
     fields = Block.new(NETWORK, "h1", True).fields
     assert (fields["strict_affinity"], fields["strictAffinity"]) == (True, True)
 
@@ -46,7 +46,7 @@ def test_claims_and_releases() -> None:
     ]  # fmt: skip
     assert each.fields["unallocated"] == list(range(2, 63))
     each.release(address("10.0.0.65"))
-    assert each.fields["unallocated"] == [*range(2, 63), 1]  # the longest free is the next to be taken
+    assert each.fields["unallocated"] == [*range(2, 63), 1]  # the address free for the longest time is next
     each.release(address("10.0.0.127"))
     assert each.fields["attributes"] == [{"handle_id": "b", "secondary": {}}]
     assert each.fields["allocations"][0] == 0
@@ -61,7 +61,7 @@ def test_claims_and_releases() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 63), st.sampled_from("abc")), max_size=200))
-def test_every_address_is_either_free_or_claimed(steps: list[tuple[int, str]]) -> None:
+def test_every_address_is_free_or_claimed(steps: list[tuple[int, str]]) -> None:
     each = block()
     expected: dict[Address, str] = {}
     for ordinal, handle in steps:
@@ -80,7 +80,7 @@ def test_every_address_is_either_free_or_claimed(steps: list[tuple[int, str]]) -
     assert len(again.fields["attributes"]) == len(set(expected.values()))
 
 
-def test_what_is_not_understood_is_kept() -> None:
+def test_unknown_fields_are_kept() -> None:
     claims = [{"handle_id": None, "secondary": {"node": "x"}, "later": 1}]
     each = block(attributes=claims, allocations=[0] + [None] * 63, strictAffinity=False, deleted=False)
     each.claim(address("10.0.0.65"), "mine")
@@ -101,7 +101,7 @@ def test_what_is_not_understood_is_kept() -> None:
         ({"affinity": "", "strict_affinity": True}, None, False),
     ],
 )
-def test_affinity_in_all_its_forms(changes: dict[str, Any], host: str | None, open_to_others: bool) -> None:
+def test_all_forms_of_affinity(changes: dict[str, Any], host: str | None, open_to_others: bool) -> None:
     each = block(**changes)
     assert (each.host, each.is_open_to("h2")) == (host, open_to_others)
     assert each.is_open_to(host or "h2") == (open_to_others or host is not None)
@@ -109,7 +109,7 @@ def test_affinity_in_all_its_forms(changes: dict[str, Any], host: str | None, op
     assert (each.host, each.fields["affinity"], "hostAffinity" in each.fields) == (None, "", False)
 
 
-def test_a_list_of_free_addresses_that_is_missing_or_wrong_does_no_harm() -> None:
+def test_missing_or_invalid_list_of_free_addresses_is_ignored() -> None:
     claims = [{"handle_id": "a", "secondary": {}}]
     each = block(attributes=claims, allocations=[0] + [None] * 63, unallocated=[0, 63, 99, "x"])
     assert [str(free) for free in each.free_addresses()][:2] == ["10.0.0.127", "10.0.0.65"]
@@ -136,13 +136,13 @@ def test_malformed_blocks(changes: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[" * 5000])
-def test_what_is_no_block_at_all(text: str) -> None:
+def test_values_that_are_not_blocks(text: str) -> None:
     with pytest.raises(MalformedBlock, match="^it is not"):
         Block.from_json(text)
 
 
 @pytest.mark.parametrize("number", ["1e999", "NaN"])
-def test_a_number_that_could_not_be_stored_again(number: str) -> None:
+def test_non_json_number(number: str) -> None:
     with pytest.raises(MalformedBlock, match="^it is not JSON$"):
         Block.from_json(block().to_json()[:-1] + f', "later": {number}}}')
 
@@ -150,12 +150,12 @@ def test_a_number_that_could_not_be_stored_again(number: str) -> None:
 @pytest.mark.parametrize(
     ("text", "network"), [("10.0.0.200", "10.0.0.192/26"), ("0.0.0.0", "0.0.0.0/26"), ("fd80::ff", "fd80::c0/122")]
 )
-def test_block_of_an_address(text: str, network: str) -> None:
+def test_block_of_address(text: str, network: str) -> None:
     assert str(block_of(address(text))) == network
 
 
 @given(st.text(), st.integers(16, 26))
-def test_the_blocks_of_a_pool_are_all_of_them_once(seed: str, prefix_length: int) -> None:
+def test_blocks_of_pool_are_complete_and_unique(seed: str, prefix_length: int) -> None:
     pool = Network(4, 0x0A400000, prefix_length)
     found = [each.key() for each in blocks_of(pool, seed)]
     assert sorted(found) == [(4, 0x0A400000 + place * 64, 26) for place in range(2 ** (26 - prefix_length))]
@@ -165,14 +165,14 @@ PARTS = st.builds(Network, st.just(4), st.integers(0x0A400000, 0x0A403FFF), st.i
 
 
 @given(st.text(), st.lists(PARTS))
-def test_blocks_of_closed_parts_are_passed_over(seed: str, closed: list[Network]) -> None:
+def test_blocks_of_closed_parts_are_skipped(seed: str, closed: list[Network]) -> None:
     pool = Network(4, 0x0A400000, 18)
     closed = [each for each in closed if contains(pool, each)]
     expected = [each.key() for each in blocks_of(pool, seed) if not any(contains(part, each) for part in closed)]
     assert [each.key() for each in blocks_of(pool, seed, closed)] == expected
 
 
-def test_closed_parts_of_a_huge_pool_take_no_time() -> None:
+def test_closed_parts_of_huge_pool_are_skipped_quickly() -> None:
     closed = [Network.parse("fd80:65::/65"), Network.parse("fd80:65::8000:0:0:0/66"), Network.parse("fd80:65::/70")]
     for number in range(20):
         block = next(blocks_of(Network.parse("fd80:65::/64"), f"h{number}", closed))
@@ -180,17 +180,17 @@ def test_closed_parts_of_a_huge_pool_take_no_time() -> None:
     assert list(blocks_of(Network.parse("fd80:65::/65"), "h1", closed)) == []
 
 
-def test_hosts_begin_at_different_blocks_even_in_a_huge_pool() -> None:
+def test_hosts_start_at_different_blocks() -> None:
     firsts = {str(next(blocks_of(Network.parse("fd80::/16"), f"h{number}"))) for number in range(20)}
     assert len(firsts) == 20
 
 
-def test_handles_of_workloads_that_look_alike() -> None:
+def test_similar_workloads_have_different_handles() -> None:
     name = handle_name("h1", "namespace", "-proc-1-ns-net", "e1")
     assert name == "calicoctl:h1:namespace:-proc-1-ns-net:e1"
     assert name.startswith(handle_prefix("h1", "namespace", "-proc-1-ns-net"))
     assert not name.startswith(handle_prefix("h1", "namespace", "-proc-1"))
 
 
-def test_a_pool_smaller_than_a_block_has_none() -> None:
+def test_pool_smaller_than_block_has_no_blocks() -> None:
     assert list(blocks_of(Network.parse("10.0.0.0/28"), "h1")) == []

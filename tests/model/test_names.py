@@ -1,4 +1,4 @@
-"""What profiles and tags may be called."""
+"""Valid names of profiles and tags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALLOWED = string.ascii_letters + string.digits + "_.-"
 @pytest.mark.parametrize(
     "name", [*ALLOWED.replace(".", ""), "...", ".a", "a.", "-", "--at", "_hidden", "a" * 128, ALLOWED]
 )
-def test_names_of_profiles_and_tags(name: str) -> None:
+def test_valid_names(name: str) -> None:
     assert is_tag(name)
     assert is_profile_name(name)
     assert is_stored_tag(name)
@@ -22,7 +22,7 @@ def test_names_of_profiles_and_tags(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", " a", "a\n", "\na", "a/b", "é", "٣", "a\x00", "\udc80", "%2e"])
-def test_no_names(name: str) -> None:
+def test_invalid_names(name: str) -> None:
     assert not is_tag(name)
     assert not is_profile_name(name)
     assert not is_stored_tag(name)
@@ -30,7 +30,7 @@ def test_no_names(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a" * 129, "." * 129, ALLOWED * 100])
-def test_names_that_are_too_long_to_be_new(name: str) -> None:
+def test_names_too_long_for_new_objects(name: str) -> None:
     assert not is_tag(name)
     assert not is_profile_name(name)
     assert is_stored_tag(name)
@@ -38,12 +38,12 @@ def test_names_that_are_too_long_to_be_new(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [".", ".."])
-def test_tags_that_are_no_profile_names(name: str) -> None:
+def test_valid_tags_that_are_not_profile_names(name: str) -> None:
     assert is_tag(name)
     assert not is_profile_name(name)
     assert is_stored_tag(name)
     assert not is_stored_profile_name(name)
 
 
-def test_no_other_character_of_latin_1_is_allowed() -> None:
+def test_no_other_latin_1_character_is_valid() -> None:
     assert "".join(filter(is_tag, map(chr, range(256)))) == "".join(sorted(ALLOWED))

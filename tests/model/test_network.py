@@ -1,4 +1,4 @@
-"""CIDRs: netaddr says what a text means, also where this project does without netaddr."""
+"""CIDRs: the meaning of each text is that of netaddr, also where netaddr is not used."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def refused(text: str) -> bool:
 
 
 def by_netaddr(text: str) -> tuple[str, int, tuple[int, int, int]] | None:
-    """The canonical text, the version and the network; None where netaddr refuses the text.
+    """The canonical text, the version and the network; None if netaddr refuses the text.
 
-    Netaddr takes blanks around an IPv4 network only.
+    netaddr accepts blanks only around an IPv4 network.
     """
     try:
         network = netaddr.IPNetwork(text.strip(" \t\n\r\f\v"), expand_partial=True)
@@ -91,11 +91,11 @@ def ipv6_texts(draw: st.DrawFn) -> str:
 
 @settings(max_examples=300)
 @given(st.one_of(ipv4_texts(), ipv6_texts()))
-def test_every_form_means_what_netaddr_says(text: str) -> None:
+def test_every_form_has_same_meaning_as_in_netaddr(text: str) -> None:
     meaning = by_netaddr(text)
     assert meaning is not None
     assert by_this_project(text) == meaning
-    # The stored text means the same again, and is its own canonical form.
+    # The canonical text has the same meaning and is its own canonical form.
     assert by_this_project(meaning[0]) == meaning
 
 
@@ -107,17 +107,17 @@ def test_every_form_means_what_netaddr_says(text: str) -> None:
         st.from_regex(r"[0-9a-f]{0,5}(:[0-9a-f]{0,5}){0,8}(/[0-9a-f:]{0,5})?", fullmatch=True),
     )
 )
-def test_junk_is_refused_as_netaddr_refuses_it(text: str) -> None:
+def test_invalid_text_is_refused_as_by_netaddr(text: str) -> None:
     assert by_this_project(text) == by_netaddr(text)
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=20))
-def test_no_text_ends_in_anything_but_a_network_or_a_value_error(text: str) -> None:
+def test_any_text_gives_network_or_value_error(text: str) -> None:
     assert by_this_project(text) == (by_netaddr(text) if text.isascii() else None)
 
 
 @pytest.mark.parametrize("text", ["٣", "10.0.0.0/٨", "10.0.0.\uff11", "\u00a010.0.0.0/8", "fd80\uff1a:/64"])
-def test_digits_and_blanks_are_ascii(text: str) -> None:
+def test_only_ascii_digits_and_blanks_are_accepted(text: str) -> None:
     assert refused(text)
 
 
@@ -158,13 +158,13 @@ def test_forms(text: str, canonical: str, key: tuple[int, int, int]) -> None:
     ],
     ids=lambda text: ascii(text[:30]),
 )
-def test_refusals_name_the_text(text: str) -> None:
+def test_messages_quote_the_text(text: str) -> None:
     with pytest.raises(ValueError) as caught:
         Network.parse(text)
     assert str(caught.value) == f"{text!r} is no CIDR"
 
 
-def test_common_forms_do_not_cost_the_import_of_netaddr() -> None:
+def test_common_forms_do_not_import_netaddr() -> None:
     script = (
         "import sys\n"
         "from calicoctl.model.network import Network\n"

@@ -1,4 +1,4 @@
-"""Policies and tiers: how orders and names are written."""
+"""Policies and tiers: the text of orders and names."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from calicoctl.model.wording import go_quoted
         (1.5e100, "1.5e+100"), (0.0001, "0.0001"), (0.00001, "1e-05"), (0.000012, "1.2e-05"), (1e-7, "1e-07"),
     ],
 )  # fmt: skip
-def test_orders_as_go_writes_them(order: float | None, text: str) -> None:
+def test_orders_are_written_as_by_go(order: float | None, text: str) -> None:
     assert order_text(order) == text
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_an_order_is_written_so_that_it_can_be_read_back(order: float) -> None:
+def test_order_round_trip(order: float) -> None:
     text = order_text(order)
     assert float(text) == order
     assert ("e" in text) == (order != 0 and not 1e-4 <= abs(order) < 1e6)
@@ -38,16 +38,16 @@ def test_an_order_is_written_so_that_it_can_be_read_back(order: float) -> None:
         ("\u00a0\u200b", '"\\u00a0\\u200b"'), ("\U000e0001", '"\\U000e0001"'), ("日本", '"日本"'),
     ],
 )  # fmt: skip
-def test_names_as_go_quotes_them(name: str, quoted: str) -> None:
+def test_names_are_quoted_as_by_go(name: str, quoted: str) -> None:
     assert go_quoted(name) == quoted
 
 
-def test_a_policy_keeps_its_selector_as_stored() -> None:
+def test_policy_keeps_selector_as_stored() -> None:
     policy = Policy.from_json("default", "p", '{"selector": " a  ==  \'b\' ", "order": 2}')
     assert (policy.selector_text, policy.selector.canonical(), policy.order) == (" a  ==  'b' ", 'a == "b"', 2)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "NaN", '{"order": NaN}', '{"order": true}', '{"order": [1]}'])
-def test_what_is_no_tier(text: str) -> None:
+def test_values_that_are_not_tiers(text: str) -> None:
     with pytest.raises(MalformedPolicy):
         Tier.from_json("t", text)

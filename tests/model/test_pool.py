@@ -1,4 +1,4 @@
-"""Pools: what is stored, what an edit keeps, and the arithmetic of networks."""
+"""Pools: stored form, fields kept by an edit, and network arithmetic."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from calicoctl.model.pool import MalformedPool, Pool, networks_of_range
         (True, True, '{"masquerade": true, "cidr": "10.0.0.0/16", "ipip": "tunl0"}'),
     ],
 )
-def test_new_pools_are_what_legacy_stores(ipip: bool, masquerade: bool, stored: str) -> None:
+def test_new_pools_have_legacy_form(ipip: bool, masquerade: bool, stored: str) -> None:
     pool = Pool.new(Network.parse("10.0.3.4/16")).with_options(ipip, masquerade)
     assert pool.to_json() == stored
     assert (pool.ipip, pool.masquerade, pool.disabled, pool.is_assignable) == (ipip, masquerade, False, True)
 
 
-def test_options_replace_options_and_keep_the_rest() -> None:
+def test_options_are_replaced_and_other_fields_kept() -> None:
     options = '"ipip": "tunl0", "ipip_mode": "always", "masquerade": false, "ipam": false, "disabled": true'
     pool = Pool.from_json(f'{{"cidr": "10.0.0.0/16", {options}}}').with_options(ipip=False, masquerade=True)
     assert pool.to_json() == '{"masquerade": true, "ipam": false, "cidr": "10.0.0.0/16", "ipip_mode": "always"}'
@@ -37,13 +37,13 @@ def test_options_replace_options_and_keep_the_rest() -> None:
     assert not pool.is_assignable
 
 
-def test_disabling() -> None:
+def test_disable() -> None:
     pool = Pool.from_json('{"cidr": "10.0.0.0/16", "later": [1]}').as_disabled()
     assert pool.to_json() == '{"disabled": true, "cidr": "10.0.0.0/16", "later": [1]}'
     assert not pool.is_assignable
 
 
-def test_a_pool_as_go_stores_it() -> None:
+def test_pool_stored_by_go() -> None:
     pool = Pool.from_json(
         '{"cidr":"10.0.0.0/16","ipip":"","ipip_mode":"","masquerade":false,"ipam":true,"disabled":false}'
     )
@@ -64,14 +64,14 @@ ADDRESSES = st.integers(0, 2**32 - 1)
 
 
 @given(ADDRESSES, ADDRESSES)
-def test_networks_of_a_range(one: int, other: int) -> None:
+def test_networks_of_range(one: int, other: int) -> None:
     first, last = sorted((one, other))
     found = [str(network) for network in networks_of_range(Address(4, first), Address(4, last))]
     expected = ipaddress.summarize_address_range(ipaddress.IPv4Address(first), ipaddress.IPv4Address(last))
     assert found == [str(network) for network in expected]
 
 
-def test_networks_of_the_whole_space() -> None:
+def test_networks_of_entire_address_space() -> None:
     assert [str(each) for each in networks_of_range(Address(4, 0), Address(4, 2**32 - 1))] == ["0.0.0.0/0"]
     assert [str(each) for each in networks_of_range(Address.parse("fd80::"), Address.parse("fd80::ffff"))] == [
         "fd80::/112"
@@ -91,6 +91,6 @@ def test_overlap(one: str, other: str) -> None:
     )
 
 
-def test_versions_do_not_overlap() -> None:
+def test_ipv4_and_ipv6_do_not_overlap() -> None:
     assert not overlap(Network.parse("::/0"), Network.parse("0.0.0.0/0"))
     assert json.loads(Pool.new(Network.parse("FD80::1/64")).to_json()) == {"cidr": "fd80::/64"}

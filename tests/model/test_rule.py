@@ -1,4 +1,4 @@
-"""Which rules are equal, and how a rule is written."""
+"""Equality of rules and their stored form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TCP = {"action": "allow", "protocol": "tcp"}
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two rules are equal; it must be the same from both sides."""
+    """Whether two rules are equal, checked in both directions."""
     meanings = Rule(one).meaning(), Rule(other).meaning()
     assert (meanings[0] == meanings[1]) == (meanings[1] == meanings[0])
     return meanings[0] == meanings[1]
@@ -53,7 +53,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
         ({**TCP, "dst_ports": [{"a": 1, "b": 2}]}, {**TCP, "dst_ports": [{"b": 2, "a": 1}]}),
     ],
 )
-def test_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_equal_rules(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert same(one, other)
 
 
@@ -105,7 +105,7 @@ def test_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
         ({"src_selector": "a=='b'"}, {"src_selector": "a == 'b'"}),
     ],
 )
-def test_not_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_different_rules(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert not same(one, other)
     assert Rule(one).exact() != Rule(other).exact()
 
@@ -130,16 +130,16 @@ def test_equal_json_has_equal_meaning(one: dict[str, Any], other: dict[str, Any]
 
 
 @given(st.one_of(odd_fields(), typed_fields()))
-def test_a_field_more_makes_a_difference(fields: dict[str, Any]) -> None:
+def test_additional_field_makes_rules_different(fields: dict[str, Any]) -> None:
     for key, value in fields.items():
         without = {other: fields[other] for other in fields if other != key}
         twin = key.removesuffix("s") if key.endswith("s") else f"{key}s"
         if "_net" in key and twin in without:
-            continue  # src_net and src_nets together may name one network twice
+            continue  # src_net and src_nets may name the same network
         assert same(fields, without) == (value is None or (key == "action" and value == "allow")), key
 
 
-def test_order_of_keys() -> None:
+def test_stored_order_of_keys() -> None:
     fields = dict.fromkeys(
         [
             "src_ports",
@@ -163,13 +163,13 @@ def test_order_of_keys() -> None:
     assert ordered == fields
 
 
-def test_the_order_of_keys_does_not_count_in_exact_but_null_does() -> None:
+def test_exact_comparison_ignores_order_of_keys_but_not_null() -> None:
     assert Rule({"b": {"d": 1, "c": 2}, "a": "é"}).exact() == '{"a": "\\u00e9", "b": {"c": 2, "d": 1}}'
     assert Rule({"a": None}).exact() != Rule({}).exact()
 
 
 @given(odd_fields(), odd_fields())
-def test_places_in_finds_the_rules_of_equal_meaning(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_places_in_finds_equal_rules(one: dict[str, Any], other: dict[str, Any]) -> None:
     rules = [Rule(other), Rule({**one, "dst_tag": None}), Rule({**one, **other}), Rule(dict(reversed(one.items())))]
     expected = [index for index, rule in enumerate(rules) if rule.meaning() == Rule(one).meaning()]
     assert list(Rule(one).places_in(rules)) == expected

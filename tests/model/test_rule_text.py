@@ -1,4 +1,4 @@
-"""Rules in words: what the grammar says comes back as the same rule, and nothing of the others is left out."""
+"""Rules as text: text of the grammar gives the same rule, and no field of any rule is omitted."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Words = list[str]
 
 
 def rule_of(words: Words, command: str = "add") -> Rule | None:
-    """The rule that ``rule add`` (or ``remove``) makes of words; None where it complains of them."""
+    """The rule that ``rule add`` (or ``remove``) creates from words; None if it refuses them."""
     arguments = grammar.parse(USAGE, ["profile", "WEB", "rule", command, "inbound", *words])
     if list(profile._invalid_arguments(arguments)):
         return None
     return rule_arguments.rule_of(arguments)
 
 
-# What the grammar says
+# Rules of the grammar
 
 
 def some(draw: st.DrawFn, *words: str | st.SearchStrategy[str]) -> Words:
-    """Words, or none of them."""
+    """Some words, or none."""
     if draw(st.booleans()):
         return []
     return [word if isinstance(word, str) else draw(word) for word in words]
@@ -55,7 +55,7 @@ def numbers(draw: st.DrawFn, last: int) -> str:
 
 @st.composite
 def sayable(draw: st.DrawFn) -> Words:
-    """The words of a rule, from action to destination, in every form that the grammar has and the command takes."""
+    """The words of a rule, from action to destination, in every form that the grammar and the command accept."""
     protocol = draw(st.sampled_from(["", "tcp", "udp", "icmp", "icmpv6"]))
     version = {"icmp": 4, "icmpv6": 6}.get(protocol) or draw(st.sampled_from([4, 6]))
     cidrs = (
@@ -77,7 +77,7 @@ def sayable(draw: st.DrawFn) -> Words:
 
 @settings(max_examples=250)
 @given(sayable())
-def test_what_the_grammar_says_comes_back_as_the_same_rule(words: Words) -> None:
+def test_text_of_grammar_gives_same_rule(words: Words) -> None:
     rule = rule_of(words)
     assert rule is not None
     text = rule_text(rule)
@@ -110,7 +110,7 @@ def test_what_the_grammar_says_comes_back_as_the_same_rule(words: Words) -> None
         ("allow tcp to cidr FD80:0::1/64", "allow tcp to cidr fd80::1/64"),
     ],
 )
-def test_words_of_the_grammar(words: str, text: str) -> None:
+def test_text_of_rules_in_grammar(words: str, text: str) -> None:
     rule = rule_of(words.split())
     assert rule is not None
     assert rule_text(rule) == text
@@ -139,7 +139,7 @@ def test_words_of_the_grammar(words: str, text: str) -> None:
         min_size=2,
     ),
 )
-def test_words_that_are_not_complained_of_make_a_rule(words: Words, values: dict[str, str]) -> None:
+def test_accepted_words_give_a_rule(words: Words, values: dict[str, str]) -> None:
     words = [values.get(word, word) for word in words]
     rule, removed = rule_of(words), rule_of(words, "remove")
     assert removed is not None or rule is None
@@ -149,7 +149,7 @@ def test_words_that_are_not_complained_of_make_a_rule(words: Words, values: dict
         assert again.exact() == rule.exact()
 
 
-# What it does not say
+# Rules beyond the grammar
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_words_that_are_not_complained_of_make_a_rule(words: Words, values: dict
         ({"src_tag": "a b"}, 'allow from tag "a b"'),
         ({"src_net": "10.0.0.0/8,11.0.0.0/8"}, 'allow from cidr "10.0.0.0/8,11.0.0.0/8"'),
         ({"zone": [1, {"a": None}], "!x y": 2.5}, 'allow with zone=[1, {"a": null}] "!x y"=2.5'),
-        # Values that are not of their field's type are not mistaken for ones that are.
+        # Values of the wrong type are not mistaken for valid ones.
         ({"action": 5}, "with action=5"),
         ({"ip_version": "4"}, 'allow with ip_version="4"'),
         ({"icmp_type": "8"}, 'allow with icmp_type="8"'),
@@ -193,13 +193,13 @@ def test_words_that_are_not_complained_of_make_a_rule(words: Words, values: dict
         ({"src_selector": ["a"]}, 'allow from selector ["a"]'),
     ],
 )
-def test_more_than_the_grammar_says(fields: dict[str, Any], text: str) -> None:
+def test_text_of_rules_beyond_grammar(fields: dict[str, Any], text: str) -> None:
     assert rule_text(Rule(fields)) == text
 
 
 @settings(max_examples=200)
 @given(st.one_of(odd_fields(), typed_fields(), valid_fields()))
-def test_nothing_of_a_rule_is_left_out(fields: dict[str, Any]) -> None:
+def test_no_field_is_omitted(fields: dict[str, Any]) -> None:
     text = rule_text(Rule(fields))
     assert rule_text(Rule(dict(fields))) == text
     for key, value in fields.items():
@@ -210,12 +210,12 @@ def test_nothing_of_a_rule_is_left_out(fields: dict[str, Any]) -> None:
 
 @settings(max_examples=300)
 @given(typed_fields(), typed_fields())
-def test_rules_that_read_the_same_are_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_rules_with_same_text_are_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
     if rule_text(Rule(one)) == rule_text(Rule(other)):
         assert Rule(one).meaning() == Rule(other).meaning()
 
 
-def test_rules_of_up_to_two_fields_that_read_the_same_are_equal() -> None:
+def test_short_rules_with_same_text_are_equal() -> None:
     values: dict[str, list[Any]] = {
         "action": ["deny", "log", 1],
         "ip_version": [4, 6, "4"],

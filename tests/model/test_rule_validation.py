@@ -1,4 +1,4 @@
-"""What a new rule may say, and the form in which it is stored."""
+"""Valid new rules and their stored form."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def problems(fields: Fields) -> list[str]:
         ({"!log_prefix": "a"}, ['"!log_prefix" is not a field of a rule; did you mean log_prefix?']),
         ({"!!src_tag": "a"}, ['"!!src_tag" is not a field of a rule; did you mean !src_tag?']),
         ({"": 1}, ['"" is not a field of a rule']),
-        # Fields together
+        # Combinations of fields
         ({"src_ports": [80]}, [f"src_ports: {NO_PORT_PROTOCOL}"]),
         ({"protocol": "icmp", "!dst_ports": [80]}, [f"!dst_ports: {NO_PORT_PROTOCOL}"]),
         ({"!protocol": "tcp", "dst_ports": [80]}, [f"dst_ports: {NO_PORT_PROTOCOL}"]),
@@ -153,7 +153,7 @@ def problems(fields: Fields) -> list[str]:
         ({"src_net": None, "!dst_tag": None}, [f"src_net: {NULL}", f"!dst_tag: {NULL}"]),
         ({**TCP, "dst_ports": ["080"]}, ['dst_ports: "080" has leading zeros; write 80']),
         ({**TCP, "dst_ports": ["080:0081"]}, ['dst_ports: "080:0081" has leading zeros; write 80:81']),
-        # iptables takes one match of a kind in a rule
+        # iptables accepts one match of a kind in a rule
         (
             {**TCP, "!protocol": "udp"},
             ["!protocol: Felix cannot program it beside protocol; leave one of them out"],
@@ -172,7 +172,7 @@ def problems(fields: Fields) -> list[str]:
                 'src_net "10.1.0.0/16"'
             ],
         ),
-        # All that is wrong, in the order of the fields; what goes together is looked at once each is right
+        # All problems in the order of the fields; combinations are checked once each field is valid
         (
             {"src_tag": "a b", "colour": 1, "src_ports": [80, "x", "y"], "action": None},
             [
@@ -191,7 +191,7 @@ def problems(fields: Fields) -> list[str]:
                 f"icmp_type: {NO_ICMP}",
             ],
         ),
-        # what another field may say that is not sound is not judged
+        # a combination with an invalid field is not checked
         (
             {"protocol": "tpc", "dst_ports": [80], "icmp_type": 999, "icmp_code": 1},
             [
@@ -205,12 +205,12 @@ def problems(fields: Fields) -> list[str]:
         ),
     ],
 )  # fmt: skip
-def test_refusals(fields: Fields, expected: list[str]) -> None:
+def test_invalid_rules(fields: Fields, expected: list[str]) -> None:
     assert problems(fields) == expected
 
 
 @pytest.mark.parametrize("text", ["a!b", "+b", "a ==", "has(a", "a contains 'b'", "a in {}", "a notin {'b'}"])
-def test_a_selector_is_refused_with_the_reason_of_the_parser(text: str) -> None:
+def test_invalid_selector_is_refused_with_reason_of_parser(text: str) -> None:
     with pytest.raises(selector.SelectorError) as caught:
         selector.parse(text, strict=True)
     assert problems({"src_selector": text}) == [f"src_selector: {caught.value}"]
@@ -246,13 +246,13 @@ def test_a_selector_is_refused_with_the_reason_of_the_parser(text: str) -> None:
         ),
     ],
 )
-def test_the_form_that_is_stored(fields: Fields, expected: Fields) -> None:
+def test_stored_form(fields: Fields, expected: Fields) -> None:
     given = repr(fields)
     assert [list(one.items()) for one in stored(fields)] == [list(expected.items())]
     assert repr(fields) == given
 
 
-def test_several_networks_become_a_rule_each_in_order() -> None:
+def test_list_of_networks_becomes_one_rule_each_in_order() -> None:
     nets = {"dst_nets": ["12.0.0.0/8", "13.0.0.0/8"], "src_nets": ["10.0.0.0/8", "11.0.0.0/8"]}
     assert stored({"action": "deny", **nets, "src_tag": "a"}) == [
         {"action": "deny", "dst_net": f"{dst}.0.0.0/8", "src_net": f"{src}.0.0.0/8", "src_tag": "a"}
@@ -261,13 +261,13 @@ def test_several_networks_become_a_rule_each_in_order() -> None:
     ]
 
 
-# What Felix 1.4 takes and carries out (docs/data-model.md, section 2), once more
+# An independent restatement of what Felix 1.4 accepts and applies (docs/data-model.md, section 2)
 
 FELIX_FIELDS = {field for field in FIELDS if not field.endswith("_nets")}
 
 
 def felix_refuses(fields: Fields) -> list[str]:
-    """The fields that Felix would refuse, or turn into something else than the rule says."""
+    """The fields that Felix would refuse or apply with another meaning."""
     return [
         *(key for key in fields if key not in FELIX_FIELDS or not _felix_takes(key.removeprefix("!"), fields[key])),
         *(key for key in fields if "_ports" in key and fields.get("protocol") not in ("tcp", "udp")),
@@ -319,13 +319,13 @@ def _versions(fields: Fields) -> set[int]:
 @pytest.mark.parametrize(
     "fields", [{"src_nets": []}, {"action": "a"}, {"src_ports": [80]}, {"icmp_type": 8}, {**TCP, "src_ports": [70000]}]
 )
-def test_the_restatement_refuses(fields: Fields) -> None:
+def test_restatement_refuses_invalid_rules(fields: Fields) -> None:
     assert felix_refuses(fields) != []
 
 
 @settings(max_examples=200)
 @given(valid_fields())
-def test_what_can_be_stored_is_stored_as_it_is(fields: Fields) -> None:
+def test_valid_rule_is_stored_unchanged(fields: Fields) -> None:
     (only,) = stored(fields)
     assert list(only.items()) == list(fields.items())
     assert felix_refuses(fields) == []
@@ -339,7 +339,7 @@ def test_what_can_be_stored_is_stored_as_it_is(fields: Fields) -> None:
         st.dictionaries(st.one_of(st.sampled_from(FIELDS), ANY_TEXT), json_values(), max_size=4),
     )
 )
-def test_whatever_is_accepted_is_what_felix_takes_and_is_accepted_again_unchanged(fields: Fields) -> None:
+def test_accepted_rule_is_accepted_by_felix_and_stays_unchanged(fields: Fields) -> None:
     try:
         rules = stored(fields)
     except RuleProblems as error:
@@ -354,7 +354,7 @@ def test_whatever_is_accepted_is_what_felix_takes_and_is_accepted_again_unchange
 
 @settings(max_examples=200)
 @given(valid_fields(), st.sampled_from(FIELDS), json_values())
-def test_one_odd_value_in_a_good_rule(fields: Fields, key: str, value: Any) -> None:
+def test_one_invalid_value_in_valid_rule(fields: Fields, key: str, value: Any) -> None:
     try:
         rules = stored({**fields, key: value})
     except RuleProblems as error:
@@ -364,7 +364,7 @@ def test_one_odd_value_in_a_good_rule(fields: Fields, key: str, value: Any) -> N
 
 
 @given(st.one_of(st.integers(-2, 70000), json_values().filter(lambda value: not isinstance(value, str))))
-def test_ports_alone(value: Any) -> None:
+def test_ports_without_other_fields(value: Any) -> None:
     try:
         result = port_item(value)
     except ValueError:

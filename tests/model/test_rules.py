@@ -1,4 +1,4 @@
-"""The value of the ``rules`` key, and new rules over stored ones."""
+"""The value of the ``rules`` key, and new rules that replace stored ones."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from calicoctl.model.rules import MalformedRules, Rules, decode
 from tests.model.strategies import ANY_TEXT, json_values, odd_fields, typed_fields, valid_fields
 
 ALLOW = {"action": "allow"}
-ODD = {"action": "allow", "dst_ports": [80]}  # stored by somebody, and refused as new: no protocol
+ODD = {"action": "allow", "dst_ports": [80]}  # stored by another program, and refused as new: no protocol
 
 
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
-    """Whatever may be stored: odd rules, some of them twice, lists missing, members more."""
+    """Arbitrary stored documents: unusual rules, duplicates, missing lists, additional members."""
     rules = draw(st.lists(st.one_of(odd_fields(), typed_fields(), valid_fields()), max_size=4))
     lists = st.lists(st.sampled_from(rules), max_size=5) if rules else st.just([])
     document = draw(st.fixed_dictionaries({}, optional={"inbound_rules": lists, "outbound_rules": lists}))
@@ -33,7 +33,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def same_json(one: Any, other: Any) -> bool:
-    """Equal as JSON: true is not 1, 1 is not 1.0; the order of members does not count."""
+    """Equal as JSON: true is not 1, and 1 is not 1.0; the order of members is ignored."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
@@ -50,7 +50,7 @@ def stored(*inbound: dict[str, Any], outbound: list[dict[str, Any]] | None = Non
 
 
 def malformed(text: str) -> str:
-    """The message, which is the same for a stored value and for new rules."""
+    """Return the message, which is the same for a stored value and for new rules."""
     with pytest.raises(MalformedRules) as of_stored:
         Rules.from_json(text)
     with pytest.raises(MalformedRules) as of_new:
@@ -84,7 +84,7 @@ def test_round_trip(document: dict[str, Any]) -> None:
 
 @settings(max_examples=200)
 @given(documents())
-def test_rule_json_piped_into_rule_update_is_the_identity(document: dict[str, Any]) -> None:
+def test_rule_update_with_output_of_rule_json_changes_nothing(document: dict[str, Any]) -> None:
     present = Rules.from_json(json.dumps(document))
     update = Update(present.to_json(indent=2), present)
     assert update.rules.same_as(present)
@@ -93,7 +93,7 @@ def test_rule_json_piped_into_rule_update_is_the_identity(document: dict[str, An
 
 @settings(max_examples=100)
 @given(documents(), documents())
-def test_same_as_tells_documents_apart(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_same_as_distinguishes_documents(one: dict[str, Any], other: dict[str, Any]) -> None:
     empty: dict[str, Any] = {"inbound_rules": [], "outbound_rules": []}
     texts = json.dumps(one), json.dumps(other)
     rules = [Rules.from_json(text) for text in texts]
@@ -101,14 +101,14 @@ def test_same_as_tells_documents_apart(one: dict[str, Any], other: dict[str, Any
     assert not rules[0].same_as(Rules(rules[0].inbound, [*rules[0].outbound, Rule({})], rules[0].extra))
 
 
-def test_the_order_of_members_makes_no_difference_and_the_order_of_rules_does() -> None:
+def test_order_of_members_is_ignored_but_not_order_of_rules() -> None:
     text = '{"inbound_rules": [%s, {}], "outbound_rules": [], "id": "WEB"}'
     rules = Rules.from_json(text % '{"src_tag": "a", "x": 1, "y": {"b": 1, "c": 2}}')
     assert rules.same_as(Rules.from_json(text % '{"y": {"c": 2, "b": 1}, "x": 1, "src_tag": "a"}'))
     assert not rules.same_as(Rules(rules.inbound[::-1], rules.outbound, rules.extra))
 
 
-def test_a_stored_value_is_read_as_it_is() -> None:
+def test_stored_value_is_read_unchanged() -> None:
     rules = Rules.from_json(' {"id": "WEB", "outbound_rules": [{"action": "x", "zone": [1]}]}\n')
     assert rules.inbound == []
     assert fields_of(rules.outbound) == [{"action": "x", "zone": [1]}]
@@ -117,13 +117,13 @@ def test_a_stored_value_is_read_as_it_is() -> None:
     assert rules.in_direction("outbound") is rules.outbound
 
 
-def test_the_rules_of_a_new_profile() -> None:
+def test_rules_of_new_profile() -> None:
     assert Rules.of_new_profile("WEB").to_json() == (
         '{"inbound_rules": [{"action": "allow", "src_tag": "WEB"}], "outbound_rules": [{"action": "allow"}]}'
     )
 
 
-def test_what_rule_json_prints() -> None:
+def test_output_of_rule_json() -> None:
     rules = stored({"src_ports": [80, "1:2"], "x": "é", "protocol": "tcp", "action": "deny"}, id="WEB")
     assert rules.to_json(indent=2) == (
         "{\n"
@@ -144,7 +144,7 @@ def test_what_rule_json_prints() -> None:
     )
 
 
-# Text that is no rules
+# Invalid texts
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_what_rule_json_prints() -> None:
     ],
     ids=lambda text: text[:20],
 )
-def test_malformed(text: str, message: str) -> None:
+def test_malformed_documents(text: str, message: str) -> None:
     assert malformed(text) == message
 
 
@@ -193,7 +193,7 @@ HAS_A_PLACE = re.compile(r".* at line [0-9]+, column [0-9]+")
 
 @st.composite
 def mutated(draw: st.DrawFn) -> str:
-    """The text of a document with a few places where something is taken out or put in."""
+    """The text of a document with a few insertions and deletions."""
     text = json.dumps(draw(documents()), indent=draw(st.sampled_from([None, 2])))
     for _ in range(draw(st.integers(1, 3))):
         first, last = sorted(draw(st.integers(0, len(text))) for _ in range(2))
@@ -204,7 +204,7 @@ def mutated(draw: st.DrawFn) -> str:
 
 @settings(max_examples=500)
 @given(mutated())
-def test_what_is_wrong_with_a_mutated_document_is_said_with_its_place(text: str) -> None:
+def test_error_in_changed_document_has_its_place(text: str) -> None:
     try:
         document = decode(text)
     except MalformedRules as error:
@@ -213,7 +213,7 @@ def test_what_is_wrong_with_a_mutated_document_is_said_with_its_place(text: str)
         assert json.loads(text) == document
 
 
-def test_nesting_as_deep_as_it_may_be() -> None:
+def test_maximum_nesting() -> None:
     text = rules_text(x=json.loads("[" * 99 + "]" * 99))
     present = Rules.from_json(text)
     assert present.to_json() == text
@@ -228,7 +228,7 @@ def test_nesting_as_deep_as_it_may_be() -> None:
         ('{"outbound_rules": [{}, "allow"]}', "outbound_rules is not a list of objects"),
     ],
 )
-def test_stored_values_that_are_no_rules(text: str, message: str) -> None:
+def test_stored_values_that_are_not_rules(text: str, message: str) -> None:
     with pytest.raises(MalformedRules) as caught:
         Rules.from_json(text)
     assert str(caught.value) == message
@@ -242,15 +242,15 @@ def test_stored_values_that_are_no_rules(text: str, message: str) -> None:
         ('{"é": 1, "\\u00e9": 2}', '"\\u00e9"'),
     ],
 )
-def test_a_member_twice_in_one_object(text: str, name: str) -> None:
+def test_duplicate_member_of_object(text: str, name: str) -> None:
     with pytest.raises(MalformedRules) as caught:
         Update(text, None)
     assert str(caught.value) == f"{name} appears twice in one object"
-    # A stored value counts as Python's json and Felix read it: the last one holds.
+    # In a stored value the last member counts, as in Python's json and in Felix.
     assert json.loads(Rules.from_json(text).to_json()).items() >= json.loads(text).items()
 
 
-def test_a_member_twice_in_a_large_object_is_found_at_once() -> None:
+def test_duplicate_member_of_large_object_is_found_at_once() -> None:
     members = "".join(f'"k{number}": 0, ' for number in range(50_000))
     begin = time.process_time()
     with pytest.raises(MalformedRules, match=r'^"k49999" appears twice in one object$'):
@@ -261,7 +261,7 @@ def test_a_member_twice_in_a_large_object_is_found_at_once() -> None:
 # New rules
 
 
-def test_new_rules_are_brought_to_the_form_that_is_stored() -> None:
+def test_new_rules_are_converted_to_stored_form() -> None:
     nets = {"src_nets": ["10.0.0.0/8", "11.0.0.0/8"]}
     update = Update(rules_text(nets, {"protocol": "6", "dst_ports": ["80"]}, outbound=[{}]), None)
     assert fields_of(update.rules.inbound) == [
@@ -304,11 +304,11 @@ def test_new_rules_are_brought_to_the_form_that_is_stored() -> None:
         (rules_text(id=1), ["id is not a string"]),
     ],
 )  # fmt: skip
-def test_refusals(text: str, expected: list[str]) -> None:
+def test_invalid_new_rules(text: str, expected: list[str]) -> None:
     assert problems(text) == expected
 
 
-def test_problems_beyond_twenty_are_counted() -> None:
+def test_more_than_twenty_problems_are_counted() -> None:
     sentence = "is not an object"
     assert problems(rules_text(*[0] * 20)) == [f"inbound rule {number}: {sentence}" for number in range(1, 21)]
     assert problems(rules_text(*[0] * 21))[20:] == ["and 1 more"]
@@ -316,8 +316,8 @@ def test_problems_beyond_twenty_are_counted() -> None:
 
 
 @pytest.mark.parametrize("key", ["source_tag", "source_tag{}"])
-def test_what_was_meant_is_looked_for_only_where_it_is_shown(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes longer than all the rest, which counts where a generator has made one mistake in 50,000 rules."""
+def test_suggestions_are_computed_only_for_shown_problems(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Suggestions are slow, which matters if a generator makes the same mistake in 50,000 rules."""
     asked: list[str] = []
     get_close_matches = difflib.get_close_matches
 
@@ -339,10 +339,10 @@ def test_what_was_meant_is_looked_for_only_where_it_is_shown(key: str, monkeypat
     assert len(asked) == 60
 
 
-# New rules over stored ones
+# New rules that replace stored ones
 
 
-def test_stored_rules_that_would_be_refused_are_kept_with_a_warning() -> None:
+def test_stored_rules_invalid_as_new_are_kept_with_warning() -> None:
     present = stored(ODD, ALLOW)
     update = Update(rules_text({"src_tag": "a"}, outbound=[{"dst_ports": ["80"]}]), present)
     assert fields_of(update.rules.inbound) == [{"src_tag": "a"}]
@@ -352,7 +352,7 @@ def test_stored_rules_that_would_be_refused_are_kept_with_a_warning() -> None:
     ]
 
 
-def test_each_problem_of_a_kept_rule_is_a_warning() -> None:
+def test_each_problem_of_kept_rule_is_a_warning() -> None:
     odd = {"colour": 1, "icmp_type": "8"}
     assert Update(rules_text(odd, odd), stored(odd)).warnings == [
         f"inbound rule {number}: kept as it is stored, though {problem}"
@@ -361,33 +361,33 @@ def test_each_problem_of_a_kept_rule_is_a_warning() -> None:
     ]
 
 
-def test_the_rule_with_the_same_json_is_kept_before_one_that_is_equal() -> None:
+def test_rule_with_identical_json_is_kept_in_preference_to_equal_one() -> None:
     spellings: list[dict[str, Any]] = [{"dst_ports": ["80"]}, {"dst_ports": [80]}, {"dst_ports": ["80:80"]}]
     present = stored(*spellings)
     assert fields_of(Update(rules_text(*reversed(spellings)), present).rules.inbound) == spellings[::-1]
-    # One with other JSON is the first that is equal.
+    # Without identical JSON, the first equal rule is kept.
     assert fields_of(Update(rules_text({"dst_ports": [80, "80"]}), present).rules.inbound) == spellings[:1]
 
 
-def test_a_stored_rule_that_is_spelled_otherwise_but_good_is_kept_as_it_is() -> None:
+def test_valid_stored_rule_in_other_spelling_is_kept() -> None:
     spelled = {"src_net": "10.0.0.0/255.0.0.0", "action": None}
     present = stored(spelled)
     update = Update(rules_text(spelled), present)
     assert fields_of(update.rules.inbound) == [spelled]
     null = "action: null is not a value; give one, or leave the field out"
     assert update.warnings == [f"inbound rule 1: kept as it is stored, though {null}"]
-    # Another spelling is a new one.
+    # Another spelling is stored as a new rule.
     again = {"src_net": "10.0.0.0/8"}
     assert fields_of(Update(rules_text(again), present).rules.inbound) == [again]
 
 
-def test_a_changed_rule_is_new() -> None:
+def test_changed_rule_is_validated_as_new() -> None:
     assert problems(rules_text({**ODD, "dst_ports": [81]}), stored(ODD)) == [
         "inbound rule 1: dst_ports: ports need the protocol tcp or udp"
     ]
 
 
-def test_further_members_of_the_stored_object_are_kept() -> None:
+def test_other_members_of_stored_object_are_kept() -> None:
     present = stored(id="old", order=10, nested={"a": [1, None]})
     assert Update(rules_text(), present).rules.extra == present.extra
     assert Update(rules_text(order=10, nested={"a": [1, None]}), present).rules.extra == present.extra
@@ -398,13 +398,13 @@ def test_further_members_of_the_stored_object_are_kept() -> None:
     assert problems(rules_text(id=None), present) == ["id is not a string"]
 
 
-def test_an_odd_id_that_is_stored_is_kept() -> None:
+def test_unusual_stored_id_is_kept() -> None:
     assert Update(rules_text(id=1), stored(id=1)).rules.extra == {"id": 1}
 
 
 @settings(max_examples=150)
 @given(documents(), st.lists(valid_fields(), max_size=3))
-def test_new_rules_among_stored_ones(document: dict[str, Any], new: list[dict[str, Any]]) -> None:
+def test_new_rules_between_stored_ones(document: dict[str, Any], new: list[dict[str, Any]]) -> None:
     present = Rules.from_json(json.dumps(document))
     mixed = [*map(Rule, new), *present.inbound, *map(Rule, new)]
     update = Update(Rules(mixed, present.outbound).to_json(), present)
@@ -414,21 +414,21 @@ def test_new_rules_among_stored_ones(document: dict[str, Any], new: list[dict[st
 
 @settings(max_examples=100)
 @given(documents(), documents())
-def test_a_document_over_another_is_refused_or_whole(new: dict[str, Any], old: dict[str, Any]) -> None:
+def test_document_over_another_is_refused_or_stored_completely(new: dict[str, Any], old: dict[str, Any]) -> None:
     present = Rules.from_json(json.dumps(old))
     try:
         update = Update(json.dumps(new), present)
     except InvalidRules as error:
         assert str(error)
         return
-    # What was accepted once is accepted again over itself, and stays.
+    # An accepted document is accepted again over itself, without a change.
     again = Update(update.rules.to_json(), update.rules)
     assert again.rules.same_as(update.rules)
     assert update.rules.extra.items() >= {key: value for key, value in present.extra.items() if key != "id"}.items()
 
 
 @given(st.one_of(ANY_TEXT, json_values().map(json.dumps), st.text('{}[]":,0123456789.eE-truefalsn\\ u\n', max_size=12)))
-def test_any_text_ends_in_rules_or_in_a_message(text: str) -> None:
+def test_any_text_gives_rules_or_a_message(text: str) -> None:
     try:
         Update(text, None)
     except (MalformedRules, InvalidRules) as error:

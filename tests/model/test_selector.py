@@ -1,4 +1,4 @@
-"""The selector language: what it accepts, what it selects, its canonical text and its errors."""
+"""The selector language: syntax, matching, canonical text and errors."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_strict_refuses_what_felix_cannot_read(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     "text", ["a == 'C:\\data \f'", "has( \n\r\ta )", "a not\n in\t{'b'}", "\ta\t==\t'b'", "!! all()"]
 )
-def test_strict_leaves_the_rest_alone(text: str) -> None:
+def test_strict_accepts_other_selectors(text: str) -> None:
     assert str(parse(text, strict=True)) == str(parse(text))
 
 
@@ -177,7 +177,7 @@ def test_nesting_is_limited(strict: bool, limit: int) -> None:
     unit = "!(all() && has(b) || "
     selector = parse(unit * limit + "has(a)" + ")" * limit, strict=strict)
     assert selector.canonical() == "!((all() && has(b)) || " * limit + "has(a)" + ")" * limit
-    # With label a and without b, each pair of brackets negates what it holds.
+    # With label a and without b, each pair of parentheses negates its content.
     assert selector.matches({"a": ""})
     assert not selector.matches({"b": ""})
     assert error("(" * (limit + 1), strict=strict) == f"more than {limit} nested brackets at column {limit + 1}"
@@ -210,7 +210,7 @@ MEGABYTE = 1_000_000
     ],
     ids=["label", "has", "has label", "not", "string", "blanks"],
 )
-def test_long_text_ends_quickly_in_an_error(text: str, message: str) -> None:
+def test_error_in_long_text_is_found_quickly(text: str, message: str) -> None:
     assert error(text) == message
 
 
@@ -237,7 +237,7 @@ def test_requires(text: str, requires: dict[str, set[str] | None]) -> None:
     assert parse(text).requires == requires
 
 
-def test_unique_id_of_text_that_is_no_unicode() -> None:
+def test_unique_id_of_invalid_unicode() -> None:
     assert parse("a == '\ud800'").unique_id() != parse("a == '\ud801'").unique_id()
 
 
@@ -268,7 +268,7 @@ trees: st.SearchStrategy[Tree] = st.recursive(
 
 
 def selects(tree: Tree, labels: dict[str, str]) -> bool:
-    """What the language page says, with no thought for speed."""
+    """A slow implementation of the language's documentation."""
     operator = tree[0]
     if operator == "all":
         return True
@@ -308,7 +308,7 @@ def quoted(value: str) -> str:
 
 @st.composite
 def spellings(draw: st.DrawFn, tree: Tree) -> str:
-    """One of the many texts that say a tree: blanks, quotes, brackets and negations as drawn."""
+    """One of the many texts for a tree: random blanks, quotes, parentheses and negations."""
     blank = st.sampled_from(["", " ", "\t", "  "])
     space = st.sampled_from([" ", "\t", " \t"])
     white = st.sampled_from(["", " ", "\n", "\f\r\t"])
@@ -334,7 +334,7 @@ def spellings(draw: st.DrawFn, tree: Tree) -> str:
         return [*tokens, "}"]
 
     def spell(tree: Tree, binding: int) -> list[str]:
-        """Tokens of a tree; with binding 1 in a list of ||, 2 in one of &&, 3 after !, 0 in none."""
+        """Return the tokens of a tree; binding is 1 in a list of ||, 2 in a list of &&, 3 after !, otherwise 0."""
         if tree[0] == "!":
             tokens = ["!", *spell(tree[1], 3)]
         elif tree[0] in ("&&", "||"):
@@ -358,7 +358,7 @@ def spellings(draw: st.DrawFn, tree: Tree) -> str:
 
 
 @given(st.data(), trees, st.lists(label_sets, min_size=1, max_size=8))
-def test_any_spelling_means_the_same(data: st.DataObject, tree: Tree, samples: list[dict[str, str]]) -> None:
+def test_every_spelling_has_same_meaning(data: st.DataObject, tree: Tree, samples: list[dict[str, str]]) -> None:
     text = data.draw(spellings(tree), label="text")
     selector = parse(text)
     again = parse(str(selector))
@@ -369,7 +369,7 @@ def test_any_spelling_means_the_same(data: st.DataObject, tree: Tree, samples: l
 
 
 @given(trees, label_sets)
-def test_whatever_matches_has_what_is_required(tree: Tree, sample: dict[str, str]) -> None:
+def test_matching_labels_include_required_ones(tree: Tree, sample: dict[str, str]) -> None:
     selector = parse(canonical(tree))
     if selector.matches(sample):
         for label, allowed in selector.requires.items():
@@ -382,7 +382,7 @@ PIECES += ["contains", "starts with", "global(", "a == 'b'", "a in {", "\\t", "Ã
 
 
 @given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)), st.booleans())
-def test_any_text_is_a_selector_or_a_selector_error(text: str, strict: bool) -> None:
+def test_any_text_gives_selector_or_error(text: str, strict: bool) -> None:
     try:
         selector = parse(text, strict=strict)
     except SelectorError as problem:
@@ -400,7 +400,7 @@ def test_any_text_is_a_selector_or_a_selector_error(text: str, strict: bool) -> 
         "x == '1' || (a in {'1'} && has(b))", "a in {'1'} || has(b)", "!!(a in {'1'}) && has(b)",
     ],
 )  # fmt: skip
-def test_felix_misfiles_an_in_of_one_value_beside_something_else(text: str) -> None:
+def test_felix_indexes_in_with_one_value_wrongly_in_combinations(text: str) -> None:
     assert parse(text).is_misfiled
     mended = parse(without_one_value_sets(text))
     assert not mended.is_misfiled
@@ -415,7 +415,7 @@ def test_felix_misfiles_an_in_of_one_value_beside_something_else(text: str) -> N
         "a in {'1'} || b == '2'", "a not in {'1'} && has(b)", "!(a in {'1'}) && has(b)", "all()", "",
     ],
 )  # fmt: skip
-def test_felix_files_other_selectors_rightly(text: str) -> None:
+def test_felix_indexes_other_selectors_correctly(text: str) -> None:
     assert not parse(text).is_misfiled
 
 
@@ -428,7 +428,7 @@ def test_felix_files_other_selectors_rightly(text: str) -> None:
         ("a not in {'1'} && b in {'1', \"1\"} && c in{'1','2'}", "a not in {'1'} && b == '1' && c in{'1','2'}"),
     ],
 )
-def test_one_value_sets_are_written_as_equalities(text: str, written: str | None) -> None:
+def test_sets_of_one_value_are_written_as_equalities(text: str, written: str | None) -> None:
     if written is None:
         with pytest.raises(SelectorError):
             without_one_value_sets(text)
@@ -448,9 +448,7 @@ def test_one_value_sets_are_written_as_equalities(text: str, written: str | None
         ("notin == 'b'", {"notin": "b"}, f'"notin" at column 1 {READ_AS_OPERATOR}'),
     ],
 )
-def test_what_felix_reads_beyond_the_language_is_not_taken_as_new(
-    text: str, labels: dict[str, str], message: str
-) -> None:
+def test_new_selectors_beyond_the_language_are_refused(text: str, labels: dict[str, str], message: str) -> None:
     assert error(text, new=True) == message
     selector = parse(text, strict=True)
     assert (selector.matches(labels), selector.matches({})) == (True, False)

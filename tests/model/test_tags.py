@@ -15,12 +15,12 @@ def refusal(text: str) -> str:
     return str(caught.value)
 
 
-def test_tags_keep_their_order_and_repetitions() -> None:
+def test_order_and_duplicates_are_kept() -> None:
     assert tags_from_json(' ["WEB", "DB", "WEB", ""]\n') == ["WEB", "DB", "WEB", ""]
     assert tags_from_json("[]") == []
 
 
-def test_the_stored_text() -> None:
+def test_stored_text() -> None:
     assert tags_to_json(["WEB", "é"]) == '["WEB", "\\u00e9"]'
 
 
@@ -36,7 +36,7 @@ def test_round_trip(tags: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["{}", "null", '"WEB"', "1", "[1]", '["WEB", null]', '[["WEB"]]', "[true]"])
-def test_no_list_of_texts(text: str) -> None:
+def test_values_that_are_not_lists_of_texts(text: str) -> None:
     assert refusal(text) == "it is not a list of strings"
 
 
@@ -49,10 +49,10 @@ def test_no_list_of_texts(text: str) -> None:
         ('["WEB"]\n]', "Extra data at line 2, column 1"),
     ],
 )
-def test_no_json(text: str, reason: str) -> None:
+def test_invalid_json(text: str, reason: str) -> None:
     assert refusal(text) == f"it is not JSON ({reason})"
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "[" + "9" * 5000 + "]"])
-def test_json_that_python_does_not_read(text: str) -> None:
+def test_json_that_python_cannot_read(text: str) -> None:
     assert refusal(text).startswith("it is not JSON (")

@@ -1,22 +1,24 @@
-"""A kind of resource in one small file: a note about a node, stored as the text of one key."""
+"""A complete kind of resource in one small file: a note about a node, stored as the text of one key."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from calicoctl.datastore import keys
 from calicoctl.etcd.client import Client
 from calicoctl.etcd.errors import Conflict, DatastoreError
 from calicoctl.resources import fields
 from calicoctl.resources.fields import Problems
 from calicoctl.resources.kind import Stopped
+from calicoctl.resources.metadata import IGNORED, read_name, read_version
 
 API_VERSION = "example.org/v1"
 NOTES = "/calico/v1/note"
 
 
 class Identity(NamedTuple):
-    """A note is known by its node and its name; on the command line as ``node/name``."""
+    """A note is identified by its node and name; on the command line as ``node/name``."""
 
     node: str
     name: str
@@ -26,7 +28,7 @@ class Identity(NamedTuple):
 
 
 class Note:
-    """What a document says, or what is stored: then ``version`` is the index of the key."""
+    """A note in a document, or a stored note with ``version``, the index of its key."""
 
     obstacle = ""
 
@@ -35,6 +37,17 @@ class Note:
         self.text = text
         self.resource_version = version
         self.version = version or ""
+
+
+def key_of(note: Note) -> str:
+    """The key of a note; each part of its identity is one quoted segment."""
+    assert note.identity
+    return "/".join([NOTES, *(keys.segment(keys.escaped(part)) for part in note.identity)])
+
+
+def _note(node: dict[str, Any]) -> Note:
+    segments = map(keys.unescaped, node["key"].split("/")[-2:])
+    return Note(Identity(*segments), str(node["value"]), str(node["modifiedIndex"]))
 
 
 class Plan:
@@ -50,7 +63,7 @@ class Plan:
 
 class Writer:
     def __init__(self, note: Note, client: Client) -> None:
-        self._key = f"{NOTES}/{note.identity}"
+        self._key = key_of(note)
         self._client = client
 
     def write(self, plan: Plan, record: Note | None) -> None:
@@ -64,7 +77,7 @@ class Writer:
             raise Stopped(error, ("text", int(record.version) if record else None), has_written=False) from None
 
     def forget(self) -> None:
-        """Nothing is ever left behind."""
+        """Do nothing: a note is written in one step."""
 
     def left_behind(self, title: str, verb: str) -> str:
         return ""
@@ -94,18 +107,22 @@ class NoteKind:
         return self._client
 
     def read(self, document: dict[str, Any], problems: Problems) -> Note:
+        top = fields.fields(document, "", ("apiVersion", "kind", "metadata", "spec"), problems)
         note = self.read_identity(document, problems)
-        spec = fields.fields(document.get("spec"), "spec", ("text",), problems)
+        spec = fields.fields(top.get("spec"), "spec", ("text",), problems)
         note.text = fields.text(spec.get("text", ""), "spec.text", problems) or ""
         return note
 
     def read_identity(self, document: dict[str, Any], problems: Problems) -> Note:
-        known = ("name", "resourceVersion")
+        known = ("name", "resourceVersion", *IGNORED)
         metadata = fields.fields(document.get("metadata"), "metadata", known, problems)
-        node, _, name = str(metadata.get("name", "")).partition("/")
-        if not (node and name):
+        given = read_name(metadata.get("name"), problems)
+        node, _, name = given.partition("/")
+        is_valid = not {node, name} & {"", ".", ".."}
+        if given and not is_valid:
             problems.add("metadata.name", "is not of the form node/name")
-        return Note(Identity(node, name) if name else None, "", metadata.get("resourceVersion"))
+        version = read_version(metadata.get("resourceVersion"), problems)
+        return Note(Identity(node, name) if is_valid else None, "", version)
 
     def schema(self) -> str:
         return "{}"
@@ -115,12 +132,8 @@ class NoteKind:
 
     def all(self) -> tuple[list[Note], list[str]]:
         tree = self._etcd.get(NOTES, recursive=True, quorum=True) or {}
-        nodes = [leaf for node in tree.get("nodes", ()) for leaf in node["nodes"]]
-        notes = [
-            Note(Identity(*node["key"].split("/")[-2:]), str(node["value"]), str(node["modifiedIndex"]))
-            for node in nodes
-        ]
-        return sorted(notes, key=lambda note: str(note.identity)), []
+        stored = [leaf for node in tree.get("nodes", ()) for leaf in node.get("nodes", ()) if "value" in leaf]
+        return sorted(map(_note, stored), key=lambda note: str(note.identity)), []
 
     def find(self, identities: Iterable[Identity]) -> dict[Identity, Note]:
         wanted = set(identities)
@@ -136,8 +149,10 @@ class NoteKind:
         return Writer(resource, self._etcd)
 
     def delete(self, record: Note) -> bool:
-        self._etcd.delete(f"{NOTES}/{record.identity}", int(record.version))
-        return True
+        key = key_of(record)
+        was_there = self._etcd.delete(key, int(record.version))
+        self._etcd.prune(key.rpartition("/")[0])
+        return was_there
 
     def identity_of(self, record: Note) -> Identity | None:
         return record.identity

@@ -1,4 +1,4 @@
-"""YAML and JSON: a scalar means what its author wrote, and no text makes the reader fail or swell."""
+"""YAML and JSON: scalars keep the author's meaning, and no text crashes the reader or exhausts memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNQUOTED = [
 
 @pytest.mark.parametrize("text", UNQUOTED)
 @pytest.mark.parametrize("form", ["a: {}", "a: [{}]", "a:\n- {}", "{{a: {}}}"])
-def test_an_unquoted_scalar_is_the_text_that_was_written(text: str, form: str) -> None:
+def test_unquoted_scalar_is_text_as_written(text: str, form: str) -> None:
     (document,) = documents.read(form.format(text))
     value = document["a"][0] if isinstance(document["a"], list) else document["a"]
     assert value == text
@@ -44,7 +44,7 @@ def test_an_unquoted_scalar_is_the_text_that_was_written(text: str, form: str) -
 
 
 @pytest.mark.parametrize("text", UNQUOTED)
-def test_a_quoted_scalar_is_text_and_no_number(text: str) -> None:
+def test_quoted_scalar_is_text_and_not_a_number(text: str) -> None:
     for quoted in (f'"{text}"', f"'{text}'", f"!!str {text}", f"|-\n  {text}"):
         (document,) = documents.read(f"a: {quoted}")
         assert document == {"a": text}
@@ -85,15 +85,15 @@ def test_integers(text: str, number: int) -> None:
         ("0" * 5000, "it is not a whole number"),
     ],
 )
-def test_no_integers(text: str, reason: str) -> None:
+def test_scalars_that_are_not_integers(text: str, reason: str) -> None:
     with pytest.raises(ValueError) as error:
         Plain(text).integer()
     assert str(error.value) == reason
 
 
 @pytest.mark.parametrize("digits", ["1" * 4000, "1" * 4300, "-" + "1" * 4300, "1" * 4301, "-" + "1" * 4301, "9" * 9000])
-def test_long_numbers_are_numbers_as_far_as_python_reads_them(digits: str) -> None:
-    """Stored JSON is read by Python, too."""
+def test_long_numbers_are_limited_as_in_python(digits: str) -> None:
+    """Python also reads stored JSON, so the limits must agree."""
     try:
         number = json.loads(digits)
     except ValueError:
@@ -105,7 +105,7 @@ def test_long_numbers_are_numbers_as_far_as_python_reads_them(digits: str) -> No
 
 
 @pytest.mark.parametrize("text", ["0x" + "f" * 3500, "0x" + "f" * 3900, "0o" + "7" * 4700, "0" * 4301])
-def test_long_numbers_that_are_read_can_be_written(text: str) -> None:
+def test_accepted_long_numbers_can_be_written(text: str) -> None:
     try:
         number = Plain(text).integer()
     except ValueError as error:
@@ -115,26 +115,26 @@ def test_long_numbers_that_are_read_can_be_written(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a:", "a: ~", "a: null", "a: Null", "a: !!null ~"])
-def test_nothing(text: str) -> None:
+def test_null(text: str) -> None:
     assert documents.read(text) == [{"a": None}]
 
 
-def test_documents_are_cut_at_three_dashes_and_empty_ones_left_out() -> None:
+def test_documents_are_separated_by_dashes_and_empty_ones_skipped() -> None:
     text = "---\n# nothing\n---\na: 1\n--- # more\n- b\n---\n...\n---\n"
     assert documents.read(text) == [{"a": "1"}, ["b"]]
 
 
-def test_a_mapping_knows_its_line() -> None:
+def test_mapping_has_its_line_number() -> None:
     (first, second) = documents.read("# profiles\na: 1\n---\n\n- b:\n    c: 2\n")
     assert (first.line, second[0].line, second[0]["b"].line) == (2, 5, 6)
 
 
-def test_json_with_tabs_escapes_and_numbers_as_written() -> None:
+def test_json_with_tabs_escapes_and_literal_numbers() -> None:
     text = '{\t"a":\t[1.50, 1e400, true, false, null, "\\ud83d\\ude00", "\\/"],\n\t"b": {}}'
     assert documents.read(text) == [{"a": ["1.50", "1e400", "true", "false", None, "😀", "/"], "b": {}}]
 
 
-def test_yaml_in_braces_is_not_mistaken_for_json() -> None:
+def test_yaml_flow_mapping_is_not_mistaken_for_json() -> None:
     assert documents.read("{a: b, c: [10:20]}\n--- {d: e}\n") == [{"a": "b", "c": ["10:20"]}, {"d": "e"}]
 
 
@@ -173,7 +173,7 @@ def test_yaml_in_braces_is_not_mistaken_for_json() -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read(text: str, message: str) -> None:
+def test_invalid_documents(text: str, message: str) -> None:
     with pytest.raises(MalformedDocument) as error:
         documents.read(text)
     assert str(error.value) == message
@@ -197,21 +197,21 @@ def test_aliases() -> None:
     ],
 )
 def test_merge_keys(text: str) -> None:
-    """What stands in the mapping itself wins, wherever it stands, then what comes first in the list."""
+    """Members of the mapping itself win wherever they are; then the first entry of the list wins."""
     assert documents.plain_values(documents.read(text)) == [yaml.safe_load(text)]
 
 
-def test_a_merge_key_in_quotes_and_one_of_json_is_a_name_as_any_other() -> None:
+def test_quoted_and_json_merge_keys_are_ordinary_names() -> None:
     for text in ('{"<<": {"a": 1}}', "'<<': {a: 1}", "!!str <<: {a: 1}"):
         assert documents.read(text) == [{"<<": {"a": "1"}}]
 
 
-def test_a_merged_mapping_keeps_its_lines() -> None:
+def test_merged_mapping_keeps_line_numbers() -> None:
     ((first, second),) = documents.read("- &a\n  b: {c: 1}\n-\n  <<: *a\n  d: 1\n")
     assert (first.line, second.line, second["b"].line) == (1, 4, 2)
 
 
-def test_merges_that_multiply_end_in_an_error() -> None:
+def test_exponential_merges_are_refused() -> None:
     lines = ["a0: &a0 {b: x}", *(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 20))]
     with pytest.raises(
         MalformedDocument, match=r"^line \d, column \d+: the aliases expand to more than 2,000,000 values$"
@@ -219,7 +219,7 @@ def test_merges_that_multiply_end_in_an_error() -> None:
         documents.read("\n".join(lines))
 
 
-def test_aliases_that_multiply_end_in_an_error() -> None:
+def test_exponential_aliases_are_refused() -> None:
     lines = ["a0: &a0 x", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 20))]
     with pytest.raises(
         MalformedDocument, match=r"^line 8, column \d+: the aliases expand to more than 2,000,000 values$"
@@ -227,7 +227,7 @@ def test_aliases_that_multiply_end_in_an_error() -> None:
         documents.read("\n".join(lines))
 
 
-def test_the_reader_does_not_need_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reader_works_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "a: &x [10:20, '1']\nb: {c: *x}\n"
     with_libyaml = documents.read(text)
     monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
@@ -236,7 +236,7 @@ def test_the_reader_does_not_need_libyaml(monkeypatch: pytest.MonkeyPatch) -> No
 
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.text(), ANY_JSON, min_size=1, max_size=4))
-def test_what_is_written_is_read_back(document: dict[str, Any]) -> None:
+def test_round_trip(document: dict[str, Any]) -> None:
     for text in (to_yaml(document), to_json(document)):
         (back,) = documents.read(text)
         assert repr(documents.plain_values(back)) == repr(_sorted(document) if text[0] != "{" else document)
@@ -244,7 +244,7 @@ def test_what_is_written_is_read_back(document: dict[str, Any]) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(st.text(), st.sampled_from(UNQUOTED)))
-def test_what_is_written_is_the_same_text_to_other_readers_of_yaml(text: str) -> None:
+def test_other_yaml_readers_get_the_same_text(text: str) -> None:
     assert yaml.safe_load(to_yaml({"a": text})) == {"a": text}
 
 
@@ -259,7 +259,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert all(isinstance(document, (Mapping, list, str)) for document in read)
 
 
-def test_half_a_surrogate_pair_survives() -> None:
+def test_lone_surrogate_round_trip() -> None:
     document = {"a": "\ud800"}
     assert to_yaml(document) == 'a: "\\uD800"'
     assert documents.read(to_yaml(document)) == documents.read(to_json(document)) == [document]

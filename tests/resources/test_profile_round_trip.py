@@ -1,4 +1,4 @@
-"""Whatever is stored of a profile, what `get` shows of it is accepted by `apply`, and changes nothing."""
+"""`apply` accepts the output of `get` for every stored profile, and changes nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.stored_profiles import ANY_JSON, NAMES, profiles, rule_lists
 TEXTS = st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["", "x"]), max_size=2)
 
 
-def taken_back(text: str) -> ProfileResource:
+def read_back(text: str) -> ProfileResource:
     problems = Problems()
     (document,) = documents.read(text)
     resource = read_profile(document, problems)
@@ -38,23 +38,23 @@ def taken_back(text: str) -> ProfileResource:
 
 @settings(max_examples=150, deadline=None)
 @given(NAMES, profiles())
-def test_what_get_shows_changes_nothing(name: str, values: dict[str, str]) -> None:
+def test_apply_of_get_output_changes_nothing(name: str, values: dict[str, str]) -> None:
     stored = StoredProfile(name, values)
     assert stored.unreadable == {}
     document = stored.to_resource().to_document()
     for text in (to_yaml(document), to_json(document)):
-        plan = Plan(taken_back(text), stored)
+        plan = Plan(read_back(text), stored)
         assert (plan.problems, plan.changes) == ([], {})
 
 
 @settings(max_examples=100, deadline=None)
 @given(NAMES, profiles())
-def test_replace_accepts_what_get_shows_and_then_nothing_changes_any_more(name: str, values: dict[str, str]) -> None:
+def test_second_replace_of_get_output_changes_nothing(name: str, values: dict[str, str]) -> None:
     stored = StoredProfile(name, values)
-    replaced = Plan(taken_back(to_yaml(stored.to_resource().to_document())), stored, rewrite=True)
+    replaced = Plan(read_back(to_yaml(stored.to_resource().to_document())), stored, rewrite=True)
     assert replaced.problems == []
     result = replaced.result(values)
-    again = Plan(taken_back(to_yaml(result.to_resource().to_document())), result, rewrite=True)
+    again = Plan(read_back(to_yaml(result.to_resource().to_document())), result, rewrite=True)
     assert (again.problems, again.changes) == ([], {})
 
 
@@ -63,24 +63,22 @@ def test_replace_accepts_what_get_shows_and_then_nothing_changes_any_more(name: 
     st.dictionaries(st.sampled_from(["labels", "annotations", "more"]), st.one_of(ANY_JSON, TEXTS)),
     st.dictionaries(st.sampled_from(["labels", "annotations"]), TEXTS),
 )
-def test_only_what_is_mentioned_of_labels_and_annotations_changes(
-    stored: dict[str, Any], given: dict[str, Any]
-) -> None:
+def test_unmentioned_labels_and_annotations_stay(stored: dict[str, Any], given: dict[str, Any]) -> None:
     values = {"rules": "{}", "metadata": json.dumps(stored)}
     document = {"metadata": {"name": "web", **given}}
-    plan = Plan(taken_back(to_json(document)), StoredProfile("web", values))
+    plan = Plan(read_back(to_json(document)), StoredProfile("web", values))
     assert plan.problems == []
     result = json.loads({**values, **plan.changes}["metadata"])
     expected = {**stored, **given}
     result, expected = ({name: value for name, value in each.items() if value != {}} for each in (result, expected))
     assert result == expected
-    again = Plan(taken_back(to_json(document)), plan.result(values))
+    again = Plan(read_back(to_json(document)), plan.result(values))
     assert again.changes == {}
 
 
 @settings(max_examples=150, deadline=None)
 @given(rule_lists())
-def test_folding_keeps_every_rule_in_order(listed: list[dict[str, Any]]) -> None:
+def test_folding_keeps_all_rules_in_order(listed: list[dict[str, Any]]) -> None:
     stored = [Rule(fields) for fields in listed]
     groups = groups_of(stored)
     assert [rule for group in groups for rule in group.rules] == stored
@@ -123,8 +121,8 @@ def test_folding(stored: list[tuple[str | None, ...]], folded: list[tuple[list[s
 @pytest.mark.parametrize(
     ("odd", "version"), [("::ffff:10.0.0.0/120", 6), ("::ffff:10.0.0.1/120", 6), ("10.0.0.1/024", 4)]
 )
-def test_a_network_that_would_be_refused_as_new_stands_alone(odd: str, version: int) -> None:
-    """Beside it the others are folded, in a time that grows with their number and not with its square."""
+def test_network_that_is_invalid_as_new_is_not_folded(odd: str, version: int) -> None:
+    """The other networks are folded, in linear and not quadratic time."""
     before, after = (
         [f"10.{high}.{low}.0/24" if version == 4 else f"fd{high:02x}:{low:x}::/32" for low in range(1, 251)
          for high in range(first, first + 4)]
@@ -134,41 +132,41 @@ def test_a_network_that_would_be_refused_as_new_stands_alone(odd: str, version: 
     stored = StoredProfile("web", {"rules": json.dumps({"inbound_rules": rules})})
     began = time.process_time()
     resource = stored.to_resource()
-    plan = Plan(taken_back(to_json(resource.to_document())), stored)
-    assert time.process_time() - began < 2  # with the square it is many times that
+    plan = Plan(read_back(to_json(resource.to_document())), stored)
+    assert time.process_time() - began < 2  # quadratic time would be much longer
     assert (plan.problems, plan.changes) == ([], {})
     assert [form["source"]["nets"] for form, _ in resource.rules["ingress"]] == [before, [odd], after]
 
 
 @pytest.mark.parametrize("digits", [4000, 4001, 4300])
 @pytest.mark.parametrize("field", ["protocol", "ip_version", "icmp_type", "later"])
-def test_a_number_with_many_digits(field: str, digits: int) -> None:
+def test_numbers_with_many_digits(field: str, digits: int) -> None:
     rules = f'{{"inbound_rules": [{{"action": "allow", "{field}": -{"9" * digits}}}]}}'
     stored = StoredProfile("web", {"rules": rules})
     assert stored.unreadable == {}
     document = stored.to_resource().to_document()
     for text in (to_yaml(document), to_json(document)):
-        plan = Plan(taken_back(text), stored)
+        plan = Plan(read_back(text), stored)
         assert (plan.problems, plan.changes) == ([], {})
 
 
-def test_networks_of_both_versions_are_not_folded() -> None:
+def test_networks_of_different_ip_versions_are_not_folded() -> None:
     rules = [Rule({"action": "allow", "src_net": net}) for net in ("10.0.0.0/8", "fd80::/64")]
     assert [group.rules for group in groups_of(rules)] == [[rules[0]], [rules[1]]]
 
 
 @pytest.mark.parametrize("net", [[], {}, ["10.0.0.0/8"], 1, "x"])
-def test_what_is_no_network_is_not_folded(net: Any) -> None:
+def test_invalid_networks_are_not_folded(net: Any) -> None:
     rules = [Rule({"action": "allow", "src_net": each}) for each in (net, net, "10.0.0.0/8", net)]
     assert [group.rules for group in groups_of(rules)] == [[rule] for rule in rules]
 
 
-def test_a_stored_port_in_quotes_is_told_from_a_number() -> None:
+def test_stored_port_as_text_differs_from_number() -> None:
     stored = StoredProfile("web", {"rules": json.dumps({"inbound_rules": [
         {"action": "allow", "protocol": "tcp", "dst_ports": ["80"]}]})})  # fmt: skip
     text = to_yaml(stored.to_resource().to_document())
     assert '- "80"' in text
-    plan = Plan(taken_back(text.replace('"80"', "80")), stored)
+    plan = Plan(read_back(text.replace('"80"', "80")), stored)
     assert json.loads(plan.changes["rules"])["inbound_rules"] == [
         {"action": "allow", "protocol": "tcp", "dst_ports": [80]}
     ]
@@ -176,8 +174,8 @@ def test_a_stored_port_in_quotes_is_told_from_a_number() -> None:
 
 @settings(max_examples=500, deadline=None)
 @given(st.one_of(typed_fields(), valid_fields()))
-def test_what_rule_update_takes_as_new_documents_take_as_new(fields: dict[str, Any]) -> None:
-    """So a rule that one of them has stored can be changed with the other."""
+def test_documents_accept_what_rule_update_accepts(fields: dict[str, Any]) -> None:
+    """A rule stored by one of them can thus be changed with the other."""
     try:
         rules = new_rules(fields)
     except RuleProblems:
@@ -190,14 +188,14 @@ def test_what_rule_update_takes_as_new_documents_take_as_new(fields: dict[str, A
 
 
 def with_action_and_selectors(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields as documents have them: with an action, and all() for an empty selector."""
+    """Return the fields as in documents: with an action, and all() in place of an empty selector."""
     selectors = {key: "all()" for key, value in fields.items() if key.endswith("_selector") and value == ""}
     return {"action": "allow", **fields, **selectors}
 
 
 @settings(max_examples=300, deadline=None)
 @given(rule_lists())
-def test_what_documents_take_as_new_rule_update_takes_as_new(rules: list[Any]) -> None:
+def test_rule_update_accepts_what_documents_accept(rules: list[Any]) -> None:
     for group in groups_of([Rule(fields) for fields in rules if isinstance(fields, dict)]):
         as_new, problems = group.as_new()
         if not problems:
@@ -207,10 +205,10 @@ def test_what_documents_take_as_new_rule_update_takes_as_new(rules: list[Any]) -
 
 @settings(max_examples=150, deadline=None)
 @given(NAMES, profiles(), st.sampled_from(["ascii", "latin-1", "iso8859-15", "koi8-r", "utf-8", "UTF8"]))
-def test_what_get_shows_means_the_same_in_every_encoding(name: str, values: dict[str, str], encoding: str) -> None:
+def test_get_output_has_same_meaning_in_every_encoding(name: str, values: dict[str, str], encoding: str) -> None:
     stored = StoredProfile(name, values)
     document = stored.to_resource().to_document()
-    stdout = io.TextIOWrapper(io.BytesIO(), encoding, "backslashreplace", newline="")  # as the program opens it
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding, "backslashreplace", newline="")  # opened as the program opens it
     environment = Environment({}, None, stdout, io.StringIO())
     for write in (to_yaml, to_json):
         stdout.buffer.seek(0)
@@ -218,5 +216,5 @@ def test_what_get_shows_means_the_same_in_every_encoding(name: str, values: dict
         environment.say(write(document, environment.takes_all_characters()))
         stdout.flush()
         written = stdout.buffer.getvalue()
-        plan = Plan(taken_back(written.decode("utf-8")), stored)
+        plan = Plan(read_back(written.decode("utf-8")), stored)
         assert (plan.problems, plan.changes) == ([], {})

@@ -1,4 +1,4 @@
-"""New rules of the Profile resource: everything that is refused, with its path, its value and what is allowed."""
+"""New rules in Profile documents: each refusal names the path and value, and says what is allowed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROTOCOL = "is not one of TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from
 
 
 def problems_of(text: str) -> list[str]:
-    """What is said against a rule written in YAML or JSON, each without the path of the rule."""
+    """Return the problems of a rule in YAML or JSON, without the path of the rule."""
     problems = Problems()
     form = read_form(documents.read(text)[0], PATH, problems)
     if form is not None:
@@ -164,7 +164,7 @@ def stored(text: str) -> list[dict[str, Any]]:
         ("action: Allow\nstoredFields: a", ["storedFields: a is not a mapping"]),
     ],
 )  # fmt: skip
-def test_refused(text: str, problems: list[str]) -> None:
+def test_invalid_rules(text: str, problems: list[str]) -> None:
     assert problems_of(text) == problems
 
 
@@ -231,7 +231,7 @@ def test_more_rules_than_fit_in_one_profile() -> None:
         ("action: Allow\nsource: {nets: [0.0.0.0/0]}", [{"action": "allow", "src_net": "0.0.0.0/0"}]),
     ],
 )
-def test_stored(text: str, rules: list[dict[str, Any]]) -> None:
+def test_stored_form(text: str, rules: list[dict[str, Any]]) -> None:
     assert stored(text) == rules
 
 
@@ -279,14 +279,14 @@ FORMS = st.fixed_dictionaries(
         (["fd80::/64", "fd80:0:0:1::/64"], ["fd80::/64"], ["fd80:0:0:1::/64"]),
     ],
 )
-def test_nets_without_not_nets_become_rules_for_the_rest(nets: list[str], excluded: list[str], stored: Any) -> None:
+def test_networks_minus_excluded_networks(nets: list[str], excluded: list[str], stored: Any) -> None:
     problems = Problems()
     rules = rules_of({"action": "Allow", "source": {"nets": nets, "notNets": excluded}}, "", problems)
     assert problems.texts == []
     assert [rule.fields for rule in rules] == [{"action": "allow", "src_net": net} for net in stored]
 
 
-def test_not_nets_that_leave_nothing_are_refused() -> None:
+def test_exclusion_of_all_networks_is_refused() -> None:
     problems = Problems()
     form = {"action": "Allow", "source": {"nets": ["10.1.0.0/16"], "notNets": ["10.0.0.0/8"]}}
     assert rules_of(form, "", problems) == []
@@ -295,7 +295,7 @@ def test_not_nets_that_leave_nothing_are_refused() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(FORMS)
-def test_what_is_accepted_is_stored_in_the_form_that_rule_update_takes_and_shown_as_it_was(form: Any) -> None:
+def test_accepted_rule_survives_rule_update_and_get(form: Any) -> None:
     problems = Problems()
     rules = rules_of(form, "", problems)
     assert bool(rules) != bool(problems.texts)
@@ -310,8 +310,8 @@ def test_what_is_accepted_is_stored_in_the_form_that_rule_update_takes_and_shown
 
 @settings(max_examples=300, deadline=None)
 @given(FORMS)
-def test_what_is_refused_is_refused_by_the_path_of_a_field(form: Any) -> None:
-    """The names of the store have no place here: all is found before a form is brought into those."""
+def test_refusals_name_path_of_field(form: Any) -> None:
+    """All problems must be found before the form is converted to the names used in etcd."""
     problems = Problems()
     rules_of(form, PATH, problems)
     assert all(re.match(r"spec\.ingress\[1\]\.[a-zA-Z.]+(\[[0-9]+\])?: ", problem) for problem in problems.texts)
@@ -329,11 +329,11 @@ ANYTHING = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(ANYTHING)
-def test_anything_at_all_is_read_or_refused(value: Any) -> None:
+def test_any_value_is_read_or_refused(value: Any) -> None:
     try:
         (document,) = documents.read(json.dumps({"rule": value}))
     except documents.MalformedDocument:
-        return  # not a number, as JSON's writer spells it
+        return  # a number in the spelling of Python's JSON, such as NaN
     problems = Problems()
     form = read_form(document["rule"], PATH, problems)
     if form is not None:

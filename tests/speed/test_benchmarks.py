@@ -1,4 +1,4 @@
-"""What the benchmark must not do: measure a command that changes nothing as one that writes, or keep quiet."""
+"""The benchmark must not measure a command without effect as a writing one, nor hide a broken limit."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def test_both_contestants_write_in_each_run(bench: Bench, etcd: EtcdServer) -> N
     line = next(line for line in run.small_lines() if line.change)
     before = etcd.index()
     bench.race([line])
-    runs = 2 * 2  # two contestants, to warm up and counted
-    assert etcd.index() - before == 2 * runs  # the value is put back, the command writes
+    runs = 2 * 2  # two contestants, one warm-up run and one measured run each
+    assert etcd.index() - before == 2 * runs  # one request restores the value, the command sends the other
     assert line.change is not None
     assert json.loads(etcd.get(line.change.key) or "") == line.change.after
 
 
-def test_a_contestant_that_changes_nothing_is_not_measured(bench: Bench) -> None:
+def test_contestant_without_effect_is_not_measured(bench: Bench) -> None:
     idle = Contestant("idle", PASS.command)
     with pytest.raises(RuntimeError, match=rf"^idle has stored a wrong value as {KEY}: \[\]$"):
         bench.measure([bench.changing(idle, KEY, "[]", ["WEB"].__eq__)])
 
 
-def test_a_broken_bound_is_named_at_the_end_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+def test_broken_limit_is_reported_at_end_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report()
     report.heading("Small commands")
     report.columns("command", "ratio", "at most")

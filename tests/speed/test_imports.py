@@ -1,4 +1,4 @@
-"""Which modules each command loads: start-up is the speed of a command line tool."""
+"""The modules that each command loads, which determine the start-up time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.conftest import PROCESS_SECONDS, Calicoctl
 from tests.etcd_server import EtcdServer
 from tests.trust.outcomes import prepare
 
-# A process as the console script starts it, which leaves a list of what it has loaded.
+# Starts like the console script and leaves a list of the loaded modules.
 PROCESS = """\
 import os, sys
 program, report = sys.argv[1:3]
@@ -36,7 +36,7 @@ getattr(start, program)()
 
 
 def loaded(row: Row, calicoctl: Calicoctl, report: Path) -> set[str]:
-    """The modules that a process of a row loads, but for those that no program imports by itself."""
+    """The modules that a process of a row loads, without those that every Python process loads."""
     subprocess.run(
         [sys.executable, "-c", PROCESS, row.program, str(report), *row.arguments],
         env={**calicoctl.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
@@ -71,7 +71,9 @@ def test_modules(row: Row, etcd: EtcdServer, calicoctl: Calicoctl, on_host: None
 
 
 def _beginnings(usage: str) -> set[tuple[str, ...]]:
-    """Return the words that each line of a usage text begins with, every choice of keywords made; <> is any word."""
+    """Return the words at the start of each line of a usage text, with every choice of keywords expanded; <> is any
+    word.
+    """
     found = set()
     for pattern in grammar.patterns(usage)[1]:
         begun: list[tuple[str, ...]] = [()]
@@ -85,7 +87,9 @@ def _beginnings(usage: str) -> set[tuple[str, ...]]:
 
 
 def _choices(part: Any) -> list[str]:
-    """Return the keywords that can stand here, <> for an argument; nothing if options or several words can."""
+    """Return the possible keywords at this point, <> for an argument; nothing if options or several words are
+    possible.
+    """
     kind = type(part).__name__
     if kind == "Command":
         return [part.name]
@@ -99,7 +103,7 @@ def _choices(part: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("program", ["calicoctl", "calicoq"])
-def test_every_command_is_in_the_table(program: str) -> None:
+def test_every_command_is_in_table(program: str) -> None:
     of_program = [row.line for row in EVERY_ROW if row.program == program]
     lines = [line.split() for line in of_program if not line.endswith(("--help", "--nonsense"))]
     usages = [calicoq_cli.USAGE]
@@ -118,7 +122,7 @@ def test_every_command_is_in_the_table(program: str) -> None:
     assert not missing
 
 
-def test_https_loads_what_it_hardly_uses_when_a_function_of_it_is_called() -> None:
+def test_https_loads_rarely_used_modules_on_first_call() -> None:
     code = """\
 import sys
 from calicoctl.etcd import https
@@ -148,7 +152,7 @@ assert isinstance(https.etcd.lock.uuid.uuid4(), uuid.UUID)
 
 
 @pytest.mark.parametrize("options", [(), ("--context=c7",), ("--config=calicoctl.cfg",)], ids=" ".join)
-def test_files_of_the_usual_form_are_read_without_yaml(
+def test_ordinary_files_are_read_without_yaml(
     options: tuple[str, ...], etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

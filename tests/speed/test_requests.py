@@ -1,4 +1,4 @@
-"""How many requests to etcd each command makes."""
+"""The number of requests to etcd that each command makes."""
 
 from __future__ import annotations
 

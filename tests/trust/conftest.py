@@ -1,4 +1,4 @@
-"""Fixtures of the tests of reliability."""
+"""Fixtures of the reliability tests."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.sampling import Sampling
 
 @pytest.fixture(autouse=True)
 def everywhere(on_host: None) -> None:
-    """Every test here may run any row of the table."""
+    """Every test here may run every row of the table."""
 
 
 @pytest.fixture
 def most(sampling: Sampling) -> Callable[[int], Iterator[Row]]:
-    """The rows for a case by its number: a quarter of them, and one of `container`, as these take the longest."""
+    """The rows for the case with this number: a quarter of them, but only one of `container`, as these are slow."""
 
     def rows(number: int) -> Iterator[Row]:
         of_container = [row for row in ALL if row.of_container]

@@ -1,4 +1,4 @@
-"""etcd's own history of every change below a directory, in the order in which etcd made them."""
+"""etcd's own history of all changes below a directory, in the order of etcd."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _END = "/calico/end-of-the-history"
 
 
 class Event(NamedTuple):
-    """A change: at which index of etcd, the key, and the values before and after; None for none or a directory."""
+    """A change: its index in etcd, the key, and the values before and after; None for no key or a directory."""
 
     at: int
     key: str
@@ -25,9 +25,10 @@ class Event(NamedTuple):
 
 
 class History:
-    """Records every change below `/calico`, as it happens; a context manager, whole once its block has ended.
+    """Records every change below `/calico`; a context manager, complete once its block has ended.
 
-    A process of its own does so: etcd keeps 1,000 events, and a thread beside a hundred writers would fall behind.
+    A separate process does the recording: etcd keeps only 1,000 events, and a thread could not keep up with a hundred
+    writers.
     """
 
     def __init__(self, etcd: EtcdServer) -> None:
@@ -51,11 +52,11 @@ class History:
             lines = []
         self.events = [Event(*json.loads(line)) for line in lines]
         if error is None:
-            assert self._process.returncode == 0, "the history is not whole"
+            assert self._process.returncode == 0, "the history is incomplete"
 
 
 def record(endpoint: str, index: int) -> None:
-    """Print the changes from an index on, a line of JSON each, until the end is written."""
+    """Print the changes from an index on, one JSON line each, until the end mark is written."""
     connection = http.client.HTTPConnection(endpoint, timeout=_SECONDS)
     events = []
     while True:
@@ -66,7 +67,7 @@ def record(endpoint: str, index: int) -> None:
             break
         index = node["modifiedIndex"] + 1
         events.append(Event(node["modifiedIndex"], node["key"], before.get("value"), node.get("value")))
-    # At the end, for nobody reads before: a full pipe would hold the recording up.
+    # Print only at the end: nobody reads earlier, and a full pipe would block the recording.
     print("\n".join(map(json.dumps, events)))
 
 

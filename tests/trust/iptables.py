@@ -1,7 +1,7 @@
-"""What the kernel does with a packet on hosts that Felix 1.4.9 has programmed: its chains, walked rule by rule.
+"""The fate of a packet on hosts that Felix 1.4.9 has programmed: its chains, evaluated rule by rule.
 
-The chains are those that Felix writes, with its marks, as it was observed on a real kernel. Nothing of calicoctl is
-used.
+The chains are those that Felix writes, with its marks, as observed on a real kernel. This module uses no code of
+calicoctl.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58}
 OPENING_TYPES = {1: {8, 13, 15, 17}, 58: {128, *range(130, 137), 139, 143}}
 ACCEPT_MARK, NEXT_TIER_MARK = 1, 2
 
-# By its text: whom a selector matches by their labels, and whether Felix files it under the wrong ones.
+# By selector: the labels of the matching endpoints, and whether Felix indexes it under the wrong labels.
 SELECTORS: dict[str, tuple[Callable[[dict[str, str]], bool], bool]] = {
     "all()": (lambda labels: True, False),
     "role == 'a'": (lambda labels: labels.get("role") == "a", False),
@@ -29,7 +29,7 @@ SELECTORS: dict[str, tuple[Callable[[dict[str, str]], bool], bool]] = {
 
 
 class Packet(NamedTuple):
-    """A packet that opens a connection; what is None it does not have."""
+    """A packet that opens a connection; None for a field that it does not have."""
 
     source: str
     destination: str
@@ -46,16 +46,17 @@ class Packet(NamedTuple):
 
 
 class Dropped(Exception):
-    """The packet ends here."""
+    """The packet is dropped."""
 
 
 class Accepted(Exception):
-    """The packet leaves the table."""
+    """The packet is accepted in this table."""
 
 
 class Kernel:
-    """The hosts of a state, and one course of what the state does not tell: ``unlikely`` are the open questions of
-    which the unlikely answer holds. ``asked`` are those that came up.
+    """The hosts of a state, with one set of answers to what the state does not tell.
+
+    ``unlikely`` has the open questions to which the unlikely answer holds; ``asked`` collects those that came up.
     """
 
     def __init__(self, world: dict[str, Any], unlikely: frozenset[Any]) -> None:
@@ -64,7 +65,7 @@ class Kernel:
         self.asked: set[Any] = set()
 
     def passes(self, packet: Packet) -> bool:
-        """Walk a packet through its hosts."""
+        """Pass a packet through its hosts."""
         source, destination = self._workload_at(packet.source), self._workload_at(packet.destination)
         try:
             if source is not None:
@@ -79,7 +80,7 @@ class Kernel:
         return True
 
     def _host(self, host: str, packet: Packet, entering: Any, leaving: Any) -> None:
-        """Let a packet through one host: it comes from a workload or in by eth0, and goes to a workload or out."""
+        """Pass a packet through one host, from a workload or eth0 to a workload or eth0."""
         self.mark = 0
         self.drop_is_accept = self.world["override"].get(host) in ("ACCEPT", "LOG-and-ACCEPT")
         try:
@@ -89,7 +90,7 @@ class Kernel:
             if opening is not None and packet.icmp_type not in opening and not self.mark & ACCEPT_MARK:
                 self._drop()
             if self.mark & ACCEPT_MARK:
-                return  # untracked policies have let it through: the first rule of the chain accepts
+                return  # untracked policies have accepted it: the first rule of the chain accepts
             if entering is not None:
                 self._endpoint_chain(entering, "outbound", packet)
             if leaving is not None:
@@ -134,7 +135,7 @@ class Kernel:
         self._drop()
 
     def _rules_chain(self, owner: Any, direction: str, packet: Packet) -> None:
-        """The chain of a policy or profile. iptables takes all of it, in both directions, or nothing."""
+        """Evaluate the chain of a policy or profile. iptables accepts all of it, in both directions, or nothing."""
         if any(_is_refused(rule, packet.version) for rules in owner["rules"].values() for rule in rules):
             if self._likely(("refused", owner["id"])):
                 self._drop()
@@ -149,11 +150,11 @@ class Kernel:
             for action, bit in (("allow", ACCEPT_MARK), ("next-tier", NEXT_TIER_MARK)):
                 if rule["action"] == action:
                     self.mark |= bit if matches else 0
-                    if self.mark & bit:  # a rule of its own, whether the one before has matched or not
+                    if self.mark & bit:  # a separate rule, evaluated whether or not the previous one matched
                         return
 
     def _matches(self, rule: dict[str, Any], packet: Packet) -> Iterator[tuple[bool, bool]]:
-        """Yield for each match of a rule whether it holds without its negation, and whether it is negated."""
+        """For each match of a rule, yield whether it holds without its negation, and whether it is negated."""
         for key, value in rule.items():
             negated, field = key.startswith("!"), key.lstrip("!")
             address = packet.source if field.startswith("src_") else packet.destination
@@ -163,7 +164,7 @@ class Kernel:
                 yield value == packet.icmp_type, negated
             elif field.endswith("_net"):
                 network = ipaddress.ip_network(value)
-                if network.version == packet.version:  # else the match is left out
+                if network.version == packet.version:  # otherwise the match is omitted
                     yield ipaddress.ip_address(address) in network, negated
             elif field.endswith("_ports"):
                 port = packet.source_port if field.startswith("src_") else packet.port
@@ -208,7 +209,7 @@ class Kernel:
 
 
 def _is_refused(rule: dict[str, Any], version: int) -> bool:
-    """Whether iptables refuses a rule: two matches of one kind, where both are programmed."""
+    """Whether iptables refuses a rule because two matches of the same kind are programmed."""
     if rule.get("ip_version", version) != version:
         return False
     for field in ("protocol", "src_net", "dst_net"):

@@ -1,7 +1,7 @@
-"""What writers do at once: what each operation may change in etcd, and to what its report commits it.
+"""Operations of concurrent writers: the changes that each may make in etcd, and those that its report claims.
 
-A report of success claims a change, which no other report may claim; one that there was nothing to do, or that
-something is missing, must be right at some moment while the command ran.
+A report of success claims one change, which no other report may claim. A report that there was nothing to do, or that
+something is missing, must have been true at some moment while the command ran.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.conftest import Calicoctl, Result
 
 Json = Any
 Env = Mapping[str, "str | None"]
-State = Mapping[str, Json]  # by key, decoded; what is not there is not in it
+State = Mapping[str, Json]  # decoded values by key, without missing keys
 
 PROFILE = f"{PROFILES}/P"
 DEFAULTS: dict[str, Json] = {"tags": ["P"], "labels": {}, "rules": json.loads(NEW_RULES)}
@@ -32,10 +32,10 @@ NOT_FOUND = "Profile P not found."
 
 
 class Change(NamedTuple):
-    """A change of a key in etcd's history, at its index; None is for no such key. A directory has no value at all.
+    """A change of a key in etcd's history, at its index; None for a missing key. A directory has no value.
 
-    `undone` is the index at which the key that this change made was removed again as it was made, on its own and not
-    with its directory; 0 where it was not.
+    `undone` is the index at which the key created by this change was deleted again unchanged, by itself and not with
+    its directory; 0 if it was not.
     """
 
     at: int
@@ -46,14 +46,14 @@ class Change(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """The state from an index of etcd on, until the next change."""
+    """The state from one index of etcd until the next change."""
 
     since: int
     state: State
 
 
 class Run(NamedTuple):
-    """An operation that was carried out: etcd's index before and after, and the result."""
+    """A completed operation: etcd's index before and after, and the result."""
 
     operation: Operation
     began: int
@@ -66,7 +66,7 @@ class Run(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """That a run has made a change of some kind; ``required``: it must have, ``many``: also more than one."""
+    """A run's claim to have made a change; ``required``: it must have made one; ``many``: it may have made several."""
 
     run: Run
     makes: Callable[[Change], bool]
@@ -75,7 +75,7 @@ class Claim(NamedTuple):
 
 
 class Operation(Protocol):
-    """What a writer may do. ``moments`` are those while it ran."""
+    """An operation of a writer. ``moments`` are the states while it ran."""
 
     def carry_out(self, calicoctl: Calicoctl, env: Env) -> Result: ...
 
@@ -83,11 +83,11 @@ class Operation(Protocol):
         """Whether the operation may have made a change, at one of the moments."""
 
     def claims(self, run: Run, moments: Sequence[Moment]) -> list[Claim]:
-        """What the report claims. Raises AssertionError if it was never right."""
+        """Return the claims of the report. Raises AssertionError if the report was never true."""
 
 
 class CommandLine:
-    """An operation that is a command line."""
+    """An operation given by a command line."""
 
     line = ""
     stdin = ""
@@ -112,10 +112,10 @@ def state_before(change: Change, moments: Sequence[Moment]) -> State:
 
 
 class Edit(CommandLine):
-    """A change of one key of a profile or endpoint that exists.
+    """A change of one key of an existing profile or endpoint.
 
-    `change` returns the new value, or None where the value (None for no such key) leaves nothing to do; `nothing_to_do`
-    is what is said then, or "" if nothing is.
+    `change` returns the new value, or None if the current value (None for a missing key) needs no change;
+    `nothing_to_do` is the message in that case, or "" without a message.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Edit(CommandLine):
         return self._key in state or (self._key.startswith(f"{PROFILE}/") and exists(state))
 
     def makes(self, change: Change, moments: Sequence[Moment]) -> bool:
-        """A missing key is only written where the profile was seen without it: what is removed does not come back."""
+        """A missing key is written only if the profile was seen without it: a removed key must not come back."""
         if change.key != self._key or change.after is None or self._change(change.before) != change.after:
             return False
         return change.before is not None or any(
@@ -139,7 +139,7 @@ class Edit(CommandLine):
         )
 
     def _keeps(self, change: Change, moments: Sequence[Moment]) -> bool:
-        """What was made where the profile was no more only stays if others have removed, changed or completed it."""
+        """A part created after the profile's removal may stay only if others have removed, changed or completed it."""
         if change.undone or not self.makes(change, moments):
             return False
         if change.before is not None or exists(state_before(change, moments)):
@@ -147,14 +147,14 @@ class Edit(CommandLine):
         later = [state for since, state in moments if since > change.at]
         return any(state.get(self._key) != change.after or is_whole(state) for state in later)
 
-    def _takes_back(self, change: Change, moments: Sequence[Moment]) -> bool:
-        """What was made is gone again: taken back, or removed with all the rest by others."""
+    def _undoes(self, change: Change, moments: Sequence[Moment]) -> bool:
+        """The created part no longer exists: it was undone, or others removed it with the profile."""
         if change.before is not None or not self.makes(change, moments):
             return False
         return any(since > change.at and self._key not in state for since, state in moments)
 
     def _prunes(self, change: Change, moments: Sequence[Moment]) -> bool:
-        """The directory goes only where nothing is in it, and after what was taken back."""
+        """The directory is deleted only if it is empty, and after the part in it was undone."""
         made = self._change(None)
         if change.key != PROFILE or made is None or exists(state_before(change, moments)):
             return False
@@ -163,7 +163,7 @@ class Edit(CommandLine):
     def claims(self, run: Run, moments: Sequence[Moment]) -> list[Claim]:
         if NOT_FOUND in run.said:
             assert any(not self._can_be(state) for _, state in moments), run
-            return [Claim(run, partial(each, moments=moments), False) for each in (self._takes_back, self._prunes)]
+            return [Claim(run, partial(each, moments=moments), False) for each in (self._undoes, self._prunes)]
         is_needless = any(self._can_be(state) and self._change(state.get(self._key)) is None for _, state in moments)
         if self._nothing_to_do and self._nothing_to_do in run.said:
             assert is_needless, run
@@ -286,10 +286,10 @@ REMOVALS = [
 
 
 class Apply(CommandLine):
-    """apply or replace of a document, which has all of rules and labels, and of the rest what it mentions."""
+    """apply or replace of a document that has rules and labels, and perhaps further fields."""
 
     def __init__(self, verb: str, port: int, stage: str, metadata: dict[str, Any]) -> None:
-        """``metadata`` has any of tags, labels and annotations."""
+        """``metadata`` may have tags, labels and annotations."""
         self.line = f"{verb} -f -"
         ingress = [{"action": "Allow", "protocol": "TCP", "destination": {"ports": [port]}}]
         self.stdin = json.dumps(
@@ -302,7 +302,7 @@ class Apply(CommandLine):
         self._remarks = {name: metadata[name] for name in ("labels", "annotations") if name in metadata}
 
     def _wanted(self, key: str, before: Json) -> Json:
-        """What a part becomes, None for what stays as it is."""
+        """The new value of a part; None if it stays unchanged."""
         if key == f"{PROFILE}/metadata":
             return {**(before or {}), **self._remarks} if self._remarks else None
         if key == f"{PROFILE}/tags" and self._tags is None:
@@ -314,13 +314,13 @@ class Apply(CommandLine):
     def makes(self, change: Change, moments: Sequence[Moment]) -> bool:
         if change.after is None or change.after == change.before:
             return False
-        return self._bars(change) or bool(change.after == self._wanted(change.key, change.before))
+        return self._changes_temporary_deny(change) or bool(change.after == self._wanted(change.key, change.before))
 
-    def _bars(self, change: Change) -> bool:
-        """Whether everything is denied while other parts change, or is no longer."""
+    def _changes_temporary_deny(self, change: Change) -> bool:
+        """Whether the temporary deny rules are added or removed."""
         if change.key != f"{PROFILE}/rules" or None in (change.before, change.after):
             return False
-        return bool(change.after == barred(change.before) or change.before == barred(change.after))
+        return bool(change.after == denying(change.before) or change.before == denying(change.after))
 
     def claims(self, run: Run, moments: Sequence[Moment]) -> list[Claim]:
         outcome = run.result.stdout.rpartition("Profile(P): ")[2].strip()
@@ -332,24 +332,24 @@ class Apply(CommandLine):
             assert "resource does not exist: Profile(P)" in run.result.stderr, run
             assert self.line.startswith("replace") and any(not exists(state) for _, state in moments), run
         if outcome == "unchanged":
-            return [Claim(run, self._bars, False, True)]
+            return [Claim(run, self._changes_temporary_deny, False, True)]
         makes = partial(self.makes, moments=moments)
         return [Claim(run, makes, bool(outcome)), Claim(run, makes, False, True)]
 
     def _has(self, key: str, state: State) -> bool:
-        """Whether a part is as asked for; tags may be missing where apply found a profile without and mentions none."""
+        """Whether a part is as requested; tags may be missing if apply found none and the document has none."""
         if key == f"{PROFILE}/tags" and self._tags is None and self.line.startswith("apply"):
             return True
         return self._wanted(key, state.get(key)) in (None, state.get(key))
 
 
-def barred(rules: Json) -> Json:
+def denying(rules: Json) -> Json:
     deny = {"action": "deny"}
     return {**rules, **{way: [deny, *rules[way]] for way in NOTHING}}
 
 
 class ClaimAddress:
-    """An address is claimed for a workload on a host, under a handle of its own, as ``container`` does it."""
+    """A claim of an address for a workload on a host, with its own handle, as ``container`` makes it."""
 
     pools = [Pool.new(Network.parse("10.65.0.0/23"))]
 
@@ -400,7 +400,7 @@ class ReleaseAddress(CommandLine):
 
 
 def assigned(block: Json) -> dict[str, str]:
-    """Return the handle of each assigned address of a block; none of what is no block."""
+    """Return the handle of each assigned address of a block; empty for other values."""
     if not isinstance(block, dict) or "allocations" not in block:
         return {}
     base = Network.parse(block["cidr"]).address
@@ -422,7 +422,7 @@ def assigned_in(state: State) -> dict[str, str]:
 
 
 def differs_by(change: Change, count: int) -> bool:
-    """Whether a block has so many assignments more than before, and otherwise the same ones."""
+    """Whether the number of assignments in a block changed by ``count``, while the others stayed."""
     if not change.key.startswith(BLOCKS):
         return False
     before, after = assigned(change.before).items(), assigned(change.after).items()

@@ -1,4 +1,4 @@
-"""What a command line does when nothing disturbs it: what every disturbed run is compared with."""
+"""The undisturbed outcome of a command line, for comparison with disturbed runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tests.command_lines import NAMESPACE, Row
-from tests.commands.resources import PROFILES, bar
+from tests.commands.resources import PROFILES, deny_notice
 from tests.conftest import Calicoctl, Result
 from tests.containers import stored
 from tests.etcd_server import EtcdServer
@@ -17,25 +17,25 @@ from tests.proxy import Proxy
 NOT_REMOVED = "The removal may be incomplete: repeat the command."
 STILL_CLAIMED = "The address may still be claimed: repeat the command."
 Keys = dict[str, "str | None"]
-# What a namespace has, as if it were the value of a key.
+# The content of a namespace, represented as the value of a key.
 KERNEL = "the namespace's interfaces, addresses and routes"
 
-# Requests without a condition, which are sent once more if the reply is lost: they set what every writer would set.
+# Unconditional requests, which are sent again after a lost reply: every writer would set the same value.
 UNCONDITIONAL = re.compile(r"^PUT .*(/IpInIpEnabled|/calico/ipam/v2/host/h1/ipv[46]/block/)")
 
-# How a command that finds nothing left to do may say so.
-DONE_ALREADY = (
+# Messages of commands that find nothing left to do.
+NOTHING_LEFT_TO_DO = (
     "Profile P not found.", "Tag P is not on profile P", "Rule not found.", "Rule position out-of-range.",
     "Profile P is already in endpoint profile list", "Profile OTHER is not in endpoint profile list.",
     "range conflicts with pool", "is not a configured pool.", "Failed to release address", "already exists",
     "does not exist", "has already been configured with Calico Networking.", "Failed find Calico data",
     "IP address is already assigned in pool", "IP address is not assigned to container.",
-    "is not a globally configured peer.", "is not a configured peer for node h1.",
+    "is not a globally configured peer.", "is not a configured peer for node h1.", "Nothing is stored of a host",
 )  # fmt: skip
 
 
 class Outcome(NamedTuple):
-    """The result, the state before and after, how often etcd changed, and the requests in order."""
+    """The result, the state before and after, the number of changes in etcd, and the requests in order."""
 
     result: Result
     before: Keys
@@ -44,39 +44,41 @@ class Outcome(NamedTuple):
     requests: list[str]
 
     def writes(self) -> list[int]:
-        """The numbers, from 1, of the requests that write."""
+        """The numbers, from 1, of the writing requests."""
         return [number for number, request in enumerate(self.requests, 1) if not request.startswith("GET")]
 
     def interruptions(self, row: Row) -> list[str]:
-        """What the row may say if it is interrupted: that all is denied too where it writes a profile's rules twice."""
+        """The messages that the row may print if it is interrupted; some mention temporary deny rules."""
         writes = [re.fullmatch(f"PUT /v2/keys{PROFILES}/(.+)/rules", request) for request in self.requests]
         names = [found[1] for found in writes if found]
-        barred = sorted({name for name in names if names.count(name) == 2})
-        bars = [bar(name, row.arguments[0]).replace(" stands ", " may stand ") for name in barred]
-        unfinished = [NOT_REMOVED, STILL_CLAIMED] if row.of_container and " remove " in row.line else []
-        return ["Aborted command.\n", *(f"Aborted command.  {text}\n" for text in [*bars, *unfinished])]
+        denied = sorted({name for name in names if names.count(name) == 2})
+        notices = [deny_notice(name, row.arguments[0]).replace(" stands ", " may stand ") for name in denied]
+        removes = " remove " in row.line and (row.of_container or row.line.startswith("node remove"))
+        unfinished = [NOT_REMOVED, STILL_CLAIMED] if removes else []
+        said = ["Aborted command.\n", *(f"Aborted command.  {text}\n" for text in [*notices, *unfinished])]
+        return said + [row.remark + text for text in said]
 
 
 def run_row(row: Row, calicoctl: Calicoctl, env: Mapping[str, str | None] | None = None) -> Result:
-    """Run a row in this process, with `calicoctl`'s environment; a container's hardware address is hidden."""
+    """Run a row in this process, in `calicoctl`'s environment; mask the hardware address of a container."""
     result = Calicoctl(calicoctl.environ, row.program)(*row.arguments, stdin=row.stdin, env=env)
     return result._replace(stdout=hide_hardware_address(result.stdout)) if row.of_container else result
 
 
 def hide_hardware_address(text: str) -> str:
-    """Replace the hardware address, which the kernel chooses anew each time, by a fixed one."""
+    """Replace the hardware address, which the kernel chooses at random, with a fixed one."""
     return re.sub(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", "ee:ee:ee:ee:ee:ee", text)
 
 
 def fill(etcd: EtcdServer, keys: Mapping[str, str]) -> None:
-    """Let etcd hold these keys and no others."""
+    """Store these keys in etcd and no others."""
     etcd.clear()
     for key, value in keys.items():
         etcd.put(key, value)
 
 
 def prepare(row: Row, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
-    """Let etcd, and the namespace for a row of `container`, be as the row wants it."""
+    """Prepare etcd, and the namespace for a row of `container`, for the row."""
     fill(etcd, row.before)
     if row.of_container:
         NAMESPACE.clear()
@@ -85,21 +87,21 @@ def prepare(row: Row, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
 
 
 def is_repetition(complaint: str) -> bool:
-    """Whether a command says that there is nothing left to do."""
-    return any(text in " ".join(complaint.split()) for text in DONE_ALREADY)
+    """Whether a command reports that nothing is left to do."""
+    return any(text in " ".join(complaint.split()) for text in NOTHING_LEFT_TO_DO)
 
 
-def says_what_remains(complaint: str) -> bool:
-    """Whether a command that failed says what is not undone, or done all the same."""
+def reports_remaining_changes(complaint: str) -> bool:
+    """Whether a failed command reports which changes remain."""
     return any(text in complaint for text in ("Not undone: ", "repeat the command", "is removed", "released anyway"))
 
 
 def state_of(row: Row, etcd: EtcdServer) -> Keys:
-    """Every key with its value; for a row of `container`, in a form that can be compared, and with the namespace."""
+    """Every key with its value; for a row of `container`, in comparable form, and with the content of the namespace."""
     if not row.of_container:
         return etcd.keys()
     values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in stored.state(etcd).items()}
-    # The next hop of IPv6 is made from the hardware address, another one each time.
+    # The IPv6 next hop depends on the hardware address, which is random.
     return {**values, KERNEL: re.sub("fe80::[0-9a-f:]+", "fe80::1", json.dumps(NAMESPACE.state()))}
 
 
@@ -107,7 +109,7 @@ _UNDISTURBED: dict[str, Outcome] = {}
 
 
 def undisturbed(row: Row, etcd: EtcdServer, calicoctl: Calicoctl) -> Outcome:
-    """What a row does with a proxy that only counts; it is run once, as every test compares with the same run."""
+    """The outcome of a row with a proxy that only counts; each row is run once and the outcome is cached."""
     if repr(row) not in _UNDISTURBED:
         prepare(row, etcd, calicoctl)
         before, index = state_of(row, etcd), etcd.index()

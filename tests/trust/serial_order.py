@@ -1,7 +1,7 @@
-"""The judge of writers at once: whether their reports are those of some serial order, which etcd's own history gives.
+"""The checker for concurrent writers: do their reports fit a serial order, namely that of etcd's own history?
 
-Each change in the history must be the effect of exactly one command that ran meanwhile and claims it, and each command
-that claims a change must have such a one.
+Each change in the history must be the effect of exactly one command that ran at that time and claims the change, and
+each command that claims a change must have one.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ def check_runs(
 ) -> list[Moment]:
     """Raise AssertionError if no serial order explains the reports; return the states in order.
 
-    With ``faults`` requests and replies got lost: then a run may take another's change for its own if it is the same.
-    A matching that has all changes and one that has all required claims are enough: then there is one that has both
-    (Mendelsohn and Dulmage).
+    With ``faults``, requests and replies were lost; a run may then take another's identical change for its own. It is
+    enough to match all changes, and separately all required claims: then one matching covers both (Mendelsohn and
+    Dulmage).
     """
     changes, moments = _replayed(events, initial)
     claims = [claim for run in runs for claim in _claims(run, _while(run, moments), faults)]
@@ -34,19 +34,19 @@ def check_runs(
         if not any(claims[number].many for number in found)
     }
     unexplained = _unmatched(single)
-    assert not unexplained, f"nobody reported this: {[change for change in wanted if change.at in unexplained]}"
+    assert not unexplained, f"changes without a report: {[change for change in wanted if change.at in unexplained]}"
     made: dict[int, list[int]] = {number: [] for number, claim in enumerate(claims) if claim.required}
     for at, found in explaining.items():
         for number in found:
             if number in made:
                 made[number].append(at)
     lost = [number for number, found in made.items() if not found] if faults else _unmatched(made)
-    assert not lost, f"this has not happened: {[claims[number].run for number in lost]}"
+    assert not lost, f"reports without a change: {[claims[number].run for number in lost]}"
     return moments
 
 
 def _replayed(events: Iterable[Event], initial: Mapping[str, str | None]) -> tuple[list[Change], list[Moment]]:
-    """Return the changes, and the states from the first one on. A change that was undone stands for both."""
+    """Return the changes, and the states from the first one on. A change that was undone includes its removal."""
     state = {key: json.loads(text) for key, text in initial.items() if text is not None}
     changes: list[Change] = []
     moments = [Moment(0, state)]
@@ -69,7 +69,7 @@ def _replayed(events: Iterable[Event], initial: Mapping[str, str | None]) -> tup
 
 
 def _made_by(changes: Sequence[Change], key: str) -> int | None:
-    """Return the place of the change that made a part of the profile, if it was the latest of that key."""
+    """Return the position of the change that created a part of the profile, if it was the latest of that key."""
     of_key = [place for place, change in enumerate(changes) if change.key == key]
     if not of_key or not key.startswith(f"{PROFILE}/"):
         return None
@@ -78,7 +78,7 @@ def _made_by(changes: Sequence[Change], key: str) -> int | None:
 
 
 def _decoded(text: str | None) -> Json:
-    """Decode a value; a mark, which has none, is an empty text."""
+    """Decode a value; a marker without a value is an empty text."""
     return json.loads(text) if text else text
 
 
@@ -96,7 +96,7 @@ def _claims(run: Run, moments: Sequence[Moment], faults: bool) -> list[Claim]:
 
     if faults and "Error accessing etcd" in run.result.stderr:
         return [Claim(run, may_have_made, False, True)]
-    # For its creator a key was never there that was created without a reply and removed before one could look.
+    # A key created by a lost request and removed before the check is unknown to its creator.
     unseen = [Claim(run, may_have_created, False, True)] if faults else []
     return unseen + run.operation.claims(run, moments)
 
@@ -106,14 +106,14 @@ def _explains(claim: Claim, change: Change) -> bool:
 
 
 def _is_bookkeeping(change: Change) -> bool:
-    """Whether a change is of what the addresses' handles and hosts have, or makes an empty block."""
+    """Whether a change concerns handles or hosts of addresses, or creates an empty block."""
     if not change.key.startswith("/calico/ipam/"):
         return False
     return not change.key.startswith(BLOCKS) or (change.before is None and assigned(change.after) == {})
 
 
 def _unmatched(candidates: Mapping[int, Sequence[int]]) -> list[int]:
-    """Match as many as possible, each with one of its candidates and no two with the same; return the rest."""
+    """Match each item with one of its candidates, each candidate once, as often as possible; return the rest."""
     taken_by: dict[int, int] = {}
 
     def find(each: int, tried: set[int]) -> bool:

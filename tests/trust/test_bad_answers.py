@@ -1,4 +1,4 @@
-"""Every command when what answers is not etcd, or not well: one line, exit 1 (2 where 1 is a result), in bounds."""
+"""Every command with invalid answers from the server: one line, exit 1 (2 if 1 is a result), within limits."""
 
 from __future__ import annotations
 
@@ -21,8 +21,16 @@ from tests.containers.namespaces import why_no_namespaces
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, Request, answer, answer_raw
 from tests.sampling import Sampling
-from tests.trust.judge import check_claims, check_repeated
-from tests.trust.outcomes import KERNEL, UNCONDITIONAL, prepare, run_row, says_what_remains, state_of, undisturbed
+from tests.trust.checks import check_claims, check_repeated
+from tests.trust.outcomes import (
+    KERNEL,
+    UNCONDITIONAL,
+    prepare,
+    reports_remaining_changes,
+    run_row,
+    state_of,
+    undisturbed,
+)
 
 pytestmark = [pytest.mark.libraries, pytest.mark.once]
 
@@ -44,7 +52,7 @@ def node(nodes: str) -> Behaviour:
 
 
 def of_the_key_asked_for(action: str, more: str) -> Behaviour:
-    """An answer with the key that was asked for, as the paths of these tests need no quoting but for UTF-8."""
+    """An answer with the requested key; the paths of these tests need no quoting except for UTF-8."""
 
     def behaviour(request: Request) -> bytes | None:
         key = unquote(request.path.removeprefix("/v2/keys"))
@@ -79,7 +87,7 @@ ANSWERS: dict[str, Behaviour] = {
     "gzip that is none": answer_raw(
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{nothing}"
     ),
-    "no UTF-8": answer_raw(
+    "not UTF-8": answer_raw(
         b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\nConnection: close\r\n\r\n{"node": "\xff\xfe"}'
     ),
     "nested": answer("200 OK", '{"node":' * 100_000, "application/json"),
@@ -116,7 +124,7 @@ ANSWERS: dict[str, Behaviour] = {
 }
 
 
-# Commands that do or say something else when they are carried out twice.
+# Commands that have another effect or result if they are run twice.
 NOT_REPEATABLE = ("profile P rule remove inbound --at=1", "profile P tag remove P", "pool remove 10.65.0.0/24 --wait=0")
 SECOND = ["captive portal", "truncated", "500", "503", "nodes are text", "gzip that is none", "a node of another key",
           "another action"]  # fmt: skip
@@ -124,7 +132,7 @@ SECOND = ["captive portal", "truncated", "500", "503", "nodes are text", "gzip t
 
 @pytest.mark.product
 @pytest.mark.parametrize("row", ALL, ids=str)
-def test_every_command_complains_in_one_line(
+def test_every_command_reports_invalid_answer_in_one_line(
     row: Row, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling
 ) -> None:
     prepare(row, etcd, calicoctl)
@@ -142,7 +150,7 @@ def test_every_command_complains_in_one_line(
 
 @pytest.mark.product
 @pytest.mark.parametrize("row", ALL, ids=str)
-def test_the_second_answer_is_bad(row: Row, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
+def test_second_answer_is_invalid(row: Row, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
     if len(row.requests.split()) < 2:
         return
     for name in sampling.quarter(SECOND, ALL.index(row)):
@@ -154,12 +162,12 @@ def test_the_second_answer_is_bad(row: Row, etcd: EtcdServer, calicoctl: Calicoc
         check_complaint(result.stderr, f"Error accessing etcd at http://{proxy.authority} (", row)
 
 
-@pytest.mark.parametrize("onwards", [False, True], ids=["one answer", "all from one on"])
+@pytest.mark.parametrize("onwards", [False, True], ids=["one answer", "all later answers"])
 @pytest.mark.parametrize("name", SECOND)
-def test_bad_answers_while_the_host_is_changed(
+def test_invalid_answers_during_change_of_host(
     name: str, onwards: bool, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling, dice: random.Random
 ) -> None:
-    """Nothing of a command remains on the host, or the message says what does; given again, the command does it."""
+    """Every effect on the host is undone, or the message names it; running the command again completes it."""
     rows = [row for row in WRITING if row.of_container]
     if not rows:
         pytest.skip(f"no network namespaces: {why_no_namespaces()}")
@@ -172,27 +180,25 @@ def test_bad_answers_while_the_host_is_changed(
                 (proxy.since if onwards else proxy.at)(number, ANSWERS[name])
                 result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})
             case = (row, number, result)
-            if result.status == 0:  # a directory that is empty may stay where it is
+            if result.status == 0:  # an empty directory may remain
                 assert (result, state_of(row, etcd)) == (outcome.result, outcome.after), case
                 continue
             assert (result.status, result.stdout) == (1, ""), case
             check_complaint(result.stderr, "Error accessing etcd at http://", row)
             state = state_of(row, etcd)
-            assert state[KERNEL] == outcome.before[KERNEL] or says_what_remains(result.stderr), case
+            assert state[KERNEL] == outcome.before[KERNEL] or reports_remaining_changes(result.stderr), case
             check_claims(row, etcd)
             check_repeated(row, state, outcome, etcd, calicoctl)
 
 
-# etcd's own word that it has refused a write, which who hands the write on has no cause to say.
+# An answer in which etcd refuses a write. No proxy sends it after etcd has applied the write.
 REFUSAL = "a message with escapes"
 
 
 @pytest.mark.product
 @pytest.mark.parametrize("name", [name for name in ANSWERS if name != REFUSAL])
-def test_a_bad_answer_to_a_write_that_was_carried_out(
-    name: str, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling
-) -> None:
-    """As where the reply is lost, whether the other endpoint can tell or the same one, when it is asked again."""
+def test_invalid_answer_to_applied_write(name: str, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
+    """As after a lost reply, whether another endpoint or the same one is asked about the write."""
     rows = sampling.some(WRITING, [row for row in WRITING if row.line in NOT_REPEATABLE])
     for row in sampling.quarter(rows, list(ANSWERS).index(name)):
         outcome = undisturbed(row, etcd, calicoctl)
@@ -218,13 +224,13 @@ def after_carrying_out(behaviour: Behaviour) -> Behaviour:
     return carry_out
 
 
-def test_a_server_that_answers_every_request_as_if_it_were_to_read(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_server_answers_every_request_like_a_read(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     for row in WRITING:
         with Proxy(etcd) as proxy:
             proxy.since(1, of_the_key_asked_for("get", ', "dir": true'))
             result = run_row(row, calicoctl, {"ETCD_AUTHORITY": proxy.authority})
             wrote = any(not request.startswith("GET") for request in proxy.requests)
-        # What finds nothing to do may say so; what writes has no word that it was done.
+        # A command that finds nothing to do may say so; a writing command must not report success.
         assert result.status == 1 or not wrote, row
         assert not wrote or result.stdout == "", row
 
@@ -238,7 +244,7 @@ def check_complaint(text: str, beginning: str, row: Row) -> None:
     assert len(text) < 2500, row
 
 
-def test_a_large_answer_that_is_well_formed_is_read(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_large_valid_answer_is_read(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     profiles = (f"/calico/v1/policy/profile/p{number}" for number in range(10**5))
     nodes = json.dumps([{"key": key, "dir": True, "modifiedIndex": 1} for key in profiles])
     with Proxy(etcd) as proxy:
@@ -249,7 +255,7 @@ def test_a_large_answer_that_is_well_formed_is_read(etcd: EtcdServer, calicoctl:
 
 
 @pytest.mark.torture
-def test_200_megabytes_that_are_well_formed(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_valid_answer_of_200_megabytes(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     hosts, endpoints = 100, 1000
     value = json.dumps({"state": "active", "profile_ids": ["P"], "labels": {"long": "x" * 1700}})
     sent = [0]
@@ -286,11 +292,11 @@ def test_200_megabytes_that_are_well_formed(etcd: EtcdServer, calicoctl: Calicoc
     assert rows[1:] == [[f"h{number:02}", "o", str(endpoints), str(endpoints)] for number in range(hosts)]
 
 
-# Answers that do not end
+# Endless answers
 
 
 def endless(head: bytes, piece: bytes) -> tuple[Behaviour, list[int]]:
-    """An answer that goes on until the client goes away, and how much of it was sent."""
+    """An answer that continues until the client disconnects, and a counter of the bytes sent."""
     sent = [0]
 
     def behaviour(request: Request) -> bytes | None:
@@ -305,7 +311,7 @@ def endless(head: bytes, piece: bytes) -> tuple[Behaviour, list[int]]:
 
 @pytest.fixture
 def small_limit(monkeypatch: pytest.MonkeyPatch, sampling: Sampling) -> Iterator[int]:
-    """The limit of an answer, lowered where there is no time to send a gigabyte."""
+    """The size limit of an answer, lowered because sending a gigabyte takes too long."""
     if not sampling.complete:
         monkeypatch.setattr(wire, "MAX_BYTES", 50 << 20)
     yield wire.MAX_BYTES
@@ -323,20 +329,20 @@ def run_endless(
     return result.stderr.partition(" (")[2].rpartition(")")[0], sent[0]
 
 
-def test_an_endless_page_is_left_at_once(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_endless_page_is_aborted_at_once(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     for row in READING:
         cause, sent = run_endless(b"\r\n<html>", PIECE, etcd, calicoctl, row)
         assert cause == "its answer of status 200 is not the JSON that etcd sends"
         assert sent < 32 << 20
 
 
-def test_an_endless_answer_ends_at_the_limit(etcd: EtcdServer, calicoctl: Calicoctl, small_limit: int) -> None:
+def test_endless_answer_is_aborted_at_limit(etcd: EtcdServer, calicoctl: Calicoctl, small_limit: int) -> None:
     cause, sent = run_endless(b'\r\n{"node": "', PIECE, etcd, calicoctl)
     assert cause == f"its answer is larger than {small_limit:,} bytes"
     assert sent < small_limit + (32 << 20)
 
 
-def test_a_compressed_answer_is_left_at_once(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_compressed_answer_is_aborted_at_once(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     cause, sent = run_endless(b"Content-Encoding: gzip\r\n\r\n", gzip.compress(PIECE), etcd, calicoctl)
     assert cause == "its answer is compressed"
     assert sent < 32 << 20
@@ -363,7 +369,7 @@ def test_endless_interim_answers(etcd: EtcdServer, calicoctl: Calicoctl, monkeyp
 @pytest.mark.parametrize(
     "head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 O"], ids=["body", "head", "status"]
 )
-def test_a_drip_ends(head: bytes, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_slow_answer_is_aborted(head: bytes, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     def drip(request: Request) -> bytes | None:
         request.send(head)
         while not request.is_over(0.05):  # the pace of the server
@@ -384,9 +390,9 @@ def test_a_drip_ends(head: bytes, etcd: EtcdServer, calicoctl: Calicoctl) -> Non
 @pytest.mark.parametrize(
     "content",
     [lambda: b"x" * (200 << 20), lambda: b'{"action":' * (20 << 20), lambda: b'{"node": "' + b"\xff" * (200 << 20)],
-    ids=["text", "brackets", "no UTF-8"],
+    ids=["text", "brackets", "not UTF-8"],
 )
-def test_200_megabytes_of_nonsense(content: Callable[[], bytes], etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_200_megabytes_of_garbage(content: Callable[[], bytes], etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     body = content()
     reply = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
     with Proxy(etcd) as proxy:
@@ -398,5 +404,5 @@ def test_200_megabytes_of_nonsense(content: Callable[[], bytes], etcd: EtcdServe
         f"Error accessing etcd at http://{proxy.authority} "
         "(its answer of status 200 is not the JSON that etcd sends).\n"
     )
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kB, of the largest child so far
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kB, of the largest child process so far
     assert peak == before or peak < 2_000_000

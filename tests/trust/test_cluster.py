@@ -1,4 +1,4 @@
-"""Every command against a cluster of three, members of which die, hang or answer too late."""
+"""Every command with a cluster of three members that die, hang or answer late."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdCluster, EtcdMember
 from tests.proxy import Proxy, Request
 from tests.sampling import Sampling
-from tests.trust.judge import check_repeated
+from tests.trust.checks import check_repeated
 from tests.trust.outcomes import UNCONDITIONAL, Outcome, prepare, run_row, state_of, undisturbed
 from tests.trust.test_bad_answers import FAILURE_STATUS
 
 pytestmark = [pytest.mark.libraries, pytest.mark.once]
 
-# Some of each kind of command where there is no time for all.
+# Some commands of each kind, for slow tests.
 SAMPLE = [row for row in ALL if row.line in (
     "profile show --detailed", "profile add P", "endpoint e1 profile append P", "apply -f -", "check", "pool show",
     f"container add {CONTAINER} ipv4", f"container {CONTAINER} endpoint show",
@@ -26,7 +26,7 @@ SAMPLE = [row for row in ALL if row.line in (
 SAMPLE_WRITING = [row for row in SAMPLE if row in WRITING]
 READ_TIMEOUT = 1.0
 QUICK = {"CALICOCTL_READ_TIMEOUT": f"{READ_TIMEOUT:g}"}
-# etcd itself gives a write up after its election timeout twice and 5 s more.
+# etcd itself abandons a write after twice its election timeout and 5 s.
 PATIENT = {"CALICOCTL_READ_TIMEOUT": "20"}
 
 
@@ -38,7 +38,7 @@ def cluster_process() -> Iterator[EtcdCluster]:
 
 @pytest.fixture
 def cluster(cluster_process: EtcdCluster) -> Iterator[EtcdCluster]:
-    """A whole cluster, whole again for the next test."""
+    """A complete cluster, restored for the next test."""
     yield cluster_process
     cluster_process.restore()
 
@@ -59,7 +59,7 @@ def endpoints(members: Sequence[EtcdMember | Proxy]) -> dict[str, str | None]:
 
 
 def expected(row: Row, cluster: EtcdCluster, calicoctl: Calicoctl) -> Outcome:
-    """What a row does where nothing happens, through the leader, whose state is the cluster's."""
+    """The undisturbed outcome of a row through the leader, whose state is that of the cluster."""
     return undisturbed(row, cluster.leader(), calicoctl)
 
 
@@ -72,12 +72,12 @@ def test_all_members_run(cluster: EtcdCluster, calicoctl: Calicoctl) -> None:
     for row in ALL:
         outcome = expected(row, cluster, calicoctl)
         prepare(row, cluster.leader(), calicoctl)
-        # A follower may answer a read that needs no quorum from before the latest write; the leader knows it.
+        # A follower may answer a read without quorum from before the latest write; the leader is up to date.
         members = [cluster.leader(), *cluster.followers()] if row in READING else cluster.followers()
         check(row, outcome, run_row(row, calicoctl, endpoints(members)), cluster)
 
 
-def test_a_dead_first_endpoint_costs_no_time(cluster: EtcdCluster, calicoctl: Calicoctl, rows: Sequence[Row]) -> None:
+def test_dead_first_endpoint_costs_no_time(cluster: EtcdCluster, calicoctl: Calicoctl, rows: Sequence[Row]) -> None:
     outcomes = [expected(row, cluster, calicoctl) for row in rows]
     dead, other = cluster.followers()
     dead.kill()
@@ -89,7 +89,7 @@ def test_a_dead_first_endpoint_costs_no_time(cluster: EtcdCluster, calicoctl: Ca
         check(row, outcome, result, cluster)
 
 
-def test_a_first_endpoint_that_accepts_and_never_answers(
+def test_first_endpoint_accepts_but_never_answers(
     cluster: EtcdCluster, calicoctl: Calicoctl, rows: Sequence[Row]
 ) -> None:
     outcomes = [expected(row, cluster, calicoctl) for row in rows]
@@ -99,12 +99,12 @@ def test_a_first_endpoint_that_accepts_and_never_answers(
         prepare(row, cluster.leader(), calicoctl)
         began = time.monotonic()
         result = run_row(row, calicoctl, {**QUICK, **endpoints([hanging, cluster.leader(), other])})
-        # It is waited for once, and then the member that answered is asked first.
+        # It times out once; then the member that answered is asked first.
         assert READ_TIMEOUT <= time.monotonic() - began < READ_TIMEOUT + 2.0, row
         check(row, outcome, result, cluster)
 
 
-def test_the_leader_was_killed_just_before(cluster: EtcdCluster, calicoctl: Calicoctl, sampling: Sampling) -> None:
+def test_leader_killed_before_command(cluster: EtcdCluster, calicoctl: Calicoctl, sampling: Sampling) -> None:
     for row in sampling.some(WRITING, SAMPLE_WRITING[:1]):
         outcome = expected(row, cluster, calicoctl)
         prepare(row, cluster.leader(), calicoctl)
@@ -117,7 +117,7 @@ def test_the_leader_was_killed_just_before(cluster: EtcdCluster, calicoctl: Cali
 
 @pytest.mark.parametrize("leads", [False, True], ids=["follower", "leader"])
 @pytest.mark.parametrize("carried_out", [False, True], ids=["before the write", "after the write"])
-def test_a_member_dies_during_the_write(
+def test_member_dies_during_write(
     cluster: EtcdCluster, calicoctl: Calicoctl, sampling: Sampling, leads: bool, carried_out: bool
 ) -> None:
     for row in sampling.some(WRITING, SAMPLE_WRITING[:1]):
@@ -152,17 +152,17 @@ def test_no_quorum(cluster: EtcdCluster, calicoctl: Calicoctl, rows: Sequence[Ro
         began = time.monotonic()
         result = run_row(row, calicoctl, {**QUICK, **endpoints([alone, *gone])})
         assert time.monotonic() - began < 2 * READ_TIMEOUT + 2.0, row
-        # What only reads may be answered by one member alone.
+        # A single member may answer commands that only read.
         if row in WRITING or result != outcome.result:
             failure = FAILURE_STATUS.get(row.arguments[0], 1)
             assert (result.status, result.stdout) == (failure, ""), row
             assert result.stderr.startswith("Error accessing etcd at http://"), row
         cluster.restore()
-        # What was read with a quorum first has not been written, and cannot come through later either.
+        # A command that starts with a quorum read has written nothing, and no write can arrive later either.
         assert state_of(row, cluster.leader()) == before, row
 
 
-def test_the_quorum_is_lost_at_the_write(cluster: EtcdCluster, calicoctl: Calicoctl, sampling: Sampling) -> None:
+def test_quorum_is_lost_during_write(cluster: EtcdCluster, calicoctl: Calicoctl, sampling: Sampling) -> None:
     for row in sampling.some(WRITING, SAMPLE_WRITING[:1]):
         outcome = expected(row, cluster, calicoctl)
         prepare(row, cluster.leader(), calicoctl)
@@ -180,16 +180,16 @@ def test_the_quorum_is_lost_at_the_write(cluster: EtcdCluster, calicoctl: Calico
         assert result.stdout == "" or result.stdout != outcome.result.stdout, row
         assert "It is not known whether the change was made" in result.stderr, row
         cluster.restore()
-        if row.of_container:  # these can be given again whatever happened
+        if row.of_container:  # these can be repeated in any case
             leader = cluster.leader()
             check_repeated(row, state_of(row, leader), outcome, leader, calicoctl, endpoints(cluster.members))
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["the answer alone", "the write too"])
-def test_an_answer_after_the_deadline(
+@pytest.mark.parametrize("late", [False, True], ids=["late answer", "late write"])
+def test_answer_after_deadline(
     cluster: EtcdCluster, calicoctl: Calicoctl, writing: Sequence[Row], late: bool, sampling: Sampling
 ) -> None:
-    """What is carried out when it has been given up is not done a second time."""
+    """A write that is applied after the client stopped waiting is not applied again."""
     for row in writing:
         outcome = expected(row, cluster, calicoctl)
         writes = outcome.writes()

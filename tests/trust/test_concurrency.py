@@ -1,4 +1,4 @@
-"""A hundred writers at once, judged by etcd's own history: what was reported has happened, once and in some order."""
+"""A hundred concurrent writers, checked against etcd's own history: every report must fit one serial order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.trust.operations import (
     add_tag,
     append_profile,
     assigned_in,
-    barred,
+    denying,
     remove_profile,
     remove_rule,
     remove_tag,
@@ -56,7 +56,7 @@ def some(make: Callable[[int], Operation]) -> Kind:
 
 
 def some_document(dice: random.Random) -> Operation:
-    """Some mention labels of the profile and others annotations: what one does not mention it leaves as it is."""
+    """Some documents have labels of the profile and others annotations; what a document omits must stay."""
     number = str(dice.randrange(1, 13))
     metadata: dict[str, Any] = dice.choice(
         [{"tags": ["P", f"T{number}"]}, {"labels": {"l": number}}, {"annotations": {"a": number}}]
@@ -104,7 +104,7 @@ def initial_state() -> dict[str, str | None]:
 
 
 def run_all(plans: Sequence[Sequence[Operation]], calicoctl: Calicoctl, etcd: EtcdServer, env: Env) -> list[Run]:
-    """Let each writer carry out its operations, all writers at once."""
+    """Let all writers carry out their operations concurrently."""
     runs: list[Run] = []
     together = threading.Barrier(len(plans))
 
@@ -143,7 +143,7 @@ def unreliable(chance: random.Random) -> Callable[[Request], bytes | None]:
     ],
     ids=lambda value: value if isinstance(value, str) else "lost requests and replies" if value else "no faults",
 )
-def test_a_hundred_writers(
+def test_hundred_concurrent_writers(
     mix: str, faults: bool, etcd: EtcdServer, calicoctl: Calicoctl, dice: random.Random, sampling: Sampling
 ) -> None:
     initial = initial_state()
@@ -161,7 +161,7 @@ def test_a_hundred_writers(
 
 
 def check_what_is_allowed(moments: list[Moment]) -> None:
-    """A part of a profile, in whichever moment, allows no more than the whole one with all that was added to it."""
+    """At every moment, a partial profile allows no more than the complete one with all added rules."""
     rules = {**NOTHING, "outbound_rules": [{"action": "allow"}]}
     rules["inbound_rules"] = [*DEFAULTS["rules"]["inbound_rules"], rule(80)]
     whole = {f"{PROFILE}/{part}": json.dumps(value) for part, value in {**DEFAULTS, "rules": rules}.items()}
@@ -177,7 +177,7 @@ def stored_profile(moment: Moment) -> dict[str, object]:
 
 
 def check_handles(etcd: EtcdServer, last: Moment, faults: bool) -> None:
-    """Each handle counts the addresses that it has; too many where its last change was lost."""
+    """Each handle counts its addresses; it may count too many if its last change was lost."""
     claimed = Counter(assigned_in(last.state).values())
     counted = {
         key.rpartition("/")[2]: sum(json.loads(value)["block"].values())
@@ -196,8 +196,8 @@ PARTLY = [
 
 
 @pytest.mark.parametrize("parts", PARTLY, ids=" ".join)
-def test_the_next_addition_or_removal_completes_it(parts: list[str], etcd: EtcdServer, calicoctl: Calicoctl) -> None:
-    """Whatever part of a profile an addition that races a removal has left."""
+def test_next_add_or_remove_completes_partial_profile(parts: list[str], etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+    """An add that races a removal may leave any part of a profile."""
     left = {f"{PROFILE}/{part}": json.dumps(DEFAULTS[part]) for part in parts}
     whole = {f"{PROFILE}/{part}": json.dumps(value) for part, value in DEFAULTS.items()}
     assert allowed(left) <= allowed(whole)
@@ -209,7 +209,7 @@ def test_the_next_addition_or_removal_completes_it(parts: list[str], etcd: EtcdS
     assert etcd.keys(PROFILES) == {f"{PROFILES}/": None} or etcd.keys(PROFILE) == {}
 
 
-# The judge itself
+# The checker itself
 
 
 def done(operation: Operation, text: str = "", status: int = 0, error: str = "") -> Run:
@@ -224,7 +224,7 @@ RULE_ADDED = Event(1, RULES, NEW_RULES, json.dumps({**DEFAULTS["rules"], "inboun
     *DEFAULTS["rules"]["inbound_rules"], rule(1)]}))  # fmt: skip
 GONE = Event(1, PROFILE, None, None)
 APPLIED = Apply("apply", 1, "x", {})
-BARRED = Event(1, RULES, NEW_RULES, json.dumps(barred(DEFAULTS["rules"])))
+DENY_ADDED = Event(1, RULES, NEW_RULES, json.dumps(denying(DEFAULTS["rules"])))
 
 
 @pytest.mark.parametrize(
@@ -237,11 +237,11 @@ BARRED = Event(1, RULES, NEW_RULES, json.dumps(barred(DEFAULTS["rules"])))
         ([done(REMOVALS[0], "Deleted profile P\n"), done(add_tag("T"), "", 1, "Profile P not found.\n")], [GONE]),
     ],
 )
-def test_the_judge_accepts_what_happened(runs: list[Run], events: list[Event]) -> None:
+def test_checker_accepts_true_reports(runs: list[Run], events: list[Event]) -> None:
     check_runs(runs, events, WHOLE)
 
 
-def test_the_judge_accepts_an_apply_that_leaves_missing_tags_alone() -> None:
+def test_checker_accepts_apply_that_keeps_tags_missing() -> None:
     labels = Event(1, f"{PROFILE}/labels", None, '{"stage": "x"}')
     rules = Event(2, RULES, None, json.dumps({**NOTHING, "inbound_rules": [rule(1)]}))
     run = done(APPLIED, "Profile(P): changed\n")
@@ -251,7 +251,7 @@ def test_the_judge_accepts_an_apply_that_leaves_missing_tags_alone() -> None:
         check_runs([replaced], [labels, rules], {f"{PROFILE}/metadata": "{}"})
 
 
-# An edit of what the profile lacks, and the profile removed before it writes
+# An edit creates a missing part, and the profile is removed before the write
 PARTLY_STORED = {RULES: NEW_RULES}
 REMOVED, NOT_FOUND = done(REMOVALS[0], "Deleted profile P\n"), done(add_tag("T"), "", 1, "Profile P not found.\n")
 T_MADE, T_TAKEN_BACK = Event(2, TAGS, None, '["T"]'), Event(3, TAGS, '["T"]', None)
@@ -274,9 +274,7 @@ ADD_U, ADD_P = done(add_tag("U"), "Tag U added\n"), done(AddProfile(), "Created 
         ([ADD_T], [T_MADE._replace(at=1), GONE._replace(at=2)]),
     ],
 )
-def test_the_judge_accepts_what_was_made_of_a_removed_profile_and_did_not_stay(
-    runs: list[Run], events: list[Event]
-) -> None:
+def test_checker_accepts_undone_part_of_removed_profile(runs: list[Run], events: list[Event]) -> None:
     check_runs([REMOVED, *runs], events, PARTLY_STORED)
 
 
@@ -299,7 +297,7 @@ def test_the_judge_accepts_what_was_made_of_a_removed_profile_and_did_not_stay(
         ([NOT_FOUND, ADD_U], [GONE, Event(2, TAGS, None, '["U"]'), Event(3, TAGS, '["U"]', None)]),
     ],
 )
-def test_the_judge_sees_what_was_made_of_a_removed_profile_and_stays(runs: list[Run], events: list[Event]) -> None:
+def test_checker_rejects_remaining_part_of_removed_profile(runs: list[Run], events: list[Event]) -> None:
     with pytest.raises(AssertionError):
         check_runs([REMOVED, *runs], events, PARTLY_STORED)
 
@@ -323,11 +321,11 @@ def test_the_judge_sees_what_was_made_of_a_removed_profile_and_stays(runs: list[
         ([done(REMOVALS[0], "Deleted profile P\n"), ADD_T], [GONE, Event(2, TAGS, None, '["T"]')]),
         ([done(AddProfile(), "Created profile P\n")], []),
         ([done(APPLIED, "Profile(P): unchanged\n")], []),
-        ([done(APPLIED, "Profile(P): changed\n")], [BARRED]),
+        ([done(APPLIED, "Profile(P): changed\n")], [DENY_ADDED]),
         ([done(ReleaseAddress("10.65.0.1"), "Address successfully released\n")], []),
         ([done(ClaimAddress("h1", "one"), "10.65.0.1")], []),
     ],
 )
-def test_the_judge_sees_what_is_lost_and_what_comes_back(runs: list[Run], events: list[Event]) -> None:
+def test_checker_rejects_lost_and_reverted_changes(runs: list[Run], events: list[Event]) -> None:
     with pytest.raises(AssertionError):
         check_runs(runs, events, WHOLE)

@@ -1,4 +1,4 @@
-"""Random packets in random states: what verdict says, and what the chains that Felix programs do."""
+"""Random packets in random states: the verdict of calicoq compared with the chains that Felix programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OUTSIDE = {4: "192.0.2.9", 6: "2001:db8::9"}
 STATUS = {frozenset({True}): 0, frozenset({False}): 1, frozenset({True, False}): 2}
 
 
-def test_verdicts_on_what_felix_programs(dice: random.Random, sampling: Sampling) -> None:
+def test_verdicts_match_chains_of_felix(dice: random.Random, sampling: Sampling) -> None:
     left = sampling.number(100_000, 1_000)
     while left > 0:
         world = random_world(dice)
@@ -32,7 +32,7 @@ def test_verdicts_on_what_felix_programs(dice: random.Random, sampling: Sampling
 
 
 def outcomes_of(world: dict[str, Any], packet: Packet) -> frozenset[bool] | None:
-    """Return every outcome that a packet may have; None if it depends on more than verdict tries."""
+    """Return every possible outcome of a packet; None if it depends on more questions than verdict tries."""
     asked: set[Any] = set()
     tried: set[frozenset[Any]] = set()
     outcomes: set[bool] = set()
@@ -71,7 +71,7 @@ def random_world(dice: random.Random) -> dict[str, Any]:
          "selector": dice.choice(selectors), "untracked": dice.random() < 0.3, "rules": random_rules(dice)}
         for number in range(dice.choice([0, 0, 1, 1, 2, 3]))
     ]  # fmt: skip
-    if dice.random() < 0.3:  # the mark of next-tier goes from one profile into the other
+    if dice.random() < 0.3:  # the mark of next-tier carries over from one profile to the next
         profiles["p"] = {**profiles["p"], "rules": {"outbound": [{"action": "next-tier"}], "inbound": PASSING_UDP}}
         allowing = {"outbound": [{"action": "allow"}], "inbound": PASSING_UDP}
         profiles["q"] = {**profiles["p"], "id": "q", "rules": allowing}
@@ -123,7 +123,7 @@ def random_rule(dice: random.Random) -> dict[str, Any]:
 
 
 def networks_for(rule: dict[str, Any]) -> list[str]:
-    """Felix refuses a network of another IP version than the rule's."""
+    """Felix refuses a network whose IP version differs from the rule's."""
     return [net for net in NETS if rule.get("ip_version") in (None, 6 if ":" in net else 4)]
 
 
@@ -146,7 +146,7 @@ def arguments_of(packet: Packet) -> list[str]:
 
 
 def keys_of(world: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys and values that say what a world says."""
+    """Return the keys and values that describe a world."""
     keys: dict[str, Any] = {f"/calico/v1/policy/tier/{tier}/metadata": {"order": 1} if tier == "first" else {}
                             for tier in world["tiers"]}  # fmt: skip
     for name, profile in world["profiles"].items():

@@ -1,4 +1,4 @@
-"""Every writing command when etcd's reply to one of its writes is lost, or the write itself."""
+"""Every writing command with one of its writes, or etcd's reply to it, lost."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.trust.outcomes import UNCONDITIONAL, prepare, run_row, state_of, undi
 
 pytestmark = [pytest.mark.libraries, pytest.mark.once]
 
-# Shortens the wait in vain for the event of a write that has not happened.
+# Shortens the wait for the event of a write that was not applied.
 HASTY = {"CALICOCTL_READ_TIMEOUT": "0.5"}
-# What needs no etcd, and what is silent where anything fails.
-ELSEWHERE = {"explain-code", "version", "help", "validate", "completion"}
-# Takes an empty directory away, which means nothing, so it is not tried again.
+# Commands that need no etcd or ignore all failures. The tests of context are in tests/commands.
+ELSEWHERE = {"context", "explain-code", "version", "help", "validate", "completion"}
+# Deletes an empty directory, which has no effect, so it is not tried again.
 COURTESY = re.compile(r"^DELETE .*/workload/[^/]+/[^/]+(/endpoint)?$")
 
 
-def test_the_table_has_every_command() -> None:
+def test_table_has_every_command() -> None:
     listed = {(row.program, row.arguments[0]) for row in ALL}
     elsewhere = ELSEWHERE if why_no_namespaces() is None else {*ELSEWHERE, "container"}
     assert {name for program, name in listed if program == "calicoctl"} == set(COMMANDS) - elsewhere
@@ -33,7 +33,7 @@ def test_the_table_has_every_command() -> None:
 
 
 @pytest.mark.parametrize("row", ALL, ids=str)
-def test_the_rows_do_what_the_table_says(row: Row, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_rows_behave_as_in_table(row: Row, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     outcome = undisturbed(row, etcd, calicoctl)
     assert outcome.result.stderr == row.remark
     assert outcome.requests != []
@@ -46,7 +46,7 @@ def test_the_rows_do_what_the_table_says(row: Row, etcd: EtcdServer, calicoctl: 
 
 @pytest.mark.parametrize("lost", [drop_reply, drop_request])
 @pytest.mark.parametrize("row", WRITING, ids=str)
-def test_a_lost_reply_changes_nothing(row: Row, lost: Behaviour, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_lost_reply_makes_no_difference(row: Row, lost: Behaviour, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     outcome = undisturbed(row, etcd, calicoctl)
     for number in outcome.writes():
         prepare(row, etcd, calicoctl)

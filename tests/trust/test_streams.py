@@ -1,4 +1,4 @@
-"""Signals at any moment, and surroundings in which some thing or other is missing."""
+"""Signals at any moment, and unusual or incomplete environments."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, answer, never_answer
 from tests.sampling import Sampling
-from tests.trust.judge import check_claims, check_repeated, check_result, check_state
+from tests.trust.checks import check_claims, check_repeated, check_result, check_state
 from tests.trust.outcomes import KERNEL, fill, hide_hardware_address, prepare, run_row, state_of, undisturbed
 from tests.trust.test_bad_answers import FAILURE_STATUS
 
 LONGEST_SECONDS = 0.4
-TOGETHER_SECONDS = 0.25  # longer than signals may lie apart that are one
+TOGETHER_SECONDS = 0.25  # longer than the interval within which signals count as one
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-# Where Python's own start and our first lines are: what is interrupted there nobody can answer for.
+# The start of Python and our first lines: an interrupt there cannot be handled.
 OUR_START = r".*/calicoctl/(__init__|__main__|start)\.py"
-SITE = "Fatal Python error: init_import_site:"  # it runs lines of *.pth files, which import packages
+SITE = "Fatal Python error: init_import_site:"  # runs lines of *.pth files, which import packages
 START = re.compile(rf'  File "(<[^>]*>|.*/lib/python3[^"]*(?<!-packages)/[^"/]+|{OUR_START})"')
 PACKAGES = re.compile(r'  File ".*/(site|dist)-packages/')
 
 
 def start(row: Row, calicoctl: Calicoctl) -> subprocess.Popen[str]:
-    """Start a process of its own, which has all of its input."""
+    """Start a separate process that has received all of its input."""
     process = subprocess.Popen(
         Calicoctl({}, row.program).command(*row.arguments),
         env=dict(calicoctl.environ),
@@ -69,7 +69,7 @@ def test_signals_at_any_moment(
         outcome = undisturbed(row, etcd, calicoctl)
         prepare(row, etcd, calicoctl)
         with start(row, calicoctl) as process:
-            time.sleep(dice.random() * LONGEST_SECONDS)  # any moment will do
+            time.sleep(dice.random() * LONGEST_SECONDS)  # the moment is random
             process.send_signal(by)
             stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
         stdout = hide_hardware_address(stdout)
@@ -91,12 +91,12 @@ def test_signals_at_any_moment(
         else:
             assert Result(process.returncode, stdout, stderr) == outcome.result, row
             assert state_of(row, etcd) == outcome.after, row
-    # A few signals may all come before the first line or after the last.
+    # A few signals may all arrive before the first line or after the last.
     assert not sampling.complete or 128 + by in ends
 
 
 def is_of_pythons_start(status: int, by: signal.Signals, stdout: str, stderr: str) -> bool:
-    """Whether a process ended as Python does before our first line: by the signal, or with Python's own lines."""
+    """Whether a process ended before our first line: by the signal, or with Python's own messages."""
     if stdout:
         return False
     if status == -by and not stderr:
@@ -112,7 +112,7 @@ REMOVING = "Disabling IP Pool\nRemoving IPAM configuration for pool\n"
 
 
 def waiting_removal(calicoctl: Calicoctl) -> subprocess.Popen[str]:
-    """Start `pool remove` and return when it has disabled the pool, and waits."""
+    """Start `pool remove` and return when it has disabled the pool and waits."""
     process = start(Row(f"pool remove {POOL} --wait=60"), calicoctl)
     assert process.stderr is not None
     assert process.stderr.readline() == "Waiting 60 s for address assignments in progress (see --wait).\n"
@@ -121,7 +121,7 @@ def waiting_removal(calicoctl: Calicoctl) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("by", SIGNALS)
 @pytest.mark.parametrize("second", SIGNALS)
-def test_a_second_signal_ends_the_undoing_and_says_what_remains(
+def test_second_signal_stops_undo_and_reports_what_remains(
     by: signal.Signals, second: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl
 ) -> None:
     fill(etcd, POOLS)
@@ -134,7 +134,7 @@ def test_a_second_signal_ends_the_undoing_and_says_what_remains(
             while len(proxy.requests) == so_far:
                 assert process.poll() is None
                 time.sleep(0.01)
-            time.sleep(TOGETHER_SECONDS)  # one that comes with the first is of one wish with it
+            time.sleep(TOGETHER_SECONDS)  # otherwise it would count as one with the first
             process.send_signal(second)
             stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
     assert (process.returncode, stdout) == (128 + by, REMOVING)
@@ -145,11 +145,11 @@ def test_a_second_signal_ends_the_undoing_and_says_what_remains(
 
 
 @pytest.mark.parametrize("by", SIGNALS)
-def test_signals_that_come_together_are_one(by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_simultaneous_signals_count_as_one(by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     fill(etcd, POOLS)
     before = etcd.keys()
     with waiting_removal(calicoctl) as process:
-        # Stopped, so that however long it takes to send them they come at one moment.
+        # The process is stopped, so that all signals arrive at the same moment.
         for number in (signal.SIGSTOP, by, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
             process.send_signal(number)
         stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
@@ -159,9 +159,7 @@ def test_signals_that_come_together_are_one(by: signal.Signals, etcd: EtcdServer
 
 
 @pytest.mark.parametrize("by", SIGNALS)
-def test_the_status_of_a_signal_where_the_undoing_fails(
-    by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl
-) -> None:
+def test_exit_status_after_signal_if_undo_fails(by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     fill(etcd, POOLS)
     with Proxy(etcd) as proxy:
         calicoctl.environ = {**calicoctl.environ, "ETCD_AUTHORITY": proxy.authority}
@@ -175,9 +173,7 @@ def test_the_status_of_a_signal_where_the_undoing_fails(
 
 
 @pytest.mark.parametrize("by", SIGNALS)
-def test_a_signal_behind_the_bar_says_that_it_stands(
-    by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl
-) -> None:
+def test_signal_during_apply_reports_temporary_deny(by: signal.Signals, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     directory = "/calico/v1/policy/profile/P"
     fill(etcd, {f"{directory}/tags": "[]", f"{directory}/labels": "{}", f"{directory}/rules": "{}"})
     document = (
@@ -202,8 +198,8 @@ def test_a_signal_behind_the_bar_says_that_it_stands(
     assert etcd.get(f"{directory}/rules") == '{"inbound_rules": [], "outbound_rules": [{"action": "allow"}]}'
 
 
-# Python ignores what is raised in a callback or a destructor, but says so, with a traceback.
-WHERE_NOTHING_CAN_BE_RAISED = """
+# Python ignores exceptions in callbacks and destructors, but prints a traceback.
+SIGNAL_IN_DESTRUCTOR_AND_CALLBACK = """
 import os, signal, time, weakref
 class Thing:
     def __del__(self):
@@ -222,8 +218,8 @@ def console_main():
 
 
 @pytest.mark.parametrize("by", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_signal_where_nothing_can_be_raised(by: str, tmp_path: Path) -> None:
-    (tmp_path / "program.py").write_text(WHERE_NOTHING_CAN_BE_RAISED.format(by=by, seconds=PROCESS_SECONDS / 3))
+def test_signal_during_destructor_or_callback(by: str, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(SIGNAL_IN_DESTRUCTOR_AND_CALLBACK.format(by=by, seconds=PROCESS_SECONDS / 3))
     done = subprocess.run(
         [sys.executable, "-c", "from calicoctl import start; start._run('program')"],
         env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"},
@@ -242,9 +238,9 @@ def test_ignored_signals_stay_ignored(calicoctl: Calicoctl, etcd: EtcdServer) ->
     assert (done.returncode, done.stdout, done.stderr) == (0, b"+------+\n| Name |\n+------+\n+------+\n", b"")
 
 
-# Surroundings
+# Environments
 
-SURROUNDINGS: dict[str, dict[str, str | None]] = {
+ENVIRONMENTS: dict[str, dict[str, str | None]] = {
     "no HOME": {"HOME": None},
     "no PATH": {"PATH": None},
     "no LANG": {"LANG": None},
@@ -265,20 +261,20 @@ SURROUNDINGS: dict[str, dict[str, str | None]] = {
 }
 
 
-@pytest.mark.parametrize("name", SURROUNDINGS)
-def test_surroundings_make_no_difference(name: str, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_environment_makes_no_difference(name: str, etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
     few = [row for row in ALL if row.line in ("profile show --detailed", "apply -f -", "check")]
     for row in sampling.some(ALL, few):
         outcome = undisturbed(row, etcd, calicoctl)
         prepare(row, etcd, calicoctl)
         result = Calicoctl(calicoctl.environ, row.program).process(
-            *row.arguments, stdin=row.stdin, env=SURROUNDINGS[name]
+            *row.arguments, stdin=row.stdin, env=ENVIRONMENTS[name]
         )
         assert result._replace(stdout=hide_hardware_address(result.stdout)) == outcome.result, row
         assert state_of(row, etcd) == outcome.after, row
 
 
-def test_a_terminal_of_20_columns(etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
+def test_terminal_with_20_columns(etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
     for row in sampling.some(ALL, ALL[::6]):
         outcome = undisturbed(row, etcd, calicoctl)
         prepare(row, etcd, calicoctl)
@@ -297,25 +293,25 @@ def test_a_terminal_of_20_columns(etcd: EtcdServer, calicoctl: Calicoctl, sampli
 
 
 def read_terminal(terminal: int) -> bytes:
-    """All that is written to a terminal until its last writer has gone."""
+    """Return everything written to a terminal until its last writer has closed it."""
     pieces = []
-    with os.fdopen(terminal, "rb", buffering=0) as stream, contextlib.suppress(OSError):  # EIO: nobody writes any more
+    with os.fdopen(terminal, "rb", buffering=0) as stream, contextlib.suppress(OSError):  # EIO: no writer
         while piece := stream.read(65536):
             pieces.append(piece)
     return b"".join(pieces)
 
 
-def test_text_that_the_locale_cannot_say(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_text_outside_the_locale(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     etcd.put(f"{PROFILES}/P/tags", '["é", "日本"]')
-    result = calicoctl.process("profile", "P", "tag", "show", env=SURROUNDINGS["ASCII"])
+    result = calicoctl.process("profile", "P", "tag", "show", env=ENVIRONMENTS["ASCII"])
     assert result == Result(0, "\\xe9\n\\u65e5\\u672c\n", "")
 
 
 WITHOUT_FILES = [row for row in ALL if not row.line.startswith("edit ")]
 
 
-def test_nothing_is_written_to_files(etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
-    """As it must be on a file system that can only be read; byte-code aside, which Python leaves out there."""
+def test_no_files_are_written(etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
+    """Commands must work on a read-only file system; byte-code is excepted, because Python omits it there."""
     hook = (
         "import os, sys\n"
         "def hook(event, arguments):\n"
@@ -343,8 +339,8 @@ CAN_MOUNT = os.geteuid() == 0 and shutil.which("unshare") and not subprocess.run
 ).returncode
 
 
-@pytest.mark.skipif(not CAN_MOUNT, reason="no mount of one's own here")
-def test_a_file_system_that_can_only_be_read(etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
+@pytest.mark.skipif(not CAN_MOUNT, reason="private mounts are not permitted")
+def test_read_only_file_system(etcd: EtcdServer, calicoctl: Calicoctl, sampling: Sampling) -> None:
     editing = [row for row in ALL if row not in WITHOUT_FILES]
     for row in [*sampling.some(WITHOUT_FILES, WITHOUT_FILES[::6]), *editing]:
         outcome = undisturbed(row, etcd, calicoctl)
@@ -367,10 +363,10 @@ def test_a_file_system_that_can_only_be_read(etcd: EtcdServer, calicoctl: Calico
 
 
 @pytest.mark.parametrize("redirected", ["<&-", "</"])
-def test_input_that_cannot_be_read(redirected: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_unreadable_input(redirected: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     reasons = {
         "<&-": "Standard input is closed, but this command reads from it.",
-        "</": "<stdin> is a directory, cannot continue",  # so says Python, before our first line
+        "</": "<stdin> is a directory, cannot continue",  # Python reports it before our first line
     }
     for row in ALL:
         if not row.stdin:
@@ -389,10 +385,11 @@ def test_input_that_cannot_be_read(redirected: str, etcd: EtcdServer, calicoctl:
         assert etcd.keys() == before, row
 
 
-# Names as weapons
+# Hostile names
 
-WEAPONS = [".", "..", "%2e", "%2e%2e", "a/b", "../Q", "?", "a?b", "#", "a#b", "_x", "-x", "a\x1b[2J", "a\nb", "\x00",
-           "\x7f", "\x9b", "é", "\udcff", "*", "P/", "/P", "P ", "P%00", "Q?recursive=true", "\u202e"]  # fmt: skip
+HOSTILE_NAMES = [".", "..", "%2e", "%2e%2e", "a/b", "../Q", "?", "a?b", "#", "a#b", "_x", "-x", "a\x1b[2J", "a\nb",
+                 "\x00", "\x7f", "\x9b", "é", "\udcff", "*", "P/", "/P", "P ", "P%00", "Q?recursive=true",
+                 "\u202e"]  # fmt: skip
 OTHERS = {
     f"{PROFILES}/Q/tags": "[]",
     f"{PROFILES}/_x/tags": "[]",
@@ -403,23 +400,23 @@ OTHERS = {
 
 
 def names_of(row: Row) -> list[int]:
-    """The places of a row's arguments that are names of something."""
-    names = ("P", "T", "OTHER", "e1", "h1", "pol", CONTAINER)
+    """The positions of a row's arguments that are names."""
+    names = ("P", "T", "OTHER", "e1", "h1", "h9", "pol", CONTAINER)
     return [place for place, word in enumerate(row.arguments) if word in names]
 
 
 def is_of(name: str) -> Callable[[str], bool]:
-    """What tells whether a key has a name in its path; the namespace is of that which is the container's."""
+    """Return a test of whether a key has a name in its path; the namespace belongs to the container's name."""
     return lambda key: f"/{name}/" in f"{key}/" or (key == KERNEL and name == NAMESPACE.workload)
 
 
 @pytest.mark.product
 @pytest.mark.once
-@pytest.mark.parametrize("weapon", WEAPONS)
-def test_a_name_touches_no_other_key(
-    weapon: str, etcd: EtcdServer, calicoctl: Calicoctl, most: Callable[[int], Iterator[Row]]
+@pytest.mark.parametrize("hostile", HOSTILE_NAMES)
+def test_hostile_name_changes_no_other_key(
+    hostile: str, etcd: EtcdServer, calicoctl: Calicoctl, most: Callable[[int], Iterator[Row]]
 ) -> None:
-    for row in most(WEAPONS.index(weapon)):
+    for row in most(HOSTILE_NAMES.index(hostile)):
         outcome = undisturbed(row, etcd, calicoctl)
         may_change = {key for key in {*outcome.before, *outcome.after}
                       if outcome.before.get(key) != outcome.after.get(key)}  # fmt: skip
@@ -428,42 +425,42 @@ def test_a_name_touches_no_other_key(
             for key, value in OTHERS.items():
                 etcd.put(key, value)
             before = state_of(row, etcd)
-            argv = [*row.arguments[:place], weapon, *row.arguments[place + 1 :]]
+            argv = [*row.arguments[:place], hostile, *row.arguments[place + 1 :]]
             result = Calicoctl(calicoctl.environ, row.program)(*argv, stdin=row.stdin)
             check_result(result, argv)
             after = state_of(row, etcd)
             changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
-            # Where it stands for the name of what is changed, nothing of that is.
+            # A hostile name for the object to change must not change that object.
             of_the_name = is_of(NAMESPACE.workload if row.arguments[place] == CONTAINER else row.arguments[place])
-            allowed = {key for key in may_change if not of_the_name(key)} | set(filter(is_of(weapon), changed))
+            allowed = {key for key in may_change if not of_the_name(key)} | set(filter(is_of(hostile), changed))
             assert changed <= allowed, argv
-            # etcd leaves this one out of listings.
-            assert etcd.get(f"{PROFILES}/_x/tags") == "[]" or weapon == "_x", argv
+            # etcd omits this one from listings.
+            assert etcd.get(f"{PROFILES}/_x/tags") == "[]" or hostile == "_x", argv
 
 
-def test_names_that_others_have_stored(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_stored_hostile_names(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     fill(etcd, USED)
-    for weapon in WEAPONS:
-        if weapon not in (".", "..", "../Q", "/P", "\udcff", "P/"):
-            etcd.put(f"{PROFILES}/{weapon}/tags", '["P"]')
-            etcd.put(f"/calico/v1/host/{weapon}/workload/{weapon}/{weapon}/endpoint/{weapon}", '{"profile_ids": ["P"]}')
-            etcd.put(f"/calico/v1/ipam/v4/pool/{weapon}", '{"cidr": "10.0.0.0/8"}')
-            etcd.put(f"/calico/v1/policy/tier/{weapon}/policy/{weapon}", "{}")
-    hostile = {key: value for key, value in etcd.keys().items() if key not in USED}
+    for name in HOSTILE_NAMES:
+        if name not in (".", "..", "../Q", "/P", "\udcff", "P/"):
+            etcd.put(f"{PROFILES}/{name}/tags", '["P"]')
+            etcd.put(f"/calico/v1/host/{name}/workload/{name}/{name}/endpoint/{name}", '{"profile_ids": ["P"]}')
+            etcd.put(f"/calico/v1/ipam/v4/pool/{name}", '{"cidr": "10.0.0.0/8"}')
+            etcd.put(f"/calico/v1/policy/tier/{name}/policy/{name}", "{}")
+    others = {key: value for key, value in etcd.keys().items() if key not in USED}
     for row in (row for row in ALL if not row.of_container):
         fill(etcd, row.before)
-        for key, value in hostile.items():
+        for key, value in others.items():
             etcd.put(key, value or "")
         check_result(run_row(row, calicoctl), row)
         kept = etcd.keys()
-        assert [key for key, value in hostile.items() if kept.get(key) != value] == [], row
+        assert [key for key, value in others.items() if kept.get(key) != value] == [], row
 
 
 # Secrets
 
 
 @pytest.mark.parametrize("variable", ["ETCD_AUTHORITY", "ETCD_ENDPOINTS", "ETCD_SCHEME"])
-def test_no_credentials_in_any_message(variable: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
+def test_messages_contain_no_credentials(variable: str, etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     value = f"http://user:s3cret@{etcd.endpoint}" if variable != "ETCD_AUTHORITY" else f"user:s3cret@{etcd.endpoint}"
     values = [value, value.replace("s3", "pa://s3"), value.replace("s3", "x,http://s3"), value.replace("@", "%40")]
     for row, value in [*((row, value) for row in ALL), *((READING[0], value) for value in values)]:
@@ -474,7 +471,7 @@ def test_no_credentials_in_any_message(variable: str, etcd: EtcdServer, calicoct
             assert "user" not in result.stderr, row
 
 
-def test_no_key_content_in_any_message(etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path) -> None:
+def test_messages_contain_no_private_key(etcd: EtcdServer, calicoctl: Calicoctl, tmp_path: Path) -> None:
     files = {name: tmp_path / name for name in ("ca", "cert", "key")}
     for name, path in files.items():
         path.write_text(f"-----BEGIN PRIVATE KEY-----\nc3cret{name}\n-----END PRIVATE KEY-----\n")
@@ -493,7 +490,7 @@ def test_no_key_content_in_any_message(etcd: EtcdServer, calicoctl: Calicoctl, t
 
 @pytest.mark.parametrize("debug", ["", "1"])
 @pytest.mark.parametrize("variable", ["ETCD_KEY_FILE", "ETCD_CERT_FILE", "ETCD_CA_CERT_FILE", "ETCD_AUTHORITY"])
-def test_a_key_in_the_place_of_its_path_is_not_shown(variable: str, debug: str, calicoctl: Calicoctl) -> None:
+def test_private_key_in_place_of_its_path_is_not_shown(variable: str, debug: str, calicoctl: Calicoctl) -> None:
     key = "-----BEGIN PRIVATE KEY-----\nc3cret\n-----END PRIVATE KEY-----\n"
     for row in (READING[0], WRITING[0]):
         result = run_row(row, calicoctl, {"ETCD_SCHEME": "https", variable: key, "CALICOCTL_DEBUG": debug})

@@ -1,4 +1,4 @@
-"""What a state allows: the packets that Felix would let pass between endpoints of the profiles that the table has."""
+"""The traffic that a state allows: packets that Felix would accept between endpoints with the profiles of the table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import permutations
 from tests.calicoq.memory import calicoq_on
 from tests.command_lines import PROFILES, V1
 
-# By the profiles of an endpoint. One that lets a packet go on to the next profile must not open what that one allows.
+# By the profiles of an endpoint. A profile that passes a packet to the next one must not allow what that one allows.
 PARTIES = {
     "p1": ["P"], "p2": ["P"], "q1": ["Q"], "q2": ["Q"], "p-open": ["P", "OPEN"], "q-p": ["Q", "P"], "open": ["OPEN"],
     "c": ["TAGGED-C"], "watch": ["WATCH"],
@@ -28,7 +28,7 @@ _OTHER_PROFILES = {
 
 
 def allowed(state: Mapping[str, str | None]) -> frozenset[tuple[str, str]]:
-    """Return who may open a TCP connection to port 80 of whom, by the profiles of a state, its keys and values."""
+    """Return who may open a TCP connection to port 80 of whom, according to the profiles in these keys and values."""
     profiles = {key: value for key, value in state.items() if key.startswith(f"{PROFILES}/") and value is not None}
     return _allowed(frozenset(profiles.items()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calicoctl.resources import fields as read
 from calicoctl.resources.fields import Problems, shown
+from calicoctl.resources.metadata import IGNORED, read_name, read_version
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -15,12 +16,7 @@ API_VERSION = "projectcalico.org/v3"
 KIND_NAME = "Profile"
 TOP_FIELDS = ("apiVersion", "kind", "metadata", "spec")
 
-# Kubernetes metadata without a meaning here; accepted so that the output of other tools can be applied.
-_IGNORED = (
-    "clusterName", "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers",
-    "generateName", "generation", "initializers", "ownerReferences", "selfLink", "uid",
-)  # fmt: skip
-_METADATA = ("name", "namespace", "resourceVersion", "labels", "annotations", "tags", *_IGNORED)
+_METADATA = ("name", "namespace", "resourceVersion", "labels", "annotations", "tags", *IGNORED)
 
 
 class ProfileResource:
@@ -124,27 +120,6 @@ def _read_metadata(value: Any, problems: Problems) -> ProfileResource:
 
 
 def _identified(metadata: dict[str, Any], problems: Problems) -> ProfileResource:
-    profile = ProfileResource(_read_name(metadata.get("name"), problems))
-    profile.resource_version = _read_version(metadata.get("resourceVersion"), problems)
+    profile = ProfileResource(read_name(metadata.get("name"), problems))
+    profile.resource_version = read_version(metadata.get("resourceVersion"), problems)
     return profile
-
-
-def _read_name(value: Any, problems: Problems) -> str:
-    if value is None or value == "":
-        problems.add("metadata.name", "is missing")
-        return ""
-    name = read.text(value, "metadata.name", problems) or ""
-    if name in (".", ".."):
-        problems.add("metadata.name", f"{name} is not a name: etcd takes it for a path")
-        return ""
-    return name
-
-
-def _read_version(value: Any, problems: Problems) -> str | None:
-    if value is None or value == "":
-        return None
-    version = str(value)
-    if isinstance(value, str) and version.isascii() and version.isdigit() and len(version) <= 20:
-        return version.lstrip("0") or "0"
-    problems.add("metadata.resourceVersion", f"{shown(value)} is not a version, which is a whole number")
-    return None

@@ -1,4 +1,4 @@
-"""A kind of resource needs one file and one row: the commands on resources and completion then work for it."""
+"""A new kind of resource needs one file and one row: resource commands and completion then support it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from calicoctl.resources import kinds
+from tests.commands.resources import known_kinds
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
+from tests.proxy import Proxy, first
 from tests.resources.note_kind import API_VERSION, NOTES
 
 
@@ -43,7 +45,7 @@ def test_create_and_get(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert json.loads(calicoctl("get", "note", "host1/door", "-o", "json", "--export").stdout) == DOOR
 
 
-def test_get_shows_a_file_of_two_kinds(calicoctl: Calicoctl) -> None:
+def test_get_shows_file_with_two_kinds(calicoctl: Calicoctl) -> None:
     both = json.dumps([PROFILE, DOOR])
     calicoctl("create", "-f", "-", stdin=both)
     assert calicoctl("get", "-f", "-", stdin=both) == Result(
@@ -88,12 +90,14 @@ def test_delete(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     ("document", "problem"),
     [
         (note("door", "x"), "stdin:1: Note(): metadata.name: is not of the form node/name"),
+        (note("door/..", "x"), "stdin:1: Note(): metadata.name: is not of the form node/name"),
+        ({**DOOR, "spce": {}}, "stdin:1: Note(host1/door): spce: is not a field here; did you mean spec?"),
         (note("host1/door", ""), "stdin:1: Note(host1/door): spec.text: is missing"),
-        ({**DOOR, "apiVersion": "v9"}, "stdin:1: Unknown resource type (Note) and/or version (v9); known are Profile "
-         "and ProfileList of projectcalico.org/v3, Note and NoteList of example.org/v1"),
+        ({**DOOR, "apiVersion": "v9"}, "stdin:1: Unknown resource type (Note) and/or version (v9); known are "
+         f"{known_kinds()}, Note and NoteList of example.org/v1"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_with_its_place(calicoctl: Calicoctl, document: dict[str, Any], problem: str) -> None:
+def test_problems_are_reported_with_their_place(calicoctl: Calicoctl, document: dict[str, Any], problem: str) -> None:
     result = calicoctl("validate", "-f", "-", stdin=json.dumps(document))
     assert (result.status, result.stdout, result.stderr.splitlines()[0]) == (1, "", problem)
 
@@ -108,7 +112,24 @@ def test_completion(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
 
 
 @pytest.mark.parametrize("row", kinds.KINDS, ids=lambda row: row.name)
-def test_each_row_agrees_with_its_kind(row: kinds.Row) -> None:
+def test_rows_of_table_agree_with_kinds(row: kinds.Row) -> None:
     kind = row.kind(None)
     assert (kind.name, kind.api_version) == (row.name, row.api_version)
     assert {*kind.ps, *kind.wide, *kind.of_identity} <= set(kind.columns)
+
+
+def test_names_are_quoted_and_the_last_note_can_be_deleted(calicoctl: Calicoctl) -> None:
+    odd = note("h/a?b", "x")
+    assert calicoctl("create", "-f", "-", stdin=json.dumps(odd)).status == 0
+    assert calicoctl("get", "note", "-o", "name").stdout == "h/a?b\n"
+    assert calicoctl("delete", "note", "h/a?b").status == 0
+    assert calicoctl("get", "note", "-o", "name") == Result(0, "", "")
+
+
+def test_delete_after_a_change_by_others(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
+    calicoctl("create", "-f", "-", stdin=json.dumps(DOOR))
+    proxy.reset()
+    proxy.at(2, first(lambda: etcd.put(f"{NOTES}/host1/door", "open")))
+    result = calicoctl("delete", "note", "host1/door")
+    assert (result.status, result.stdout.splitlines()[-1]) == (0, "Note(host1/door): deleted")
+    assert f"{NOTES}/host1/door" not in etcd.keys("/calico")

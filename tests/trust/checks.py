@@ -1,4 +1,4 @@
-"""What must be true of every run, whatever it was given."""
+"""Conditions that every run must meet, whatever its input."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PARTS = {"rules": profile_rules_problems, "tags": tags_problems, "labels": prof
 
 
 def check_result(result: Result, case: object) -> None:
-    """No defect shows, the exit status is one of those documented, and a terminal sees nothing but text."""
+    """Check that there is no internal error, the exit status is documented, and the output is safe for a terminal."""
     assert "Internal error" not in result.stderr, (case, result.stderr)
     assert "Traceback" not in result.stderr, (case, result.stderr)
     assert result.status in (0, 1, 2), (case, result)
@@ -42,15 +42,14 @@ def check_result(result: Result, case: object) -> None:
 
 
 def check_stored(etcd: EtcdServer, case: object) -> None:
-    """Every profile, endpoint and pool is what Felix takes, by the data model; a block is one that can be read.
-
-    BIRD takes every setting of BGP.
+    """Check that Felix accepts every stored profile, endpoint and pool, by the data model, and that blocks are
+    readable and BIRD accepts every BGP setting.
     """
     for key, value in etcd.keys(PROFILES).items():
         name, _, part = key.removeprefix(f"{PROFILES}/").partition("/")
         if value is not None and part in _PARTS:
             assert list(_PARTS[part](name, json.loads(value))) == [], (case, key, value)
-    for key, value in etcd.keys(f"{V1}/ipam/v4").items():  # Felix does not look at pools of IPv6
+    for key, value in etcd.keys(f"{V1}/ipam/v4").items():  # Felix ignores IPv6 pools
         if value is not None:
             assert list(pool_problems(key.rpartition("/")[2], json.loads(value))) == [], (case, key, value)
     for key, value in etcd.keys(f"{V1}/host").items():
@@ -66,24 +65,38 @@ def check_stored(etcd: EtcdServer, case: object) -> None:
 
 
 def check_state(state: Keys, outcome: Outcome) -> None:
-    """Each key is old or new, or it is a pool that gives no addresses, or rules that deny everything. A new profile has
-    its rules last. No packet passes that passes neither before nor after.
+    """Check a state after an interrupted command.
 
-    With `container`, addresses are claimed first, and Felix denies all traffic of an interface without an endpoint.
+    Each key is old or new, or is a pool without addresses, or has rules that deny everything. The rules of a new
+    profile are written last. No packet passes that passes neither before nor after the command.
+
+    For `container`, addresses are claimed first, and Felix denies all traffic of an interface without an endpoint.
+    Claims may be under other handles meanwhile.
     """
     keys = {*state, *outcome.before, *outcome.after}
     for key in (key for key in keys if KERNEL not in state or key.startswith(f"{V1}/")):
         value = state.get(key)
         if not key.endswith("/") and value not in (outcome.before.get(key), outcome.after.get(key)):
-            assert gives_nothing(json.loads(value or "null")), (key, value)
+            of_handle = "/ipam/v2/handle/" in key
+            assert of_handle or same_claims(key, value, outcome) or gives_nothing(json.loads(value or "null")), key
         if key.endswith("/rules") and value is not None and key not in outcome.before:
             profile = key.removesuffix("rules")
             assert _below(profile, state) == _below(profile, outcome.after)
     assert allowed(state) <= allowed(outcome.before) | allowed(outcome.after)
 
 
+def same_claims(key: str, value: str | None, outcome: Outcome) -> bool:
+    """Whether a key is a block with the claims of before, whatever their handles, or fewer."""
+    before = outcome.before.get(key)
+    if "/block/" not in key or not value or not before:
+        return False
+    return {address for address, _ in Block.from_json(value).claims()} <= {
+        address for address, _ in Block.from_json(before).claims()
+    }
+
+
 def gives_nothing(stored: dict[str, Any]) -> bool:
-    """Whether a value is a pool or a block that gives no addresses, or rules that let no packet pass."""
+    """Whether a value is a pool or block that gives no addresses, or has rules that deny all packets."""
     first = [stored.get(f"{way}_rules", [])[:1] for way in ("inbound", "outbound")]
     return stored.get("disabled") is True or stored.get("affinity") == "" or first == [[{"action": "deny"}]] * 2
 
@@ -93,7 +106,7 @@ def _below(directory: str, state: Keys) -> Keys:
 
 
 def check_claims(row: Row, etcd: EtcdServer) -> None:
-    """An address that an endpoint of a container has, or its interface, is claimed: nobody else is given it."""
+    """Check that every address of a container's endpoint or interface is claimed, so that it is not assigned again."""
     if row.of_container:
         nets = [net for value in stored.endpoints(etcd).values() for net in value["ipv4_nets"] + value["ipv6_nets"]]
         nets += [address.split()[1] for address in NAMESPACE.addresses()]
@@ -108,16 +121,16 @@ def check_repeated(
     calicoctl: Calicoctl,
     env: Mapping[str, str | None] | None = None,
 ) -> None:
-    """A command that has left a state, given again, completes it or says that there is nothing left to do."""
+    """Check that running an interrupted command again completes it or reports that nothing is left to do."""
     if row.line.endswith(" ip add ipv6") and state == outcome.after:
-        return  # given again, it adds one address more
+        return  # run again, it adds one more address
     repeated = run_row(row, calicoctl, env)
     assert repeated.status == 0 or is_repetition(repeated.stderr), (row, repeated)
     assert _without_handles(state_of(row, etcd)) == _without_handles(outcome.after), (row, repeated)
 
 
 def _without_handles(state: Keys) -> Keys:
-    """A handle may count an address too many, which makes no difference and ends with the next command on its workload:
-    the block alone tells what is assigned.
+    """Leave out handles. One may count an address too many until the next command on its workload; only blocks
+    matter.
     """
     return {key: value for key, value in state.items() if not key.startswith("/calico/ipam/v2/handle/")}

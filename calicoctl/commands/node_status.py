@@ -1,0 +1,100 @@
+"""What `status` finds of this host's node, apart from how it is printed."""
+
+from __future__ import annotations
+
+from calicoctl.datastore.bgp_settings import read_bgp_settings
+from calicoctl.errors import CommandError
+from calicoctl.host import bird
+from calicoctl.host.felix import find_felix
+from calicoctl.host.hostname import hostname
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from calicoctl.datastore.bgp_settings import BgpSettings
+    from calicoctl.environment import Environment
+    from calicoctl.host.felix import FelixState
+
+_MOST_NAMED = 3  # of the peers without a session
+_NO_ETCD = "Error connecting to etcd.  Ensure ETCD_ENDPOINTS or ETCD_AUTHORITY is set properly."
+
+
+class BgpState:
+    """BGP of one IP version.
+
+    ``address`` and ``as_number`` are those of this host in etcd, None if etcd cannot be asked; an empty address: the
+    host has none. ``peers`` are None if BIRD was not asked, or gave no answer.
+    """
+
+    def __init__(self, version: int, settings: BgpSettings | None) -> None:
+        self.version = version
+        self.address = settings.addresses[version] if settings else None
+        self.as_number = settings.as_number if settings else None
+        self.is_inherited = settings is not None and settings.is_inherited
+        self.peers: list[bird.Peer] | None = None
+
+
+class NodeState:
+    """All that was found. ``complaints`` are what could not be asked, and what is not as it should be, a line each."""
+
+    def __init__(self, host: str, backend: str, felix: FelixState) -> None:
+        self.host = host
+        self.backend = backend
+        self.felix = felix
+        self.bgp: list[BgpState] = []
+        self.complaints: list[str] = []
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether Felix runs, everything answered and every peer is established."""
+        return not self.complaints
+
+
+def find_node(runtime: str, backend: str, socket_folder: str, environment: Environment) -> NodeState:
+    """Return what is found of this host's node; what cannot be asked is no error but a complaint.
+
+    ``backend`` is that of the node: ``bird`` or ``none``. ``socket_folder`` is where BIRD's sockets are, empty for the
+    usual folders. Raises CommandError for a HOSTNAME that cannot be used.
+    """
+    host = hostname(environment.variables)
+    found = NodeState(host, backend, find_felix(runtime, environment.variables))
+    if not found.felix.is_running:
+        found.complaints.append(_felix_is_missing(found.felix))
+    settings = None
+    try:
+        settings = read_bgp_settings(host, environment.client())
+    except CommandError as error:  # of etcd, or of what says where it is
+        found.complaints.append(f"{_NO_ETCD}  {' '.join(error.message.splitlines())}")
+    found.bgp = [BgpState(version, settings) for version in (4, 6)]
+    if backend == "bird":
+        _ask_bird(found, socket_folder)
+    return found
+
+
+def _felix_is_missing(felix: FelixState) -> str:
+    if felix.problem:
+        return f"Felix was not found as a process, and its container cannot be looked for: {felix.problem}"
+    return "Felix does not run: there is neither a container calico-node nor a process of Felix."
+
+
+def _ask_bird(found: NodeState, folder: str) -> None:
+    configured = [bgp for bgp in found.bgp if bgp.address != ""]
+    if not configured:
+        found.complaints.append(
+            f"etcd has no BGP address of the host {found.host}: 'calicoctl node' has not run here, or under another "
+            "name (HOSTNAME)."
+        )
+    for bgp in configured:
+        try:
+            answer = bird.ask("show protocols", bgp.version, folder)
+            bgp.peers = bird.peers(answer, bgp.version)
+        except bird.BirdUnavailable as error:
+            found.complaints.append(f"Cannot ask BIRD for IPv{bgp.version}: {error.message}.")
+            continue
+        if answer.passed_over:
+            others = "; ".join(answer.passed_over)
+            found.complaints.append(f"BIRD for IPv{bgp.version} answered at {answer.path}, but not at {others}.")
+        down = [peer.address for peer in bgp.peers if not peer.is_established]
+        if down:
+            named = ", ".join(down[:_MOST_NAMED]) + (" and others" if len(down) > _MOST_NAMED else "")
+            all_peers = f"{len(bgp.peers)} BGP peers over IPv{bgp.version}"
+            found.complaints.append(f"No session is established with {len(down)} of {all_peers}: {named}.")
