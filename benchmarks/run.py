@@ -257,7 +257,7 @@ def policies_of_endpoints(bench: Bench) -> None:
 
 
 def flows_of_endpoints(bench: Bench) -> None:
-    """Flows beside `endpoint show --detailed`: 10,000 endpoints with 1,000 profiles of 10 rules each."""
+    """Compare flows with `endpoint show --detailed`: 10,000 endpoints with 1,000 profiles of 10 rules each."""
     dataset.clear(bench.etcd)
     dataset.put_all(bench.etcd, [("/calico/v1/Ready", "true"), *flows.profiles(1_000)])
     dataset.put_all(bench.etcd, dataset.endpoints(0, 10_000, profiles=1_000))
@@ -265,7 +265,7 @@ def flows_of_endpoints(bench: Bench) -> None:
     lines = [bench.calicoq("reach"), bench.calicoq("reach", one_endpoint()[-1].partition("=")[2])]
     figures = bench.measure([reference, *lines])
     bench.report.heading("Flows: 1,000 profiles of 10 rules on 10,000 endpoints")
-    bench.beside(reference.name, figures, {"calicoq reach": 5.0})
+    bench.compare(reference.name, figures, {"calicoq reach": 5.0})
 
 
 SECTIONS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {

@@ -60,7 +60,7 @@ class Felix:
         self.profiles: dict[str, Rules] = {}
         self.labels: dict[str, Labels] = {}
         self.tags: dict[str, list[str]] = {}
-        self._addresses: dict[str, list[Address]] = {}
+        self._addresses: dict[int, list[Address]] = {}  # by the identity of the endpoint
         self._by_address: dict[Address, list[Endpoint]] = {}
         self._take_endpoints()
         self._take_policies()
@@ -73,7 +73,7 @@ class Felix:
 
     def addresses_of(self, endpoint: Endpoint) -> list[Address]:
         """Return the addresses of an endpoint, each once, in the order in which they are stored."""
-        return self._addresses[str(endpoint.name)]
+        return self._addresses[id(endpoint)]
 
     def addresses_of_refused(self) -> dict[str, set[Address]]:
         """Return the addresses of endpoints that Felix refuses, by the endpoint's key, as far as they can be read."""
@@ -158,7 +158,7 @@ class Felix:
                 self.odd_profiles[str(name)] = profiles
                 fields["profile_ids"] = list(profiles)
             endpoint = self.endpoints[str(name)] = Endpoint(name, fields)
-            addresses = self._addresses[str(name)] = list(dict.fromkeys(map(address_of, networks_of(endpoint))))
+            addresses = self._addresses[id(endpoint)] = list(dict.fromkeys(map(address_of, networks_of(endpoint))))
             for address in addresses:
                 self._by_address.setdefault(address, []).append(endpoint)
 

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from calicoctl.felix.evaluation import FELIX_1, SelectorIndex
 from calicoctl.flows.packets import Cuts
-from calicoctl.flows.regions import Regions, joined, without
+from calicoctl.flows.regions import Regions, joined, key_of, without
 from calicoctl.model.address import Address
-from calicoctl.model.network import Network
 from calicoctl.model.selector import parse
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from calicoctl.felix.evaluation import Identity
     from calicoctl.felix.view import Felix
     from calicoctl.flows.programs import Condition
     from calicoctl.flows.regions import Holders, Range
@@ -139,7 +139,7 @@ class Tests:
             if field.endswith("_tag"):
                 self.tags.add(value)
             elif field.endswith("_net"):
-                self.networks.add(Network.parse(value).key())
+                self.networks.add(key_of(value))
             elif field.endswith("_selector"):
                 self.selectors[value] = None
 
@@ -161,7 +161,8 @@ class Members:
         holders = self.regions.holders(address.value)
         identities = [self._identities.of_endpoint(endpoint) for endpoint in self._felix.at(address)]
         tags = frozenset(tag for who in identities for tag in who.tags & self._tags)
-        selectors = frozenset(number for who in identities for number in self._index.matching(who))
+        matching = self._index.matching if self._selectors else _nothing
+        selectors = frozenset(number for who in identities for number in matching(who))
         key = holders, tags, selectors
         if key not in self._known:
             self._known[key] = frozenset(
@@ -172,6 +173,10 @@ class Members:
                 ]
             )
         return self._known[key]
+
+
+def _nothing(who: Identity) -> tuple[int, ...]:
+    return ()
 
 
 class Guards:
@@ -210,6 +215,8 @@ class Guards:
 
     def policies_of(self, endpoint: Endpoint) -> tuple[int, ...]:
         """Return the numbers of the policies that select an endpoint."""
+        if not self._policies:
+            return ()
         return self._index.matching(self._felix.identities[self._felix_version].of_endpoint(endpoint))
 
     def untracked_on(self, host: str) -> list[tuple[Endpoint, list[Policy]]]:

@@ -24,7 +24,7 @@ from calicoctl.felix.walk import (
     policy_title,
     refused_by_iptables,
 )
-from calicoctl.model.network import Network
+from calicoctl.flows.regions import key_of
 from calicoctl.model.protocols import PROTOCOLS
 from calicoctl.model.selector import parse
 
@@ -267,7 +267,7 @@ class Compiler:
         self, rectangle: Rectangle, field: str, value: str, negated: bool, direction: str, asked: set[str]
     ) -> None:
         side, what = field[:3], field[4:]
-        condition: Condition = (what, Network.parse(value).key() if what == "net" else value)
+        condition: Condition = (what, key_of(value) if what == "net" else value)
         question = ""
         if what == "selector" and self._felix_version == FELIX_1 and parse(value).is_misfiled:
             question = questions.misfiled_selector(value, _ENDS[side])

@@ -8,6 +8,7 @@ other or apart, so one pass over their borders finds, for each piece, all networ
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import cache
 
 from calicoctl.model.network import Network
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     Range = tuple[int, int]  # the first and the last address
 
 WIDTH = {4: 32, 6: 128}
+
+
+@cache
+def key_of(text: str) -> NetworkKey:
+    """Return the key of a network as a rule has it, which is often in many rules."""
+    return Network.parse(text).key()
 
 
 class Regions:
