@@ -74,7 +74,7 @@ GRAMMARS = {
     "profile": Grammar(profile.USAGE, 2000, 60),
     "calicoctl": Grammar(OVERVIEW, 300, 100, options_first=True),
     "calicoq": Grammar(calicoq_cli.USAGE, 300, 50),
-    "node": Grammar(NODE, 600, 50),
+    "a longer node": Grammar(NODE, 600, 50),
     "short options": Grammar(SHORT_OPTIONS, 300, 50),
 }
 each_grammar = pytest.mark.parametrize("name", GRAMMARS)
