@@ -298,7 +298,7 @@ READING = [
     Row("snapshot", "GET", USED, program="calicoq"),
     Row("lint", "GET", USED, program="calicoq"),
     Row("test -", "GET", USED, "- {deny: tcp, from: 192.0.2.1, to: e1}", program="calicoq", loads=_YAML),
-    Row("diff --with=-", "GET", PROFILE, DOCUMENT, program="calicoq"),
+    Row("diff --with=-", "GET", {**READY, **PROFILE}, DOCUMENT, program="calicoq"),
 ]
 
 # Without namespaces, only the other rows are tested.
@@ -463,7 +463,7 @@ MOST_MODULES = {
     "calicoctl context": 50,
     "calicoctl completion": 38,
     "calicoctl completion of names": 75,
-    "calicoctl validate": 80,
+    "calicoctl validate": 82,
     "calicoctl profile": 84,
     "calicoctl endpoint": 72,
     "calicoctl container": 110,

@@ -403,7 +403,7 @@ def test_root_only_where_interfaces_are_deleted(
 def test_felix_without_docker_is_a_running_node(
     calicoctl: Calicoctl, etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node_remove, "runs", lambda names, root: "calico-felix" in names)
+    monkeypatch.setattr(node_remove, "named", lambda names, proc: [7] if "calico-felix" in names else [])
     fill(etcd, node("h1", "10.0.0.1"))
     index = etcd.index()
     refusal = (

@@ -108,7 +108,7 @@ ANSWERS: dict[str, Behaviour] = {
         "404 Not Found", '{"errorCode": 100, "message": "Key not found", "cause": "/x", "index": 7}'
     ),
     "children that are elsewhere": of_the_key_asked_for(
-        "get", ', "dir": true, "nodes": [{"key": "/calico/v1", "dir": true, "modifiedIndex": 1}]'
+        "get", ', "dir": true, "nodes": [{"key": "/calico", "dir": true, "modifiedIndex": 1}]'
     ),
     "children of children": of_the_key_asked_for(
         "get", ', "dir": true, "nodes": [{"key": "/calico/v1/policy/profile/P/rules/x/y", "modifiedIndex": 1}]'

@@ -9,6 +9,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,7 +124,9 @@ def test_random_argv(
     dice: random.Random,
     cases: Iterator[int],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # `calicoq snapshot` writes files
     # No container is available, and no case waits.
     calicoctl.environ = {**calicoctl.environ, "DOCKER_HOST": "unix:///none"}
     monkeypatch.setattr(pool_command, "wait", lambda seconds: None)

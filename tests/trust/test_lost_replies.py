@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.libraries, pytest.mark.once]
 
 # Shortens the wait for the event of a write that was not applied.
 HASTY = {"CALICOCTL_READ_TIMEOUT": "0.5"}
-# Commands that need no etcd or ignore all failures. The tests of context are in tests/commands.
-ELSEWHERE = {"context", "explain-code", "version", "help", "validate", "completion"}
+# Commands that need no etcd, ignore all failures, or continue after them: see tests/commands and test_reports.py.
+ELSEWHERE = {"context", "status", "checksystem", "diags", "explain-code", "version", "help", "validate", "completion"}
 # Deletes an empty directory, which has no effect, so it is not tried again.
 COURTESY = re.compile(r"^DELETE .*/workload/[^/]+/[^/]+(/endpoint)?$")
 

@@ -28,7 +28,7 @@ from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, answer, never_answer
 from tests.sampling import Sampling
 from tests.trust.checks import check_claims, check_repeated, check_result, check_state
-from tests.trust.outcomes import KERNEL, fill, hide_hardware_address, prepare, run_row, state_of, undisturbed
+from tests.trust.outcomes import KERNEL, fill, hide_changing, prepare, run_row, state_of, undisturbed
 from tests.trust.test_bad_answers import FAILURE_STATUS
 
 LONGEST_SECONDS = 0.4
@@ -72,7 +72,7 @@ def test_signals_at_any_moment(
             time.sleep(dice.random() * LONGEST_SECONDS)  # the moment is random
             process.send_signal(by)
             stdout, stderr = process.communicate(timeout=PROCESS_SECONDS)
-        stdout = hide_hardware_address(stdout)
+        stdout = hide_changing(stdout)
         ends.add(process.returncode)
         assert "Internal error" not in stderr, row
         if process.returncode == 128 + by:
@@ -270,7 +270,7 @@ def test_environment_makes_no_difference(name: str, etcd: EtcdServer, calicoctl:
         result = Calicoctl(calicoctl.environ, row.program).process(
             *row.arguments, stdin=row.stdin, env=ENVIRONMENTS[name]
         )
-        assert result._replace(stdout=hide_hardware_address(result.stdout)) == outcome.result, row
+        assert result._replace(stdout=hide_changing(result.stdout)) == outcome.result, row
         assert state_of(row, etcd) == outcome.after, row
 
 
@@ -289,7 +289,7 @@ def test_terminal_with_20_columns(etcd: EtcdServer, calicoctl: Calicoctl, sampli
             shown = reader.submit(read_terminal, terminal)
             stderr = process.communicate(row.stdin.encode(), PROCESS_SECONDS)[1]
         stdout = shown.result().decode().replace("\r\n", "\n")
-        assert Result(process.returncode, hide_hardware_address(stdout), stderr.decode()) == outcome.result, row
+        assert Result(process.returncode, hide_changing(stdout), stderr.decode()) == outcome.result, row
 
 
 def read_terminal(terminal: int) -> bytes:
@@ -330,7 +330,7 @@ def test_no_files_are_written(etcd: EtcdServer, calicoctl: Calicoctl, sampling: 
             env={**calicoctl.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             input=row.stdin, capture_output=True, encoding="utf-8", timeout=PROCESS_SECONDS,
         )  # fmt: skip
-        assert Result(done.returncode, hide_hardware_address(done.stdout), done.stderr) == outcome.result, row
+        assert Result(done.returncode, hide_changing(done.stdout), done.stderr) == outcome.result, row
 
 
 READ_ONLY = "mount --make-rprivate / && mount -o remount,bind,ro / && ! touch /tmp/x 2>/dev/null && "
@@ -358,7 +358,7 @@ def test_read_only_file_system(etcd: EtcdServer, calicoctl: Calicoctl, sampling:
             assert (done.returncode, done.stdout) == (1, "")
             assert re.fullmatch(r"Cannot make a file for the editor: [^\n]*\. Set TMPDIR\.\n", done.stderr)
             continue
-        assert Result(done.returncode, hide_hardware_address(done.stdout), done.stderr) == outcome.result, row
+        assert Result(done.returncode, hide_changing(done.stdout), done.stderr) == outcome.result, row
         assert state_of(row, etcd) == outcome.after, row
 
 
