@@ -10,10 +10,10 @@ from calicoctl.calicoq.remedies import CORRECT, for_profile_part, profile_remova
 from calicoctl.calicoq.rule_findings import Finding, Owner, misfiled, rule_findings
 from calicoctl.datastore import keys
 from calicoctl.felix.evaluation import FELIX_1, Evaluation
-from calicoctl.felix.objects import bird_ip, pool_problems
+from calicoctl.felix.objects import bird_ip
 from calicoctl.felix.parameters import disarming, ending, remark
 from calicoctl.felix.rules import FatalValue
-from calicoctl.felix.view import Felix, judged, networks_of
+from calicoctl.felix.view import Felix, networks_of
 from calicoctl.felix.walk import is_skipped
 from calicoctl.model.endpoint import Endpoint
 
@@ -30,6 +30,7 @@ _CONSEQUENCES = {
     "tags": (codes.REFUSED_TAGS, "the profile has no tag for Felix"),
     "labels": (codes.REFUSED_LABELS, "its endpoints inherit no label from it"),
 }
+_STAYS = "the rules that were in force before stay in force"
 
 
 def findings(snapshot: Snapshot, felix_version: int) -> list[Finding]:
@@ -108,26 +109,28 @@ class _Check:
     def _refused_profiles(self) -> Iterator[Finding]:
         for name, parts in self._snapshot.profiles.items():
             for part, stored in parts.items():
-                reason = self._felix.refused.get(stored.key)
-                if reason:
-                    remedy = for_profile_part(name, part, stored)
-                    code, consequence = _CONSEQUENCES[part]
-                    yield self._refusal(code, stored, f"{reason}; {consequence}", remedy)
+                if stored.key not in self._felix.refused:
+                    continue
+                code, consequence = _CONSEQUENCES[part]
+                yield from self._refusal(code, stored, consequence, for_profile_part(name, part, stored))
 
-    def _refusal(self, code: str, stored: Stored, reason: str, remedy: str) -> Finding:
-        return Finding(codes.FATAL if stored.key in self._felix.fatal else code, stored.key, reason, remedy)
+    def _refusal(self, code: str, stored: Stored, consequence: str, remedy: str) -> Iterator[Finding]:
+        """Yield the finding for a value that Felix refuses, or that ends its process; nothing for another value."""
+        reason = self._felix.refused.get(stored.key)
+        if reason is None:
+            return
+        if stored.key in self._felix.fatal:
+            code, consequence = codes.FATAL, _STAYS
+        yield Finding(code, stored.key, f"{reason}; {consequence}", remedy)
 
     def _refused_others(self) -> Iterator[Finding]:
         for _, stored in self._snapshot.endpoints:
-            if reason := self._felix.refused.get(stored.key):
-                reason = f"{reason}; Felix treats the endpoint as deleted"
-                yield self._refusal(codes.REFUSED_ENDPOINT, stored, reason, CORRECT)
+            consequence = "Felix treats the endpoint as deleted"
+            yield from self._refusal(codes.REFUSED_ENDPOINT, stored, consequence, CORRECT)
         for _, _, stored in self._snapshot.policies:
-            if reason := self._felix.refused.get(stored.key):
-                yield self._refusal(codes.REFUSED_POLICY, stored, f"{reason}; Felix ignores the policy", CORRECT)
+            yield from self._refusal(codes.REFUSED_POLICY, stored, "Felix ignores the policy", CORRECT)
         for stored in self._snapshot.tiers.values():
-            if reason := self._felix.refused.get(stored.key):
-                yield self._refusal(codes.REFUSED_TIER, stored, f"{reason}; packets skip the tier", CORRECT)
+            yield from self._refusal(codes.REFUSED_TIER, stored, "packets skip the tier", CORRECT)
 
     def _endpoints(self) -> Iterator[Finding]:
         for name, endpoint in self._felix.endpoints.items():
@@ -190,15 +193,12 @@ class _Check:
             try:
                 address = bird_ip(stored.value)
             except FatalValue as error:
-                yield Finding(codes.FATAL, stored.key, f"{error}, which ends the Felix process", CORRECT)
+                yield Finding(codes.FATAL, stored.key, f"{error}, which ends the Felix process; {_STAYS}", CORRECT)
                 continue
             if address is None:
                 yield Finding(codes.BAD_HOST_ADDRESS, stored.key, f'"{stored.value}" is not an IP address', CORRECT)
-        for pool, stored in self._snapshot.pools:
-            _, reason, is_fatal = judged(stored, partial(pool_problems, pool))
-            if reason:
-                code = codes.FATAL if is_fatal else codes.REFUSED_POOL
-                yield Finding(code, stored.key, f"{reason}; Felix ignores the pool", CORRECT)
+        for _, stored in self._snapshot.pools:
+            yield from self._refusal(codes.REFUSED_POOL, stored, "Felix ignores the pool", CORRECT)
 
     def _parameters(self) -> Iterator[Finding]:
         if self._felix_version != FELIX_1:

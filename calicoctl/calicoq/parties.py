@@ -23,17 +23,18 @@ class Party:
     """One end of the packet: ``title`` for the answer, ``addresses`` by IP version.
 
     ``endpoint`` is None for an address that no endpoint has, and for an endpoint that Felix refuses: ``refusal`` says
-    why, and is None otherwise. ``pool`` is the pool that such an address is in; empty if it is in none.
+    why and ``refused`` what it is called, and both are None otherwise. ``pool`` is the pool that such an address is in; empty if it is in none.
     """
 
     def __init__(
         self, title: str, addresses: dict[int, Address], endpoint: Endpoint | None, refusal: str | None = None,
-        pool: str = "",
+        pool: str = "", refused: EndpointName | None = None,
     ) -> None:  # fmt: skip
         self.title = title
         self.addresses = addresses
         self.endpoint = endpoint
         self.refusal = refusal
+        self.refused = refused
         self.pool = pool
 
     @property
@@ -53,7 +54,7 @@ def find(text: str, felix: Felix, snapshot: Snapshot) -> Party:
     name, key = _named(text, snapshot)
     endpoint = felix.endpoints.get(str(name))
     if endpoint is None:
-        return _refused(name, felix.refused[key])
+        return _refused(name, key, felix)
     addresses: dict[int, Address] = {}
     for network in networks_of(endpoint):
         addresses.setdefault(network.version, address_of(network))
@@ -94,7 +95,7 @@ def _at(address: Address, felix: Felix, snapshot: Snapshot) -> Party:
     of_refused = felix.addresses_of_refused()
     for name, stored in snapshot.endpoints:
         if address in of_refused.get(stored.key, ()):
-            return _refused(name, felix.refused[stored.key])
+            return _refused(name, stored.key, felix)
     return Party(f"{address} (no endpoint)", {address.version: address}, None, pool=_pool_with(address, snapshot))
 
 
@@ -121,9 +122,10 @@ def _of_host_at(address: Address, felix: Felix) -> list[Endpoint]:
     ]
 
 
-def _refused(name: EndpointName, reason: str) -> Party:
+def _refused(name: EndpointName, key: str, felix: Felix) -> Party:
     kind = "Host" if name.workload is None else "Workload"
-    return Party(f"{kind} endpoint {name}", {}, None, reason)
+    effect = "Felix cannot read it" if key in felix.fatal else "Felix treats it as deleted"
+    return Party(f"{kind} endpoint {name}", {}, None, f"{effect}: {felix.refused[key]}", refused=name)
 
 
 def _named(text: str, snapshot: Snapshot) -> tuple[EndpointName, str]:

@@ -9,6 +9,7 @@ from calicoctl.calicoq.journey import WORDS, Journey, Side
 from calicoctl.calicoq.parties import are_host_and_workload, find
 from calicoctl.calicoq.state import felix_version_of, read_snapshot
 from calicoctl.errors import CommandError
+from calicoctl.felix import questions
 from calicoctl.felix.chances import Chances, judged
 from calicoctl.felix.evaluation import FELIX_1, FELIX_2
 from calicoctl.felix.parameters import remark
@@ -135,7 +136,7 @@ class _Answer:
         self._destination = destination
         self._felix = felix
         self._refused = [
-            Side(party.title, direction, [Step("", f"Felix treats it as deleted: {party.refusal}", DENY)])
+            Side(party.title, direction, [Step("", party.refusal, DENY)])
             for party, direction in ((source, "outbound"), (destination, "inbound"))
             if party.refusal
         ]
@@ -143,9 +144,11 @@ class _Answer:
             raise CommandError("Neither end is an endpoint: nothing that Calico stores decides about this packet.")
         versions = [] if self._refused else self._versions()
         self._packets = [_Packet(version, question, source, destination, felix) for version in versions]
-        outcomes = [False] if self._refused else [packet.allowed for packet in self._packets]
+        doubts = self._doubts_of_refusals()
+        refusals = [None if doubts else False] if self._refused else []
+        outcomes = [*refusals, *(packet.allowed for packet in self._packets)]
         self.allowed = False if False in outcomes else None if None in outcomes else True
-        self._doubts = list(dict.fromkeys(doubt for packet in self._packets for doubt in packet.doubts))
+        self._doubts = list(dict.fromkeys([*doubts, *(doubt for packet in self._packets for doubt in packet.doubts)]))
         self._felix_name, self._other_felix_name = map(_NAMES.__getitem__, question.felix_versions)
         self._notes = list(self._all_notes())
 
@@ -153,6 +156,14 @@ class _Answer:
     def status(self) -> int:
         """The exit status."""
         return NO_ANSWER if self.allowed is None else ALLOWED if self.allowed else DENIED
+
+    def _doubts_of_refusals(self) -> list[str]:
+        """Say why what was in force before Felix refused the endpoints may still be; nothing if one refusal counts."""
+        if self._question.felix_versions[0] != FELIX_1:
+            return []
+        refused = (party.refused for party in (self._source, self._destination))
+        reasons = [self._felix.standstill(name.host) for name in refused if name is not None]
+        return [questions.standstill(reason) for reason in dict.fromkeys(reasons)] if all(reasons) else []
 
     def _versions(self) -> list[int]:
         common = sorted(set(self._source.addresses) & set(self._destination.addresses))

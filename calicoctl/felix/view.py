@@ -13,6 +13,7 @@ from calicoctl.felix.objects import (
     bird_ip,
     endpoint_problems,
     policy_problems,
+    pool_problems,
     profile_labels_problems,
     profile_rules_problems,
     tags_problems,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from calicoctl.datastore.snapshot import Snapshot, Stored
+    from calicoctl.model.endpoint import EndpointName
     from calicoctl.model.labels import Labels
 
     Taken = TypeVar("Taken")
@@ -65,6 +67,7 @@ class Felix:
         self._take_endpoints()
         self._take_policies()
         self._take_profiles()
+        self._take_pools()
         self.identities = {version: Identities(self.labels, self.tags, version) for version in (FELIX_1, FELIX_2)}
 
     def at(self, address: Address) -> list[Endpoint]:
@@ -79,6 +82,10 @@ class Felix:
         """Return the addresses of endpoints that Felix refuses, by the endpoint's key, as far as they can be read."""
         refused = (stored for _, stored in self._snapshot.endpoints if stored.key in self.refused)
         return {stored.key: set(_addresses_in(stored.value)) for stored in refused}
+
+    def refused_endpoints(self) -> list[EndpointName]:
+        """Return the names of the endpoints that Felix refuses."""
+        return [name for name, stored in self._snapshot.endpoints if stored.key in self.refused]
 
     def failsafe_ports(self, host: str, direction: str) -> list[int]:
         """Return the TCP ports that are always open to (``inbound``) or from host endpoints of a host."""
@@ -181,6 +188,11 @@ class Felix:
                     self.profiles[name] = rules
             self.labels[name] = self._part(name, parts, "labels", profile_labels_problems) or {}
             self.tags[name] = self._part(name, parts, "tags", tags_problems) or []
+
+    def _take_pools(self) -> None:
+        """Find the pools that Felix ignores, and those that end it."""
+        for name, stored in self._snapshot.pools:
+            self._take(stored, partial(pool_problems, name))
 
     def _part(
         self, name: str, parts: dict[str, Stored], part: str, problems: Callable[[str, Any], Iterable[str]]
