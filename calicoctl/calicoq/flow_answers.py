@@ -89,8 +89,8 @@ def remarks_on(felix: Felix) -> Iterator[str]:
         yield f"{_left_out(without)} without a known address"
     if any(endpoint.name.workload is None for endpoint in felix.endpoints.values()):
         yield (
-            "Between a host and its own workloads more counts than this: what the host is sent, "
-            "DefaultEndpointToHostAction and the host's own rules decide; what it sends is not policed"
+            "The flows between a host and its own workloads are not those shown: the host may send them anything, and "
+            "DefaultEndpointToHostAction decides on what they send to it; ask 'calicoq verdict'"
         )
 
 

@@ -22,8 +22,9 @@ _SHOWN = 10
 class Party:
     """One end of the packet: ``title`` for the answer, ``addresses`` by IP version.
 
-    ``endpoint`` is None for an address that no endpoint has, and for an endpoint that Felix refuses: ``refusal`` says
-    why and ``refused`` what it is called, and both are None otherwise. ``pool`` is the pool that such an address is in; empty if it is in none.
+    ``endpoint`` is None for an address that no endpoint has, and for an endpoint that Felix refuses. ``refusal`` says
+    why Felix refuses it, and ``refused`` is its name; both are None for all others. ``pool`` is the pool of an address
+    that no endpoint has; empty if it is in none.
     """
 
     def __init__(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from calicoctl.calicoq.formats import TEXT, say_document
-from calicoctl.calicoq.journey import WORDS, Journey, Side
-from calicoctl.calicoq.parties import are_host_and_workload, find
+from calicoctl.calicoq.journey import WORDS, Side
+from calicoctl.calicoq.own_host import journey_between
+from calicoctl.calicoq.parties import find
 from calicoctl.calicoq.state import felix_version_of, read_snapshot
 from calicoctl.errors import CommandError
 from calicoctl.felix import questions
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from calicoctl.calicoq.formats import Document
+    from calicoctl.calicoq.journey import Journey
     from calicoctl.calicoq.parties import Party
     from calicoctl.environment import Environment
+    from calicoctl.felix.packet import Packet
     from calicoctl.grammar import Arguments
 
 ALLOWED, DENIED, NO_ANSWER = 0, 1, 2
@@ -82,7 +85,8 @@ class _Packet:
 
     def __init__(self, ip_version: int, question: _Question, source: Party, destination: Party, felix: Felix) -> None:
         self.ip_version = ip_version
-        journeys = [Journey(source, destination, felix, ip_version, version) for version in question.felix_versions]
+        versions = question.felix_versions
+        journeys = [journey_between(source, destination, felix, ip_version, version) for version in versions]
         packets = [journey.packet(*question.numbers()) for journey in journeys]
         self.sides, self.doubts = judged(
             lambda chances: journeys[0].sides(packets[0], chances),
@@ -91,7 +95,7 @@ class _Packet:
         self.others = journeys[1].sides(packets[1], Chances())
         self.addresses = source.addresses[ip_version], destination.addresses[ip_version]
         self.certainty = NOT_CERTAIN if self.doubts else CERTAIN
-        self._dropped_by = journeys[0].answers_are_dropped_by(packets[0]) if self.sides[-1].allowed else ""
+        self._reply_notes = list(_reply_notes(journeys[0], packets[0])) if self.sides[-1].allowed else []
 
     @property
     def allowed(self) -> bool | None:
@@ -101,8 +105,7 @@ class _Packet:
     def notes(self, other_felix: str) -> Iterator[str]:
         """Yield remarks; the ``other`` version of Felix has that name."""
         version = self.ip_version
-        if self._dropped_by:
-            yield f"What answers it over IPv{version} is dropped: {self._dropped_by}."
+        yield from self._reply_notes
         ours, theirs = self.sides[-1], self.others[-1]
         if ours.allowed != theirs.allowed:
             yield f"{other_felix} decides otherwise for IPv{version}: {WORDS[theirs.allowed]}; {theirs.last_text()}."
@@ -127,6 +130,24 @@ class _Packet:
             **({"uncertain_because": self.doubts} if self.doubts else {}),
             f"allowed_by_felix_{other_felix}": self.others[-1].allowed,
         }
+
+
+def _reply_notes(journey: Journey, packet: Packet) -> Iterator[str]:
+    """Yield a note if untracked policies drop replies to a packet, or may do so."""
+    found: dict[str, None] = {}
+
+    def dropped_by(chances: Chances) -> str:
+        by = journey.replies_dropped_by(packet, chances)
+        if by:
+            found[by] = None
+        return by
+
+    _, doubts = judged(dropped_by, lambda by, other: bool(by) == bool(other))
+    for by in found:
+        verb = "may be" if doubts else "are"
+        because = "".join(f" {doubt}." for doubt in doubts)
+        yield f"Replies over IPv{packet.version} {verb} dropped: {by}.{because}"
+        return
 
 
 class _Answer:
@@ -178,11 +199,6 @@ class _Answer:
         for key, reason in sorted(self._felix.refused.items()):
             if "/policy/tier/" in key or key.endswith(("/labels", "/tags")):
                 yield f"Felix ignores {key}: {reason}."
-        if self._packets and are_host_and_workload(self._source, self._destination, self._felix):
-            yield (
-                "Between a host and its own workloads more counts than this: what the host is sent, "
-                "DefaultEndpointToHostAction and the host's own rules decide; what it sends is not policed."
-            )
         yield from self._override_notes()
         for packet in self._packets:
             yield from packet.notes(self._other_felix_name)
@@ -192,7 +208,7 @@ class _Answer:
         for host in sorted(hosts):
             action = self._felix.parameter(host, "DropActionOverride")
             if action is not None and (note := remark("DropActionOverride", action)):
-                yield f"DropActionOverride is {action} on {host}: {note}."
+                yield f'DropActionOverride is "{action}" on {host}: {note}.'
 
     def lines(self) -> Iterator[str]:
         """Yield what is shown: first, where there is no certain answer, on what it depends."""

@@ -91,7 +91,7 @@ def test_pool_that_ends_felix(pair: Store, calicoq: Calicoq) -> None:
     ("key", "value", "reason"),
     [
         ("policy/tier/default/policy/p", {"selector": 5}, "selector: 5 is not a string"),
-        ("policy/profile/open/rules", {"inbound_rules": [{"src_tag": 5}]}, "inbound rule 1: src_tag: 5 is not a string"),
+        ("policy/profile/o/rules", {"inbound_rules": [{"src_tag": 5}]}, "inbound rule 1: src_tag: 5 is not a string"),
         ("host/h1/workload/k8s/web/endpoint/e", {"profile_ids": 5}, "profile_ids: 5 is not a list"),
         ("policy/tier/t/metadata", DEEP, "it is nested too deeply"),
         ("host/h1/bird_ip", "", "it is empty"),
