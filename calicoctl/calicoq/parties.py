@@ -8,6 +8,7 @@ from calicoctl.felix.view import address_from, address_of, networks_of
 from calicoctl.model.network import Network
 from calicoctl.model.stored_json import decode
 from calicoctl.output import visible
+from calicoctl.suggestion import did_you_mean
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -62,8 +63,13 @@ def find(text: str, felix: Felix, snapshot: Snapshot) -> Party:
     if not addresses and name.workload is None:
         host = felix.host_address(name.host)
         addresses = {host.version: host} if host else {}
+    if not addresses and name.workload is None:
+        raise CommandError(
+            f"The address of {full_title(endpoint)} is not stored. Store it as expected_ipv4_addrs of the endpoint, or "
+            f"as bird_ip of the host {name.host}."
+        )
     if not addresses:
-        raise CommandError(f"{full_title(endpoint)} has no IP address: nothing reaches it, and nothing can be asked.")
+        raise CommandError(f"{full_title(endpoint)} has no IP address: nothing reaches it.")
     return Party(full_title(endpoint), addresses, endpoint)
 
 
@@ -135,7 +141,9 @@ def _named(text: str, snapshot: Snapshot) -> tuple[EndpointName, str]:
     if len(exactly or named) == 1:
         return (exactly or named)[0]
     if not named:
-        raise CommandError(f'"{visible(text)}" is neither an IP address nor in the full name of an endpoint.')
+        parts = {part for name, _ in snapshot.endpoints for part in str(name).split("/")}
+        nobody = f'"{visible(text)}" is neither an IP address nor in the full name of an endpoint.'
+        raise CommandError(nobody + did_you_mean(text, parts))
     names = sorted(str(name) for name, _ in named)
     more = f"\n  and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     listed = "".join(f"\n  {visible(name)}" for name in names[:_SHOWN])
