@@ -6,8 +6,16 @@ from functools import partial
 
 from calicoctl.calicoq import codes
 from calicoctl.calicoq.endpoint_findings import endpoint_findings, versions_of
-from calicoctl.calicoq.remedies import CORRECT, for_profile_part, profile_removal
-from calicoctl.calicoq.rule_findings import Finding, Owner, misfiled, rule_findings
+from calicoctl.calicoq.remedies import CORRECT, for_profile_part, for_skipped_tier, profile_removal
+from calicoctl.calicoq.rule_findings import (
+    POLICY,
+    PROFILE,
+    SKIPPED_POLICY,
+    Finding,
+    Owner,
+    misfiled,
+    rule_findings,
+)
 from calicoctl.datastore import keys
 from calicoctl.felix.evaluation import FELIX_1, Evaluation
 from calicoctl.felix.objects import bird_ip
@@ -51,7 +59,7 @@ class _Check:
         self._policies = {(policy.tier, policy.name): Owner(policy.matches) for policy in self._felix.policies}
         self._profiles = {name: Owner.of_rules(rules) for name, rules in self._felix.profiles.items()}
         self._named_profiles: set[str] = set()
-        self._unselected: list[Endpoint] = []
+        self._unprotected: list[tuple[Endpoint, list[Policy]]] = []
         self._evaluate()
 
     def _evaluate(self) -> None:
@@ -71,7 +79,7 @@ class _Check:
                 if profile in self._profiles:
                     self._profiles[profile].add_user(versions, endpoint)
             if not endpoint.profile_ids and not any(self._counts(policy) for policy in policies):
-                self._unselected.append(endpoint)
+                self._unprotected.append((endpoint, policies))
             if addresses:  # without one it is in no set of addresses that Felix makes of a tag or selector
                 matched.update(id(use.match) for use in evaluation.rules_naming(who))
         for owner in (*self._policies.values(), *self._profiles.values()):
@@ -135,18 +143,35 @@ class _Check:
     def _endpoints(self) -> Iterator[Finding]:
         for name, endpoint in self._felix.endpoints.items():
             yield from endpoint_findings(self._keys[name], endpoint, self._felix)
-        for endpoint in self._unselected:
-            reason = "it has no profile and no policy selects it: Felix drops all its traffic"
-            yield Finding(codes.NOTHING_APPLIES, self._keys[str(endpoint.name)], reason, "Give it a profile.")
+        for endpoint, policies in self._unprotected:
+            yield Finding(
+                codes.NOTHING_APPLIES, self._keys[str(endpoint.name)], self._why_dropped(endpoint, policies),
+                "Give it a profile.",
+            )  # fmt: skip
+
+    def _why_dropped(self, endpoint: Endpoint, policies: list[Policy]) -> str:
+        """Say what Felix drops at an endpoint without profiles that no policy in force selects but untracked ones."""
+        is_host_endpoint = endpoint.name.workload is None
+        has_untracked = any(not self._is_skipped(policy) for policy in policies)
+        kinds = [
+            *(["untracked policies"] if has_untracked else []),
+            *(["policies of tiers without valid metadata"] if any(map(self._is_skipped, policies)) else []),
+        ]
+        selecting = f"only {' and '.join(kinds)} select it" if kinds else "no policy selects it"
+        but = ""
+        if is_host_endpoint:
+            but = " but that of failsafe ports"
+            but += " and what untracked policies allow" if has_untracked else ""
+        return f"it has no profile and {selecting}: Felix drops all its traffic{but}"
 
     def _policy_findings(self) -> Iterator[Finding]:
         for policy in self._felix.policies:
             owner = self._policies[policy.tier, policy.name]
             key = self._policy_keys[policy.tier, policy.name]
-            if self._is_skipped(policy):
+            is_skipped = self._is_skipped(policy)
+            if is_skipped and owner.users:
                 reason = f"tier {policy.tier} has no valid metadata: packets skip its policies"
-                remedy = f'Write {{"order": ...}} to the key metadata of tier {policy.tier}; {{}} makes it the last.'
-                yield Finding(codes.TIER_WITHOUT_METADATA, key, reason, remedy)
+                yield Finding(codes.TIER_WITHOUT_METADATA, key, reason, for_skipped_tier(key))
             if policy.selector.is_misfiled and self._felix_version == FELIX_1:
                 yield misfiled(key, f'selector "{policy.selector_text}"', policy.selector_text)
             if not owner.users:
@@ -156,7 +181,8 @@ class _Check:
                 reason = "it is untracked, which has no effect on the workload endpoints that it selects"
                 yield Finding(codes.UNTRACKED_WORKLOADS, key, reason, "Select host endpoints only.")
             yield from _unknown_members(key, policy, self._felix_version)
-            yield from rule_findings(key, policy.rules, owner, False, self._felix_version)
+            kind = SKIPPED_POLICY if is_skipped else POLICY
+            yield from rule_findings(key, policy.rules, owner, kind, self._felix_version)
 
     def _profile_findings(self) -> Iterator[Finding]:
         named = self._named_profiles | self._profiles_named_by_refused()
@@ -169,7 +195,7 @@ class _Check:
                     if member != "id":
                         reason = f"Felix ignores the member {member}"
                         yield Finding(codes.IGNORED_MEMBER, f"{key}/rules", reason, "Remove it.")
-                yield from rule_findings(f"{key}/rules", rules, owner, True, self._felix_version)
+                yield from rule_findings(f"{key}/rules", rules, owner, PROFILE, self._felix_version)
             if name not in named:
                 remedy = f"If nobody needs it: {profile_removal(name, key)}."
                 yield Finding(codes.UNUSED_PROFILE, key, "no endpoint uses this profile", remedy)

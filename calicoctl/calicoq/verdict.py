@@ -13,7 +13,7 @@ from calicoctl.errors import CommandError
 from calicoctl.felix import questions
 from calicoctl.felix.chances import Chances, judged
 from calicoctl.felix.evaluation import FELIX_1, FELIX_2
-from calicoctl.felix.parameters import remark
+from calicoctl.felix.parameters import disarming, remark
 from calicoctl.felix.view import Felix
 from calicoctl.felix.walk import DENY, Step
 from calicoctl.model.protocols import PROTOCOLS
@@ -199,16 +199,18 @@ class _Answer:
         for key, reason in sorted(self._felix.refused.items()):
             if "/policy/tier/" in key or key.endswith(("/labels", "/tags")):
                 yield f"Felix ignores {key}: {reason}."
-        yield from self._override_notes()
+        if self._question.felix_versions[0] == FELIX_1:
+            yield from self._parameter_notes()
         for packet in self._packets:
             yield from packet.notes(self._other_felix_name)
 
-    def _override_notes(self) -> Iterator[str]:
+    def _parameter_notes(self) -> Iterator[str]:
+        """Yield notes on the parameters that disarm Felix, or that it takes otherwise, on the hosts of both ends."""
         hosts = {party.endpoint.name.host for party in (self._source, self._destination) if party.endpoint is not None}
         for host in sorted(hosts):
-            action = self._felix.parameter(host, "DropActionOverride")
-            if action is not None and (note := remark("DropActionOverride", action)):
-                yield f'DropActionOverride is "{action}" on {host}: {note}.'
+            for name, value in sorted(self._felix.stored_parameters(host).items()):
+                if note := disarming(name, value) or remark(name, value):
+                    yield f'{name} is "{value}" on {host}: {note}.'
 
     def lines(self) -> Iterator[str]:
         """Yield what is shown: first, where there is no certain answer, on what it depends."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import partial
 
 from calicoctl.datastore.keys import READY
@@ -93,20 +92,21 @@ class Felix:
         text = self.parameter(host, f"Failsafe{name}HostPorts")
         if text is None:
             return list(default)
-        return [int(port) for port in text.split(",") if re.fullmatch(r"\s*[0-9]{1,5}\s*", port, re.ASCII)]
+        return parameters.ports(text)
 
     def interface_problem(self, endpoint: Endpoint) -> str | None:
         """Say why the Felix of its own host rejects a workload endpoint that every other Felix takes.
 
         Felix 1.4.4 and later take several prefixes of interfaces.
         """
-        text = self.parameter(endpoint.name.host, "InterfacePrefix")
-        text = DEFAULT_INTERFACE_PREFIX if text is None else text
+        stored = self.parameter(endpoint.name.host, "InterfacePrefix")
+        text = DEFAULT_INTERFACE_PREFIX if stored is None else stored
         prefixes = tuple(prefix.strip() for prefix in text.split(","))
         interface: str = endpoint.fields["name"]
         if interface.startswith(prefixes):
             return None
-        return f"interface {interface} does not begin with {' or '.join(prefixes)}: its own Felix rejects it"
+        unless = ", unless the configuration file of that Felix has another InterfacePrefix" if stored is None else ""
+        return f"interface {interface} does not begin with {' or '.join(prefixes)}: its own Felix rejects it{unless}"
 
     def parameter(self, host: str, name: str) -> str | None:
         """Return a parameter of Felix on a host; the host's own counts, also if it is empty, before the global one.
@@ -114,6 +114,11 @@ class Felix:
         What Felix's environment or file says is not in the datastore.
         """
         return self._snapshot.host_config.get((host, name), self._snapshot.config.get(name))
+
+    def stored_parameters(self, host: str) -> dict[str, str]:
+        """Return all parameters of Felix on a host that are stored, by name."""
+        of_host = {name: value for (of, name), value in self._snapshot.host_config.items() if of == host}
+        return {**self._snapshot.config, **of_host}
 
     def lets_pass(self, host: str, felix_version: int) -> bool:
         """Tell whether Felix on a host lets packets pass, instead of dropping them: its DropActionOverride."""
@@ -130,9 +135,7 @@ class Felix:
         empty = [stored.key for stored in self._snapshot.bird_ips.values() if stored.value == ""]
         for key in sorted(self.fatal.union(empty)):
             return f"Felix on {host} ends when it reads {key}"
-        names = {*self._snapshot.config, *(name for of, name in self._snapshot.host_config if of == host)}
-        for name in sorted(names):
-            value = self.parameter(host, name) or ""
+        for name, value in sorted(self.stored_parameters(host).items()):
             if parameters.ending(name, value):
                 return f'Felix on {host} ends when it starts, as {name} is "{value}"'
         return ""

@@ -24,7 +24,7 @@ DROPPED = "; Felix drops all traffic of its endpoints"
 DELETED = "; Felix treats the endpoint as deleted"
 IGNORED = "; Felix ignores the policy"
 STAYS = "; the rules that were in force before stay in force"
-NULL = "inbound rule 1: !protocol is null, so it matches everything"
+NULL = "inbound rule 1: !protocol is null, so the rule does not test it"
 DEEP = json.loads("[" * 150 + "]" * 150)
 
 
@@ -325,7 +325,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
             (
                 "config/DefaultEndpointToHostAction",
                 "Accept",
-                "it is not one of DROP, RETURN, ACCEPT, as they are written here",
+                "it is not one of DROP, RETURN, ACCEPT, spelled exactly so",
             ),
             ("host/h1/config/FailsafeInboundHostPorts", "22,ssh", '"ssh" is not a port from 1 to 65535'),
             ("config/FailsafeOutboundHostPorts", "70000", '"70000" is not a port from 1 to 65535'),
@@ -362,8 +362,8 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "accept",
         "warning",
         "",
-        '"accept": Felix takes it for DROP: it knows DROP, LOG-and-DROP, ACCEPT, LOG-and-ACCEPT as they are written '
-        "here",
+        '"accept": Felix takes it for DROP: the values are DROP, LOG-and-DROP, ACCEPT, LOG-and-ACCEPT, spelled exactly '
+        "so",
     ),
     (
         "config/MetadataAddr",
@@ -435,7 +435,14 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "",
         "profile gone does not exist: Felix drops all traffic that comes to it",
     ),
-    (WEB, workload(name="tap1"), "error", "", "interface tap1 does not begin with cali: its own Felix rejects it"),
+    (
+        WEB,
+        workload(name="tap1"),
+        "error",
+        "",
+        "interface tap1 does not begin with cali: its own Felix rejects it, unless the configuration file of that "
+        "Felix has another InterfacePrefix",
+    ),
     (
         "config/InterfacePrefix",
         "tap,eth",
@@ -843,7 +850,7 @@ def test_a_policy_in_a_tier_that_is_skipped_is_none(sound: Store, calicoq: Calic
     sound.policy("lost", "has(lost)", tier="lost")
     found = json.loads(calicoq("check", "-o", "json").stdout)
     assert [each["reason"] for each in found if each["severity"] == "warning"] == [
-        "it has no profile and no policy selects it: Felix drops all its traffic"
+        "it has no profile and only policies of tiers without valid metadata select it: Felix drops all its traffic"
     ]
 
 
@@ -902,7 +909,7 @@ def test_a_stored_null_is_named(sound: Store, calicoq: Calicoq) -> None:
     sound.put(R, inbound({"protocol": "tcp", "!protocol": None}))
     result = calicoq("check", "-o", "json")
     assert [each["reason"] for each in json.loads(result.stdout)] == [
-        "inbound rule 1: !protocol is null, so it matches everything"
+        "inbound rule 1: !protocol is null, so the rule does not test it"
     ]
 
 

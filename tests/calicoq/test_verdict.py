@@ -284,8 +284,11 @@ def test_an_inactive_endpoint(pair: Store, calicoq: Calicoq) -> None:
 
 def test_an_interface_that_its_own_felix_rejects(pair: Store, calicoq: Calicoq) -> None:
     pair.workload(DB, name="tap1", profile_ids=["web"], ipv4_nets=["10.0.0.2/32"])
-    rejected = ["Its interface tap1 does not begin with cali: its own Felix rejects it", "=> denied"]
-    assert inbound(calicoq("verdict", "web", "db")) == rejected
+    unless = ", unless the configuration file of that Felix has another InterfacePrefix"
+    rejected = "Its interface tap1 does not begin with cali: its own Felix rejects it"
+    assert inbound(calicoq("verdict", "web", "db")) == [rejected + unless, "=> denied"]
+    pair.put("config/InterfacePrefix", "cali")
+    assert inbound(calicoq("verdict", "web", "db")) == [rejected, "=> denied"]
     pair.put("config/InterfacePrefix", "cali,tap")
     assert "Its interface" not in calicoq("verdict", "web", "db").stdout
 
@@ -804,7 +807,9 @@ class TestTheDefaultTier:
             (
                 "error",
                 "tier default has no valid metadata: packets skip its policies",
-                'Write {"order": ...} to the key metadata of tier default; {} makes it the last.',
+                'Write {"order": 100}, or {} for the last tier, to /calico/v1/policy/tier/default/metadata. The '
+                "policies of the tier are then in force, and the end of the tier drops the packets of their endpoints "
+                "that no policy in it allows.",
             )
         ]
 
