@@ -181,6 +181,8 @@ class Journey:
 
 
 def _unpoliced(party: Party) -> Step:
+    if party.host:
+        return Step("", f"It is an address of the host {party.host}: Calico does not police it", ALLOW)
     if party.pool:
         return Step("", f"It is in the pool {party.pool}, but no endpoint has it", ALLOW)
     return Step("", "It is not an endpoint: Calico does not police it", ALLOW)

@@ -24,19 +24,20 @@ class Party:
     """One end of the packet: ``title`` for the answer, ``addresses`` by IP version.
 
     ``endpoint`` is None for an address that no endpoint has, and for an endpoint that Felix refuses. ``refusal`` says
-    why Felix refuses it, and ``refused`` is its name; both are None for all others. ``pool`` is the pool of an address
-    that no endpoint has; empty if it is in none.
+    why Felix refuses it, and ``refused`` is its name; both are None for all others. Of an address that no
+    endpoint has, ``host`` is the host that has it itself, or else ``pool`` the pool that it is in; both may be empty.
     """
 
     def __init__(
         self, title: str, addresses: dict[int, Address], endpoint: Endpoint | None, refusal: str | None = None,
-        pool: str = "", refused: EndpointName | None = None,
+        refused: EndpointName | None = None, host: str = "", pool: str = "",
     ) -> None:  # fmt: skip
         self.title = title
         self.addresses = addresses
         self.endpoint = endpoint
         self.refusal = refusal
         self.refused = refused
+        self.host = host
         self.pool = pool
 
     @property
@@ -82,7 +83,7 @@ def are_host_and_workload(one: Party, other: Party, felix: Felix) -> bool:
         if host.endpoint is not None:
             if host.endpoint.name.workload is None and host.endpoint.name.host == name.host:
                 return True
-        elif felix.host_address(name.host) in host.addresses.values():
+        elif not set(felix.addresses_of_host(name.host)).isdisjoint(host.addresses.values()):
             return True
     return False
 
@@ -103,7 +104,9 @@ def _at(address: Address, felix: Felix, snapshot: Snapshot) -> Party:
     for name, stored in snapshot.endpoints:
         if address in of_refused.get(stored.key, ()):
             return _refused(name, stored.key, felix)
-    return Party(f"{address} (no endpoint)", {address.version: address}, None, pool=_pool_with(address, snapshot))
+    host = felix.host_at(address) or ""
+    pool = "" if host else _pool_with(address, snapshot)
+    return Party(f"{address} (no endpoint)", {address.version: address}, None, host=host, pool=pool)
 
 
 def _pool_with(address: Address, snapshot: Snapshot) -> str:

@@ -159,6 +159,16 @@ class Felix:
         except FatalValue:
             return None
 
+    def addresses_of_host(self, host: str) -> list[Address]:
+        """Return the addresses of a host itself: its ``bird_ip``, and that of its tunnel."""
+        tunnel = address_from(self._snapshot.host_config.get((host, "IpInIpTunnelAddr"), ""))
+        return [address for address in (self.host_address(host), tunnel) if address is not None]
+
+    def host_at(self, address: Address) -> str | None:
+        """Return the host that has an address itself; None if none has."""
+        hosts = sorted({*self._snapshot.bird_ips, *(host for host, _ in self._snapshot.host_config)})
+        return next((host for host in hosts if address in self.addresses_of_host(host)), None)
+
     def _take_endpoints(self) -> None:
         for name, stored in self._snapshot.endpoints:
             fields = self._take(stored, partial(endpoint_problems, name))

@@ -126,3 +126,19 @@ class TestReplies:
     def test_rules_that_iptables_refuses(self, pair: Store, calicoq: Calicoq) -> None:
         pair.policy("raw", "role == 'h2'", untracked=True, inbound=[{"protocol": "tcp", "!protocol": "udp"}])
         assert self.note(calicoq).startswith("Replies over IPv4 may be dropped: Host endpoint h2/eth0, ")
+
+
+@pytest.mark.parametrize("key", ["host/h2/config/IpInIpTunnelAddr", "host/h2/bird_ip"])
+def test_address_of_a_host_in_a_pool(pair: Store, calicoq: Calicoq, key: str) -> None:
+    """No endpoint has it, and it is in use."""
+    pair.put("ipam/v4/pool/10.0.0.0-24", {"cidr": "10.0.0.0/24"})
+    assert calicoq("verdict", WEB, "10.0.0.64").stdout.endswith(": allowed, but no endpoint has 10.0.0.64\n")
+    pair.put(key, "10.0.0.64")
+    result = calicoq("verdict", WEB, "10.0.0.64")
+    assert (result.status, result.stdout.partition("Inbound, 10.0.0.64 (no endpoint):\n")[2]) == (
+        0,
+        "  It is an address of the host h2: Calico does not police it\n  => allowed\n\n"
+        "Verdict of Felix 1.4: allowed\n",
+    )
+    assert calicoq("verdict", "10.0.0.64", DB, "tcp", "80").status == 0
+    assert calicoq("verdict", DB, "10.0.0.64", "tcp", "80").status == 1
