@@ -179,7 +179,9 @@ CODES: dict[str, Code] = {
     NOTHING_APPLIES: Code(
         WARNING,
         "an endpoint to which nothing applies",
-        "Without a profile, and without a policy that selects it, an endpoint drops all packets.",
+        "Without a profile, and without a policy that selects it, an endpoint drops all packets. Untracked policies "
+        "and policies of tiers without valid metadata do not count. At a host endpoint, failsafe ports are still open, "
+        "and untracked policies allow what they allow.",
     ),
     SELECTS_NOBODY: Code(
         WARNING, "a policy that selects nobody", "No endpoint has such labels, of its own or from its profiles."

@@ -6,6 +6,8 @@ from calicoctl.calicoq.formats import TEXT, name_members, say_endpoints
 from calicoctl.calicoq.remarks import Remarks
 from calicoctl.calicoq.state import felix_version_of, finish, full_title, read_state
 from calicoctl.errors import CommandError
+from calicoctl.felix.evaluation import FELIX_1
+from calicoctl.felix.rules import selector_problem
 from calicoctl.model.selector import SelectorError, parse
 from calicoctl.output import visible
 
@@ -27,6 +29,8 @@ def run(arguments: Arguments, environment: Environment) -> int:
     felix_version = felix_version_of(arguments)
     state = read_state(environment)
     remarks = Remarks(felix_version, state)
+    if felix_version == FELIX_1 and (problem := selector_problem(text)):
+        environment.complain(visible(f"Warning: Felix 1.4 refuses policies and rules with this selector: {problem}."))
     remarks.on_selector(selector, f'a policy or rule with the selector "{text}"')
     ours, theirs = state.identities(felix_version)
     endpoints = []

@@ -6,14 +6,22 @@ from functools import partial
 
 from calicoctl.calicoq import codes
 from calicoctl.calicoq.endpoint_findings import endpoint_findings, versions_of
-from calicoctl.calicoq.remedies import CORRECT, for_profile_part, profile_removal
-from calicoctl.calicoq.rule_findings import Finding, Owner, misfiled, rule_findings
+from calicoctl.calicoq.remedies import CORRECT, for_profile_part, for_skipped_tier, profile_removal
+from calicoctl.calicoq.rule_findings import (
+    POLICY,
+    PROFILE,
+    SKIPPED_POLICY,
+    Finding,
+    Owner,
+    misfiled,
+    rule_findings,
+)
 from calicoctl.datastore import keys
 from calicoctl.felix.evaluation import FELIX_1, Evaluation
-from calicoctl.felix.objects import bird_ip, pool_problems
+from calicoctl.felix.objects import bird_ip
 from calicoctl.felix.parameters import disarming, ending, remark
 from calicoctl.felix.rules import FatalValue
-from calicoctl.felix.view import Felix, judged, networks_of
+from calicoctl.felix.view import Felix, networks_of
 from calicoctl.felix.walk import is_skipped
 from calicoctl.model.endpoint import Endpoint
 
@@ -30,6 +38,7 @@ _CONSEQUENCES = {
     "tags": (codes.REFUSED_TAGS, "the profile has no tag for Felix"),
     "labels": (codes.REFUSED_LABELS, "its endpoints inherit no label from it"),
 }
+_STAYS = "the rules that were in force before stay in force"
 
 
 def findings(snapshot: Snapshot, felix_version: int) -> list[Finding]:
@@ -50,7 +59,7 @@ class _Check:
         self._policies = {(policy.tier, policy.name): Owner(policy.matches) for policy in self._felix.policies}
         self._profiles = {name: Owner.of_rules(rules) for name, rules in self._felix.profiles.items()}
         self._named_profiles: set[str] = set()
-        self._unselected: list[Endpoint] = []
+        self._unprotected: list[tuple[Endpoint, list[Policy]]] = []
         self._evaluate()
 
     def _evaluate(self) -> None:
@@ -70,7 +79,7 @@ class _Check:
                 if profile in self._profiles:
                     self._profiles[profile].add_user(versions, endpoint)
             if not endpoint.profile_ids and not any(self._counts(policy) for policy in policies):
-                self._unselected.append(endpoint)
+                self._unprotected.append((endpoint, policies))
             if addresses:  # without one it is in no set of addresses that Felix makes of a tag or selector
                 matched.update(id(use.match) for use in evaluation.rules_naming(who))
         for owner in (*self._policies.values(), *self._profiles.values()):
@@ -108,42 +117,61 @@ class _Check:
     def _refused_profiles(self) -> Iterator[Finding]:
         for name, parts in self._snapshot.profiles.items():
             for part, stored in parts.items():
-                reason = self._felix.refused.get(stored.key)
-                if reason:
-                    remedy = for_profile_part(name, part, stored)
-                    code, consequence = _CONSEQUENCES[part]
-                    yield self._refusal(code, stored, f"{reason}; {consequence}", remedy)
+                if stored.key not in self._felix.refused:
+                    continue
+                code, consequence = _CONSEQUENCES[part]
+                yield from self._refusal(code, stored, consequence, for_profile_part(name, part, stored))
 
-    def _refusal(self, code: str, stored: Stored, reason: str, remedy: str) -> Finding:
-        return Finding(codes.FATAL if stored.key in self._felix.fatal else code, stored.key, reason, remedy)
+    def _refusal(self, code: str, stored: Stored, consequence: str, remedy: str) -> Iterator[Finding]:
+        """Yield the finding for a value that Felix refuses, or that ends its process; nothing for another value."""
+        reason = self._felix.refused.get(stored.key)
+        if reason is None:
+            return
+        if stored.key in self._felix.fatal:
+            code, consequence = codes.FATAL, _STAYS
+        yield Finding(code, stored.key, f"{reason}; {consequence}", remedy)
 
     def _refused_others(self) -> Iterator[Finding]:
         for _, stored in self._snapshot.endpoints:
-            if reason := self._felix.refused.get(stored.key):
-                reason = f"{reason}; Felix treats the endpoint as deleted"
-                yield self._refusal(codes.REFUSED_ENDPOINT, stored, reason, CORRECT)
+            consequence = "Felix treats the endpoint as deleted"
+            yield from self._refusal(codes.REFUSED_ENDPOINT, stored, consequence, CORRECT)
         for _, _, stored in self._snapshot.policies:
-            if reason := self._felix.refused.get(stored.key):
-                yield self._refusal(codes.REFUSED_POLICY, stored, f"{reason}; Felix ignores the policy", CORRECT)
+            yield from self._refusal(codes.REFUSED_POLICY, stored, "Felix ignores the policy", CORRECT)
         for stored in self._snapshot.tiers.values():
-            if reason := self._felix.refused.get(stored.key):
-                yield self._refusal(codes.REFUSED_TIER, stored, f"{reason}; packets skip the tier", CORRECT)
+            yield from self._refusal(codes.REFUSED_TIER, stored, "packets skip the tier", CORRECT)
 
     def _endpoints(self) -> Iterator[Finding]:
         for name, endpoint in self._felix.endpoints.items():
             yield from endpoint_findings(self._keys[name], endpoint, self._felix)
-        for endpoint in self._unselected:
-            reason = "it has no profile and no policy selects it: Felix drops all its traffic"
-            yield Finding(codes.NOTHING_APPLIES, self._keys[str(endpoint.name)], reason, "Give it a profile.")
+        for endpoint, policies in self._unprotected:
+            yield Finding(
+                codes.NOTHING_APPLIES, self._keys[str(endpoint.name)], self._why_dropped(endpoint, policies),
+                "Give it a profile.",
+            )  # fmt: skip
+
+    def _why_dropped(self, endpoint: Endpoint, policies: list[Policy]) -> str:
+        """Say what Felix drops at an endpoint without profiles that no policy in force selects but untracked ones."""
+        is_host_endpoint = endpoint.name.workload is None
+        has_untracked = any(not self._is_skipped(policy) for policy in policies)
+        kinds = [
+            *(["untracked policies"] if has_untracked else []),
+            *(["policies of tiers without valid metadata"] if any(map(self._is_skipped, policies)) else []),
+        ]
+        selecting = f"only {' and '.join(kinds)} select it" if kinds else "no policy selects it"
+        but = ""
+        if is_host_endpoint:
+            but = " but that of failsafe ports"
+            but += " and what untracked policies allow" if has_untracked else ""
+        return f"it has no profile and {selecting}: Felix drops all its traffic{but}"
 
     def _policy_findings(self) -> Iterator[Finding]:
         for policy in self._felix.policies:
             owner = self._policies[policy.tier, policy.name]
             key = self._policy_keys[policy.tier, policy.name]
-            if self._is_skipped(policy):
+            is_skipped = self._is_skipped(policy)
+            if is_skipped and owner.users:
                 reason = f"tier {policy.tier} has no valid metadata: packets skip its policies"
-                remedy = f'Write {{"order": ...}} to the key metadata of tier {policy.tier}; {{}} makes it the last.'
-                yield Finding(codes.TIER_WITHOUT_METADATA, key, reason, remedy)
+                yield Finding(codes.TIER_WITHOUT_METADATA, key, reason, for_skipped_tier(key))
             if policy.selector.is_misfiled and self._felix_version == FELIX_1:
                 yield misfiled(key, f'selector "{policy.selector_text}"', policy.selector_text)
             if not owner.users:
@@ -153,7 +181,8 @@ class _Check:
                 reason = "it is untracked, which has no effect on the workload endpoints that it selects"
                 yield Finding(codes.UNTRACKED_WORKLOADS, key, reason, "Select host endpoints only.")
             yield from _unknown_members(key, policy, self._felix_version)
-            yield from rule_findings(key, policy.rules, owner, False, self._felix_version)
+            kind = SKIPPED_POLICY if is_skipped else POLICY
+            yield from rule_findings(key, policy.rules, owner, kind, self._felix_version)
 
     def _profile_findings(self) -> Iterator[Finding]:
         named = self._named_profiles | self._profiles_named_by_refused()
@@ -166,7 +195,7 @@ class _Check:
                     if member != "id":
                         reason = f"Felix ignores the member {member}"
                         yield Finding(codes.IGNORED_MEMBER, f"{key}/rules", reason, "Remove it.")
-                yield from rule_findings(f"{key}/rules", rules, owner, True, self._felix_version)
+                yield from rule_findings(f"{key}/rules", rules, owner, PROFILE, self._felix_version)
             if name not in named:
                 remedy = f"If nobody needs it: {profile_removal(name, key)}."
                 yield Finding(codes.UNUSED_PROFILE, key, "no endpoint uses this profile", remedy)
@@ -190,15 +219,12 @@ class _Check:
             try:
                 address = bird_ip(stored.value)
             except FatalValue as error:
-                yield Finding(codes.FATAL, stored.key, f"{error}, which ends the Felix process", CORRECT)
+                yield Finding(codes.FATAL, stored.key, f"{error}, which ends the Felix process; {_STAYS}", CORRECT)
                 continue
             if address is None:
                 yield Finding(codes.BAD_HOST_ADDRESS, stored.key, f'"{stored.value}" is not an IP address', CORRECT)
-        for pool, stored in self._snapshot.pools:
-            _, reason, is_fatal = judged(stored, partial(pool_problems, pool))
-            if reason:
-                code = codes.FATAL if is_fatal else codes.REFUSED_POOL
-                yield Finding(code, stored.key, f"{reason}; Felix ignores the pool", CORRECT)
+        for _, stored in self._snapshot.pools:
+            yield from self._refusal(codes.REFUSED_POOL, stored, "Felix ignores the pool", CORRECT)
 
     def _parameters(self) -> Iterator[Finding]:
         if self._felix_version != FELIX_1:

@@ -81,14 +81,16 @@ def analysed(
 
 def remarks_on(felix: Felix) -> Iterator[str]:
     """Yield what is left out of every answer about flows."""
-    if refused := sum("/endpoint/" in key for key in felix.refused):
-        yield f"{_left_out(refused)} that Felix refuses: nothing passes there, see 'calicoq check'"
+    if refused := felix.refused_endpoints():
+        is_halted = any(felix.standstill(host) for host in {name.host for name in refused})
+        effect = "the rules that were in force before may still be" if is_halted else "nothing passes there"
+        yield f"{_left_out(len(refused))} that Felix refuses: {effect}, see 'calicoq check'"
     if without := sum(not addresses_of(endpoint, felix) for endpoint in felix.endpoints.values()):
         yield f"{_left_out(without)} without a known address"
     if any(endpoint.name.workload is None for endpoint in felix.endpoints.values()):
         yield (
-            "Between a host and its own workloads more counts than this: what the host is sent, "
-            "DefaultEndpointToHostAction and the host's own rules decide; what it sends is not policed"
+            "The flows between a host and its own workloads are not those shown: the host may send them anything, and "
+            "DefaultEndpointToHostAction decides on what they send to it; ask 'calicoq verdict'"
         )
 
 

@@ -87,17 +87,16 @@ class Journey:
                 break
         return found
 
-    def answers_are_dropped_by(self, packet: Packet) -> str:
-        """Say which untracked policy of the source's host drops what answers the packet; nothing if none does."""
+    def replies_dropped_by(self, packet: Packet, chances: Chances) -> str:
+        """Say which untracked policy of the source's host drops replies to the packet; nothing if none does."""
         endpoint = self._source.endpoint
         if endpoint is None or self._is_on_one_host() or self._felix.lets_pass(endpoint.name.host, self._felix_version):
             return ""
-        answer = Packet(packet.version, packet.ends["dst"], packet.ends["src"], packet.protocol)
+        reply = Packet(packet.version, packet.ends["dst"], packet.ends["src"], packet.protocol)
         in_the_way = [endpoint] if endpoint.name.workload is None else self._host_endpoints(endpoint.name.host)
-        for host_endpoint in in_the_way:
-            steps = self._walk(host_endpoint, "inbound", answer, Chances()).untracked_steps()
-            if steps and steps[-1].outcome == DENY:
-                return f"{full_title(host_endpoint)}, {steps[-1].text()}"
+        for host_endpoint, steps in self._untracked_decisions(in_the_way, reply, chances):
+            is_denied = steps[-1].outcome == DENY
+            return f"{full_title(host_endpoint)}, {steps[-1].text()}" if is_denied else ""
         return ""
 
     def _all(self, packet: Packet, chances: Chances) -> Iterator[Side]:
@@ -119,35 +118,49 @@ class Journey:
 
     def _side(self, walk: Walk, endpoint: Endpoint, direction: str, chances: Chances, leaves: bool) -> Side:
         """Return what an endpoint does; ``leaves``: what its Felix lets pass has passed all that is on its host."""
-        steps = walk.steps()
         host = endpoint.name.host
+        steps, is_overridden = self._as_stored(walk, host)
+        self._stand_still(steps, host, chances)
+        return Side(full_title(endpoint), direction, steps, is_last=is_overridden and leaves)
+
+    def _as_stored(self, walk: Walk, host: str) -> tuple[list[Step], bool]:
+        """Return the steps of a walk as they are stored, and whether DropActionOverride lets pass what they drop."""
+        steps = walk.steps()
         is_denied = walk.has_chains and steps[-1].outcome == DENY
         is_overridden = is_denied and self._felix.lets_pass(host, self._felix_version)
         if is_overridden:
             action = self._felix.parameter(host, "DropActionOverride")
             what = f"DropActionOverride is {action} on {host}: its Felix lets pass what it would drop"
             steps.append(Step("", what, ALLOW))
+        return steps, is_overridden
+
+    def _stand_still(self, steps: list[Step], host: str, chances: Chances) -> None:
+        """Turn the outcome of steps where Felix on a host applies nothing, and other rules are in force by chance."""
         standstill = self._felix.standstill(host) if self._felix_version == FELIX_1 else ""
         if standstill and not chances.likely(questions.standstill(standstill)):
             steps.append(Step("", standstill, ALLOW if steps[-1].outcome == DENY else DENY))
-        return Side(full_title(endpoint), direction, steps, is_last=is_overridden and leaves)
 
     def _before_workload(self, endpoint: Endpoint, packet: Packet, chances: Chances) -> Iterator[Side]:
         """Yield what untracked policies of its host's endpoints do to a packet that comes from elsewhere."""
         in_the_way = self._host_endpoints(endpoint.name.host)
+        for host_endpoint, steps in self._untracked_decisions(in_the_way, packet, chances):
+            if steps[-1].outcome == ALLOW:
+                steps.append(Step("", "An untracked policy allows it: it skips the rules of the workload", ALLOW))
+            yield Side(f"{full_title(host_endpoint)}, before the workload", "inbound", steps, is_last=True)
+
+    def _untracked_decisions(
+        self, in_the_way: list[Endpoint], packet: Packet, chances: Chances
+    ) -> Iterator[tuple[Endpoint, list[Step]]]:
+        """Yield the host endpoints of one host whose untracked policies decide on an inbound packet, with the steps."""
         for host_endpoint in in_the_way:
             steps = self._walk(host_endpoint, "inbound", packet, chances).untracked_steps()
             if not steps or steps[-1].outcome not in (ALLOW, DENY):
                 continue
-            if steps[-1].outcome == DENY and self._felix.lets_pass(endpoint.name.host, self._felix_version):
+            if steps[-1].outcome == DENY and self._felix.lets_pass(host_endpoint.name.host, self._felix_version):
                 continue
-            title = full_title(host_endpoint)
-            if len(in_the_way) > 1 and not chances.likely(questions.interface(title)):
+            if len(in_the_way) > 1 and not chances.likely(questions.interface(full_title(host_endpoint))):
                 continue
-            if steps[-1].outcome == ALLOW:
-                what = "it is let through, past the rules of the workload"
-                steps.append(Step("", f"Untracked: {what}", ALLOW))
-            yield Side(f"{title}, before the workload", "inbound", steps, is_last=True)
+            yield host_endpoint, steps
 
     def _walk(
         self, endpoint: Endpoint, direction: str, packet: Packet, chances: Chances, is_marked: bool = False
@@ -168,6 +181,8 @@ class Journey:
 
 
 def _unpoliced(party: Party) -> Step:
+    if party.host:
+        return Step("", f"It is an address of the host {party.host}: Calico does not police it", ALLOW)
     if party.pool:
-        return Step("", f"It is in the pool {party.pool}, but no endpoint has it: nobody is there", ALLOW)
-    return Step("", "It is no endpoint: Calico does not police it", ALLOW)
+        return Step("", f"It is in the pool {party.pool}, but no endpoint has it", ALLOW)
+    return Step("", "It is not an endpoint: Calico does not police it", ALLOW)

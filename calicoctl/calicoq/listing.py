@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.calicoq.formats import TEXT, Shared, name_members, say_endpoints
-from calicoctl.calicoq.remarks import OtherFelix, Remarks
+from calicoctl.calicoq.remarks import OtherFelix, Remarks, certainty_members
 from calicoctl.calicoq.state import State, felix_version_of, finish, read_snapshot, title
 from calicoctl.errors import CommandError
 from calicoctl.felix.evaluation import Evaluation
@@ -81,7 +81,8 @@ class Listing:
         tier = self._tiers[policy.tier]
         if is_skipped(tier, self._felix_version):
             yield f'WARNING: tier "{tier.name}" metadata missing; packets will skip tier'
-        prefix = "" if tier.name == DEFAULT_TIER else f'Tier "{tier.name}" (order {self._tier_order(tier)}) '
+        order = tier_order_text(tier, self._felix_version)
+        prefix = "" if tier.name == DEFAULT_TIER else f'Tier "{tier.name}" (order {order}) '
         selector = f'; selector "{policy.selector_text}"' if self._selectors else ""
         untracked = " [untracked]" if policy.untracked else ""
         yield f"{prefix}Policy {go_quoted(policy.name)} (order {order_text(policy.order)}{selector}){untracked}"
@@ -96,14 +97,12 @@ class Listing:
                     "order": order_text(policy.order),
                     **({"selector": policy.selector_text} if self._selectors else {}),
                     "tier_name": policy.tier,
-                    "tier_order": self._tier_order(self._tiers[policy.tier]),
+                    "tier_order": tier_order_text(self._tiers[policy.tier], self._felix_version),
                     "untracked": policy.untracked,
+                    **certainty_members(policy.selector, self._felix_version),
                 }
             )
         return members
-
-    def _tier_order(self, tier: Tier) -> str:
-        return "missing" if is_skipped(tier, self._felix_version) else order_text(tier.order)
 
     def _rule_line(self, use: RuleUse) -> str:
         line = self._rule_lines.get(use)
@@ -119,8 +118,14 @@ class Listing:
             self.remarks.on_rule(use)
             policy = use.policy
             owner = {"policy_name": policy.name, "tier_name": policy.tier} if policy else {"profile_name": use.profile}
-            members = self._rule_documents[use] = Shared({**owner, **use.members(self._selectors)})
+            certainty = certainty_members(use.match.selector, self._felix_version)
+            members = self._rule_documents[use] = Shared({**owner, **use.members(self._selectors), **certainty})
         return members
+
+
+def tier_order_text(tier: Tier, felix_version: int) -> str:
+    """Return the order of a tier in words: ``missing`` if packets skip it."""
+    return "missing" if is_skipped(tier, felix_version) else order_text(tier.order)
 
 
 def show(

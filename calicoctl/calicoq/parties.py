@@ -8,6 +8,7 @@ from calicoctl.felix.view import address_from, address_of, networks_of
 from calicoctl.model.network import Network
 from calicoctl.model.stored_json import decode
 from calicoctl.output import visible
+from calicoctl.suggestion import did_you_mean
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -22,18 +23,21 @@ _SHOWN = 10
 class Party:
     """One end of the packet: ``title`` for the answer, ``addresses`` by IP version.
 
-    ``endpoint`` is None for an address that no endpoint has, and for an endpoint that Felix refuses: ``refusal`` says
-    why, and is None otherwise. ``pool`` is the pool that such an address is in; empty if it is in none.
+    ``endpoint`` is None for an address that no endpoint has, and for an endpoint that Felix refuses. ``refusal`` says
+    why Felix refuses it, and ``refused`` is its name; both are None for all others. Of an address that no
+    endpoint has, ``host`` is the host that has it itself, or else ``pool`` the pool that it is in; both may be empty.
     """
 
     def __init__(
         self, title: str, addresses: dict[int, Address], endpoint: Endpoint | None, refusal: str | None = None,
-        pool: str = "",
+        refused: EndpointName | None = None, host: str = "", pool: str = "",
     ) -> None:  # fmt: skip
         self.title = title
         self.addresses = addresses
         self.endpoint = endpoint
         self.refusal = refusal
+        self.refused = refused
+        self.host = host
         self.pool = pool
 
     @property
@@ -53,15 +57,20 @@ def find(text: str, felix: Felix, snapshot: Snapshot) -> Party:
     name, key = _named(text, snapshot)
     endpoint = felix.endpoints.get(str(name))
     if endpoint is None:
-        return _refused(name, felix.refused[key])
+        return _refused(name, key, felix)
     addresses: dict[int, Address] = {}
     for network in networks_of(endpoint):
         addresses.setdefault(network.version, address_of(network))
     if not addresses and name.workload is None:
         host = felix.host_address(name.host)
         addresses = {host.version: host} if host else {}
+    if not addresses and name.workload is None:
+        raise CommandError(
+            f"The address of {full_title(endpoint)} is not stored. Store it as expected_ipv4_addrs of the endpoint, or "
+            f"as bird_ip of the host {name.host}."
+        )
     if not addresses:
-        raise CommandError(f"{full_title(endpoint)} has no IP address: nothing reaches it, and nothing can be asked.")
+        raise CommandError(f"{full_title(endpoint)} has no IP address: nothing reaches it.")
     return Party(full_title(endpoint), addresses, endpoint)
 
 
@@ -74,7 +83,7 @@ def are_host_and_workload(one: Party, other: Party, felix: Felix) -> bool:
         if host.endpoint is not None:
             if host.endpoint.name.workload is None and host.endpoint.name.host == name.host:
                 return True
-        elif felix.host_address(name.host) in host.addresses.values():
+        elif not set(felix.addresses_of_host(name.host)).isdisjoint(host.addresses.values()):
             return True
     return False
 
@@ -94,8 +103,10 @@ def _at(address: Address, felix: Felix, snapshot: Snapshot) -> Party:
     of_refused = felix.addresses_of_refused()
     for name, stored in snapshot.endpoints:
         if address in of_refused.get(stored.key, ()):
-            return _refused(name, felix.refused[stored.key])
-    return Party(f"{address} (no endpoint)", {address.version: address}, None, pool=_pool_with(address, snapshot))
+            return _refused(name, stored.key, felix)
+    host = felix.host_at(address) or ""
+    pool = "" if host else _pool_with(address, snapshot)
+    return Party(f"{address} (no endpoint)", {address.version: address}, None, host=host, pool=pool)
 
 
 def _pool_with(address: Address, snapshot: Snapshot) -> str:
@@ -121,9 +132,10 @@ def _of_host_at(address: Address, felix: Felix) -> list[Endpoint]:
     ]
 
 
-def _refused(name: EndpointName, reason: str) -> Party:
+def _refused(name: EndpointName, key: str, felix: Felix) -> Party:
     kind = "Host" if name.workload is None else "Workload"
-    return Party(f"{kind} endpoint {name}", {}, None, reason)
+    effect = "Felix cannot read it" if key in felix.fatal else "Felix treats it as deleted"
+    return Party(f"{kind} endpoint {name}", {}, None, f"{effect}: {felix.refused[key]}", refused=name)
 
 
 def _named(text: str, snapshot: Snapshot) -> tuple[EndpointName, str]:
@@ -132,7 +144,9 @@ def _named(text: str, snapshot: Snapshot) -> tuple[EndpointName, str]:
     if len(exactly or named) == 1:
         return (exactly or named)[0]
     if not named:
-        raise CommandError(f'"{visible(text)}" is neither an IP address nor in the full name of an endpoint.')
+        parts = {part for name, _ in snapshot.endpoints for part in str(name).split("/")}
+        nobody = f'"{visible(text)}" is neither an IP address nor in the full name of an endpoint.'
+        raise CommandError(nobody + did_you_mean(text, parts))
     names = sorted(str(name) for name, _ in named)
     more = f"\n  and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     listed = "".join(f"\n  {visible(name)}" for name in names[:_SHOWN])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from calicoctl.calicoq.formats import TEXT, name_members, say_document
-from calicoctl.calicoq.remarks import OtherFelix, Remarks
+from calicoctl.calicoq.listing import tier_order_text
+from calicoctl.calicoq.remarks import OtherFelix, Remarks, certainty_members
 from calicoctl.calicoq.state import felix_version_of, finish, full_title, read_state
 from calicoctl.errors import CommandError
 from calicoctl.felix.evaluation import Evaluation
 from calicoctl.felix.walk import is_skipped
 from calicoctl.model.policy import DEFAULT_TIER
 from calicoctl.output import visible
+from calicoctl.suggestion import did_you_mean
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from calicoctl.felix.evaluation import RuleUse
     from calicoctl.grammar import Arguments
     from calicoctl.model.endpoint import Endpoint
-    from calicoctl.model.policy import Policy
+    from calicoctl.model.policy import Policy, Tier
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
@@ -32,9 +34,11 @@ def run(arguments: Arguments, environment: Environment) -> int:
     tiers, (ours, theirs) = state.tiers(), state.identities(felix_version)
     endpoints = sorted(state.endpoints(), key=full_title)
     policies = [policy for policy in state.policies() if policy.name == name]
+    if not policies and name in state.policy_names():
+        return finish(state, environment)
     if not policies:
         finish(state, environment)
-        raise CommandError(f"Policy {visible(name)} not found.")
+        raise CommandError(f"Policy {visible(name)} not found.{did_you_mean(name, state.policy_names())}")
     policies.sort(key=lambda policy: tiers[policy.tier].position)
     for tier in (tiers[policy.tier] for policy in policies):
         if is_skipped(tier, felix_version):
@@ -44,7 +48,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
         remarks.on_policy(policy)
         evaluation = Evaluation([policy], tiers, ours)
         evaluation.add_rule_matches({})
-        shown.append(_PolicyView(policy, evaluation, endpoints, arguments))
+        shown.append(_PolicyView(policy, tiers[policy.tier], evaluation, endpoints, arguments))
         for _, uses in shown[-1].named:
             for use in uses:
                 remarks.on_rule(use)
@@ -61,9 +65,11 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 class _PolicyView:
     def __init__(
-        self, policy: Policy, evaluation: Evaluation, endpoints: Sequence[Endpoint], arguments: Arguments
+        self, policy: Policy, tier: Tier, evaluation: Evaluation, endpoints: Sequence[Endpoint], arguments: Arguments
     ) -> None:
         self.policy = policy
+        self._felix_version = felix_version_of(arguments)
+        self._tier_order = tier_order_text(tier, self._felix_version)
         self.selectors = not arguments["--hide-selectors"]
         self.rules = not arguments["--hide-rule-matches"]
         self.selected: list[Endpoint] = []
@@ -96,13 +102,21 @@ class _PolicyView:
         return f"    {match.place} {match.number} {match.side} match{what}"
 
     def document(self) -> Document:
-        document: Document = {"policy_name": self.policy.name, "tier_name": self.policy.tier}
+        document: Document = {
+            "policy_name": self.policy.name,
+            "tier_name": self.policy.tier,
+            "tier_order": self._tier_order,
+            **certainty_members(self.policy.selector, self._felix_version),
+        }
         if self.selectors:
             document["selector"] = self.policy.selector_text
         document["applies_to"] = list(map(name_members, self.selected))
         if self.rules:
             document["rule_matches"] = [
-                {**name_members(endpoint), "rules": [use.members(self.selectors) for use in uses]}
+                {**name_members(endpoint), "rules": list(map(self._rule_members, uses))}
                 for endpoint, uses in self.named
             ]
         return document
+
+    def _rule_members(self, use: RuleUse) -> Document:
+        return {**use.members(self.selectors), **certainty_members(use.match.selector, self._felix_version)}

@@ -23,6 +23,12 @@ _OTHER = {
 }
 
 
+def certainty_members(selector: Selector | None, felix_version: int) -> dict[str, str]:
+    """Return the member of a document that marks a selector which Felix misfiles; nothing for another one."""
+    is_misfiled = selector is not None and selector.is_misfiled and felix_version == FELIX_1
+    return {"certainty": "not certain"} if is_misfiled else {}
+
+
 class Remarks:
     """Collects the remarks on what is shown as one version of Felix has it."""
 
@@ -62,7 +68,7 @@ class Remarks:
 
     def complain(self, environment: Environment) -> None:
         """Say all of it on standard error."""
-        for refusal in [*self._state.refusals_of_profiles(), *self._refused]:
+        for refusal in [*self._state.refusals_of_profiles(), *self._state.refusals_of_tiers(), *self._refused]:
             what_then = "'calicoq check' says what it does instead."
             environment.complain(visible(f"Warning: Felix refuses {refusal}. {what_then}"))
         for owner in self._misfiled:

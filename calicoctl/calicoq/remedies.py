@@ -52,6 +52,15 @@ def for_missing_profile(profile: str, endpoint_key: str) -> str:
     return f"Take it out of the endpoint's profile_ids{': ' + command if command else ''}."
 
 
+def for_skipped_tier(policy_key: str) -> str:
+    """Return what to do about a tier that packets skip, by the key of a policy in it."""
+    metadata = f"{policy_key.rpartition('/policy/')[0]}/metadata"
+    return (
+        f'Write {{"order": 100}}, or {{}} for the last tier, to {metadata}. The policies of the tier are then in '
+        "force, and the end of the tier drops the packets of their endpoints that no policy in it allows."
+    )
+
+
 def node_removal(host: str) -> str:
     """Return how to remove all that is stored of a host for BGP."""
     return _command("node", "remove", **{"--hostname": host}) or f"remove {keys.BGP_HOSTS}/{host} from etcd"

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from calicoctl.model.rules import Rules
 
 
+POLICY, SKIPPED_POLICY, PROFILE = "policy", "skipped policy", "profile"  # what rules belong to
+
+
 class Finding:
     """``code``, the kind of it (codes.py); ``key``, where it is; ``reason``, what is wrong there; ``remedy``."""
 
@@ -74,13 +77,13 @@ class Owner:
 
 
 def rule_findings(
-    key: str, rules: Rules, owner: Owner, is_profile: bool, felix_version: int
+    key: str, rules: Rules, owner: Owner, kind: str, felix_version: int
 ) -> Iterator[Finding]:
-    """Yield what there is to say about valid rules."""
+    """Yield what there is to say about valid rules of a ``kind`` of owner."""
     for direction, listed in (("inbound", rules.inbound), ("outbound", rules.outbound)):
         for number, rule in enumerate(listed, start=1):
             where = f"{direction} rule {number}"
-            for code, reason, remedy in _of_rule(rule, owner, is_profile, felix_version):
+            for code, reason, remedy in _of_rule(rule, owner, kind, felix_version):
                 yield Finding(code, key, f"{where}: {reason}", remedy)
             if number < len(listed) and _is_for_every_packet(rule):
                 reason = f"{where}: it is for every packet: no rule behind it is ever reached"
@@ -114,22 +117,17 @@ def _is_for_every_packet(rule: Rule) -> bool:
     return not conditions and rule.fields.get("action") != "log"
 
 
-def _of_rule(rule: Rule, owner: Owner, is_profile: bool, felix_version: int) -> Iterator[tuple[str, str, str]]:
+def _of_rule(rule: Rule, owner: Owner, kind: str, felix_version: int) -> Iterator[tuple[str, str, str]]:
     fields = rule.fields
     for version in (4, 6):
         is_used = version in owner.versions
         if (is_used or not owner.users) and (refused := unprogrammable(fields, version)):
-            kind = "profile" if is_profile else "policy"
-            reason = (
-                f"iptables refuses {refused.reason}: Felix programs nothing of this {kind} for IPv{version}. What was "
-                f"in force before stays in force; if the {kind} is new, its endpoints drop all IPv{version} traffic"
-            )
-            yield codes.NOT_PROGRAMMED, reason, refused.remedy
+            yield codes.NOT_PROGRAMMED, _not_programmed(refused.reason, kind, version), refused.remedy
         for fault in faults(fields, version) if is_used and felix_version == FELIX_1 else ():
             yield codes.WRONGLY_PROGRAMMED, fault.reason, fault.remedy
     for field, value in fields.items():
         if value is None and field != "log_prefix":
-            effect = "the rule allows" if field == "action" else "it matches everything"
+            effect = "the rule allows" if field == "action" else "the rule does not test it"
             yield codes.NULL_CONDITION, f"{field} is null, so {effect}", "Give it a value, or leave it out."
     for field in ("src_ports", "dst_ports", "!src_ports", "!dst_ports"):
         if fields.get(field) == []:
@@ -139,6 +137,19 @@ def _of_rule(rule: Rule, owner: Owner, is_profile: bool, felix_version: int) -> 
     if prefix is not None and log_prefix_written(prefix) != prefix:
         reason = f'Felix writes log_prefix as "{log_prefix_written(prefix)}"'
         yield codes.CHANGED_LOG_PREFIX, reason, "Give it as it is to be written."
-    if is_profile and fields.get("action") == "next-tier":
+    if kind == PROFILE and fields.get("action") == "next-tier":
         reason = "next-tier ends a profile without accepting the packet"
         yield codes.NEXT_TIER_IN_PROFILE, reason, "Use allow, or a policy."
+
+
+def _not_programmed(refused: str, kind: str, version: int) -> str:
+    """Say what happens as iptables refuses the rules of a ``kind`` of owner for an IP version."""
+    if kind == SKIPPED_POLICY:
+        return (
+            f"iptables refuses {refused}: packets skip this policy now, but once its tier has valid metadata, Felix "
+            f"programs nothing of it for IPv{version} and its endpoints drop all IPv{version} traffic"
+        )
+    return (
+        f"iptables refuses {refused}: Felix programs nothing of this {kind} for IPv{version}. What was in force before "
+        f"stays in force; if the {kind} is new, its endpoints drop all IPv{version} traffic"
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import partial
 
 from calicoctl.datastore.keys import READY, ROOT
@@ -12,10 +11,12 @@ from calicoctl.errors import CommandError
 from calicoctl.felix.evaluation import FELIX_1, FELIX_2, Identities
 from calicoctl.felix.objects import (
     endpoint_problems,
+    is_mac,
     policy_problems,
     profile_labels_problems,
     profile_rules_problems,
     tags_problems,
+    tier_problems,
 )
 from calicoctl.felix.reading import as_model, decoded
 from calicoctl.felix.rules import FatalValue
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
     Decoded = TypeVar("Decoded")
 
-_MAC = re.compile(r"[0-9A-Fa-f]{2}(?P<between>[:-])[0-9A-Fa-f]{2}(?:(?P=between)[0-9A-Fa-f]{2}){4}")
+_CHECKS = {"rules": profile_rules_problems, "labels": profile_labels_problems, "tags": tags_problems}
 
 
 class State:
@@ -76,8 +77,22 @@ class State:
         """Return the tiers that have metadata or a policy, by name."""
         tiers = {tier: Tier(tier) for tier, _, _ in self._snapshot.policies}
         for name, stored in self._snapshot.tiers.items():
-            tiers[name] = self._read(stored, _as_felix_reads(partial(Tier.from_json, name))) or Tier(name)
+            tier = self._read(stored, _as_felix_reads(partial(Tier.from_json, name)))
+            is_refused = bool(_refusal(stored, partial(tier_problems, name)))
+            tiers[name] = Tier(name) if tier is None or is_refused else tier
         return tiers
+
+    def refusals_of_tiers(self) -> list[str]:
+        """Say which metadata of tiers Felix refuses, and why, except those that could not be read."""
+        return [
+            refusal
+            for name, stored in sorted(self._snapshot.tiers.items())
+            if self._is_readable(stored) and (refusal := _refusal(stored, partial(tier_problems, name)))
+        ]
+
+    def policy_names(self) -> set[str]:
+        """Return the names of all policies, also of those that cannot be read."""
+        return {name for _, name, _ in self._snapshot.policies}
 
     def refusal_of_policy(self, policy: Policy) -> str:
         """Say why Felix ignores a policy that can be read; nothing if it does not."""
@@ -94,17 +109,19 @@ class State:
         return f"{full_title(endpoint)}: {problem}" if problem else ""
 
     def refusals_of_profiles(self) -> list[str]:
-        """Say which parts of profiles Felix refuses, and why, but of those that could not be read."""
-        unreadable = {complaint.split(":")[0] for complaint in self.complaints}
-        checks = {"rules": profile_rules_problems, "labels": profile_labels_problems, "tags": tags_problems}
+        """Say which parts of profiles Felix refuses, and why, except those that could not be read."""
         return [
             refusal
             for name, parts in sorted(self._snapshot.profiles.items())
-            for part, check in checks.items()
+            for part, check in _CHECKS.items()
             if part in parts
-            and f"Cannot read {parts[part].key}" not in unreadable
+            and self._is_readable(parts[part])
             and (refusal := _refusal(parts[part], partial(check, name)))
         ]
+
+    def _is_readable(self, stored: Stored) -> bool:
+        beginning = visible(f"Cannot read {stored.key}:")
+        return not any(complaint.startswith(beginning) for complaint in self.complaints)
 
     def profile_matches(self) -> dict[str, list[RuleMatch]]:
         """Return the selectors and tags in the rules of each profile, by the profile's name."""
@@ -115,11 +132,11 @@ class State:
         }
 
     def read_profile_labels(self) -> dict[str, Labels]:
-        """Return the labels of each profile that has any, by the profile's name."""
+        """Return the labels of each profile that has any which Felix takes, by the profile's name."""
         return self._read_part("labels", labels_from_json)
 
     def read_profile_tags(self) -> dict[str, list[str]]:
-        """Return the tags of each profile that has any, by the profile's name."""
+        """Return the tags of each profile that has any which Felix takes, by the profile's name."""
         return self._read_part("tags", tags_from_json)
 
     def identities(self, felix_version: int) -> list[Identities]:
@@ -133,7 +150,9 @@ class State:
         return {
             name: value
             for name, parts in sorted(self._snapshot.profiles.items())
-            if part in parts and (value := self._read(parts[part], decode))
+            if part in parts
+            and (value := self._read(parts[part], decode))
+            and not _refusal(parts[part], partial(_CHECKS[part], name))
         }
 
     def _read(self, stored: Stored, decode: Callable[[str], Decoded]) -> Decoded | None:
@@ -199,12 +218,18 @@ def full_title(endpoint: Endpoint) -> str:
 
 
 def _endpoint(name: EndpointName, text: str) -> Endpoint:
-    """Return an endpoint if all that a query needs of it can be read. Raises MalformedEndpoint, MalformedLabels."""
+    """Return an endpoint if all that a query needs of it can be read. Raises MalformedEndpoint, MalformedLabels.
+
+    In place of the list of profiles, Felix takes the characters of a text and the keys of an object.
+    """
     endpoint = Endpoint.from_json(name, text)
+    profiles = endpoint.fields.get("profile_ids")
+    if isinstance(profiles, (str, dict)):
+        endpoint = Endpoint(name, {**endpoint.fields, "profile_ids": list(profiles)})
     labels_of(endpoint)
     endpoint.profile_ids, endpoint.state, endpoint.addresses  # noqa: B018 - reads them
     mac = endpoint.mac
-    if mac and not _MAC.fullmatch(mac):
+    if mac and not is_mac(mac):
         raise MalformedEndpoint("mac is not a MAC address")
     return endpoint
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 
 from calicoctl.calicoq.formats import TEXT, say_document
-from calicoctl.calicoq.journey import WORDS, Journey, Side
-from calicoctl.calicoq.parties import are_host_and_workload, find
+from calicoctl.calicoq.journey import WORDS, Side
+from calicoctl.calicoq.own_host import journey_between
+from calicoctl.calicoq.parties import find
 from calicoctl.calicoq.state import felix_version_of, read_snapshot
 from calicoctl.errors import CommandError
+from calicoctl.felix import questions
 from calicoctl.felix.chances import Chances, judged
 from calicoctl.felix.evaluation import FELIX_1, FELIX_2
-from calicoctl.felix.parameters import remark
+from calicoctl.felix.parameters import disarming, remark
 from calicoctl.felix.view import Felix
 from calicoctl.felix.walk import DENY, Step
 from calicoctl.model.protocols import PROTOCOLS
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from calicoctl.calicoq.formats import Document
+    from calicoctl.calicoq.journey import Journey
     from calicoctl.calicoq.parties import Party
     from calicoctl.environment import Environment
+    from calicoctl.felix.packet import Packet
     from calicoctl.grammar import Arguments
 
 ALLOWED, DENIED, NO_ANSWER = 0, 1, 2
@@ -81,7 +85,8 @@ class _Packet:
 
     def __init__(self, ip_version: int, question: _Question, source: Party, destination: Party, felix: Felix) -> None:
         self.ip_version = ip_version
-        journeys = [Journey(source, destination, felix, ip_version, version) for version in question.felix_versions]
+        versions = question.felix_versions
+        journeys = [journey_between(source, destination, felix, ip_version, version) for version in versions]
         packets = [journey.packet(*question.numbers()) for journey in journeys]
         self.sides, self.doubts = judged(
             lambda chances: journeys[0].sides(packets[0], chances),
@@ -90,7 +95,7 @@ class _Packet:
         self.others = journeys[1].sides(packets[1], Chances())
         self.addresses = source.addresses[ip_version], destination.addresses[ip_version]
         self.certainty = NOT_CERTAIN if self.doubts else CERTAIN
-        self._dropped_by = journeys[0].answers_are_dropped_by(packets[0]) if self.sides[-1].allowed else ""
+        self._reply_notes = list(_reply_notes(journeys[0], packets[0])) if self.sides[-1].allowed else []
 
     @property
     def allowed(self) -> bool | None:
@@ -100,8 +105,7 @@ class _Packet:
     def notes(self, other_felix: str) -> Iterator[str]:
         """Yield remarks; the ``other`` version of Felix has that name."""
         version = self.ip_version
-        if self._dropped_by:
-            yield f"What answers it over IPv{version} is dropped: {self._dropped_by}."
+        yield from self._reply_notes
         ours, theirs = self.sides[-1], self.others[-1]
         if ours.allowed != theirs.allowed:
             yield f"{other_felix} decides otherwise for IPv{version}: {WORDS[theirs.allowed]}; {theirs.last_text()}."
@@ -128,6 +132,24 @@ class _Packet:
         }
 
 
+def _reply_notes(journey: Journey, packet: Packet) -> Iterator[str]:
+    """Yield a note if untracked policies drop replies to a packet, or may do so."""
+    found: dict[str, None] = {}
+
+    def dropped_by(chances: Chances) -> str:
+        by = journey.replies_dropped_by(packet, chances)
+        if by:
+            found[by] = None
+        return by
+
+    _, doubts = judged(dropped_by, lambda by, other: bool(by) == bool(other))
+    for by in found:
+        verb = "may be" if doubts else "are"
+        because = "".join(f" {doubt}." for doubt in doubts)
+        yield f"Replies over IPv{packet.version} {verb} dropped: {by}.{because}"
+        return
+
+
 class _Answer:
     def __init__(self, question: _Question, source: Party, destination: Party, felix: Felix) -> None:
         self._question = question
@@ -135,7 +157,7 @@ class _Answer:
         self._destination = destination
         self._felix = felix
         self._refused = [
-            Side(party.title, direction, [Step("", f"Felix treats it as deleted: {party.refusal}", DENY)])
+            Side(party.title, direction, [Step("", party.refusal, DENY)])
             for party, direction in ((source, "outbound"), (destination, "inbound"))
             if party.refusal
         ]
@@ -143,9 +165,11 @@ class _Answer:
             raise CommandError("Neither end is an endpoint: nothing that Calico stores decides about this packet.")
         versions = [] if self._refused else self._versions()
         self._packets = [_Packet(version, question, source, destination, felix) for version in versions]
-        outcomes = [False] if self._refused else [packet.allowed for packet in self._packets]
+        doubts = self._doubts_of_refusals()
+        refusals = [None if doubts else False] if self._refused else []
+        outcomes = [*refusals, *(packet.allowed for packet in self._packets)]
         self.allowed = False if False in outcomes else None if None in outcomes else True
-        self._doubts = list(dict.fromkeys(doubt for packet in self._packets for doubt in packet.doubts))
+        self._doubts = list(dict.fromkeys([*doubts, *(doubt for packet in self._packets for doubt in packet.doubts)]))
         self._felix_name, self._other_felix_name = map(_NAMES.__getitem__, question.felix_versions)
         self._notes = list(self._all_notes())
 
@@ -153,6 +177,14 @@ class _Answer:
     def status(self) -> int:
         """The exit status."""
         return NO_ANSWER if self.allowed is None else ALLOWED if self.allowed else DENIED
+
+    def _doubts_of_refusals(self) -> list[str]:
+        """Say why what was in force before Felix refused the endpoints may still be; nothing if one refusal counts."""
+        if self._question.felix_versions[0] != FELIX_1:
+            return []
+        refused = (party.refused for party in (self._source, self._destination))
+        reasons = [self._felix.standstill(name.host) for name in refused if name is not None]
+        return [questions.standstill(reason) for reason in dict.fromkeys(reasons)] if all(reasons) else []
 
     def _versions(self) -> list[int]:
         common = sorted(set(self._source.addresses) & set(self._destination.addresses))
@@ -167,21 +199,18 @@ class _Answer:
         for key, reason in sorted(self._felix.refused.items()):
             if "/policy/tier/" in key or key.endswith(("/labels", "/tags")):
                 yield f"Felix ignores {key}: {reason}."
-        if self._packets and are_host_and_workload(self._source, self._destination, self._felix):
-            yield (
-                "Between a host and its own workloads more counts than this: what the host is sent, "
-                "DefaultEndpointToHostAction and the host's own rules decide; what it sends is not policed."
-            )
-        yield from self._override_notes()
+        if self._question.felix_versions[0] == FELIX_1:
+            yield from self._parameter_notes()
         for packet in self._packets:
             yield from packet.notes(self._other_felix_name)
 
-    def _override_notes(self) -> Iterator[str]:
+    def _parameter_notes(self) -> Iterator[str]:
+        """Yield notes on the parameters that disarm Felix, or that it takes otherwise, on the hosts of both ends."""
         hosts = {party.endpoint.name.host for party in (self._source, self._destination) if party.endpoint is not None}
         for host in sorted(hosts):
-            action = self._felix.parameter(host, "DropActionOverride")
-            if action is not None and (note := remark("DropActionOverride", action)):
-                yield f"DropActionOverride is {action} on {host}: {note}."
+            for name, value in sorted(self._felix.stored_parameters(host).items()):
+                if note := disarming(name, value) or remark(name, value):
+                    yield f'{name} is "{value}" on {host}: {note}.'
 
     def lines(self) -> Iterator[str]:
         """Yield what is shown: first, where there is no certain answer, on what it depends."""

@@ -103,7 +103,7 @@ def _common_problems(document: dict[str, Any]) -> Iterator[str]:
     if "name" in document and not (isinstance(interface, str) and _INTERFACE.fullmatch(interface)):
         yield f"name: {shown(interface)} is not an interface name: at most 15 letters, digits and _-"
     mac = document.get("mac")
-    if "mac" in document and not _is_mac(mac):
+    if "mac" in document and not is_mac(mac):
         yield f"mac: {shown(mac)} is not a MAC address"
     profiles = document.get("profile_ids", [document["profile_id"]] if "profile_id" in document else [])
     if not isinstance(profiles, (list, str, dict)):
@@ -215,7 +215,7 @@ def _is_network(value: Any, version: int) -> bool:
         return False
 
 
-def _is_mac(value: Any) -> bool:
+def is_mac(value: Any) -> bool:
     """Tell whether Felix, that is netaddr, reads a MAC address: ``ca-fe-...``, ``cafe.1d52.bbe1`` and more."""
     if not isinstance(value, str):
         return False

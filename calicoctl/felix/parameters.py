@@ -51,10 +51,15 @@ def disarming(name: str, value: str) -> str | None:
 def remark(name: str, value: str) -> str | None:
     """Say in which other way a value may not be what its author thinks; None if it is."""
     if name == "DropActionOverride" and value not in DROP_ACTIONS:
-        return f"Felix takes it for DROP: it knows {', '.join(DROP_ACTIONS)} as they are written here"
+        return f"Felix takes it for DROP: the values are {', '.join(DROP_ACTIONS)}, spelled exactly so"
     if name in ("MetadataAddr", "IpInIpTunnelAddr") and value.lower() != "none" and not _is_address(value):
         return "until this name resolves on a host, Felix programs nothing there"
     return None
+
+
+def ports(value: str) -> list[int]:
+    """Return the ports of a list of failsafe ports; what is no port is left out."""
+    return [port for text in value.split(",") if (port := _port(text.strip())) is not None]
 
 
 def lets_pass(action: str) -> bool:
@@ -73,9 +78,15 @@ def _switch(value: str) -> str | None:
 def _ports(value: str) -> str | None:
     for text in value.split(","):
         port = text.strip()
-        if port and not (_PORT.fullmatch(port) and 0 < int(port[-5:]) < 65536):
+        if port and _port(port) is None:
             return f'"{port}" is not a port from 1 to 65535'
     return None
+
+
+def _port(text: str) -> int | None:
+    """Return a port from 1 to 65535, which may have leading zeros; None for anything else."""
+    number = int(text[-5:]) if _PORT.fullmatch(text) else 0
+    return number if 0 < number < 65536 else None
 
 
 def _log_level(value: str) -> str | None:
@@ -84,7 +95,7 @@ def _log_level(value: str) -> str | None:
 
 def _endpoint_to_host(value: str) -> str | None:
     actions = ENDPOINT_TO_HOST_ACTIONS
-    return None if value in actions else f"it is not one of {', '.join(actions)}, as they are written here"
+    return None if value in actions else f"it is not one of {', '.join(actions)}, spelled exactly so"
 
 
 def _mask(value: str) -> str | None:

@@ -55,3 +55,16 @@ def interface(title: str) -> str:
 def standstill(reason: str) -> str:
     """Whether the rules that are stored are those in force, where Felix applies nothing."""
     return f"{reason}: what was in force before still is"
+
+
+def rules_of_host(host: str) -> str:
+    """Whether the host's own rules let in what its workloads send it, where Felix leaves that to them."""
+    return (
+        f"DefaultEndpointToHostAction is RETURN on {host}: rules of iptables that are not Felix's decide on packets of "
+        "its workloads to it"
+    )
+
+
+def service_of_host(host: str) -> str:
+    """Whether Felix looks at its rules for DNS and DHCP that a workload asks of its own host."""
+    return f"Felix may let DNS and DHCP of workloads on {host} reach the host before any of its rules"

@@ -232,7 +232,7 @@ def faults(fields: Fields, version: int) -> list[Fault]:
     foreign = foreign_networks(fields, version)
     if foreign:
         reason = f"{' and '.join(foreign)} {'is' if len(foreign) == 1 else 'are'} left out for IPv{version}"
-        found.append(Fault(reason, _WITHOUT_IP_VERSION, left_out=foreign))
+        found.append(Fault(reason, _for_networks(fields), left_out=foreign))
     types = _icmp_types(fields)
     if types and version == 4 and fields.get("protocol") != "icmp":
         left_out = tuple(key for key in ("icmp_type", "icmp_code", "!icmp_type", "!icmp_code") if key in fields)
@@ -277,6 +277,20 @@ def foreign_networks(fields: Fields, version: int) -> tuple[str, ...]:
     """Return the fields of a valid rule that hold a network of the other IP version."""
     networks = [key for key in fields if key.removeprefix("!") in ("src_net", "dst_net") and fields[key] is not None]
     return tuple(key for key in networks if (":" in fields[key]) != (version == 6))
+
+
+def _for_networks(fields: Fields) -> str:
+    """Return what to do about a valid rule with networks and without an ip_version."""
+    of_version = {version: foreign_networks(fields, 10 - version) for version in (4, 6)}
+    if not all(of_version.values()):
+        return _WITHOUT_IP_VERSION
+    wanted = [version for version, keys in of_version.items() if not all(key.startswith("!") for key in keys)]
+    if len(wanted) == 2:
+        return "Remove the rule: no packet has addresses of both IP versions."
+    if not wanted:
+        return "Make it two rules, one for each ip_version with the networks of that version."
+    useless = " and ".join(of_version[10 - wanted[0]])
+    return f"Leave {useless} out, and give the rule ip_version {wanted[0]}."
 
 
 def _drop(fields: Fields, version: int) -> Fault | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import partial
 
 from calicoctl.datastore.keys import READY
@@ -13,6 +12,7 @@ from calicoctl.felix.objects import (
     bird_ip,
     endpoint_problems,
     policy_problems,
+    pool_problems,
     profile_labels_problems,
     profile_rules_problems,
     tags_problems,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from calicoctl.datastore.snapshot import Snapshot, Stored
+    from calicoctl.model.endpoint import EndpointName
     from calicoctl.model.labels import Labels
 
     Taken = TypeVar("Taken")
@@ -65,6 +66,7 @@ class Felix:
         self._take_endpoints()
         self._take_policies()
         self._take_profiles()
+        self._take_pools()
         self.identities = {version: Identities(self.labels, self.tags, version) for version in (FELIX_1, FELIX_2)}
 
     def at(self, address: Address) -> list[Endpoint]:
@@ -80,26 +82,31 @@ class Felix:
         refused = (stored for _, stored in self._snapshot.endpoints if stored.key in self.refused)
         return {stored.key: set(_addresses_in(stored.value)) for stored in refused}
 
+    def refused_endpoints(self) -> list[EndpointName]:
+        """Return the names of the endpoints that Felix refuses."""
+        return [name for name, stored in self._snapshot.endpoints if stored.key in self.refused]
+
     def failsafe_ports(self, host: str, direction: str) -> list[int]:
         """Return the TCP ports that are always open to (``inbound``) or from host endpoints of a host."""
         name, default = _FAILSAFE_PORTS[direction]
         text = self.parameter(host, f"Failsafe{name}HostPorts")
         if text is None:
             return list(default)
-        return [int(port) for port in text.split(",") if re.fullmatch(r"\s*[0-9]{1,5}\s*", port, re.ASCII)]
+        return parameters.ports(text)
 
     def interface_problem(self, endpoint: Endpoint) -> str | None:
         """Say why the Felix of its own host rejects a workload endpoint that every other Felix takes.
 
         Felix 1.4.4 and later take several prefixes of interfaces.
         """
-        text = self.parameter(endpoint.name.host, "InterfacePrefix")
-        text = DEFAULT_INTERFACE_PREFIX if text is None else text
+        stored = self.parameter(endpoint.name.host, "InterfacePrefix")
+        text = DEFAULT_INTERFACE_PREFIX if stored is None else stored
         prefixes = tuple(prefix.strip() for prefix in text.split(","))
         interface: str = endpoint.fields["name"]
         if interface.startswith(prefixes):
             return None
-        return f"interface {interface} does not begin with {' or '.join(prefixes)}: its own Felix rejects it"
+        unless = ", unless the configuration file of that Felix has another InterfacePrefix" if stored is None else ""
+        return f"interface {interface} does not begin with {' or '.join(prefixes)}: its own Felix rejects it{unless}"
 
     def parameter(self, host: str, name: str) -> str | None:
         """Return a parameter of Felix on a host; the host's own counts, also if it is empty, before the global one.
@@ -107,6 +114,11 @@ class Felix:
         What Felix's environment or file says is not in the datastore.
         """
         return self._snapshot.host_config.get((host, name), self._snapshot.config.get(name))
+
+    def stored_parameters(self, host: str) -> dict[str, str]:
+        """Return all parameters of Felix on a host that are stored, by name."""
+        of_host = {name: value for (of, name), value in self._snapshot.host_config.items() if of == host}
+        return {**self._snapshot.config, **of_host}
 
     def lets_pass(self, host: str, felix_version: int) -> bool:
         """Tell whether Felix on a host lets packets pass, instead of dropping them: its DropActionOverride."""
@@ -123,9 +135,7 @@ class Felix:
         empty = [stored.key for stored in self._snapshot.bird_ips.values() if stored.value == ""]
         for key in sorted(self.fatal.union(empty)):
             return f"Felix on {host} ends when it reads {key}"
-        names = {*self._snapshot.config, *(name for of, name in self._snapshot.host_config if of == host)}
-        for name in sorted(names):
-            value = self.parameter(host, name) or ""
+        for name, value in sorted(self.stored_parameters(host).items()):
             if parameters.ending(name, value):
                 return f'Felix on {host} ends when it starts, as {name} is "{value}"'
         return ""
@@ -148,6 +158,16 @@ class Felix:
             return bird_ip(stored.value) if stored else None
         except FatalValue:
             return None
+
+    def addresses_of_host(self, host: str) -> list[Address]:
+        """Return the addresses of a host itself: its ``bird_ip``, and that of its tunnel."""
+        tunnel = address_from(self._snapshot.host_config.get((host, "IpInIpTunnelAddr"), ""))
+        return [address for address in (self.host_address(host), tunnel) if address is not None]
+
+    def host_at(self, address: Address) -> str | None:
+        """Return the host that has an address itself; None if none has."""
+        hosts = sorted({*self._snapshot.bird_ips, *(host for host, _ in self._snapshot.host_config)})
+        return next((host for host in hosts if address in self.addresses_of_host(host)), None)
 
     def _take_endpoints(self) -> None:
         for name, stored in self._snapshot.endpoints:
@@ -181,6 +201,11 @@ class Felix:
                     self.profiles[name] = rules
             self.labels[name] = self._part(name, parts, "labels", profile_labels_problems) or {}
             self.tags[name] = self._part(name, parts, "tags", tags_problems) or []
+
+    def _take_pools(self) -> None:
+        """Find the pools that Felix ignores, and those that end it."""
+        for name, stored in self._snapshot.pools:
+            self._take(stored, partial(pool_problems, name))
 
     def _part(
         self, name: str, parts: dict[str, Stored], part: str, problems: Callable[[str, Any], Iterable[str]]

@@ -23,7 +23,8 @@ GOOD: dict[str, list[Any]] = {"inbound_rules": [], "outbound_rules": []}
 DROPPED = "; Felix drops all traffic of its endpoints"
 DELETED = "; Felix treats the endpoint as deleted"
 IGNORED = "; Felix ignores the policy"
-NULL = "inbound rule 1: !protocol is null, so it matches everything"
+STAYS = "; the rules that were in force before stay in force"
+NULL = "inbound rule 1: !protocol is null, so the rule does not test it"
 DEEP = json.loads("[" * 150 + "]" * 150)
 
 
@@ -130,14 +131,14 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         inbound({"src_tag": 5}),
         "error",
         "",
-        f"inbound rule 1: src_tag: 5 is not a string, which ends the Felix process{DROPPED}",
+        f"inbound rule 1: src_tag: 5 is not a string, which ends the Felix process{STAYS}",
     ),
     (
         R,
         inbound({"protocol": ["tcp"]}),
         "error",
         "",
-        f'inbound rule 1: protocol: ["tcp"] is a list, which ends the Felix process{DROPPED}',
+        f'inbound rule 1: protocol: ["tcp"] is a list, which ends the Felix process{STAYS}',
     ),
     (
         R,
@@ -241,7 +242,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         workload(ipv4_nets=None, ipv4_nat=[{"int_ip": "10.0.0.1", "ext_ip": "192.0.2.9"}]),
         "error",
         "",
-        f"ipv4_nets: null is not a list, and ipv4_nat needs one, which ends the Felix process{DELETED}",
+        f"ipv4_nets: null is not a list, and ipv4_nat needs one, which ends the Felix process{STAYS}",
     ),
     (
         WEB,
@@ -263,12 +264,12 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
             {"expected_ipv4_addrs": addresses, "profile_ids": ["web"]},
             "error",
             "",
-            f"expected_ipv4_addrs: {shown} is not an IPv4 address{effect}{DELETED}",
+            f"expected_ipv4_addrs: {shown} is not an IPv4 address{effect}",
         )
         for addresses, shown, effect in (
-            (["192.0.2.1 "], '"192.0.2.1 "', ""),
-            (["192.0.2.1", "x"], '"x"', " and stands beside one, which ends the Felix process"),
-            ([""], '""', ", which ends the Felix process"),
+            (["192.0.2.1 "], '"192.0.2.1 "', DELETED),
+            (["192.0.2.1", "x"], '"x"', f" and stands beside one, which ends the Felix process{STAYS}"),
+            ([""], '""', f", which ends the Felix process{STAYS}"),
         )
     ),
     (
@@ -276,7 +277,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         inbound({"src_tag": "web\n"}),
         "error",
         "",
-        f'inbound rule 1: src_tag: "web\\n" ends in a line end, which ends the Felix process{DROPPED}',
+        f'inbound rule 1: src_tag: "web\\n" ends in a line end, which ends the Felix process{STAYS}',
     ),
     (R, inbound({"src_tag": "web\n\n"}), "error", "", f'inbound rule 1: src_tag: "web\\n\\n" is not a tag{DROPPED}'),
     (
@@ -284,7 +285,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         inbound({"protocol": "tcp", "dst_ports": ["8ö"]}),
         "error",
         "",
-        f'inbound rule 1: dst_ports: "8ö" is not ASCII, which ends the Felix process{DROPPED}',
+        f'inbound rule 1: dst_ports: "8ö" is not ASCII, which ends the Felix process{STAYS}',
     ),
     (R, inbound(1, {"src_tag": 5}), "error", "", f"inbound rule 1: it is not an object{DROPPED}"),
     (
@@ -292,7 +293,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "[" * 3000 + "]" * 3000,
         "error",
         "",
-        f"it is nested too deeply, which ends the Felix process{DROPPED}",
+        f"it is nested too deeply, which ends the Felix process{STAYS}",
     ),
     (
         R,
@@ -324,7 +325,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
             (
                 "config/DefaultEndpointToHostAction",
                 "Accept",
-                "it is not one of DROP, RETURN, ACCEPT, as they are written here",
+                "it is not one of DROP, RETURN, ACCEPT, spelled exactly so",
             ),
             ("host/h1/config/FailsafeInboundHostPorts", "22,ssh", '"ssh" is not a port from 1 to 65535'),
             ("config/FailsafeOutboundHostPorts", "70000", '"70000" is not a port from 1 to 65535'),
@@ -361,8 +362,8 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "accept",
         "warning",
         "",
-        '"accept": Felix takes it for DROP: it knows DROP, LOG-and-DROP, ACCEPT, LOG-and-ACCEPT as they are written '
-        "here",
+        '"accept": Felix takes it for DROP: the values are DROP, LOG-and-DROP, ACCEPT, LOG-and-ACCEPT, spelled exactly '
+        "so",
     ),
     (
         "config/MetadataAddr",
@@ -376,7 +377,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         workload(profile_ids=None),
         "error",
         "",
-        f"profile_ids: null is not a list, which ends the Felix process{DELETED}",
+        f"profile_ids: null is not a list, which ends the Felix process{STAYS}",
     ),
     (WEB, workload(profile_ids=["web", "a/b"]), "error", "", f'profile_ids: "a/b" is not a profile\'s name{DELETED}'),
     (WEB, workload(ipv4_nets=["10.0.0.1/32", "x"]), "error", "", f'ipv4_nets: "x" is not an IPv4 network{DELETED}'),
@@ -434,7 +435,14 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "",
         "profile gone does not exist: Felix drops all traffic that comes to it",
     ),
-    (WEB, workload(name="tap1"), "error", "", "interface tap1 does not begin with cali: its own Felix rejects it"),
+    (
+        WEB,
+        workload(name="tap1"),
+        "error",
+        "",
+        "interface tap1 does not begin with cali: its own Felix rejects it, unless the configuration file of that "
+        "Felix has another InterfacePrefix",
+    ),
     (
         "config/InterfacePrefix",
         "tap,eth",
@@ -446,7 +454,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
     (P, GOOD, "error", "", f"selector is missing{IGNORED}"),
     (P, policy(selector="role = 'web'"), "error", "", f"selector: expected == at column 6{IGNORED}"),
     (P, policy(selector="a in {}"), "error", "", f"selector: Felix 1.4 cannot read an empty set at column 7{IGNORED}"),
-    (P, policy(selector=5), "error", "", f"selector: 5 is not a string, which ends the Felix process{IGNORED}"),
+    (P, policy(selector=5), "error", "", f"selector: 5 is not a string, which ends the Felix process{STAYS}"),
     (P, policy(order="soon"), "error", "", f'order: "soon" is neither a number nor "default"{IGNORED}'),
     (P, policy(order=None), "error", "", f'order: null is neither a number nor "default"{IGNORED}'),
     (P, policy(annotations=DEEP), "error", "", f"it is nested too deeply at line 1, column 145{IGNORED}"),
@@ -473,7 +481,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "tier lost has no valid metadata: packets skip its policies",
     ),
     ("policy/tier/empty/metadata", [], "error", "", "it is not an object; packets skip the tier"),
-    ("host/h1/bird_ip", "", "error", "", "it is empty, which ends the Felix process"),
+    ("host/h1/bird_ip", "", "error", "", f"it is empty, which ends the Felix process{STAYS}"),
     ("host/h1/bird_ip", "10.0.0.1 ", "error", "", '"10.0.0.1 " is not an IP address'),
     ("host/h1/bird_ip", "host1", "error", "", '"host1" is not an IP address'),
     (
@@ -842,7 +850,7 @@ def test_a_policy_in_a_tier_that_is_skipped_is_none(sound: Store, calicoq: Calic
     sound.policy("lost", "has(lost)", tier="lost")
     found = json.loads(calicoq("check", "-o", "json").stdout)
     assert [each["reason"] for each in found if each["severity"] == "warning"] == [
-        "it has no profile and no policy selects it: Felix drops all its traffic"
+        "it has no profile and only policies of tiers without valid metadata select it: Felix drops all its traffic"
     ]
 
 
@@ -901,7 +909,7 @@ def test_a_stored_null_is_named(sound: Store, calicoq: Calicoq) -> None:
     sound.put(R, inbound({"protocol": "tcp", "!protocol": None}))
     result = calicoq("check", "-o", "json")
     assert [each["reason"] for each in json.loads(result.stdout)] == [
-        "inbound rule 1: !protocol is null, so it matches everything"
+        "inbound rule 1: !protocol is null, so the rule does not test it"
     ]
 
 

@@ -92,20 +92,22 @@ class TestEndpoints:
         assert calicoq("endpoint", "").stdout.endswith("  Profiles:\n    Profile old\n")
 
     def test_escaped_names(self, store: Store, calicoq: Calicoq) -> None:
-        store.workload("h%2f1/k8s/ns%2fpod/e%25 0", profile_ids=["kns/default"])
+        store.workload("h%2f1/k8s/ns%2fpod/e%25 0", profile_ids=["kns/default"], labels={"ns": "default"})
         store.put("policy/profile/kns%2fdefault/labels", {"ns": "default"})
         store.policy("team%2fweb", "ns == 'default'", tier="a%2fb")
         store.tier("a%2fb", order=1)
         result = calicoq("endpoint", "h%2f1/k8s/ns/pod/e% 0")
         assert [line.split(":")[1] for line in result.stderr.splitlines()] == [
             " Felix refuses /calico/v1/policy/profile/kns%2fdefault/labels",
+            " Felix refuses /calico/v1/policy/tier/a%2fb/metadata",
             " Felix refuses /calico/v1/policy/tier/a%2fb/policy/team%2fweb",
             " Felix refuses Workload endpoint h%2f1/k8s/ns/pod/e% 0",
         ]
         assert result._replace(stderr="") == (
             0,
             f"{HEADING}\nWorkload endpoint k8s/ns/pod/e% 0\n  Policies:\n"
-            '    Tier "a/b" (order 1) Policy "team/web" (order default; selector "ns == \'default\'")\n'
+            '    WARNING: tier "a/b" metadata missing; packets will skip tier\n'
+            '    Tier "a/b" (order missing) Policy "team/web" (order default; selector "ns == \'default\'")\n'
             "  Profiles:\n    Profile kns/default\n",
             "",
         )
@@ -312,6 +314,7 @@ class TestPolicy:
         assert document == {
             "policy_name": "db",
             "tier_name": "default",
+            "tier_order": "default",
             "selector": "role == 'db'",
             "applies_to": [
                 {"node": "h", "name": "up"},
@@ -356,7 +359,7 @@ class TestEval:
 BAD_OBJECTS = [
     ("host/h/workload/k8s/bad/endpoint/e", "{", "it is not JSON"),
     ("host/h/workload/k8s/bad/endpoint/e", [], "it is not a JSON object"),
-    ("host/h/workload/k8s/bad/endpoint/e", {"profile_ids": "x"}, "profile_ids is not a list of strings"),
+    ("host/h/workload/k8s/bad/endpoint/e", {"profile_ids": 5}, "profile_ids is not a list of strings"),
     ("host/h/workload/k8s/bad/endpoint/e", {"labels": {"a": 1}}, 'label "a" is not a string'),
     ("host/h/workload/k8s/bad/endpoint/e", {"mac": "ca:fe"}, "mac is not a MAC address"),
     ("host/h/workload/k8s/bad/endpoint/e", {"ipv4_nets": ["x"]}, '"x" is not an address'),

@@ -138,8 +138,13 @@ class Plain:
 
     def decide(self) -> tuple[bool, str]:
         self.marked = False
+        is_source_host, is_destination_host = (self.world[end]["is_host"] for end in ("source", "destination"))
+        if is_source_host and not is_destination_host:
+            return True, "not policed"
         allowed, by = self.side("source", "outbound")
-        if self.world["source"]["is_host"]:
+        if is_destination_host and not is_source_host:
+            return (False, "parameter") if allowed else (allowed, by)
+        if is_source_host:
             self.marked = False
         return self.side("destination", "inbound") if allowed else (allowed, by)
 
@@ -323,6 +328,8 @@ def decider(side: Any) -> str:
         ("It is inactive", "inactive"),
         ("End of tier", "end of tier"),
         ("End of its", "end of profiles"),
+        ("Felix does not police what a host sends", "not policed"),
+        ("DefaultEndpointToHostAction is", "parameter"),
     ):
         if last["what"].startswith(beginning):
             return words

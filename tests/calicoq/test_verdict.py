@@ -284,8 +284,11 @@ def test_an_inactive_endpoint(pair: Store, calicoq: Calicoq) -> None:
 
 def test_an_interface_that_its_own_felix_rejects(pair: Store, calicoq: Calicoq) -> None:
     pair.workload(DB, name="tap1", profile_ids=["web"], ipv4_nets=["10.0.0.2/32"])
-    rejected = ["Its interface tap1 does not begin with cali: its own Felix rejects it", "=> denied"]
-    assert inbound(calicoq("verdict", "web", "db")) == rejected
+    unless = ", unless the configuration file of that Felix has another InterfacePrefix"
+    rejected = "Its interface tap1 does not begin with cali: its own Felix rejects it"
+    assert inbound(calicoq("verdict", "web", "db")) == [rejected + unless, "=> denied"]
+    pair.put("config/InterfacePrefix", "cali")
+    assert inbound(calicoq("verdict", "web", "db")) == [rejected, "=> denied"]
     pair.put("config/InterfacePrefix", "cali,tap")
     assert "Its interface" not in calicoq("verdict", "web", "db").stdout
 
@@ -296,20 +299,19 @@ def test_the_old_profile_id_does_not_count_beside_profile_ids(pair: Store, calic
 
 
 class TestHostEndpoints:
-    NOTE = "Note: Between a host and its own workloads more counts than this: "
-
     @pytest.mark.parametrize(
-        ("source", "destination", "noted"),
+        ("source", "destination", "is_own_host"),
         [("web", "h1/up", True), ("h1/up", "web", True), ("192.0.2.1", "web", True), ("web", "192.0.2.1", True),
          ("web", "h3/up", False), ("h1/up", "db", False), ("192.0.2.1", "db", False), ("web", "db", False)],
     )  # fmt: skip
     def test_a_host_and_its_own_workloads(
-        self, pair: Store, calicoq: Calicoq, source: str, destination: str, noted: bool
+        self, pair: Store, calicoq: Calicoq, source: str, destination: str, is_own_host: bool
     ) -> None:
         if "h1/up" in (source, destination):
             pair.host_endpoint("h1/up", expected_ipv4_addrs=["192.0.2.1"])
         pair.put("host/h1/bird_ip", "192.0.2.1")
-        assert (self.NOTE in calicoq("verdict", source, destination).stdout) == noted
+        stdout = calicoq("verdict", source, destination).stdout
+        assert ("DefaultEndpointToHostAction" in stdout or "does not police what a host" in stdout) == is_own_host
 
     @pytest.mark.parametrize("key", ["config/DropActionOverride", "host/h1/config/DropActionOverride"])
     @pytest.mark.parametrize(
@@ -326,7 +328,7 @@ class TestHostEndpoints:
         step = f"  DropActionOverride is {action} on h1: its Felix lets pass what it would drop\n  => allowed\n"
         assert (result.status, step in result.stdout) == (0 if passes else 1, passes)
         assert calicoq("verdict", "web", "db", "--felix=2").status == (0 if passes_felix_2 else 1)
-        remark = f"Note: DropActionOverride is {action} on h1: Felix takes it for DROP: it knows DROP, LOG-and-DROP, "
+        remark = f'Note: DropActionOverride is "{action}" on h1: Felix takes it for DROP: '
         assert (remark in result.stdout) == (action == "accept")
 
     def test_what_is_let_pass_has_passed_all_that_is_on_its_host(self, pair: Store, calicoq: Calicoq) -> None:
@@ -397,7 +399,8 @@ class TestWhoIsMeant:
         assert result.stdout == calicoq("verdict", WEB, DB, "tcp", "5432").stdout
         result = calicoq("verdict", "192.0.2.9", "10.0.0.2", "tcp", "5432")
         assert result.status == 1
-        assert "Outbound, 192.0.2.9 (no endpoint):\n  It is no endpoint: Calico does not police it\n" in result.stdout
+        unpoliced = "Outbound, 192.0.2.9 (no endpoint):\n  It is not an endpoint: Calico does not police it\n"
+        assert unpoliced in result.stdout
 
     def test_an_exact_name_before_a_part_of_another(self, pair: Store, calicoq: Calicoq) -> None:
         pair.workload(WEB + "2", ipv4_nets=["10.0.0.3/32"])
@@ -680,7 +683,7 @@ class TestUntrackedPoliciesBeforeWorkloads:
             0,
             [
                 'Policy "raw" [untracked]: inbound rule 1 decides: allow tcp',
-                "Untracked: it is let through, past the rules of the workload",
+                "An untracked policy allows it: it skips the rules of the workload",
                 "=> allowed",
             ],
         )
@@ -692,7 +695,7 @@ class TestUntrackedPoliciesBeforeWorkloads:
         assert calicoq("verdict", WEB, DB, "tcp", "5432").status == 0
         pair.policy("raw", "role == 'h1'", inbound=[{"action": "deny"}], **self.RAW)
         pair.put("host/h1/config/DropActionOverride", "ACCEPT")
-        assert "What answers" not in calicoq("verdict", WEB, DB, "tcp", "5432").stdout
+        assert "Replies" not in calicoq("verdict", WEB, DB, "tcp", "5432").stdout
 
     def test_failsafe_ports_pass_them_by(self, pair: Store, calicoq: Calicoq) -> None:
         pair.policy("raw", "role == 'h2'", inbound=[{"action": "deny"}], **self.RAW)
@@ -714,9 +717,9 @@ class TestUntrackedPoliciesBeforeWorkloads:
         result = calicoq("verdict", WEB, DB, "tcp", "5432")
         assert result.status == 0
         by = 'Host endpoint h1/up, Policy "raw" [untracked]: inbound rule 1 decides: deny tcp'
-        assert f"\nNote: What answers it over IPv4 is dropped: {by}.\n" in result.stdout
+        assert f"\nNote: Replies over IPv4 are dropped: {by}.\n" in result.stdout
         pair.policy("raw", "role == 'h1'", inbound=[{"protocol": "tcp", "src_ports": [5432]}], **self.RAW)
-        assert "What answers" not in calicoq("verdict", WEB, DB, "tcp", "5432").stdout
+        assert "Replies" not in calicoq("verdict", WEB, DB, "tcp", "5432").stdout
 
 
 class TestWhatStopsFelix:
@@ -779,7 +782,7 @@ def test_an_address_in_a_pool_that_no_endpoint_has(
     pair.put("ipam/v4/pool/bad", "{")
     pair.put(f"ipam/{pool}", {"cidr": cidr})
     result = calicoq("verdict", WEB, address)
-    assert inbound(result)[0] == f"It is in the pool {cidr}, but no endpoint has it: nobody is there"
+    assert inbound(result)[0] == f"It is in the pool {cidr}, but no endpoint has it"
     assert (result.status, result.stdout.splitlines()[-1]) == (
         0, f"Verdict of Felix 1.4: allowed, but no endpoint has {address}"
     )  # fmt: skip
@@ -804,7 +807,9 @@ class TestTheDefaultTier:
             (
                 "error",
                 "tier default has no valid metadata: packets skip its policies",
-                'Write {"order": ...} to the key metadata of tier default; {} makes it the last.',
+                'Write {"order": 100}, or {} for the last tier, to /calico/v1/policy/tier/default/metadata. The '
+                "policies of the tier are then in force, and the end of the tier drops the packets of their endpoints "
+                "that no policy in it allows.",
             )
         ]
 

@@ -10,7 +10,7 @@ from tests.calicoq.conftest import Calicoq, Store
 from tests.flows.shop import fill
 
 BY_DB_3 = 'inbound, Profile "DB": inbound rule 3 decides: allow tcp from cidr 192.0.2.0/24 to ports 22'
-UNPOLICED = "outbound, It is no endpoint: Calico does not police it"
+UNPOLICED = "outbound, It is not an endpoint: Calico does not police it"
 END = "inbound, End of its profiles: none allowed the packet"
 
 

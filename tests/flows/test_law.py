@@ -1,4 +1,8 @@
-"""The law of flows: a packet passes exactly when ``calicoq verdict`` allows it, and is uncertain when verdict is."""
+"""The law of flows: a packet passes exactly when ``calicoq verdict`` allows it, and is uncertain when verdict is.
+
+Packets between a workload and its own host are the exception: verdict follows other rules there (``OwnHostJourney``),
+which would make a group of its own of every host. A note of the commands says so.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,77 @@
+"""Packets between a workload and its own host, on which no policy or profile of a host endpoint decides.
+
+Felix does not police what a host sends to its own workloads. What a workload sends to its own host passes the rules of
+the workload, and then the parameter DefaultEndpointToHostAction decides (docs/data-model.md, section 7).
+"""
+
+from __future__ import annotations
+
+from calicoctl.calicoq.journey import Journey, Side
+from calicoctl.calicoq.parties import are_host_and_workload
+from calicoctl.felix import questions
+from calicoctl.felix.evaluation import FELIX_1
+from calicoctl.felix.walk import ALLOW, DENY, Step
+from calicoctl.model.protocols import PROTOCOLS
+
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from calicoctl.calicoq.parties import Party
+    from calicoctl.felix.chances import Chances
+    from calicoctl.felix.packet import Packet
+    from calicoctl.felix.view import Felix
+
+_DEFAULT_ACTION = "DROP"
+_DNS_AND_DHCP = (53, 67, 547)
+
+
+class OwnHostJourney(Journey):
+    """Packets of one IP version between a workload and its own host."""
+
+    def replies_dropped_by(self, packet: Packet, chances: Chances) -> str:
+        """Return nothing: replies do not come in by the interface of a host endpoint."""
+        return ""
+
+    def _all(self, packet: Packet, chances: Chances) -> Iterator[Side]:
+        workload = self._source.endpoint
+        if workload is None or workload.name.workload is None:
+            what = "Felix does not police what a host sends to its own workloads"
+            yield Side(self._source.title, "outbound", [Step("", what, ALLOW)], is_last=True)
+            return
+        host = workload.name.host
+        service = self._service_of_host(packet, host)
+        steps, is_overridden = self._as_stored(self._walk(workload, "outbound", packet, chances), host)
+        if service and not chances.likely(service):
+            yield Side(self._source.title, "outbound", [*steps, Step("", service, ALLOW)], is_last=True)
+            return
+        if steps[-1].outcome == DENY or is_overridden:
+            self._stand_still(steps, host, chances)
+            yield Side(self._source.title, "outbound", steps, is_last=True)
+            return
+        yield Side(self._source.title, "outbound", steps)
+        steps = [self._action(host, chances)]
+        self._stand_still(steps, host, chances)
+        yield Side(self._destination.title, "inbound", steps, is_last=True)
+
+    def _action(self, host: str, chances: Chances) -> Step:
+        """Return what DefaultEndpointToHostAction does on a host."""
+        stored = self._felix.parameter(host, "DefaultEndpointToHostAction")
+        action = _DEFAULT_ACTION if stored is None else stored
+        action = action if self._felix_version == FELIX_1 else action.upper()
+        what = f'DefaultEndpointToHostAction is "{action}" on {host}' + ("" if stored is not None else ", the default")
+        if action == "RETURN":
+            return Step("", what, ALLOW if chances.likely(questions.rules_of_host(host)) else DENY)
+        return Step("", what, ALLOW if action == "ACCEPT" else DENY)
+
+    def _service_of_host(self, packet: Packet, host: str) -> str:
+        is_udp = packet.protocol == PROTOCOLS["udp"]
+        return questions.service_of_host(host) if is_udp and packet.ends["dst"].port in _DNS_AND_DHCP else ""
+
+
+def journey_between(
+    source: Party, destination: Party, felix: Felix, ip_version: int, felix_version: int
+) -> Journey:
+    """Return the way between two ends, which is another one between a workload and its own host."""
+    kind = OwnHostJourney if are_host_and_workload(source, destination, felix) else Journey
+    return kind(source, destination, felix, ip_version, felix_version)
