@@ -31,7 +31,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
         raise CommandError(f"Invalid hostname specified.\n{provided([host])}")
     records = HostRecords.read(environment.client(), host)
     if not records.exist:
-        raise CommandError(f"Nothing is stored of a host {host}.")
+        raise CommandError(f"etcd has no data of the host {host}.")
     interfaces = present(records.interfaces()) if host == here else []
     refusal = _refusal(records, arguments["--remove-endpoints"], here, environment)
     if arguments["--dry-run"]:

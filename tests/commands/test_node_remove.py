@@ -120,7 +120,7 @@ def test_everything_of_a_host_goes_and_nothing_of_another(calicoctl: Calicoctl, 
     fill(etcd, ALL)
     assert remove(calicoctl, "--remove-endpoints") == DONE
     assert rest(etcd) == {**GLOBAL, **OTHER}
-    assert remove(calicoctl, "--remove-endpoints") == Result(1, "", "Nothing is stored of a host h2.\n")
+    assert remove(calicoctl, "--remove-endpoints") == Result(1, "", "etcd has no data of the host h2.\n")
 
 
 def test_bgp_goes_first_and_felix_before_addresses(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
@@ -178,7 +178,7 @@ def test_unknown_host(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     """[BUG] Legacy reported success."""
     fill(etcd, ALL)
     for host in ("h9", "h"):
-        assert remove(calicoctl, host=host) == Result(1, "", f"Nothing is stored of a host {host}.\n")
+        assert remove(calicoctl, host=host) == Result(1, "", f"etcd has no data of the host {host}.\n")
     assert rest(etcd) == ALL
 
 

@@ -30,7 +30,7 @@ NOTHING_LEFT_TO_DO = (
     "range conflicts with pool", "is not a configured pool.", "Failed to release address", "already exists",
     "does not exist", "has already been configured with Calico Networking.", "Failed find Calico data",
     "IP address is already assigned in pool", "IP address is not assigned to container.",
-    "is not a globally configured peer.", "is not a configured peer for node h1.", "Nothing is stored of a host",
+    "is not a globally configured peer.", "is not a configured peer for node h1.", "etcd has no data of the host",
 )  # fmt: skip
 
 
