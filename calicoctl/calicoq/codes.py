@@ -1,4 +1,7 @@
-"""The codes of what ``calicoq check`` finds: each has one severity, a title and an explanation. They never change."""
+"""The codes of the findings of ``calicoq check``, each with one severity, a title and an explanation.
+
+A code keeps its meaning in later versions.
+"""
 
 from __future__ import annotations
 
@@ -58,10 +61,11 @@ NUMERIC_AS = "CQ075"
 ODD_MESH = "CQ076"
 
 _NO_CONFIGURATION = (
-    "confd renders the configuration of BIRD and lets BIRD check it. If one of the two fails, BIRD goes on with what "
-    "it has, and no change arrives any more: no new node, no other peer. A BIRD that starts gets no configuration."
+    "confd renders the configuration of BIRD and lets BIRD check it. If one of the two fails, BIRD keeps its "
+    "old configuration and no change is applied any more: no new node, no other peer. A BIRD that starts gets no "
+    "configuration."
 )
-_IN_ONE_LOST = "Felix takes such an object as a whole or not at all: one bad part loses all of it."
+_AS_A_WHOLE = "Felix accepts or refuses such an object as a whole: one invalid part makes all of it invalid."
 
 CODES: dict[str, Code] = {
     NOT_READY: Code(
@@ -72,40 +76,41 @@ CODES: dict[str, Code] = {
     FATAL: Code(
         ERROR,
         "a value that ends Felix",
-        "The value has a type that Felix does not expect, and its process ends with an exception. It ends again after "
-        "each restart, on every host that reads the value. What was in force before stays, and no change arrives any "
-        "more.",
+        "The value has a type that Felix does not expect, and its process ends with an exception. It ends again "
+        "after each restart, on every host that reads the value. The rules that were in force before stay in "
+        "force, and no change is applied any more.",
     ),
     REFUSED_RULES: Code(
         ERROR,
         "rules of a profile that Felix refuses",
-        f"{_IN_ONE_LOST} To Felix the profile does not exist, and an endpoint drops whatever reaches it in its list of "
-        "profiles.",
+        f"{_AS_A_WHOLE} For Felix the profile does not exist. Packets that reach it in an endpoint's list of "
+        "profiles are dropped.",
     ),
     REFUSED_TAGS: Code(
         ERROR,
         "tags that Felix ignores",
-        f"{_IN_ONE_LOST} Rules of other profiles that allow one of these tags do not allow the profile's endpoints.",
+        f"{_AS_A_WHOLE} Rules of other profiles that allow one of these tags do not allow the profile's endpoints.",
     ),
     REFUSED_LABELS: Code(
         ERROR,
         "labels that Felix ignores",
-        f"{_IN_ONE_LOST} Selectors do not see these labels at the profile's endpoints.",
+        f"{_AS_A_WHOLE} Selectors do not see these labels on the profile's endpoints.",
     ),
     REFUSED_ENDPOINT: Code(
         ERROR,
         "an endpoint that Felix refuses",
-        f"{_IN_ONE_LOST} To Felix the endpoint is deleted: nothing passes, and no rule knows its addresses.",
+        f"{_AS_A_WHOLE} For Felix the endpoint is deleted: no packet passes, and its addresses match no tag or "
+        "selector.",
     ),
     REFUSED_POLICY: Code(
         ERROR,
         "a policy that Felix ignores",
-        f"{_IN_ONE_LOST} The policies behind it decide, or where it was the only one the profiles of the endpoints.",
+        f"{_AS_A_WHOLE} The other policies decide or, if no other policy selects an endpoint, its profiles.",
     ),
     REFUSED_TIER: Code(
         ERROR,
         "metadata of a tier that Felix refuses",
-        "To Felix the metadata are missing, and packets skip every policy of the tier.",
+        "For Felix the metadata is missing, and packets skip every policy of the tier.",
     ),
     REFUSED_POOL: Code(
         ERROR,
@@ -120,61 +125,61 @@ CODES: dict[str, Code] = {
     TIER_WITHOUT_METADATA: Code(
         ERROR,
         "a policy in a tier without metadata",
-        "Felix 1.4 skips every policy of a tier that has no key metadata, of the tier default too. Go calicoctl 1.x "
-        "writes no metadata for default, so a policy made by it does nothing. {} as metadata is enough. Felix 2 needs "
-        "none for default.",
+        "Felix 1.4 skips every policy of a tier without the key metadata, even of the tier default. Go calicoctl "
+        "1.x writes no metadata for default, so a policy made by it has no effect. {} as metadata is enough. Felix "
+        "2 needs none for default.",
     ),
     NOT_PROGRAMMED: Code(
         ERROR,
         "a rule that iptables refuses",
-        "iptables takes one match of a kind in a rule, and no ports with leading zeros or blanks. It refuses all rules "
-        "of the profile or policy that come with such a one, for that IP version. The rules in force before stay in "
-        "force, also after a restart of Felix: a change made since has no effect. Of a new profile or policy there is "
-        "nothing, and its endpoints drop.",
+        "iptables accepts only one condition of each kind in a rule, and no ports with leading zeros or blanks. "
+        "One such rule makes it refuse all rules of the profile or policy for that IP version. The earlier rules "
+        "stay in force, even after a restart of Felix: changes since then have no effect. A new profile or policy "
+        "is not programmed at all, and its endpoints drop all packets.",
     ),
     WRONGLY_PROGRAMMED: Code(
         ERROR,
         "a rule that Felix programs wrongly",
         "Felix 1.4 programs every rule for both IP versions unless it has an ip_version. A network of the other "
-        "version and some ICMP types are then left out, which makes the rule match more, or it drops everything. "
-        "Felix 2.0 does so no longer.",
+        "version and some ICMP types are then omitted, so that the rule matches more, or the rule drops "
+        "everything. Felix 2.0 generates such rules correctly.",
     ),
     MISFILED_SELECTOR: Code(
         ERROR,
         "a selector that Felix may not apply",
-        "Felix 1.4 files a selector under the wrong labels if an in with a single value stands in it beside something "
-        "else. It then finds an endpoint only if the endpoint's labels are written after the selector: what it does "
-        "depends on what was written first. label == 'value' says the same and works.",
+        "Felix 1.4 files a selector under the wrong labels if it combines an in of a single value with other "
+        "conditions. It then finds an endpoint only if the endpoint's labels are written after the selector, so "
+        "the effect depends on the order of writes. label == 'value' means the same and works.",
     ),
     PROFILES_NO_LIST: Code(
         ERROR,
-        "profiles that are no list",
-        "Felix goes through whatever profile_ids is: of a text it takes each character for the name of a profile, of "
-        "an object each key, in no certain order.",
+        "profiles that are not a list",
+        "Felix iterates over profile_ids of any type. It takes each character of a text for the name of a profile, "
+        "and each key of an object, in no certain order.",
     ),
     MISSING_PROFILE: Code(
         ERROR,
         "a profile that is missing",
-        "A packet that the profiles before it in the list have not allowed is dropped there.",
+        "A packet that the earlier profiles in the list have not allowed is dropped there.",
     ),
     DIFFERENT_LABELS: Code(
         WARNING,
-        "a label of several values",
-        "A label that an endpoint does not have itself comes from its profiles. If several give it, Felix 1.4 takes "
-        "that of the last one in the list, Felix 2.2 and later that of the first. calicoq follows Felix 1.4, and with "
-        "--felix=2 the later ones.",
+        "a label with several values",
+        "If an endpoint does not have a label itself, the label comes from its profiles. If several of them set "
+        "it, Felix 1.4 uses the last profile in the list, and Felix 2.2 and later the first. calicoq follows Felix "
+        "1.4, and the later versions with --felix=2.",
     ),
     FOREIGN_INTERFACE: Code(
         ERROR,
         "an interface that Felix rejects",
-        "The Felix of an endpoint's own host wants the interface to begin with InterfacePrefix, and makes no rules for "
-        "others. If etcd has no InterfacePrefix, the configuration file of Felix on the host may have one.",
+        "The Felix of an endpoint's own host requires that the interface begins with InterfacePrefix, and programs "
+        "no rules for others. If etcd has no InterfacePrefix, the configuration file of Felix on the host may have "
+        "one.",
     ),
     LARGE_NETWORK: Code(
         WARNING,
         "a network of several addresses",
-        "Each network of an endpoint is to be a single address. Of a larger one Felix takes the address before the "
-        "slash.",
+        "Each network of an endpoint should be a single address. Felix uses only the address before the slash.",
     ),
     NOTHING_APPLIES: Code(
         WARNING,
@@ -184,7 +189,9 @@ CODES: dict[str, Code] = {
         "and untracked policies allow what they allow.",
     ),
     SELECTS_NOBODY: Code(
-        WARNING, "a policy that selects nobody", "No endpoint has such labels, of its own or from its profiles."
+        WARNING,
+        "a policy that selects no endpoint",
+        "No endpoint has such labels, of its own or from its profiles.",
     ),
     UNTRACKED_WORKLOADS: Code(
         WARNING,
@@ -194,29 +201,40 @@ CODES: dict[str, Code] = {
     IGNORED_MEMBER: Code(
         WARNING,
         "a member that Felix ignores",
-        "Felix 1.4 does not know it. Later versions may, and then the object means something else to them.",
+        "Felix 1.4 does not know the member. Later versions may know it, and then interpret the object "
+        "differently.",
     ),
     IGNORED_TYPES: Code(
         WARNING,
         "types, which Felix ignores",
-        "To Felix 1.4 every policy is for both directions, and ends its tier in both: what it does not allow in the "
-        "direction that types leaves out is dropped.",
+        "Felix 1.4 applies every policy in both directions. In the direction that types omits, the end of the tier "
+        "drops what the policy does not allow.",
     ),
-    UNUSED_PROFILE: Code(NOTE, "a profile that nobody uses", "No endpoint has it in its list of profiles."),
+    UNUSED_PROFILE: Code(
+        NOTE,
+        "a profile that no endpoint uses",
+        "No endpoint has it in its list of profiles.",
+    ),
     NEVER_REACHED: Code(
-        WARNING, "a rule that is never reached", "A rule without conditions before it decides about every packet."
+        WARNING,
+        "a rule that is never reached",
+        "An earlier rule without conditions decides about every packet.",
     ),
     MATCHES_NOBODY: Code(
         WARNING,
-        "a tag or selector that means nobody",
-        "A rule with it matches no packet; negated, it excludes nobody.",
+        "a tag or selector that matches no endpoint",
+        "A rule with it matches no packet. If it is negated, it excludes no packet.",
     ),
     NULL_CONDITION: Code(
         WARNING,
         "null in a rule",
-        "Felix takes null for a condition that is not there: the rule matches more than it seems to.",
+        "Felix treats a condition that is null as missing, so the rule may match more packets than intended.",
     ),
-    EMPTY_PORTS: Code(WARNING, "an empty list of ports", "To Felix an empty list is no condition: every port matches."),
+    EMPTY_PORTS: Code(
+        WARNING,
+        "an empty list of ports",
+        "Felix treats an empty list as a missing condition: every port matches.",
+    ),
     CHANGED_LOG_PREFIX: Code(
         WARNING,
         "a log prefix that Felix changes",
@@ -225,14 +243,14 @@ CODES: dict[str, Code] = {
     NEXT_TIER_IN_PROFILE: Code(
         WARNING,
         "next-tier in a profile",
-        "In a profile it ends the profile without accepting the packet, and it never accepts.",
+        "next-tier ends the profile without accepting the packet.",
     ),
     ENDING_PARAMETER: Code(
         ERROR,
         "a parameter that ends Felix",
-        "Felix reads its parameters when it starts, and ends at once if one has no proper value. What was in force "
-        "before stays, and no change arrives any more. A value in Felix's own file or environment counts before that "
-        "of etcd.",
+        "Felix reads its parameters when it starts, and ends at once if one has no valid value. The rules that "
+        "were in force before stay in force, and no change is applied any more. A value in Felix's own file or "
+        "environment takes precedence over etcd.",
     ),
     DISARMING_PARAMETER: Code(
         ERROR,
@@ -240,7 +258,9 @@ CODES: dict[str, Code] = {
         "With this value Felix does not protect what its rules protect.",
     ),
     ODD_PARAMETER: Code(
-        WARNING, "a parameter that may mean something else", "Felix takes the value otherwise than it seems."
+        WARNING,
+        "a parameter that may mean something else",
+        "Felix may not interpret the value as intended.",
     ),
     NODE_WITHOUT_ADDRESS: Code(
         ERROR,
@@ -251,7 +271,7 @@ CODES: dict[str, Code] = {
     LATENT_NODE_WITHOUT_ADDRESS: Code(
         WARNING,
         "a host without an address for BGP, and no mesh",
-        "Nothing happens as long as the node-to-node mesh is off. If it is switched on, no node gets a new "
+        "This has no effect while the node-to-node mesh is off. If the mesh is switched on, no node gets a new "
         "configuration of BIRD.",
     ),
     REFUSED_BY_BIRD: Code(ERROR, "a value that confd or BIRD refuses", _NO_CONFIGURATION),
@@ -264,13 +284,13 @@ CODES: dict[str, Code] = {
     TWO_SESSIONS: Code(
         WARNING,
         "a peer of all nodes and of one",
-        "BIRD of that node is given two sessions with one neighbour, of which the neighbour accepts one.",
+        "BIRD of that node is configured with two sessions to one neighbour, which accepts only one of them.",
     ),
     NUMERIC_AS: Code(
         WARNING,
-        "an AS number that is no text",
-        "confd writes a number from 1000000 on as 1e+06, which BIRD refuses, and some versions of legacy calicoctl end "
-        "where they show it. As text every AS number works.",
+        "an AS number that is not text",
+        "confd writes a number from 1000000 on as 1e+06, which BIRD refuses, and some versions of legacy calicoctl "
+        "fail when they show it. Every AS number works as text.",
     ),
     ODD_MESH: Code(
         WARNING,

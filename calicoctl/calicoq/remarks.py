@@ -1,4 +1,4 @@
-"""What the listings say on standard error: where Felix may not do what is shown, or another Felix does otherwise."""
+"""Warnings and notes of the listings: where Felix may not do what is shown, or another version does otherwise."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Remarks:
             environment.complain(
                 visible(
                     f"Warning: Felix 1.4 applies {owner} to an endpoint only if the endpoint's labels were written "
-                    "after it: there is an in of one value beside something else; == says the same and works."
+                    "after it: it combines an in of a single value with other conditions. == means the same and works."
                 )
             )
         if self._otherwise:

@@ -1,4 +1,4 @@
-"""What ``calicoq check`` has to say about valid rules, and the shape of everything that it says."""
+"""The findings of ``calicoq check`` about valid rules, and the class of all findings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POLICY, SKIPPED_POLICY, PROFILE = "policy", "skipped policy", "profile"  # what 
 
 
 class Finding:
-    """``code``, the kind of it (codes.py); ``key``, where it is; ``reason``, what is wrong there; ``remedy``."""
+    """A finding: its ``code`` (codes.py), the ``key`` in etcd, the ``reason`` and the ``remedy``."""
 
     __slots__ = ("code", "key", "reason", "remedy")
 
@@ -40,7 +40,7 @@ class Finding:
 
     @property
     def position(self) -> tuple[int, str]:
-        """What orders findings: the severity, then the key."""
+        """The sort key of findings: the severity, then the key in etcd."""
         return SEVERITIES.index(self.severity), self.key
 
     def document(self) -> dict[str, str]:
@@ -51,10 +51,10 @@ class Finding:
 
 
 class Owner:
-    """A policy or profile: the selectors and tags of its rules, and who it is for.
+    """A policy or profile: ``matches``, the selectors and tags of its rules, and ``users``, its endpoints.
 
-    ``versions`` are the IP versions of its users, the endpoints that it selects or that name it; ``unmatched`` those
-    of ``matches`` that match no endpoint.
+    A policy's endpoints are those that it selects, a profile's those that list it. ``versions`` are the IP versions of
+    the users. ``unmatched`` are the ``matches`` that match no endpoint.
     """
 
     __slots__ = ("matches", "unmatched", "versions", "users")
@@ -79,15 +79,15 @@ class Owner:
 def rule_findings(
     key: str, rules: Rules, owner: Owner, kind: str, felix_version: int
 ) -> Iterator[Finding]:
-    """Yield what there is to say about valid rules of a ``kind`` of owner."""
+    """Yield the findings about valid rules; ``kind`` tells what they belong to."""
     for direction, listed in (("inbound", rules.inbound), ("outbound", rules.outbound)):
         for number, rule in enumerate(listed, start=1):
             where = f"{direction} rule {number}"
             for code, reason, remedy in _of_rule(rule, owner, kind, felix_version):
                 yield Finding(code, key, f"{where}: {reason}", remedy)
             if number < len(listed) and _is_for_every_packet(rule):
-                reason = f"{where}: it is for every packet: no rule behind it is ever reached"
-                remedy = "Remove it or those behind it; if an apply or replace was interrupted, give that again."
+                reason = f"{where}: it applies to every packet: no rule after it is ever reached"
+                remedy = "Remove it or the rules after it. If an apply or replace was interrupted, run it again."
                 yield Finding(codes.NEVER_REACHED, key, reason, remedy)
     for match in owner.matches:
         if match.selector is not None and match.selector.is_misfiled and felix_version == FELIX_1:
@@ -98,18 +98,21 @@ def rule_findings(
         nobody = "no endpoint with an address has it"
         if match.selector is not None:
             nobody = "it matches no endpoint with an address"
-        effect = ", so it excludes nobody" if match.side.startswith("!") else ""
+        effect = ", so it excludes no packet" if match.side.startswith("!") else ""
         reason = f"{where}: {match.side} {match.what}: {nobody}{effect}"
         yield Finding(codes.MATCHES_NOBODY, key, reason, "Correct the rule, or remove it.")
 
 
 def misfiled(key: str, where: str, selector: str) -> Finding:
     """Return the finding for a selector that Felix 1.4 files under the wrong labels."""
-    reason = f"{where}: an in of one value beside something else: Felix 1.4 may not apply it to all that it matches"
+    reason = (
+        f"{where}: it combines an in of a single value with other conditions: Felix 1.4 may not apply it to all "
+        "endpoints that match"
+    )
     try:
         return Finding(codes.MISFILED_SELECTOR, key, reason, f"Write it as {without_one_value_sets(selector)}")
     except SelectorError:
-        return Finding(codes.MISFILED_SELECTOR, key, reason, "Write == for each in of one value.")
+        return Finding(codes.MISFILED_SELECTOR, key, reason, "Write == in place of each in of a single value.")
 
 
 def _is_for_every_packet(rule: Rule) -> bool:
@@ -143,7 +146,7 @@ def _of_rule(rule: Rule, owner: Owner, kind: str, felix_version: int) -> Iterato
 
 
 def _not_programmed(refused: str, kind: str, version: int) -> str:
-    """Say what happens as iptables refuses the rules of a ``kind`` of owner for an IP version."""
+    """Return the consequence if iptables refuses the rules of a policy or profile for an IP version."""
     if kind == SKIPPED_POLICY:
         return (
             f"iptables refuses {refused}: packets skip this policy now, but once its tier has valid metadata, Felix "

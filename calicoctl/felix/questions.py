@@ -1,4 +1,4 @@
-"""What an outcome may depend on that is not stored: the open questions of ``Chances``, as the operator reads them."""
+"""The open questions of ``Chances``, in words for the operator: what is not stored but may decide an outcome."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def unknown_prefix(endpoint: Endpoint) -> str:
-    """Whether an interface counts that does not begin with the default of a prefix that etcd does not have."""
+    """Whether an interface without the default prefix has the prefix of Felix's file; etcd has no prefix."""
     return (
         f"etcd has no InterfacePrefix: if the configuration file of Felix on {endpoint.name.host} has one that "
         f"interface {endpoint.fields['name']} begins with, the endpoint's rules count"
@@ -18,7 +18,8 @@ def unknown_prefix(endpoint: Endpoint) -> str:
 def misfiled_policy(title: str, endpoint: str) -> str:
     """Whether Felix 1.4 applies a policy with a misfiled selector to an endpoint that it matches."""
     return (
-        f"{title} has an in of one value in its selector: Felix 1.4 applies it to {endpoint} only if "
+        f"The selector of {title} combines an in of a single value with other conditions: Felix 1.4 applies it to "
+        f"{endpoint} only if "
         "the endpoint's labels were written after the policy"
     )
 
@@ -26,13 +27,13 @@ def misfiled_policy(title: str, endpoint: str) -> str:
 def misfiled_selector(selector: str, address: str) -> str:
     """Whether Felix 1.4 finds an address for rules with a misfiled selector that matches it."""
     return (
-        f'Felix 1.4 finds {address} for rules with the selector "{selector}", which has an in of one value, only '
-        "if the endpoint's labels were written after these rules"
+        f'Felix 1.4 finds {address} for rules with the selector "{selector}", which combines an in of a single value '
+        "with other conditions, only if the endpoint's labels were written after these rules"
     )
 
 
 def refused_rules(where: str, reason: str) -> str:
-    """Whether a policy or profile whose rules iptables refuses, for a reason, had no other rules before."""
+    """Whether a policy or profile whose rules iptables refuses had no other rules before."""
     return (
         f"Felix programs nothing of {where} {reason}: if it had other rules before, these are still in force; "
         "if not, it drops"

@@ -300,16 +300,16 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         inbound({"ip_version": 4, "src_selector": "role in {'web'} && has(role)"}),
         "error",
         "",
-        "inbound rule 1: source selector \"role in {'web'} && has(role)\": an in of one value beside something else: "
-        "Felix 1.4 may not apply it to all that it matches",
+        "inbound rule 1: source selector \"role in {'web'} && has(role)\": it combines an in of a single value "
+        "with other conditions: Felix 1.4 may not apply it to all endpoints that match",
     ),
     (
         P,
         policy(selector="role in {'web'} && has(role)"),
         "error",
         "",
-        "selector \"role in {'web'} && has(role)\": an in of one value beside something else: Felix 1.4 may not apply "
-        "it to all that it matches",
+        "selector \"role in {'web'} && has(role)\": it combines an in of a single value with other "
+        "conditions: Felix 1.4 may not apply it to all endpoints that match",
     ),
     (
         R,
@@ -512,7 +512,7 @@ FINDINGS: list[tuple[str, Any, str, str, str]] = [
         "warning",
         "",
         'inbound rule 1: !destination selector "has(nobody)": it matches no endpoint with an address, so it excludes '
-        "nobody",
+        "no packet",
     ),
     (
         R,
@@ -809,7 +809,7 @@ def test_rules_behind_one_for_every_packet(sound: Store, calicoq: Calicoq) -> No
     sound.put(R, inbound({"action": "log"}, {"action": "deny", "log_prefix": "x"}, {"action": "allow"}))
     found = json.loads(calicoq("check", "-o", "json").stdout)
     assert [(each["severity"], each["reason"]) for each in found] == [
-        ("warning", "inbound rule 2: it is for every packet: no rule behind it is ever reached")
+        ("warning", "inbound rule 2: it applies to every packet: no rule after it is ever reached")
     ]
 
 
@@ -946,12 +946,12 @@ Error CQ011, tags that Felix ignores: 1 case
     it is not JSON; the profile has no tag for Felix
     Remedy: Replace them: 'calicoctl apply -f FILE' of the whole profile, with metadata.tags.
 
-Warning CQ051, a tag or selector that means nobody: 1 case
+Warning CQ051, a tag or selector that matches no endpoint: 1 case
   /calico/v1/policy/profile/web/rules
     inbound rule 2: source tag "GONE": no endpoint with an address has it
     Remedy: Correct the rule, or remove it.
 
-Note CQ045, a profile that nobody uses: 1 case
+Note CQ045, a profile that no endpoint uses: 1 case
   /calico/v1/policy/profile/old
     no endpoint uses this profile
     Remedy: If nobody needs it: 'calicoctl profile remove old'.
@@ -1004,7 +1004,7 @@ class TestCodes:
         assert calicoq("explain-code", "cq050", env={"ETCD_AUTHORITY": "127.0.0.1:1"}) == (
             0,
             "CQ050  warning: a rule that is never reached\n\n"
-            "A rule without conditions before it decides about every packet.\n",
+            "An earlier rule without conditions decides about every packet.\n",
             "",
         )
 

@@ -115,13 +115,13 @@ class TestReplies:
 
     def test_misfiled_selector(self, pair: Store, calicoq: Calicoq) -> None:
         pair.policy("raw", "role in {'h2'} && has(role)", **self.RAW)
-        assert self.note(calicoq).startswith(f"Replies over IPv4 may be dropped: {self.BY}. Policy \"raw\" has an in ")
+        assert self.note(calicoq).startswith(f"Replies over IPv4 may be dropped: {self.BY}. The selector of Policy \"raw\" ")
 
     def test_misfiled_selector_that_allows(self, pair: Store, calicoq: Calicoq) -> None:
         """If Felix does not apply the policy that allows replies, the next one drops them."""
         pair.policy("first", "role in {'h2'} && has(role)", untracked=True, order=1, inbound=[{}])
         pair.policy("raw", "role == 'h2'", order=2, **self.RAW)
-        assert self.note(calicoq).startswith(f"Replies over IPv4 may be dropped: {self.BY}. Policy \"first\" has an in")
+        assert self.note(calicoq).startswith(f"Replies over IPv4 may be dropped: {self.BY}. The selector of Policy \"first\"")
 
     def test_rules_that_iptables_refuses(self, pair: Store, calicoq: Calicoq) -> None:
         pair.policy("raw", "role == 'h2'", untracked=True, inbound=[{"protocol": "tcp", "!protocol": "udp"}])

@@ -556,7 +556,8 @@ class TestOneValueIn:
         result = calicoq("verdict", WEB, DB, "tcp", "5432")
         assert (result.status, inbound(result)[-1]) == (2, "=> denied")
         assert result.stdout.startswith(
-            f'Not certain: Policy "p" has an in of one value in its selector: Felix 1.4 applies it to {DB} only if the '
+            'Not certain: The selector of Policy "p" combines an in of a single value with other conditions: '
+            f"Felix 1.4 applies it to {DB} only if the "
             "endpoint's labels were written after the policy.\n"
         )
         assert calicoq("verdict", WEB, DB, "tcp", "80").status == 1  # denied with the policy and without
@@ -570,8 +571,8 @@ class TestOneValueIn:
         result = calicoq("verdict", WEB, DB, "tcp", "1")
         assert (result.status, inbound(result)[-1]) == (2, f"=> {likely}")
         assert result.stdout.startswith(
-            f'Not certain: Felix 1.4 finds 10.0.0.1 for rules with the selector "{selector}", which has an in of one '
-            "value, only if the endpoint's labels were written after these rules.\n"
+            f'Not certain: Felix 1.4 finds 10.0.0.1 for rules with the selector "{selector}", which combines an in of a '
+            "single value with other conditions, only if the endpoint's labels were written after these rules.\n"
         )
         assert calicoq("verdict", DB, WEB, "tcp", "1").status == 1
 
@@ -583,8 +584,8 @@ class TestOneValueIn:
     def test_the_listings_say_so(self, pair: Store, calicoq: Calicoq) -> None:
         pair.policy("p", self.SELECTOR, inbound=[{"src_selector": "role in {'web'} && has(role)"}])
         why = (
-            " to an endpoint only if the endpoint's labels were written after it: there is an in of one value beside "
-            "something else; == says the same and works.\n"
+            " to an endpoint only if the endpoint's labels were written after it: it combines an in of a single value "
+            "with other conditions. == means the same and works.\n"
         )
         policy = f'Warning: Felix 1.4 applies policy "p"{why}'
         rule = f'Warning: Felix 1.4 applies the selector of Policy "p" inbound rule 1 source match{why}'
