@@ -37,7 +37,8 @@ class OwnHostJourney(Journey):
         workload = self._source.endpoint
         if workload is None or workload.name.workload is None:
             what = "Felix does not police what a host sends to its own workloads"
-            yield Side(self._source.title, "outbound", [Step("", what, ALLOW)], is_last=True)
+            yield Side(self._source.title, "outbound", [Step("", what, ALLOW)])
+            yield from self._unreachable(packet, chances)
             return
         host = workload.name.host
         service = self._service_of_host(packet, host)
@@ -53,6 +54,17 @@ class OwnHostJourney(Journey):
         steps = [self._action(host, chances)]
         self._stand_still(steps, host, chances)
         yield Side(self._destination.title, "inbound", steps, is_last=True)
+
+    def _unreachable(self, packet: Packet, chances: Chances) -> Iterator[Side]:
+        """Yield why Felix makes nothing for the destination, not even a route; nothing if it does."""
+        workload = self._destination.endpoint
+        if workload is None:
+            return
+        walk = self._walk(workload, "inbound", packet, chances)
+        steps = walk.steps()
+        if not walk.has_chains:
+            self._stand_still(steps, workload.name.host, chances)
+            yield Side(self._destination.title, "inbound", steps, is_last=True)
 
     def _action(self, host: str, chances: Chances) -> Step:
         """Return what DefaultEndpointToHostAction does on a host."""

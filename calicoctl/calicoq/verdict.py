@@ -206,7 +206,9 @@ class _Answer:
 
     def _parameter_notes(self) -> Iterator[str]:
         """Yield notes on the parameters that disarm Felix, or that it takes otherwise, on the hosts of both ends."""
-        hosts = {party.endpoint.name.host for party in (self._source, self._destination) if party.endpoint is not None}
+        parties = (self._source, self._destination)
+        names = [party.endpoint.name if party.endpoint is not None else party.refused for party in parties]
+        hosts = {name.host for name in names if name is not None}
         for host in sorted(hosts):
             for name, value in sorted(self._felix.stored_parameters(host).items()):
                 if note := disarming(name, value) or remark(name, value):

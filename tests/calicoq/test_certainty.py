@@ -57,6 +57,11 @@ class TestRefusedEndpoints:
         assert result.status == status
         assert result.stdout.startswith("Not certain: ") == (status == 2)
 
+    def test_parameters_of_its_host_are_noted(self, pair: Store, calicoq: Calicoq) -> None:
+        pair.workload(WEB, state="bad", ipv4_nets=["10.0.0.1/32"])
+        pair.put("host/h1/config/DropActionOverride", "")
+        assert '\nNote: DropActionOverride is "" on h1: Felix takes it for DROP: ' in calicoq("verdict", WEB, DB).stdout
+
     def test_one_certain_refusal_of_two(self, pair: Store, calicoq: Calicoq) -> None:
         pair.workload(WEB, state="bad", ipv4_nets=["10.0.0.1/32"])
         pair.workload(DB, state="bad", ipv4_nets=["10.0.0.2/32"])

@@ -36,6 +36,15 @@ def test_host_sends_to_its_workload(pair: Store, calicoq: Calicoq) -> None:
     assert calicoq("verdict", "192.168.0.9", DB, "tcp", "80").status == 1
 
 
+def test_workload_that_is_not_active(pair: Store, calicoq: Calicoq) -> None:
+    """Felix makes no route to it."""
+    pair.workload(DB, profile_ids=["out"], ipv4_nets=["10.0.0.2/32"], state="inactive")
+    result = calicoq("verdict", "h2/eth0", DB, "tcp", "80")
+    assert (result.status, "  It is inactive: Felix lets nothing pass\n  => denied\n" in result.stdout) == (1, True)
+    pair.put("Ready", "false")
+    assert calicoq("verdict", "h2/eth0", DB, "tcp", "80").status == 2
+
+
 @pytest.mark.parametrize("destination", ["h2/eth0", "192.168.0.2"])
 @pytest.mark.parametrize(
     ("action", "status", "what"),
@@ -89,6 +98,7 @@ class TestReplies:
     """What untracked policies of the source's host do to replies."""
 
     RAW: dict[str, Any] = {"untracked": True, "inbound": [{"action": "deny", "protocol": "tcp"}]}
+    MAYBE = "Replies over IPv4 may be dropped: "
     BY = 'Host endpoint h2/eth0, Policy "raw" [untracked]: inbound rule 1 decides: deny tcp'
 
     @pytest.fixture(autouse=True)
@@ -115,13 +125,13 @@ class TestReplies:
 
     def test_misfiled_selector(self, pair: Store, calicoq: Calicoq) -> None:
         pair.policy("raw", "role in {'h2'} && has(role)", **self.RAW)
-        assert self.note(calicoq).startswith(f"Replies over IPv4 may be dropped: {self.BY}. The selector of Policy \"raw\" ")
+        assert self.note(calicoq).startswith(f"{self.MAYBE}{self.BY}. The selector of Policy \"raw\" ")
 
     def test_misfiled_selector_that_allows(self, pair: Store, calicoq: Calicoq) -> None:
         """If Felix does not apply the policy that allows replies, the next one drops them."""
         pair.policy("first", "role in {'h2'} && has(role)", untracked=True, order=1, inbound=[{}])
         pair.policy("raw", "role == 'h2'", order=2, **self.RAW)
-        assert self.note(calicoq).startswith(f"Replies over IPv4 may be dropped: {self.BY}. The selector of Policy \"first\"")
+        assert self.note(calicoq).startswith(f"{self.MAYBE}{self.BY}. The selector of Policy \"first\"")
 
     def test_rules_that_iptables_refuses(self, pair: Store, calicoq: Calicoq) -> None:
         pair.policy("raw", "role == 'h2'", untracked=True, inbound=[{"protocol": "tcp", "!protocol": "udp"}])

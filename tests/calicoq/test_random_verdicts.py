@@ -140,7 +140,8 @@ class Plain:
         self.marked = False
         is_source_host, is_destination_host = (self.world[end]["is_host"] for end in ("source", "destination"))
         if is_source_host and not is_destination_host:
-            return True, "not policed"
+            is_active = self.world["destination"]["state"] == "active"
+            return (True, "not policed") if is_active else (False, "inactive")
         allowed, by = self.side("source", "outbound")
         if is_destination_host and not is_source_host:
             return (False, "parameter") if allowed else (allowed, by)

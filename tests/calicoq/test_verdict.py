@@ -571,8 +571,8 @@ class TestOneValueIn:
         result = calicoq("verdict", WEB, DB, "tcp", "1")
         assert (result.status, inbound(result)[-1]) == (2, f"=> {likely}")
         assert result.stdout.startswith(
-            f'Not certain: Felix 1.4 finds 10.0.0.1 for rules with the selector "{selector}", which combines an in of a '
-            "single value with other conditions, only if the endpoint's labels were written after these rules.\n"
+            f'Not certain: Felix 1.4 finds 10.0.0.1 for rules with the selector "{selector}", which combines an in of '
+            "a single value with other conditions, only if the endpoint's labels were written after these rules.\n"
         )
         assert calicoq("verdict", DB, WEB, "tcp", "1").status == 1
 
