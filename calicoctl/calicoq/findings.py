@@ -1,4 +1,4 @@
-"""What in the datastore Felix 1.4.9 drops, rejects or reads otherwise than its author thinks (docs/data-model.md)."""
+"""The findings of ``calicoq check`` about what Felix 1.4.9 refuses or misinterprets (docs/data-model.md)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _STAYS = "the rules that were in force before stay in force"
 def findings(snapshot: Snapshot, felix_version: int) -> list[Finding]:
     """Return all findings: errors first, then warnings and notes, those of one severity by key.
 
-    What Felix 2 refuses is not known here: for it, all is left out that is known to be mended.
+    What Felix 2 refuses is not known. For Felix 2, findings about defects that it has mended are left out.
     """
     return sorted(_Check(snapshot, felix_version).all(), key=lambda finding: finding.position)
 
@@ -63,7 +63,7 @@ class _Check:
         self._evaluate()
 
     def _evaluate(self) -> None:
-        """Find out which endpoints each policy and profile is for, and which tags and selectors match any."""
+        """Find the endpoints of each policy and profile, and the tags and selectors that match no endpoint."""
         evaluation = Evaluation(self._felix.policies, self._felix.tiers, self._felix.identities[self._felix_version])
         evaluation.add_rule_matches({name: owner.matches for name, owner in self._profiles.items()})
         matched: set[int] = set()
@@ -80,12 +80,12 @@ class _Check:
                     self._profiles[profile].add_user(versions, endpoint)
             if not endpoint.profile_ids and not any(self._counts(policy) for policy in policies):
                 self._unprotected.append((endpoint, policies))
-            if addresses:  # without one it is in no set of addresses that Felix makes of a tag or selector
+            if addresses:  # Felix makes sets of addresses from tags and selectors
                 matched.update(id(use.match) for use in evaluation.rules_naming(who))
         for owner in (*self._policies.values(), *self._profiles.values()):
             owner.unmatched = [match for match in owner.matches if id(match) not in matched]
         for name, owner in self._profiles.items():
-            if not owner.users:  # a new profile lets in who has its own tag: nobody yet
+            if not owner.users:  # a new profile allows its own tag, which no endpoint has yet
                 own = self._felix.tags[name]
                 owner.unmatched = [each for each in owner.unmatched if each.selector or each.text not in own]
 
@@ -150,7 +150,7 @@ class _Check:
             )  # fmt: skip
 
     def _why_dropped(self, endpoint: Endpoint, policies: list[Policy]) -> str:
-        """Say what Felix drops at an endpoint without profiles that no policy in force selects but untracked ones."""
+        """Say what Felix drops at an endpoint that has no profile and that no tracked policy in force selects."""
         is_host_endpoint = endpoint.name.workload is None
         has_untracked = any(not self._is_skipped(policy) for policy in policies)
         kinds = [

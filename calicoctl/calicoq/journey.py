@@ -1,4 +1,4 @@
-"""The way of a packet from one end to the other: what each endpoint does with it, and what stands before a workload."""
+"""The path of a packet from its source to its destination: what decides on it at each endpoint."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORDS = {True: "allowed", False: "denied"}
 
 
 class Side:
-    """What one endpoint, ``title``, does with the packet; ``is_last`` if nothing behind it is asked."""
+    """The steps of a packet at one endpoint, ``title``; if it ``is_last``, nothing after it decides."""
 
     def __init__(self, title: str, direction: str, steps: list[Step], is_last: bool = False) -> None:
         self.title = title
@@ -33,14 +33,14 @@ class Side:
         self.is_last = is_last or not self.allowed
 
     def lines(self) -> Iterator[str]:
-        """Yield what is shown of it."""
+        """Yield the lines of the text."""
         yield f"{self.direction.capitalize()}, {self.title}:"
         for step in self.steps:
             yield f"  {step.text()}"
         yield f"  => {WORDS[self.allowed]}"
 
     def document(self) -> Document:
-        """Return the same for a document."""
+        """Return the steps as a document."""
         steps = [
             {
                 "where": step.where,
@@ -53,7 +53,7 @@ class Side:
         return {"endpoint": self.title, "direction": self.direction, "steps": steps, "allowed": self.allowed}
 
     def last_text(self) -> str:
-        """Return what decides, in words."""
+        """Return the step that decides, in words."""
         return f"{self.direction}, {self.steps[-1].text()}"
 
 
@@ -71,7 +71,7 @@ class Journey:
         self, protocol: int | None, port: int | None, source_port: int | None,
         icmp_type: int | None, icmp_code: int | None,
     ) -> Packet:  # fmt: skip
-        """Return a packet from the source to the destination; what is None is not given."""
+        """Return a packet from the source to the destination; None stands for an omitted value."""
         ends = [
             End(party.addresses[self._ip_version], number, self._identities(party))
             for party, number in ((self._source, source_port), (self._destination, port))
@@ -79,7 +79,7 @@ class Journey:
         return Packet(self._ip_version, ends[0], ends[1], protocol, icmp_type, icmp_code)
 
     def sides(self, packet: Packet, chances: Chances) -> list[Side]:
-        """Return what the packet meets, up to the first that drops it."""
+        """Return the sides that the packet passes, up to the first that drops it."""
         found: list[Side] = []
         for side in self._all(packet, chances):
             found.append(side)
@@ -117,14 +117,14 @@ class Journey:
         yield self._side(walk, endpoint, "inbound", chances, leaves=True)
 
     def _side(self, walk: Walk, endpoint: Endpoint, direction: str, chances: Chances, leaves: bool) -> Side:
-        """Return what an endpoint does; ``leaves``: what its Felix lets pass has passed all that is on its host."""
+        """Return the steps at an endpoint; ``leaves``: a packet that an override lets pass skips nothing else."""
         host = endpoint.name.host
         steps, is_overridden = self._as_stored(walk, host)
         self._stand_still(steps, host, chances)
         return Side(full_title(endpoint), direction, steps, is_last=is_overridden and leaves)
 
     def _as_stored(self, walk: Walk, host: str) -> tuple[list[Step], bool]:
-        """Return the steps of a walk as they are stored, and whether DropActionOverride lets pass what they drop."""
+        """Return the steps by what is stored, and whether DropActionOverride lets pass a packet that they drop."""
         steps = walk.steps()
         is_denied = walk.has_chains and steps[-1].outcome == DENY
         is_overridden = is_denied and self._felix.lets_pass(host, self._felix_version)
@@ -135,13 +135,13 @@ class Journey:
         return steps, is_overridden
 
     def _stand_still(self, steps: list[Step], host: str, chances: Chances) -> None:
-        """Turn the outcome of steps where Felix on a host applies nothing, and other rules are in force by chance."""
+        """Reverse the outcome if Felix on a host applies nothing and, by chance, other rules are in force there."""
         standstill = self._felix.standstill(host) if self._felix_version == FELIX_1 else ""
         if standstill and not chances.likely(questions.standstill(standstill)):
             steps.append(Step("", standstill, ALLOW if steps[-1].outcome == DENY else DENY))
 
     def _before_workload(self, endpoint: Endpoint, packet: Packet, chances: Chances) -> Iterator[Side]:
-        """Yield what untracked policies of its host's endpoints do to a packet that comes from elsewhere."""
+        """Yield what untracked policies of host endpoints do to a packet for a workload from another host."""
         in_the_way = self._host_endpoints(endpoint.name.host)
         for host_endpoint, steps in self._untracked_decisions(in_the_way, packet, chances):
             if steps[-1].outcome == ALLOW:

@@ -1,4 +1,4 @@
-"""Who sends and who receives the packet that ``calicoq verdict`` asks about."""
+"""The source and the destination of the packet that ``calicoq verdict`` is about."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Party:
 
 
 def find(text: str, felix: Felix, snapshot: Snapshot) -> Party:
-    """Find who is meant by an IP address, a full name of an endpoint, or a part of one that no other endpoint has.
+    """Find the party with an IP address, a full name of an endpoint, or a part of one that no other endpoint has.
 
-    Raises CommandError if nobody or more than one is meant, or the endpoint has no address.
+    Raises CommandError if there is none or more than one, or if the endpoint has no address.
     """
     address = address_from(text)
     if address is not None:
@@ -145,8 +145,8 @@ def _named(text: str, snapshot: Snapshot) -> tuple[EndpointName, str]:
         return (exactly or named)[0]
     if not named:
         parts = {part for name, _ in snapshot.endpoints for part in str(name).split("/")}
-        nobody = f'"{visible(text)}" is neither an IP address nor in the full name of an endpoint.'
-        raise CommandError(nobody + did_you_mean(text, parts))
+        unknown = f'"{visible(text)}" is neither an IP address nor in the full name of an endpoint.'
+        raise CommandError(unknown + did_you_mean(text, parts))
     names = sorted(str(name) for name, _ in named)
     more = f"\n  and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     listed = "".join(f"\n  {visible(name)}" for name in names[:_SHOWN])

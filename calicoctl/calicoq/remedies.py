@@ -1,4 +1,4 @@
-"""What ``calicoq check`` advises where that depends on what is stored: commands as a shell takes them, in quotes."""
+"""Remedies of ``calicoq check`` that depend on the stored objects. Commands are quoted for a shell."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def profile_removal(name: str, key: str) -> str:
 def for_profile_part(name: str, part: str, stored: Stored) -> str:
     """Return what to do about a part of a profile (``rules``, ``tags``, ``labels``) that Felix refuses."""
     if stored.is_directory:
-        return "Remove the directory from etcd, and write the value anew."
+        return "Remove the directory from etcd, and write the value again."
     if not _is_addressable(name):
         removal = profile_removal(name, keys.parent(stored.key))
         return f"Move them to a profile with a proper name, and delete this one: {removal}."
@@ -49,7 +49,7 @@ def for_missing_profile(profile: str, endpoint_key: str) -> str:
     if workload is not None and is_stored_profile_name(profile):
         options = {"--host": host, "--orchestrator": str(orchestrator), "--workload": workload}
         command = _command("endpoint", endpoint, "profile", "remove", profile, **options)
-    return f"Take it out of the endpoint's profile_ids{': ' + command if command else ''}."
+    return f"Remove it from the endpoint's profile_ids{': ' + command if command else ''}."
 
 
 def for_skipped_tier(policy_key: str) -> str:
@@ -98,7 +98,7 @@ def _for_tags(profile: str, text: str) -> str:
     commands = [_command("profile", profile, "tag", "remove", tag) for tag in wrong]
     known = [command for command in commands if command is not None]
     if known and len(known) == len(commands):
-        return f"Remove what is no tag: {', '.join(known)}."
+        return f"Remove the invalid tags: {', '.join(known)}."
     return "Replace them: 'calicoctl apply -f FILE' of the whole profile, with metadata.tags."
 
 

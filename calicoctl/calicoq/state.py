@@ -1,4 +1,4 @@
-"""The stored objects as model objects: what cannot be read is reported by its key and treated as absent."""
+"""The stored objects as model objects. An object that cannot be read is reported with its key and left out."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _CHECKS = {"rules": profile_rules_problems, "labels": profile_labels_problems, "
 
 
 class State:
-    """What one command needs of a snapshot; each kind is decoded when it is first asked for, once.
+    """The objects of a snapshot for one command; each kind is decoded only if the command needs it.
 
     ``complaints`` collects a text for each object that could not be read.
     """
@@ -169,7 +169,7 @@ def read_state(environment: Environment) -> State:
 
 
 def read_snapshot(environment: Environment) -> Snapshot:
-    """Do as ``read_state`` for what needs the snapshot itself."""
+    """Return the snapshot, and warn as ``read_state`` does."""
     snapshot = snapshot_of(environment)
     if found := snapshot.not_ready():
         effect = "Felix applies nothing of this until it is"
@@ -178,7 +178,7 @@ def read_snapshot(environment: Environment) -> Snapshot:
 
 
 def snapshot_of(environment: Environment) -> Snapshot:
-    """Do as ``read_snapshot`` without the warning."""
+    """Return the snapshot without a warning."""
     snapshot = Snapshot.read(environment.client())
     if environment.variables.get("CALICOCTL_DEBUG"):
         environment.complain(
@@ -189,7 +189,7 @@ def snapshot_of(environment: Environment) -> Snapshot:
 
 
 def felix_version_of(arguments: Arguments) -> int:
-    """Return the Felix whose rules are asked for. Raises CommandError for one that is not known."""
+    """Return the version of Felix in the arguments. Raises CommandError for an unknown one."""
     text: str = arguments["--felix"]
     if text not in ("1", "2"):
         raise CommandError(f'--felix is 1, for Felix 1.4, or 2, for Felix 2.2 and later; not "{visible(text)}".')
@@ -197,7 +197,7 @@ def felix_version_of(arguments: Arguments) -> int:
 
 
 def finish(state: State, environment: Environment) -> int:
-    """Report what could not be read and return the exit status of a listing that lacks it."""
+    """Report the objects that could not be read, and return the exit status: 1 if there are any."""
     for complaint in sorted(state.complaints):
         environment.complain(complaint)
     return 1 if state.complaints else 0
@@ -235,7 +235,7 @@ def _endpoint(name: EndpointName, text: str) -> Endpoint:
 
 
 def _as_felix_reads(read: Callable[[str], Decoded]) -> Callable[[str], Decoded]:
-    """Return what reads a value as ``read`` does, and what only Felix reads besides."""
+    """Return a function that reads a value like ``read``, or else in the form in which Felix reads it."""
 
     def read_it(text: str) -> Decoded:
         try:

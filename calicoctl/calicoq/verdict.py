@@ -40,7 +40,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
     """Answer for each IP version that both ends have.
 
     The status is 0 if all of it is allowed, 1 if some of it is denied, and 2 if that is not certain.
-    Raises CommandError for arguments that mean nothing, or several things.
+    Raises CommandError for invalid or ambiguous arguments.
     """
     question = _Question(arguments)
     snapshot = read_snapshot(environment)
@@ -55,7 +55,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 class _Question:
-    """The packet as the arguments describe it; what they leave out is None."""
+    """The packet that the arguments describe; omitted values are None."""
 
     def __init__(self, arguments: Arguments) -> None:
         self.protocol_text: str | None = arguments["<protocol>"]
@@ -76,12 +76,12 @@ class _Question:
         return f"{self.protocol_text or 'a protocol that no rule names'}{port}{source}"
 
     def numbers(self) -> tuple[int | None, int | None, int | None, int | None, int | None]:
-        """Return the protocol, the port, the source port, the ICMP type and its code; None for what is not given."""
+        """Return the protocol, port, source port, ICMP type and ICMP code; None for an omitted value."""
         return self.protocol, self.port, self.source_port, self.icmp_type, self.icmp_code
 
 
 class _Packet:
-    """The answer for one IP version: the way of the packet with this version of Felix, and with the ``other`` one."""
+    """The answer for one IP version: the path of the packet with this version of Felix, and with the other one."""
 
     def __init__(self, ip_version: int, question: _Question, source: Party, destination: Party, felix: Felix) -> None:
         self.ip_version = ip_version
@@ -103,7 +103,7 @@ class _Packet:
         return None if self.doubts else self.sides[-1].allowed
 
     def notes(self, other_felix: str) -> Iterator[str]:
-        """Yield remarks; the ``other`` version of Felix has that name."""
+        """Yield the notes; ``other_felix`` is the name of the other version of Felix."""
         version = self.ip_version
         yield from self._reply_notes
         ours, theirs = self.sides[-1], self.others[-1]
@@ -113,13 +113,13 @@ class _Packet:
             yield f"{other_felix} decides the same for IPv{version} by another rule; {theirs.last_text()}."
 
     def lines(self) -> Iterator[str]:
-        """Yield what is shown of it."""
+        """Yield the lines of the text."""
         yield f"IPv{self.ip_version}, {self.addresses[0]} to {self.addresses[1]}"
         for side in self.sides:
             yield from side.lines()
 
     def document(self, other_felix: int) -> Document:
-        """Return the same for a document."""
+        """Return the answer as a document; ``other_felix`` is the number of the other version."""
         return {
             "ip_version": self.ip_version,
             "from_address": str(self.addresses[0]),
@@ -179,7 +179,7 @@ class _Answer:
         return NO_ANSWER if self.allowed is None else ALLOWED if self.allowed else DENIED
 
     def _doubts_of_refusals(self) -> list[str]:
-        """Say why what was in force before Felix refused the endpoints may still be; nothing if one refusal counts."""
+        """Return why it is not certain that the refusals are in force; nothing if one of them certainly is."""
         if self._question.felix_versions[0] != FELIX_1:
             return []
         refused = (party.refused for party in (self._source, self._destination))
@@ -205,7 +205,7 @@ class _Answer:
             yield from packet.notes(self._other_felix_name)
 
     def _parameter_notes(self) -> Iterator[str]:
-        """Yield notes on the parameters that disarm Felix, or that it takes otherwise, on the hosts of both ends."""
+        """Yield notes about odd and disarming parameters on the hosts of both ends."""
         parties = (self._source, self._destination)
         names = [party.endpoint.name if party.endpoint is not None else party.refused for party in parties]
         hosts = {name.host for name in names if name is not None}
@@ -215,7 +215,7 @@ class _Answer:
                     yield f'{name} is "{value}" on {host}: {note}.'
 
     def lines(self) -> Iterator[str]:
-        """Yield what is shown: first, where there is no certain answer, on what it depends."""
+        """Yield the lines of the text: first the reasons why the answer is not certain, if it is not."""
         yield from (f"Not certain: {doubt}." for doubt in self._doubts)
         yield from [""] if self._doubts else []
         yield f"From {self._source.title} to {self._destination.title}: {self._question.text()}"
@@ -258,18 +258,18 @@ def _protocol(text: str | None) -> int | None:
         return PROTOCOLS[text] if text else None
     if re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) and 1 <= int(text) <= 255:
         return int(text)
-    raise CommandError(f'"{visible(text)}" is no protocol: {", ".join(PROTOCOLS)} or a number from 1 to 255.')
+    raise CommandError(f'"{visible(text)}" is not a protocol: {", ".join(PROTOCOLS)} or a number from 1 to 255.')
 
 
 def _port(text: str) -> int:
     if re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) and int(text) <= 65535:
         return int(text)
-    raise CommandError(f'"{visible(text)}" is no port: a number from 0 to 65535.')
+    raise CommandError(f'"{visible(text)}" is not a port: a number from 0 to 65535.')
 
 
 def _icmp(text: str) -> tuple[int, int | None]:
     found = re.fullmatch(r"([0-9]{1,3})(?:/([0-9]{1,3}))?", text, re.ASCII)
     numbers = [int(number) for number in found.groups() if number is not None] if found else []
     if not numbers or max(numbers) > 255:
-        raise CommandError(f'"{visible(text)}" is no ICMP type or type/code: numbers from 0 to 255, as 8 or 3/1.')
+        raise CommandError(f'"{visible(text)}" is not an ICMP type or type/code: numbers from 0 to 255, as 8 or 3/1.')
     return numbers[0], numbers[1] if len(numbers) > 1 else None

@@ -1,7 +1,7 @@
-"""The parameters of Felix 1.4.9 in the datastore: which values end its process, disarm it or are not what they seem.
+"""The parameters of Felix 1.4.9 in the datastore: which values end its process, disarm it or may surprise.
 
-They stand as text below ``/calico/v1/config``, and for one host below ``/calico/v1/host/<host>/config``. What its
-environment and its configuration file say counts before them, and is not known here.
+They are stored as text below ``/calico/v1/config``, and for one host below ``/calico/v1/host/<host>/config``. Felix's
+environment and configuration file take precedence, and are not known here.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def ending(name: str, value: str) -> str | None:
 
 
 def disarming(name: str, value: str) -> str | None:
-    """Say how a value takes away what Felix protects; None if it does not."""
+    """Say how a value turns off the protection by Felix; None if it does not."""
     if name == "DropActionOverride" and lets_pass(value):
         return "Felix lets every packet pass that its rules drop"
     if name == "InterfacePrefix" and any(not prefix.strip() for prefix in value.split(",")):
@@ -49,7 +49,7 @@ def disarming(name: str, value: str) -> str | None:
 
 
 def remark(name: str, value: str) -> str | None:
-    """Say in which other way a value may not be what its author thinks; None if it is."""
+    """Say how else a value may not have the intended effect; None if it has."""
     if name == "DropActionOverride" and value not in DROP_ACTIONS:
         return f"Felix takes it for DROP: the values are {', '.join(DROP_ACTIONS)}, spelled exactly so"
     if name in ("MetadataAddr", "IpInIpTunnelAddr") and value.lower() != "none" and not _is_address(value):
@@ -58,7 +58,7 @@ def remark(name: str, value: str) -> str | None:
 
 
 def ports(value: str) -> list[int]:
-    """Return the ports of a list of failsafe ports; what is no port is left out."""
+    """Return the ports of a list of failsafe ports, without the invalid items."""
     return [port for text in value.split(",") if (port := _port(text.strip())) is not None]
 
 

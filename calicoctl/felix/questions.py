@@ -55,7 +55,7 @@ def interface(title: str) -> str:
 
 def standstill(reason: str) -> str:
     """Whether the rules that are stored are those in force, where Felix applies nothing."""
-    return f"{reason}: what was in force before still is"
+    return f"{reason}: the rules that were in force before stay in force"
 
 
 def rules_of_host(host: str) -> str:

@@ -1,7 +1,7 @@
-"""What Felix 1.4.9 makes of stored rules: which it refuses, which it generates wrongly (docs/data-model.md, section 2).
+"""Which stored rules Felix 1.4.9 refuses, and which it generates incorrectly (docs/data-model.md, section 2).
 
-One refused rule drops a whole profile or policy. A rule that is taken may still become a drop of all traffic of one IP
-version, or lose one of its matches there.
+One refused rule makes a whole profile or policy invalid. A rule that Felix accepts may still become a drop of all
+traffic of one IP version, or lose one of its conditions there.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def rules_problems(document: Any) -> Iterator[str]:
             where = f"{direction} rule {number}"
             if not isinstance(fields, dict):
                 yield f"{where}: it is not an object"
-                break  # Felix looks at no rule behind it
+                break  # Felix does not check the rules after it
             try:
                 for problem in rule_problems(fields):
                     yield f"{where}: {problem}"
@@ -144,7 +144,7 @@ def _field_problem(field: str, value: Any, fields: Fields) -> str | None:
     if field == "ip_version":
         return None
     if field == "protocol":
-        return None if _is_protocol(value) else f"{shown(value)} is no protocol that Felix knows"
+        return None if _is_protocol(value) else f"{shown(value)} is not a protocol that Felix knows"
     if field.endswith("_net"):
         return _network_problem(value, fields.get("ip_version"))
     if field.endswith("_tag"):

@@ -1,4 +1,4 @@
-"""The datastore as Felix 1.4.9 sees it: what it refuses is not there (docs/data-model.md, sections 2 to 4)."""
+"""The datastore as Felix 1.4.9 reads it, without the objects that it refuses (docs/data-model.md, sections 2 to 4)."""
 
 from __future__ import annotations
 
@@ -42,12 +42,14 @@ _FAILSAFE_PORTS = {"inbound": ("Inbound", (22,)), "outbound": ("Outbound", (2379
 
 
 class Felix:
-    """What Felix takes: ``endpoints`` by full name, ``policies``, and by name ``tiers`` and the rules (``profiles``),
-    ``labels`` and ``tags`` of profiles.
+    """The objects that Felix accepts.
 
-    ``refused`` says why it does not take an object, by the object's key; ``fatal`` are the keys whose values end
-    Felix; ``odd_profiles`` has what an endpoint has in place of a list of profiles, by the endpoint's full name: of a
-    text Felix takes each character for a profile, of an object each key.
+    These are ``endpoints`` by full name, ``policies``, and by name ``tiers`` and the rules (``profiles``), ``labels``
+    and ``tags`` of profiles.
+
+    ``refused`` has the reasons why Felix refuses objects, by key. ``fatal`` are the keys whose values end Felix.
+    ``odd_profiles`` has ``profile_ids`` that are not a list, by the endpoint's full name: Felix takes each character
+    of a text, or each key of an object, for a profile.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -126,9 +128,9 @@ class Felix:
         return parameters.lets_pass(action if felix_version == FELIX_1 else action.upper().replace("AND", "and"))
 
     def standstill(self, host: str) -> str:
-        """Say why Felix on a host applies nothing of what is stored, so that what was in force before stays.
+        """Return why Felix on a host applies nothing of what is stored, so that the earlier rules stay in force.
 
-        It ends for a value that it does not expect, or it waits for a datastore that is not ready.
+        Felix ends if it reads an unexpected value, and waits if the datastore is not ready.
         """
         if found := self._snapshot.not_ready():
             return f'Felix applies nothing, as {READY} {found}, not "true"'

@@ -26,7 +26,7 @@ def pair(store: Store) -> Store:
 class TestRefusedEndpoints:
     def test_fatal_value(self, pair: Store, calicoq: Calicoq) -> None:
         key = pair.workload(WEB, profile_ids=None, ipv4_nets=["10.0.0.1/32"])
-        question = f"Felix on h1 ends when it reads {key}: what was in force before still is"
+        question = f"Felix on h1 ends when it reads {key}: the rules that were in force before stay in force"
         for source in (WEB, "10.0.0.1"):
             assert calicoq("verdict", source, DB, "tcp", "1") == (
                 2,

@@ -686,7 +686,7 @@ def test_the_remedies_for_a_profile(
     sound.put(f"policy/profile/{name}/tags", ["x", "a b", "c/d", "a b"])
     assert remedied(name)[:2] == [
         f"Correct it: 'calicoctl profile {name} rule update'.",
-        f"Remove what is no tag: 'calicoctl profile {name} tag remove \"a b\"', "
+        f"Remove the invalid tags: 'calicoctl profile {name} tag remove \"a b\"', "
         f"'calicoctl profile {name} tag remove c/d'.",
     ]
 
@@ -739,19 +739,19 @@ def test_the_remedy_for_a_profile_that_no_command_line_names(
         (
             "h1/k8s/web/e",
             "_gone",
-            "Take it out of the endpoint's profile_ids: 'calicoctl endpoint e profile remove _gone --host=h1 "
+            "Remove it from the endpoint's profile_ids: 'calicoctl endpoint e profile remove _gone --host=h1 "
             "--orchestrator=k8s --workload=web'.",
         ),
         (
             "h 1/k8s/a%2fb c/e",
             "_gone",
-            "Take it out of the endpoint's profile_ids: 'calicoctl endpoint e profile remove _gone --host=\"h 1\" "
+            "Remove it from the endpoint's profile_ids: 'calicoctl endpoint e profile remove _gone --host=\"h 1\" "
             "--orchestrator=k8s --workload=\"a%2fb c\"'.",
         ),
         (
             "h1/k8s/web/e",
             "x" * 129,
-            f"Take it out of the endpoint's profile_ids: 'calicoctl endpoint e profile remove {'x' * 129} --host=h1 "
+            f"Remove it from the endpoint's profile_ids: 'calicoctl endpoint e profile remove {'x' * 129} --host=h1 "
             "--orchestrator=k8s --workload=web'.",
         ),
     ],
@@ -771,13 +771,13 @@ def test_a_missing_profile_that_no_command_takes_out(
 ) -> None:
     sound.workload(place, profile_ids=["web", profile])
     found = json.loads(calicoq("check", "-o", "json").stdout)
-    assert [each["remedy"] for each in found] == ["Take it out of the endpoint's profile_ids."]
+    assert [each["remedy"] for each in found] == ["Remove it from the endpoint's profile_ids."]
 
 
 def test_a_missing_profile_of_a_host_endpoint(sound: Store, calicoq: Calicoq) -> None:
     sound.host_endpoint("h1/up", expected_ipv4_addrs=["192.0.2.1"], profile_ids=["_x"])
     found = json.loads(calicoq("check", "-o", "json").stdout)
-    assert [each["remedy"] for each in found] == ["Take it out of the endpoint's profile_ids."]
+    assert [each["remedy"] for each in found] == ["Remove it from the endpoint's profile_ids."]
 
 
 def test_a_new_profile_is_only_unused(sound: Store, calicoq: Calicoq) -> None:

@@ -221,7 +221,7 @@ def test_the_mark_of_a_profile_stays_for_the_next(pair: Store, calicoq: Calicoq)
     [
         ("nosuch", "it does not exist"),
         ("tagged", "it has no rules"),
-        ("bad", 'inbound rule 1: protocol: "bloop" is no protocol that Felix knows'),
+        ("bad", 'inbound rule 1: protocol: "bloop" is not a protocol that Felix knows'),
     ],
 )
 def test_a_profile_that_felix_does_not_have_drops(pair: Store, calicoq: Calicoq, profile: str, problem: str) -> None:
@@ -736,7 +736,8 @@ class TestWhatStopsFelix:
         result = calicoq("verdict", WEB, DB, "tcp", "5432")
         assert result.status == 2
         assert result.stdout.startswith(
-            f"Not certain: Felix on h1 ends when it reads {reason}: what was in force before still is.\n"
+            f"Not certain: Felix on h1 ends when it reads {reason}: the rules that were in force before stay in "
+            "force.\n"
         )
 
     def test_also_where_what_it_drops_is_let_pass(self, pair: Store, calicoq: Calicoq) -> None:
@@ -753,8 +754,8 @@ class TestParametersOfFelix:
         result = calicoq("verdict", WEB, DB, "tcp", "5432")
         assert result.status == 2
         assert result.stdout.startswith(
-            'Not certain: Felix on h2 ends when it starts, as LogSeverityFile is "verbose": what was in force before '
-            "still is.\n"
+            'Not certain: Felix on h2 ends when it starts, as LogSeverityFile is "verbose": the rules that were in '
+            "force before stay in force.\n"
         )
 
     def test_an_interface_prefix_that_may_be_in_a_file(self, pair: Store, calicoq: Calicoq) -> None:
@@ -939,16 +940,16 @@ def test_a_refused_endpoint_as_a_document(pair: Store, calicoq: Calicoq) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("tcp", "65536"), '"65536" is no port: a number from 0 to 65535.\n'),
-        (("tcp", "http"), '"http" is no port: a number from 0 to 65535.\n'),
-        (("icmp", "8/"), '"8/" is no ICMP type or type/code: numbers from 0 to 255, as 8 or 3/1.\n'),
-        (("icmp", "256"), '"256" is no ICMP type or type/code: numbers from 0 to 255, as 8 or 3/1.\n'),
-        (("tcp", "1", "--source-port=x"), '"x" is no port: a number from 0 to 65535.\n'),
+        (("tcp", "65536"), '"65536" is not a port: a number from 0 to 65535.\n'),
+        (("tcp", "http"), '"http" is not a port: a number from 0 to 65535.\n'),
+        (("icmp", "8/"), '"8/" is not an ICMP type or type/code: numbers from 0 to 255, as 8 or 3/1.\n'),
+        (("icmp", "256"), '"256" is not an ICMP type or type/code: numbers from 0 to 255, as 8 or 3/1.\n'),
+        (("tcp", "1", "--source-port=x"), '"x" is not a port: a number from 0 to 65535.\n'),
         (
             ("TCP",),
-            '"TCP" is no protocol: tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to 255.\n',
+            '"TCP" is not a protocol: tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to 255.\n',
         ),
-        (("0",), '"0" is no protocol: tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to 255.\n'),
+        (("0",), '"0" is not a protocol: tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to 255.\n'),
     ],
 )
 def test_arguments_that_mean_nothing(calicoq: Calicoq, arguments: tuple[str, ...], message: str) -> None:
@@ -959,5 +960,6 @@ def test_not_ready(pair: Store, calicoq: Calicoq) -> None:
     pair.put("Ready", "false")
     result = calicoq("verdict", WEB, DB, "tcp", "5432")
     assert (result.status, result.stderr.count("Warning")) == (2, 1)
-    reason = 'Felix applies nothing, as /calico/v1/Ready is "false", not "true": what was in force before still is'
-    assert result.stdout.startswith(f"Not certain: {reason}.\n")
+    reason = 'Felix applies nothing, as /calico/v1/Ready is "false", not "true"'
+    stays = "the rules that were in force before stay in force"
+    assert result.stdout.startswith(f"Not certain: {reason}: {stays}.\n")
