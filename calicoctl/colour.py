@@ -20,7 +20,7 @@ _OF_WORDS = {
 }  # fmt: skip
 _ACTION = re.compile(r"^( *[0-9]+ )(allow|deny)\b()", re.MULTILINE)  # after the position, as in `rule show`
 _VERDICT = re.compile(r"^(.*(?:=>|:) )(allowed|denied|not certain)()$", re.MULTILINE)
-_FINDING = re.compile(r"^()(Error|Warning)( CQ[0-9]+, .*)$", re.MULTILINE)
+_FINDING = re.compile(r"^()(Error|Warning)( C[LQ][0-9]+, .*)$", re.MULTILINE)
 _WARNING = re.compile(r"^()(Warning:)()", re.MULTILINE)
 
 

@@ -119,8 +119,9 @@ LISTINGS = (
         cidr=Field("string", "the network of the pool"),
         ip_version=Field("integer", "4 or 6"),
         ipip=Field("boolean", "whether packets between hosts are sent in IP-in-IP"),
-        nat_outgoing=Field("boolean", "whether packets that leave the pools are sent from the address of the host"),
-        disabled=Field("boolean", "whether no addresses are assigned from the pool"),
+        masquerade=Field("boolean", "whether packets that leave the pools are sent from the address of the host"),
+        ipam=Field("boolean", "whether Calico assigns addresses from the pool"),
+        disabled=Field("boolean", "whether the pool is out of use for new addresses"),
     ),
     Listing(
         "ipam info",

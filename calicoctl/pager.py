@@ -1,4 +1,4 @@
-"""Show long answers in a pager if CALICOCTL_PAGER is set and the output is a terminal."""
+"""Long answers on a terminal go through a pager, if the operator has asked for that with CALICOCTL_PAGER."""
 
 from __future__ import annotations
 
@@ -11,28 +11,32 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
 
-_DEFAULT = "less -R"  # -R lets less show colours
+_DEFAULT = "less -R"  # which shows colours
+_YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 def show(text: str, variables: Mapping[str, str], terminal: TextIO) -> bool:
-    """Show a text in the pager if it is longer than the terminal; False if it was not shown.
+    """Show a text in the pager if it is longer than the terminal; return False if it was not shown.
 
-    CALICOCTL_PAGER is the command of the pager. ``1`` stands for the command in PAGER or, without it, for less.
+    CALICOCTL_PAGER is a command, or ``1`` for the one in PAGER, else less; ``0`` stands for none.
     """
-    lines = text.count("\n") + 1
-    if not terminal.isatty() or lines < os.get_terminal_size(terminal.fileno()).lines:
+    size = os.get_terminal_size(terminal.fileno())
+    lines = sum(1 + len(line) // (size.columns + 1) for line in text.split("\n"))
+    wanted = variables["CALICOCTL_PAGER"].strip()
+    if lines < size.lines or wanted in _NO:
         return False
-    wanted = variables["CALICOCTL_PAGER"]
-    command = (variables.get("PAGER") or _DEFAULT) if wanted == "1" else wanted
     try:
-        pager = subprocess.Popen(shlex.split(command), stdin=subprocess.PIPE, env=dict(variables), encoding="utf-8")
+        command = shlex.split((variables.get("PAGER") or _DEFAULT) if wanted in _YES else wanted)
+        if not command:
+            return False
+        pager = subprocess.Popen(command, stdin=subprocess.PIPE, env=dict(variables), encoding="utf-8")
     except (OSError, ValueError):
-        return False  # the pager cannot be started, so the caller prints the text
+        return False  # there is no such program: print the text
     terminal.flush()
     try:
         pager.communicate(text + "\n")
     except BrokenPipeError:
-        pass  # the operator has left the pager early
+        pass  # the operator has left the pager
     finally:
         pager.wait()
     return True

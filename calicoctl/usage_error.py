@@ -83,7 +83,7 @@ class _Reading:
                 return misplaced
             known = [*(option.long for option in self._options if option.long), "--help"]
             if word == self._argv[0]:  # before the command
-                known += [option.name for option in global_options.options_of(self._program)]
+                known += ["--version", *(option.name for option in global_options.options_of(self._program))]
             meant = near(word.partition("=")[0], known) if word.startswith("--") else []
             return f"unknown option '{word}'{_did_you_mean(meant)}"
         for name in self._given.repeated:

@@ -109,6 +109,10 @@ def test_long_answers_go_through_the_pager(calicoctl: Calicoctl, etcd: EtcdServe
     assert on_terminal(calicoctl, "profile", "show", CALICOCTL_PAGER=str(pager)) == ""
     assert (pager.parent / "paged").read_text(encoding="utf-8") == table
     assert on_terminal(calicoctl, "profile", "show", CALICOCTL_PAGER="1", PAGER=f"{pager} -x") == ""
+    assert on_terminal(calicoctl, "profile", "show", CALICOCTL_PAGER="yes", PAGER=str(pager)) == ""
+    for variables in ({"CALICOCTL_PAGER": " "}, {"CALICOCTL_PAGER": "1", "PAGER": " "}, {"CALICOCTL_PAGER": "'"}):
+        assert on_terminal(calicoctl, "profile", "show", **variables) == table
+    assert on_terminal(calicoctl, "profile", "show", CALICOCTL_PAGER="0", PAGER=str(pager)) == table
     assert on_terminal(calicoctl, "profile", "show", PAGER=str(pager)) == table
     assert on_terminal(calicoctl, "profile", "show", CALICOCTL_PAGER="/none") == table
     assert calicoctl("profile", "show", env={"CALICOCTL_PAGER": str(pager)}).stdout == table

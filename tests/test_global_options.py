@@ -76,6 +76,11 @@ def test_misspelt_option(calicoctl: Calicoctl, word: str) -> None:
     assert (result.status, result.stderr.splitlines()[0]) == (2, said.splitlines()[0])
 
 
+@pytest.mark.parametrize("word", ["--verson", "--versio"])
+def test_misspelt_version(calicoctl: Calicoctl, word: str) -> None:
+    assert calicoctl(word).stderr.splitlines()[0] == f"unknown option '{word}'; did you mean '--version'?"
+
+
 @pytest.mark.parametrize(
     ("words", "name", "line"),
     [

@@ -155,7 +155,10 @@ def _peers(settings: Settings, host: str | None) -> Iterator[Finding]:
         try:
             peer = _Peer(stored, version)
             if first.setdefault(peer.ip, stored.key) != stored.key:
-                raise ValueError(f"{first[peer.ip]} is about the same peer")
+                reason = f"{first[peer.ip]} is about the same peer; {consequence}"
+                remedy = f"Remove one of the two: {peer_removal(stored.key, host)}."
+                yield Finding(codes.REFUSED_BY_BIRD, stored.key, reason, remedy)
+                continue
         except ValueError as error:
             yield Finding(codes.REFUSED_BY_BIRD, stored.key, f"{error}; {consequence}", for_peer(stored.key, host))
             continue

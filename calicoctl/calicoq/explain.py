@@ -46,7 +46,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
     if not pairs:
         raise CommandError("Between these ends is nothing to explain: no two of them have addresses of one IP version.")
     if arguments["--output"] == TEXT:
-        environment.say("\n".join(map(visible, _lines(pairs))))
+        environment.say("\n".join(map(visible, _lines(pairs))), painter="verdict")
     else:
         say_document([pair.document() for pair in pairs], arguments["--output"], environment)
     for remark in remarks_on(felix):

@@ -91,7 +91,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
     found = [each for each in _all(felix, felix_version) if not names or each.name in names]
     found.sort(key=lambda each: (each.code, each.owner, each.direction, each.number or 0, each.what))
     if arguments["--output"] == TEXT:
-        environment.say("\n".join(map(visible, _lines(found))))
+        environment.say("\n".join(map(visible, _lines(found))), painter="finding")
     else:
         say_document([each.document() for each in found], arguments["--output"], environment)
     return 1 if found and arguments["--strict"] else 0

@@ -308,9 +308,10 @@ def _row(pool: Pool) -> dict[str, object]:
     return {
         "cidr": str(pool),
         "ip_version": pool.network.version,
-        "ipip": bool(pool.ipip),
-        "nat_outgoing": bool(pool.masquerade),
-        "disabled": bool(pool.disabled),
+        "ipip": pool.ipip,
+        "masquerade": pool.masquerade,
+        "ipam": pool.fields.get("ipam") is not False,
+        "disabled": pool.disabled,
     }
 
 

@@ -32,7 +32,7 @@ def read_nodes(client: Client) -> tuple[list[Node], list[str]]:
         if peers or of_peers or not texts.keys().isdisjoint(_OF_NODES):
             name = keys.last_segment(host["key"])
             nodes.append(Node(name, addresses, texts.get("as_num"), inherited, peers))
-    return sorted(nodes, key=lambda node: node.name), complaints
+    return sorted(nodes, key=lambda node: node.name), sorted(complaints)
 
 
 def stored_settings(host: str, client: Client) -> dict[str, str]:

@@ -33,7 +33,7 @@ _BETWEEN_TRIES = 0.02  # seconds
 _LONGEST_QUOTATION = 100  # characters
 
 _NAMES = {4: "bird.ctl", 6: "bird6.ctl"}
-_GREETING, _END, _PROTOCOL, _FIRST_ERROR = 1, 0, 1002, 8000
+_GREETING, _END, _PROTOCOL, _HEADING, _FIRST_ERROR = 1, 0, 1002, 2002, 8000
 _CODED = re.compile(r"([0-9]{4})([ -])(.*)", re.DOTALL)
 # BIRD writes a date and a time with a blank between them where its configuration has a long time format.
 _ROW = re.compile(r"(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\d{2,4}-\d{2}-\d{2,4} [\d:.]+|\S+)(?:\s+(.*))?", re.DOTALL)
@@ -128,6 +128,9 @@ def peers(answer: Answer, version: int) -> list[Peer]:
     Raises BirdUnavailable for a line that is no row of that table.
     """
     found = []
+    codes = {code for code, _ in answer.lines}
+    if not codes <= {_PROTOCOL, _HEADING}:  # as in "0016 Access restricted"
+        raise BirdUnavailable(f"{visible(answer.path)}: its answer is no table of protocols")
     for code, text in answer.lines:
         if code != _PROTOCOL:
             continue

@@ -23,7 +23,8 @@ def running(docker: Docker, name: str) -> tuple[str, str] | None:
 
     def find(api: Any) -> tuple[str, str] | None:
         for described in api.containers(filters={"name": name}):  # those whose names contain it
-            if f"/{name}" in described["Names"]:
+            is_running = described.get("State", "running") == "running"  # neither restarting nor paused
+            if f"/{name}" in described["Names"] and is_running:
                 return str(described["Id"]), str(described["Status"])
         return None
 

@@ -165,6 +165,15 @@ def test_remedies_for_what_no_command_names(sound: Store, calicoq: Calicoq) -> N
     }
 
 
+def test_a_peer_that_is_stored_twice_is_removed_once(sound: Store, calicoq: Calicoq) -> None:
+    sound.etcd.put(f"{BGP}/global/peer_v4/10.2.2.2", peer("10.2.2.2"))
+    sound.etcd.put(f"{BGP}/global/peer_v4/10.2.2.6", peer("10.2.2.2"))
+    remedies = {each["key"]: each["remedy"] for each in json.loads(calicoq("check", "-o", "json").stdout)}
+    assert remedies == {
+        f"{BGP}/global/peer_v4/10.2.2.6": "Remove one of the two: 'calicoctl bgp peer remove 10.2.2.6'."
+    }
+
+
 # Against BIRD itself
 
 with_bird = [

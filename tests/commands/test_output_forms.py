@@ -51,8 +51,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "endpoint show": [{"hostname": "h1", "orchestrator_id": "docker", "workloads": 1, "endpoints": 1}],
     "endpoint profile show": [{"name": "WEB"}, {"name": "DB"}],
     "pool show": [
-        {"cidr": "10.0.0.0/16", "ip_version": 4, "ipip": True, "nat_outgoing": False, "disabled": False},
-        {"cidr": "fd80::/64", "ip_version": 6, "ipip": False, "nat_outgoing": True, "disabled": False},
+        {"cidr": "10.0.0.0/16", "ip_version": 4, "ipip": True, "masquerade": False, "ipam": True, "disabled": False},
+        {"cidr": "fd80::/64", "ip_version": 6, "ipip": False, "masquerade": True, "ipam": True, "disabled": False},
     ],
     "ipam info": [{"address": "10.0.0.1", "assigned": False, "attributes": None}],
     "find": [

@@ -272,6 +272,14 @@ def test_bird_that_does_not_answer(node: Calicoctl, felix: int, tmp_path: Path) 
     )  # fmt: skip
 
 
+def test_bird_that_restricts_access(node: Calicoctl, felix: int, tmp_path: Path) -> None:
+    with BirdSocket(tmp_path / "run" / "bird.ctl", answering(b"0016-Access restricted\n0000 \n")):
+        result = node("status")
+    assert (result.status, result.stderr) == (
+        1, f"Cannot ask BIRD for IPv4: {tmp_path}/run/bird.ctl: its answer is no table of protocols.\n"
+    )  # fmt: skip
+
+
 def test_a_socket_that_was_passed_over(
     node: Calicoctl, felix: int, peers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
