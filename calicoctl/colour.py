@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 _RED, _GREEN, _YELLOW, _CYAN, _BOLD = "31", "32", "33", "36", "1"
 _OF_WORDS = {
     "allow": _GREEN, "allowed": _GREEN, "deny": _RED, "denied": _RED, "not certain": _YELLOW,
-    "Error": _RED, "Warning": _YELLOW, "Warning:": _YELLOW,
+    "Error": _RED, "Warning": _YELLOW, "Warning:": _YELLOW, "WARNING:": _YELLOW, "ERROR:": _RED,
+    "Cannot read": _RED,
 }  # fmt: skip
 _ACTION = re.compile(r"^( *[0-9]+ )(allow|deny)\b()", re.MULTILINE)  # after the position, as in `rule show`
 _VERDICT = re.compile(r"^(.*(?:=>|:) )(allowed|denied|not certain)()$", re.MULTILINE)
 _FINDING = re.compile(r"^()(Error|Warning)( C[LQ][0-9]+, .*)$", re.MULTILINE)
-_WARNING = re.compile(r"^()(Warning:)()", re.MULTILINE)
+_COMPLAINT = re.compile(r"^()(Warning:|WARNING:|ERROR:|Cannot read)()", re.MULTILINE)
 
 
 def is_wanted(when: str, variables: Mapping[str, str], stream: TextIO) -> bool:
@@ -56,7 +57,7 @@ def finding(text: str) -> str:
 
 def message(text: str) -> str:
     """Colour the word Warning at the beginning of lines."""
-    return _WARNING.sub(_with_painted_word, text)
+    return _COMPLAINT.sub(_with_painted_word, text)
 
 
 def failure(text: str) -> str:
@@ -67,12 +68,12 @@ def failure(text: str) -> str:
 
 def difference(text: str) -> str:
     """Colour the lines of a unified diff."""
-    return "\n".join(map(_line_of_difference, text.split("\n")))
+    first, second, *rest = [*text.split("\n"), ""]
+    headings = [_painted(line, _BOLD) for line in (first, second)]
+    return "\n".join([*headings, *map(_line_of_difference, rest)]).removesuffix("\n")
 
 
 def _line_of_difference(line: str) -> str:
-    if line.startswith(("--- ", "+++ ")):
-        return _painted(line, _BOLD)
     colours = {"-": _RED, "+": _GREEN, "@": _CYAN}
     return _painted(line, colours[line[0]]) if line[:1] in colours else line
 

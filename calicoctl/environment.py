@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from calicoctl.errors import CommandError
 from calicoctl.output import shortened, visible
 from calicoctl.signals import SLICE
@@ -46,6 +48,8 @@ class Environment:
         self.stdout = stdout
         self.stderr = stderr
         self.failure_status = 1
+        self._began = time.monotonic()
+        self._for_pager: list[str] = []
         self.listing: Listing | None = None  # set if the rows are to be printed in another form than the usual table
         self._configuration: Configuration | None = None
         self._client: Client | None = None
@@ -82,7 +86,7 @@ class Environment:
         """Return a progress line for many steps, which appears on a terminal after two seconds."""
         from calicoctl.progress import Steps
 
-        return Steps(self.stderr if self.stderr.isatty() else None, what)
+        return Steps(self.stderr if self.stderr.isatty() else None, what, self._began)
 
     def say(self, text: str, painter: str = "") -> None:
         """Print an answer. Raises CommandError if it cannot be written, BrokenPipeError if the reader has gone.
@@ -90,13 +94,23 @@ class Environment:
         ``painter`` is the name of the function in ``calicoctl.colour`` that colours the text, if colours are used.
         """
         text = self._painted(text, painter, self.stdout) if painter else text
+        if self.variables.get("CALICOCTL_PAGER") and self.stdout.isatty():
+            self._for_pager.append(text)
+            return
         with _WriteErrors():
-            if self.variables.get("CALICOCTL_PAGER") and self.stdout.isatty():
-                from calicoctl.pager import show
-
-                if show(text, self.variables, self.stdout):
-                    return
             self.stdout.write(text + "\n")
+
+    def _show_collected(self) -> None:
+        """Show the answers that were collected for the pager: in the pager if they are long."""
+        if not self._for_pager:
+            return
+        from calicoctl.pager import show
+
+        text = "\n".join(self._for_pager)
+        self._for_pager.clear()
+        with _WriteErrors():
+            if not show(text, self.variables, self.stdout):
+                self.stdout.write(text + "\n")
 
     def _painted(self, text: str, painter: str, stream: TextIO) -> str:
         if not (stream.isatty() or self.variables.get("CLICOLOR_FORCE") or "--color" in self.options):
@@ -119,6 +133,7 @@ class Environment:
 
     def complain(self, text: str, painter: str = "message") -> None:
         """Print a complaint, a warning or a remark, none of which is part of the answer."""
+        self._show_collected()
         try:
             self.stdout.flush()  # keeps the order when both streams go to the same terminal or file
         except OSError:
@@ -131,6 +146,7 @@ class Environment:
 
     def finish(self) -> None:
         """Flush ``stdout``, and print the client's remarks on the outcome of writes."""
+        self._show_collected()
         with _WriteErrors():
             self.stdout.flush()
         self._print_remarks()

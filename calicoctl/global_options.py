@@ -98,6 +98,11 @@ def misplaced(program: str, argv: Sequence[str], word: str) -> str:
     import shlex
 
     option, value = found
+    if option.name in ("--output", "--columns"):
+        from calicoctl.listings import has_listing
+
+        if not has_listing(argv):
+            return f"{option.name} is for listings, and this command prints none"
     place = list(argv).index(word)
     end = place + (2 if option.value and value is None else 1)
     missing = f" {option.value}" if end > len(argv) else ""

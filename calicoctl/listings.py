@@ -11,10 +11,14 @@ from calicoctl.errors import CommandError
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 FORMATS = ("table", "json", "yaml", "csv", "name", "schema")
+
+
+# For these ``-o name`` prints the key of each row; for the others each name once.
+_EACH_ROW = ("profile rule show", "endpoint show --detailed", "container endpoint show")
 
 
 class Field:
@@ -35,6 +39,7 @@ class Listing:
         self.words = words
         self.key = key
         self.fields = fields
+        self.each_row = words in _EACH_ROW
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the list of rows."""
@@ -150,6 +155,20 @@ LISTINGS = (
         since=Field(["string", "null"], "for a peer: since when, as BIRD prints it"),
         info=Field(["string", "null"], "for felix: its version, or its processes; for a peer: what BIRD adds"),
     ),
+    Listing(
+        "context list",
+        "name",
+        name=Field("string", "the name of the context"),
+        current=Field("boolean", "whether it is chosen"),
+        etcd=Field("string", "its address of etcd, with secrets masked; empty if it has none"),
+    ),
+    Listing(
+        "context show",
+        "setting",
+        setting=Field("string", "the environment variable for the setting"),
+        value=Field("string", "its value, with secrets masked"),
+        place=Field("string", "where the value comes from"),
+    ),
     Listing("bgp peer show", "ip", **_OF_PEER),
     Listing(
         "node show",
@@ -184,6 +203,11 @@ def listing_of(command: str, arguments: Mapping[str, Any], options: Mapping[str,
     listing = max(fitting, key=lambda listing: len(listing.words))
     columns_of(listing, options)
     return listing
+
+
+def has_listing(words: Sequence[str]) -> bool:
+    """Tell whether a command line, which may not fit the grammar, has the words of a listing."""
+    return any(set(listing.words.split()) <= set(words) for listing in LISTINGS)
 
 
 def _fits(listing: Listing, command: str, arguments: Mapping[str, Any]) -> bool:

@@ -75,11 +75,11 @@ class Steps:
     None, no line is shown.
     """
 
-    def __init__(self, terminal: TextIO | None, what: str) -> None:
-        """``what`` is the beginning of the line, such as ``Resources to apply``."""
+    def __init__(self, terminal: TextIO | None, what: str, began: float) -> None:
+        """``what`` is the beginning of the line, such as ``Resources to apply``; ``began`` is when the command did."""
         self._line = _Line(terminal)
         self._what = what
-        self._next = time.monotonic() + _FIRST_DELAY
+        self._next = began + _FIRST_DELAY
 
     def show(self, done: int, total: int) -> None:
         """Note that so many steps of all are done."""

@@ -22,8 +22,10 @@ def say_rows(rows: Iterable[Row], environment: Environment) -> None:
     assert listing is not None
     output = environment.options.get("--output", "table")
     if output == "name":
-        for name in dict.fromkeys(str(row[listing.key]) for row in rows):
-            environment.say(visible(name))
+        names = [visible(str(row[listing.key])) for row in rows]
+        names = names if listing.each_row else list(dict.fromkeys(names))
+        if names:
+            environment.say("\n".join(names))
         return
     columns = columns_of(listing, environment.options)
     chosen = [{column: row[column] for column in columns} for row in rows]

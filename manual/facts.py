@@ -40,6 +40,7 @@ _NODE = ("calicoctl node",)
 
 _CONTEXT = ("calicoctl context",)
 
+ON_TERMINALS = ("NO_COLOR", "CLICOLOR_FORCE", "CALICOCTL_PAGER", "PAGER")
 VARIABLES = (
     Fact(
         "ETCD_ENDPOINTS",
@@ -108,8 +109,8 @@ VARIABLES = (
 )
 
 FILES = (
-    Fact("/etc/calico/calicoctl.cfg", "Where etcd is, for all users of this host.", _CONTEXT),
-    Fact("~/.config/calicoctl/config.yaml", "The contexts of this user.", _CONTEXT),
+    Fact("/etc/calico/calicoctl.cfg", "Where etcd is, for all users of this host."),
+    Fact("~/.config/calicoctl/config.yaml", "The contexts of this user."),
     Fact(
         "/run/calicoctl.lock",
         "It is locked while the network of a container, or the container of the node, is changed: two commands never "

@@ -120,7 +120,7 @@ def _page(name: str, summary: str, sections: dict[str, Sequence[Block]], statuse
         "Examples": examples,
         "Exit status": [Terms(statuses)],
         "Environment": list(_environment(name)),
-        "Files": list(_facts(facts.FILES, name)),
+        "Files": list(_files(name)),
         "See also": [Names(_related(name))],
     }
     return Page(name, summary, {title: blocks for title, blocks in {**sections, **common}.items() if blocks})
@@ -129,10 +129,20 @@ def _page(name: str, summary: str, sections: dict[str, Sequence[Block]], statuse
 def _environment(name: str) -> Iterator[Block]:
     if name == "calicoq":
         yield Paragraph(_ETCD)
+        yield Terms([fact.term for fact in facts.VARIABLES if fact.name in facts.ON_TERMINALS])
         return
     yield from _facts(facts.VARIABLES, name)
     if name not in PROGRAMS and name not in facts.WITHOUT_ETCD:
         yield Paragraph(_ETCD)
+
+
+def _files(name: str) -> Iterator[Block]:
+    """Yield the files of a command; those that say where etcd is if it asks etcd, and for both programs."""
+    asks_etcd = name not in facts.WITHOUT_ETCD
+    found = [fact.term for fact in facts.FILES if name in fact.commands or name == "calicoctl"
+             or (asks_etcd and not fact.commands)]  # fmt: skip
+    if found:
+        yield Terms(found)
 
 
 def _facts(known: Sequence[facts.Fact], name: str) -> Iterator[Block]:

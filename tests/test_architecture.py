@@ -25,19 +25,19 @@ IMPORTS = {
     "expected": "grammar",
     "usage": "",
     "suggestion": "output",
-    "global_options": "",
+    "listings": "errors",
+    "global_options": "listings",
     "usage_error": "expected global_options grammar suggestion",
     "configuration": "errors output suggestion",
     "model": "",
     "undo": "errors",
-    "listings": "errors",
     "etcd": "errors output progress",  # the parts of output that compose and escape messages; it never prints
     "datastore": "errors model output etcd",
     "environment": "errors output colour pager progress configuration etcd listings signals",
     "host": "errors model output signals etcd.settings",  # masks the password that DOCKER_HOST may contain
     "resources": "errors model output etcd datastore environment package_data",
     "rows": "listings output environment resources.text",
-    "completion": "errors expected global_options usage model configuration etcd datastore host.hostname "
+    "completion": "errors expected global_options listings usage model configuration etcd datastore host.hostname "
     "resources.kinds calicoq.cli",
     "felix": "model datastore",
     "flows": "model felix",

@@ -91,6 +91,8 @@ def test_version_of_etcd(calicoctl: Calicoctl, proxy: Proxy) -> None:
     assert re.fullmatch(rf"etcd [0-9]+\.[0-9]+\.[0-9]+ at {re.escape(url)}", last)
     proxy.since(len(proxy.requests) + 1, answer("200 OK", "[1]"))
     assert calicoctl("--version").stdout.splitlines()[-1] == f"etcd: what answers at {url} is not etcd"
+    refused = calicoctl("--version", env={"ETCD_AUTHORITY": "127.0.0.1:1"}).stdout.splitlines()[-1]
+    assert refused.startswith("etcd: Error accessing etcd at http://127.0.0.1:1 ")
     proxy.since(len(proxy.requests) + 1, never_answer)
     assert calicoctl("--version").stdout.splitlines()[-1] == f"etcd: no answer from {url} within 1 s"
 

@@ -114,6 +114,7 @@ def test_long_answers_go_through_the_pager(calicoctl: Calicoctl, etcd: EtcdServe
         assert on_terminal(calicoctl, "profile", "show", **variables) == table
     assert on_terminal(calicoctl, "profile", "show", CALICOCTL_PAGER="0", PAGER=str(pager)) == table
     assert on_terminal(calicoctl, "profile", "show", PAGER=str(pager)) == table
+    assert on_terminal(calicoctl, "-o", "name", "profile", "show", CALICOCTL_PAGER=str(pager)) == ""
     assert on_terminal(calicoctl, "profile", "show", CALICOCTL_PAGER="/none") == table
     assert calicoctl("profile", "show", env={"CALICOCTL_PAGER": str(pager)}).stdout == table
 
@@ -121,3 +122,19 @@ def test_long_answers_go_through_the_pager(calicoctl: Calicoctl, etcd: EtcdServe
 def test_short_answers_are_printed(calicoctl: Calicoctl, pager: Path) -> None:
     assert on_terminal(calicoctl, "version", CALICOCTL_PAGER=str(pager)) == calicoctl("version").stdout
     assert not (pager.parent / "paged").exists()
+
+
+def test_one_answer_of_many_parts_goes_through_one_pager(calicoctl: Calicoctl, pager: Path) -> None:
+    calicoctl("profile", "add", "P")
+    for port in range(30):
+        calicoctl("profile", "P", "rule", "add", "inbound", "allow", "tcp", "to", "ports", str(port + 1))
+    rules = calicoctl("profile", "P", "rule", "show").stdout
+    assert on_terminal(calicoctl, "profile", "P", "rule", "show", CALICOCTL_PAGER=str(pager), NO_COLOR="1") == ""
+    assert (pager.parent / "paged").read_text(encoding="utf-8") == rules
+
+
+def test_complaints_and_removed_lines_that_look_like_headings() -> None:
+    assert colour.message("Cannot read /calico/v1/x: it is not JSON.").startswith(f"{RED}Cannot read{END} /calico")
+    assert colour.difference("--- a\n+++ b\n@@\n--- x") == (
+        f"\033[1m--- a{END}\n\033[1m+++ b{END}\n\033[36m@@{END}\n{RED}--- x{END}"
+    )

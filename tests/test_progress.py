@@ -180,7 +180,7 @@ def test_many_steps_show_how_far_the_command_is(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(time, "monotonic", lambda: now)
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "fileno", lambda: 99999)
-    steps = Steps(terminal, "Resources to apply")
+    steps = Steps(terminal, "Resources to apply", now)
     steps.show(1, 1200)
     assert terminal.getvalue() == ""
     now += 2.1
@@ -195,7 +195,7 @@ def test_many_steps_show_how_far_the_command_is(monkeypatch: pytest.MonkeyPatch)
 def test_steps_show_nothing_without_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    steps = Steps(None, "Resources to apply")
+    steps = Steps(None, "Resources to apply", now)
     now += 9
     steps.show(1, 2)
     steps.erase()

@@ -37,7 +37,12 @@ def _list(environment: Environment) -> None:
     for name, source in found.by_name.items():
         address = source.address()
         rows.append([name, "*" if name == current else "", masked(address.text) if address else ""])
-    environment.say(table(["Name", "Current", "etcd"], rows))
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows(({"name": name, "current": bool(star), "etcd": etcd} for name, star, etcd in rows), environment)
+    else:
+        environment.say(table(["Name", "Current", "etcd"], rows))
     if not rows:
         environment.complain(f"There are no contexts in {found.path}; see 'calicoctl context --help'.")
 
@@ -65,7 +70,13 @@ def _show(environment: Environment) -> None:
         endpoints = Settings.from_environment(configuration.variables()).endpoints
     except CommandError as error:
         problem, endpoints = error, []
-    environment.say(table(["Setting", "Value", "From"], _rows(configuration.values, endpoints)))
+    rows = _rows(configuration.values, endpoints)
+    if environment.listing:
+        from calicoctl.rows import say_rows
+
+        say_rows((dict(zip(environment.listing.fields, row, strict=True)) for row in rows), environment)
+    else:
+        environment.say(table(["Setting", "Value", "From"], rows))
     for source in configuration.passed_over():
         environment.complain(f"Ignored: {source.title}, because {configuration.decided_by} sets the address of etcd.")
     if problem:

@@ -83,6 +83,7 @@ class _Search:
 
     def _policy(self, title: str, name: str, stored: Stored) -> Iterator[Found]:
         yield from _rows("policy", title, self._query.places_in_name("name", name))
+        yield from _rows("policy", title, self._query.places_in_name("tier", title.partition("/")[0]))
         rules = self._read(stored, Rules.from_json)
         if rules is not None:
             yield from _rows("policy", title, self._query.places_in_policy(rules))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from calicoctl.environment import Environment
+    from calicoctl.etcd.client import Client
     from calicoctl.grammar import Arguments
 
 _LIBRARIES = ("docopt", "python-etcd", "prettytable", "netaddr", "PyYAML", "docker")
@@ -44,15 +45,35 @@ def _versions() -> Iterator[str]:
 
 
 def _of_etcd(environment: Environment) -> str:
-    timeouts = {"CALICOCTL_CONNECT_TIMEOUT": str(_SECONDS), "CALICOCTL_READ_TIMEOUT": str(_SECONDS)}
+    longer = str(2 * _SECONDS)  # so that it is always the deadline that ends the wait
+    timeouts = {"CALICOCTL_CONNECT_TIMEOUT": longer, "CALICOCTL_READ_TIMEOUT": longer}
     try:
         client = environment.client(timeouts)
     except CommandError as error:
-        return f"etcd: {error.message}".splitlines()[0]
+        return f"etcd: {' '.join(error.message.split())}"
     where = visible(client.endpoint())
-    try:
-        answer = client.version()
-    except CommandError:
+    answer = _answer(client)
+    if answer is None:
         return f"etcd: no answer from {where} within {_SECONDS:g} s"
+    if isinstance(answer, CommandError):
+        return f"etcd: {' '.join(answer.message.split())}"
     found = re.search(r'"etcdserver": ?"([0-9.]{1,20})', answer)
     return f"etcd {found[1]} at {where}" if found else f"etcd: what answers at {where} is not etcd"
+
+
+def _answer(client: Client) -> str | CommandError | None:
+    """Return what etcd says about its version, or the error; None after a second, whatever the endpoints do."""
+    import threading
+
+    found: list[str | CommandError] = []
+
+    def ask() -> None:
+        try:
+            found.append(client.version())
+        except CommandError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(_SECONDS)
+    return found[0] if found else None

@@ -52,6 +52,10 @@ def words_of(argument: str, given: Given | None = None) -> tuple[str, ...]:
         from calicoctl.resources.kinds import KINDS
 
         return tuple(row.words[0] for row in KINDS)
+    if argument == "<COLUMNS>":
+        from calicoctl.listings import LISTINGS
+
+        return tuple(sorted({field for listing in LISTINGS for field in listing.fields}))
     return WORDS.get(argument, ())
 
 
@@ -161,11 +165,16 @@ def _peers(given: Given, variables: Variables, client: Client) -> Iterable[str]:
     return [str(peer.address) for peer in peers]
 
 
+def _names_to_find(given: Given, variables: Variables, client: Client) -> Iterable[str]:
+    return {*_profiles(given, variables, client), *_ENDPOINT(given, variables, client)}
+
+
 _ENDPOINT, _HOST = _part_of_endpoints("endpoint"), _part_of_endpoints("host")
 _FIND: dict[str, Find] = {
     "<PROFILE>": _profiles,
     "<PROFILES>": _others(_profiles, 4),  # of `endpoint <ENDPOINT_ID> profile append` and `container ...`
     "<NAME>": _others(_resources, 2),
+    "<TEXT>": _names_to_find,
     "<TAG>": _tags,
     "<SRCTAG>": _tags,
     "<DSTTAG>": _tags,

@@ -59,6 +59,8 @@ class Query:
             part = getattr(name, what)
             if part is not None:
                 yield from self.places_in_name(what, part)
+        if "/" in self._text:
+            yield from self.places_in_name("name", str(name))
 
     def places_in_endpoint(self, endpoint: Endpoint) -> Iterator[Place]:
         """Yield the places in an endpoint. Raises MalformedLabels; other fields with a wrong type are skipped."""
@@ -71,6 +73,10 @@ class Query:
         for field in ("ipv4_nets", "ipv6_nets", "expected_ipv4_addrs", "expected_ipv6_addrs"):
             for net in _listed(endpoint.fields.get(field)):
                 yield from self.places_in_network("address", net)
+        for field in ("ipv4_nat", "ipv6_nat"):
+            for nat in _listed(endpoint.fields.get(field)):
+                if isinstance(nat, dict):
+                    yield from self.places_in_network("external address", nat.get("ext_ip"))
         for profile in _listed(endpoint.fields.get("profile_ids")) or [endpoint.fields.get("profile_id")]:
             if isinstance(profile, str):
                 yield from self.places_in_name("profile", profile)

@@ -23,6 +23,7 @@ def cluster(etcd: EtcdServer, calicoctl: Calicoctl) -> Calicoctl:
         "host/h1/workload/docker/c-db/endpoint/e-db": {
             "name": "cali-db", "mac": "EE:EE:EE:00:00:01", "profile_ids": ["DB"], "labels": {"role": "database"},
             "ipv4_nets": ["10.1.0.2/32"], "ipv6_nets": ["fd80::2/128"], "state": "active",
+            "ipv4_nat": [{"int_ip": "10.1.0.2", "ext_ip": "172.16.1.9"}, "odd"],
         },
         "host/h2/endpoint/eth0": {"expected_ipv4_addrs": ["192.0.2.1"], "profile_ids": [], "labels": {}},
         "policy/profile/DB/tags": ["DATA"],
@@ -58,6 +59,9 @@ def found(calicoctl: Calicoctl, text: str) -> list[list[str]]:
         ("10.2.3.0/24", [["profile", "DB", "inbound rule 2 !destination net", "10.2.0.0/16"]]),
         ("fd80:0::2", [["endpoint", DB, "address", "fd80::2/128"], ["pool", "fd80::/64", "network", "fd80::/64"]]),
         ("192.0.2.1", [["endpoint", DOOR, "address", "192.0.2.1"]]),
+        ("172.16.1.9", [["endpoint", DB, "external address", "172.16.1.9"]]),
+        (DB, [["endpoint", DB, "name", DB]]),
+        ("default", [["policy", "default/guard", "tier", "default"]]),
         ("E-DB", [["endpoint", DB, "endpoint", "e-db"]]),
         ("h2", [["endpoint", DOOR, "host", "h2"]]),
         ("cali-db", [["endpoint", DB, "interface", "cali-db"]]),

@@ -27,6 +27,8 @@ def offered(calicoctl: Calicoctl, *words: str) -> list[str]:
         ("calicoctl ", list(COMMANDS)),
         ("calicoctl -", ["--config=", "--context=", "--color=", "--output=", "--columns=", "--help", "--version"]),
         ("calicoctl help pr", ["profile"]),
+        ("calicoctl --columns=work", ["--columns=workload_id", "--columns=workloads"]),
+        ("calicoctl --columns mas", ["masquerade"]),
         ("calicoq help ch", ["check"]),
         ("calicoctl pro", ["profile"]),
         ("/usr/bin/calicoctl pro", ["profile"]),

@@ -41,7 +41,7 @@ def test_man_shows_every_page_without_a_warning() -> None:
 def test_man_shows_a_page_as_it_is_meant() -> None:
     text = run("man", "-l", "-Tutf8", PROFILE)
     assert re.findall(r"^[A-Z].*", text, re.MULTILINE)[1:] == [
-        "NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "SEE ALSO",
+        "NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "FILES", "SEE ALSO",
     ]  # fmt: skip
     for line in (
         "       calicoctl profile <PROFILE> tag (add|remove) <TAG>\n",
