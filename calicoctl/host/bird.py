@@ -129,7 +129,7 @@ def peers(answer: Answer, version: int) -> list[Peer]:
     """
     found = []
     codes = {code for code, _ in answer.lines}
-    if not codes <= {_PROTOCOL, _HEADING}:  # as in "0016 Access restricted"
+    if codes and not codes & {_PROTOCOL, _HEADING}:  # as in "0016 Access restricted"
         raise BirdUnavailable(f"{visible(answer.path)}: its answer is no table of protocols")
     for code, text in answer.lines:
         if code != _PROTOCOL:
