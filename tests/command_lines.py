@@ -260,8 +260,8 @@ WRITING = [
 
 # importlib.metadata loads these, to tell the versions of libraries.
 _VERSIONS = frozenset(
-    "base64 calendar contextlib csv datetime email importlib.metadata ipaddress pathlib platform random shutil "
-    "subprocess tempfile textwrap threading urllib.parse zipfile".split()
+    "ast base64 calendar contextlib csv datetime dis email glob importlib.metadata inspect ipaddress pathlib platform "
+    "random shutil subprocess tempfile textwrap threading tokenize urllib.parse zipfile".split()
 )
 
 READING = [
