@@ -120,13 +120,13 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
     arguments = grammar.parse(usage_of(command), argv)
     if environment.wants_rows():
         from calicoctl.listings import listing_of
+        from calicoctl.rows import say_rows, say_schema
 
-        environment.listing = listing_of(command.name, arguments, environment.options)
+        listing = listing_of(command.name, arguments, environment.options)
         if environment.options.get("--output") == "schema":
-            from calicoctl.rows import say_schema
-
-            say_schema(environment.listing, environment)
+            say_schema(listing, environment)
             return 0
+        environment.rows_printer = lambda rows: say_rows(rows, listing, environment)
     status: int = importlib.import_module(f"calicoctl.commands.{command.module}").run(arguments, environment)
     return status
 

@@ -10,14 +10,15 @@ from calicoctl.signals import SLICE
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from io import BufferedReader, BytesIO
     from typing import Any, TextIO
 
     from calicoctl.configuration.order import Configuration
     from calicoctl.etcd.client import Client
-    from calicoctl.listings import Listing
     from calicoctl.progress import Steps
+
+    Row = Mapping[str, object] | Sequence[object]
 
 SYSTEM_FILE = "/etc/calico/calicoctl.cfg"  # the same path as in Go calicoctl 1.x
 MOST_INPUT = 64 * 2**20  # bytes; etcd could not store input of this size
@@ -50,7 +51,7 @@ class Environment:
         self.failure_status = 1
         self._began = time.monotonic()
         self._for_pager: list[str] = []
-        self.listing: Listing | None = None  # set if the rows are to be printed in another form than the usual table
+        self.rows_printer: Callable[[Iterable[Row]], None] | None = None  # None: a listing prints its usual table
         self._configuration: Configuration | None = None
         self._client: Client | None = None
 
@@ -99,6 +100,17 @@ class Environment:
             return
         with _WriteErrors():
             self.stdout.write(text + "\n")
+
+    def say_rows(self, rows: Iterable[Row]) -> bool:
+        """Print the rows of a listing if the options before the command ask for them, and tell whether they did.
+
+        If not, the rows are not iterated over, and the command prints its usual table. A row maps the fields of the
+        listing (``calicoctl.listings``) to their values, or holds the values in the order of the fields.
+        """
+        if self.rows_printer is None:
+            return False
+        self.rows_printer(rows)
+        return True
 
     def _show_collected(self) -> None:
         """Show the answers that were collected for the pager: in the pager if they are long."""

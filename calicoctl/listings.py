@@ -1,8 +1,8 @@
 """The listings of calicoctl and the fields of their rows, for ``-o`` and ``--columns`` before the command.
 
 The value of a field is a text, a number, a boolean, a list of texts, or an object as it is stored. Fields have the
-names of the data model (docs/data-model.md). To add a listing, add it to LISTINGS. Its command must pass the rows to
-``calicoctl.rows.say_rows`` if ``environment.listing`` is set.
+names of the data model (docs/data-model.md). To add a listing, add it to LISTINGS. Its command passes the rows to
+``environment.say_rows``, and prints its usual table if that returns False.
 """
 
 from __future__ import annotations

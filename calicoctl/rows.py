@@ -10,25 +10,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from calicoctl.environment import Environment
+    from calicoctl.environment import Environment, Row
     from calicoctl.listings import Listing
 
-    Row = dict[str, Any]
 
-
-def say_rows(rows: Iterable[Row], environment: Environment) -> None:
-    """Print the rows of ``environment.listing`` in the format given by the options before the command."""
-    listing = environment.listing
-    assert listing is not None
+def say_rows(rows: Iterable[Row], listing: Listing, environment: Environment) -> None:
+    """Print the rows of a listing in the format given by the options before the command."""
     output = environment.options.get("--output", "table")
+    named = [row if isinstance(row, dict) else dict(zip(listing.fields, row, strict=True)) for row in rows]
     if output == "name":
-        names = [visible(str(row[listing.key])) for row in rows]
+        names = [visible(str(row[listing.key])) for row in named]
         names = names if listing.each_row else list(dict.fromkeys(names))
         if names:
             environment.say("\n".join(names))
         return
     columns = columns_of(listing, environment.options)
-    chosen = [{column: row[column] for column in columns} for row in rows]
+    chosen = [{column: row[column] for column in columns} for row in named]
     if output == "csv":
         environment.say(_csv(columns, chosen))
     elif output == "table":
@@ -48,7 +45,7 @@ def _document(value: Any, output: str, with_unicode: bool) -> str:
     return to_json(value, with_unicode) if output == "json" else to_yaml(value, with_unicode, sort_fields=False)
 
 
-def _csv(columns: Sequence[str], rows: list[Row]) -> str:
+def _csv(columns: Sequence[str], rows: list[dict[str, Any]]) -> str:
     import csv
     import io
 
@@ -59,7 +56,7 @@ def _csv(columns: Sequence[str], rows: list[Row]) -> str:
     return text.getvalue().removesuffix("\n")
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: dict[str, Any]) -> list[str]:
     return [visible(_cell(value)) for value in row.values()]
 
 

@@ -33,7 +33,7 @@ IMPORTS = {
     "undo": "errors",
     "etcd": "errors output progress",  # the parts of output that compose and escape messages; it never prints
     "datastore": "errors model output etcd",
-    "environment": "errors output colour pager progress configuration etcd listings signals",
+    "environment": "errors output colour pager progress configuration etcd signals",
     "host": "errors model output signals etcd.settings",  # masks the password that DOCKER_HOST may contain
     "resources": "errors model output etcd datastore environment package_data",
     "rows": "listings output environment resources.text",
@@ -42,7 +42,7 @@ IMPORTS = {
     "felix": "model datastore",
     "flows": "model felix",
     "commands": "errors model output signals undo configuration etcd datastore environment felix grammar host "
-    "resources rows completion package_data suggestion usage",
+    "resources completion package_data suggestion usage",
     "cli": "errors environment global_options grammar listings rows suggestion usage usage_error commands",
     "calicoq": "errors model output etcd.memory datastore environment felix flows grammar resources suggestion usage "
     "cli",

@@ -108,12 +108,9 @@ def _show(arguments: Arguments, scope: Scope, environment: Environment) -> int:
     peers, complaints = Peers(environment.client(), scope.host).read(versions)
     if not peers and not complaints:
         scope.check_empty()
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        say_rows((_row(peer) for peer in peers), environment)
-    for version in versions if not environment.listing else ():
-        environment.say(_text([peer for peer in peers if peer.address.version == version], version, scope))
+    if not environment.say_rows(map(_row, peers)):
+        for version in versions:
+            environment.say(_text([peer for peer in peers if peer.address.version == version], version, scope))
     for complaint in complaints:
         environment.complain(complaint)
     return 1 if complaints else 0

@@ -36,13 +36,10 @@ def _list(environment: Environment) -> None:
     rows = []
     for name, source in found.by_name.items():
         address = source.address()
-        rows.append([name, "*" if name == current else "", masked(address.text) if address else ""])
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        say_rows(({"name": name, "current": bool(star), "etcd": etcd} for name, star, etcd in rows), environment)
-    else:
-        environment.say(table(["Name", "Current", "etcd"], rows))
+        rows.append([name, name == current, masked(address.text) if address else ""])
+    if not environment.say_rows(rows):
+        starred = [(name, "*" if chosen else "", etcd) for name, chosen, etcd in rows]
+        environment.say(table(["Name", "Current", "etcd"], starred))
     if not rows:
         environment.complain(f"There are no contexts in {found.path}; see 'calicoctl context --help'.")
 
@@ -71,11 +68,7 @@ def _show(environment: Environment) -> None:
     except CommandError as error:
         problem, endpoints = error, []
     rows = _rows(configuration.values, endpoints)
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        say_rows((dict(zip(environment.listing.fields, row, strict=True)) for row in rows), environment)
-    else:
+    if not environment.say_rows(rows):
         environment.say(table(["Setting", "Value", "From"], rows))
     for source in configuration.passed_over():
         environment.complain(f"Ignored: {source.title}, because {configuration.decided_by} sets the address of etcd.")

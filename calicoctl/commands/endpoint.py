@@ -86,7 +86,7 @@ def _readable_rows(wanted: Filter, complaints: list[str], environment: Environme
 
     Both tables use these rows, so that both skip the same endpoints.
     """
-    as_lists = environment.listing is not None
+    as_lists = environment.wants_rows()
     for found in Endpoints(environment.client()).matching(wanted):
         try:
             yield _detailed_row(found.decode(), as_lists)
@@ -130,11 +130,7 @@ def _detailed_row(endpoint: Endpoint, as_lists: bool) -> tuple[object, ...]:
 def _say_table(
     headings: tuple[str, ...], rows: Sequence[tuple[object, ...]], complaints: list[str], environment: Environment
 ) -> int:
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        say_rows((dict(zip(environment.listing.fields, row, strict=True)) for row in rows), environment)
-    else:
+    if not environment.say_rows(rows):
         environment.say(table(headings, rows) + "\n")
     for text in sorted(complaints):
         environment.complain(text)
@@ -147,12 +143,11 @@ def _profile_show(endpoint: str, wanted: Filter, environment: Environment) -> in
         profiles = found.decode().profile_ids
     except MalformedEndpoint as error:
         raise MalformedObject(found.key, error) from None
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        say_rows(({"name": profile} for profile in profiles), environment)
-    elif profiles:
-        environment.say(table(["Name"], [[profile] for profile in profiles]) + "\n")
+    rows = [[profile] for profile in profiles]
+    if environment.say_rows(rows):
+        return 0
+    if rows:
+        environment.say(table(["Name"], rows) + "\n")
     else:
         environment.say("Endpoint has no profiles associated with it.")
     return 0

@@ -36,11 +36,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
         raise CommandError("The text to find is empty.")
     search = _Search(Query(text))
     found = list(dict.fromkeys(search.objects(Snapshot.read(environment.client()))))
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        say_rows((dict(zip(environment.listing.fields, row, strict=True)) for row in found), environment)
-    elif found:
+    if not environment.say_rows(found) and found:
         environment.say(table(_HEADINGS, found))
     for complaint in search.complaints:
         environment.complain(complaint)

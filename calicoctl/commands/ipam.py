@@ -27,12 +27,9 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 def _info(address: Address, ipam: Ipam, environment: Environment) -> int:
     attributes = ipam.attributes_of(address)
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        assigned = attributes is not None
-        say_rows([{"address": str(address), "assigned": assigned, "attributes": attributes}], environment)
-    elif attributes is None:
+    if environment.say_rows([(str(address), attributes is not None, attributes)]):
+        return 0
+    if attributes is None:
         environment.say(f"IP {address} is not currently assigned")
     elif not attributes.get("secondary"):
         environment.say(f"No attributes defined for {address}")

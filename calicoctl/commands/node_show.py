@@ -17,11 +17,7 @@ _HEADINGS = ("Hostname", "Bird IPv4", "Bird IPv6", "AS Num", "BGP Peers v4", "BG
 def run(arguments: Arguments, environment: Environment) -> int:
     """Print a row for each node and return the exit status: 1 if some of their settings could not be read."""
     nodes, complaints = read_nodes(environment.client())
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        say_rows(map(_fields, nodes), environment)
-    else:
+    if not environment.say_rows(map(_fields, nodes)):
         environment.say(table(_HEADINGS, map(_row, nodes)) + "\n")
     for complaint in complaints:
         environment.complain(complaint)

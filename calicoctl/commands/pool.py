@@ -292,14 +292,12 @@ def _release_blocks(pool: Network, environment: Environment) -> None:
 
 def _show(versions: Sequence[int], environment: Environment) -> int:
     found, unreadable = stored = Pools(environment.client()).read()
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        pools = sorted((node.pool for node in found), key=lambda pool: (pool.network.version, str(pool)))
-        say_rows((_row(pool) for pool in pools if pool.network.version in versions), environment)
-    for version in versions if not environment.listing else ():
-        rows = sorted((str(node.pool), _options(node.pool)) for node in found if node.pool.network.version == version)
-        environment.say(table([f"IPv{version} CIDR", "Options"], rows))
+    shown = [node.pool for node in found if node.pool.network.version in versions]
+    shown.sort(key=lambda pool: (pool.network.version, str(pool)))
+    if not environment.say_rows(map(_row, shown)):
+        for version in versions:
+            rows = sorted((str(pool), _options(pool)) for pool in shown if pool.network.version == version)
+            environment.say(table([f"IPv{version} CIDR", "Options"], rows))
     _complain_of_unreadable(stored, environment)
     return 1 if unreadable else 0
 

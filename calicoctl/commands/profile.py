@@ -48,13 +48,9 @@ def _run_tag(name: str, tag: str, arguments: Arguments, environment: Environment
 
 
 def _show(environment: Environment) -> int:
-    names = Profiles(environment.client()).names()
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        say_rows(({"name": name} for name in names), environment)
-    else:
-        environment.say(table(["Name"], [[name] for name in names]))
+    rows = [[name] for name in Profiles(environment.client()).names()]
+    if not environment.say_rows(rows):
+        environment.say(table(["Name"], rows))
     return 0
 
 
@@ -66,11 +62,7 @@ def _show_detailed(environment: Environment) -> int:
     rows: list[tuple[str | None, ...]] = []
     for name in names:
         rows += [(name, *row) for row in sorted(users.get(name, ()))] or [(name, *[None] * 5)]
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        say_rows((dict(zip(environment.listing.fields, row, strict=True)) for row in rows), environment)
-    else:
+    if not environment.say_rows(rows):
         environment.say(table(_DETAILED_HEADINGS, rows))
     for text in complaints:
         environment.complain(text)
@@ -104,13 +96,9 @@ def _remove(name: str, check: bool, environment: Environment) -> int:
 
 def _tag_show(name: str, environment: Environment) -> int:
     tags = profiles_and_networks(environment).tags(name)
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        say_rows(({"tag": tag} for tag in tags), environment)
-        return 0
-    for tag in tags:
-        environment.say(visible(tag))
+    if not environment.say_rows([tag] for tag in tags):
+        for tag in tags:
+            environment.say(visible(tag))
     return 0
 
 

@@ -41,20 +41,19 @@ def run_rule(arguments: Arguments, environment: Environment) -> int:
 
 
 def _rule_show(name: str, environment: Environment) -> int:
+    rules = profiles_and_networks(environment).rules(name)
+    if not environment.say_rows(_rows(rules)):
+        _say_rules(rules, environment)
+    warn_of_dropped_profile(name, rules, environment)
+    return 0
+
+
+def _say_rules(rules: Rules, environment: Environment) -> None:
     from calicoctl.model.rule_text import rule_text
 
-    rules = profiles_and_networks(environment).rules(name)
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        say_rows(_rows(rules), environment)
-        warn_of_dropped_profile(name, rules, environment)
-        return 0
     for heading, listed in (("Inbound rules:", rules.inbound), ("Outbound rules:", rules.outbound)):
         lines = [f" {position:3d} {rule_text(rule)}" for position, rule in enumerate(listed, start=1)]
         environment.say("\n".join([heading, *map(visible, lines)]), painter="rule")
-    warn_of_dropped_profile(name, rules, environment)
-    return 0
 
 
 def _rows(rules: Rules) -> Iterator[dict[str, Any]]:

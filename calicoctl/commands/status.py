@@ -39,11 +39,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
     if runtime == "rkt":
         check_root()
     found = find_node(runtime, backend, arguments["--socket-dir"] or "", environment)
-    if environment.listing:
-        from calicoctl.rows import say_rows
-
-        say_rows(_rows(found), environment)
-    else:
+    if not environment.say_rows(_rows(found)):
         environment.say(described(found))
     for complaint in found.complaints:
         environment.complain(complaint)
