@@ -10,7 +10,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from email.utils import formatdate
 from pathlib import Path
@@ -104,16 +103,5 @@ def _write(path: Path, text: str) -> None:
     path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
-def main() -> int:
-    """Build the package in dist/ and say so; return the exit status."""
-    try:
-        build(TARGET)
-    except tree.CannotBuild as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"{TARGET.relative_to(tree.ROOT)}: {TARGET.stat().st_size / 1e6:.1f} MB")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    tree.main(build, TARGET)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import py_compile
-import sys
 import tempfile
 import warnings
 import zipfile
@@ -72,16 +71,5 @@ def _compiled(path: Path, name: str) -> bytes:
     return content
 
 
-def main() -> int:
-    """Build the file in dist/ and say so; return the exit status."""
-    try:
-        build(TARGET)
-    except tree.CannotBuild as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"{TARGET.relative_to(tree.ROOT)}: {TARGET.stat().st_size / 1e6:.1f} MB")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    tree.main(build, TARGET)

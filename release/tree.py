@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -82,3 +83,12 @@ def _check_python(library: Distribution) -> None:
             "pip chooses versions that run on all: "
             f"`make clean`, then `make PYTHON=python{OLDEST_PYTHON} pyz` or `deb`."
         )
+
+
+def main(build: Callable[[Path], None], target: Path) -> None:
+    """Build a file and print its path and size. If it cannot be built, exit with the message and status 1."""
+    try:
+        build(target)
+    except CannotBuild as error:
+        sys.exit(str(error))
+    print(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1e6:.1f} MB")
