@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from functools import partial
 
 from calicoctl.datastore.pools import PoolNode, Pools
@@ -46,7 +47,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
 # Adding
 
 
-class _Addition:
+class _Addition(ABC):
     """Adds the pools for some networks. A subclass checks which stored pools conflict with them.
 
     Other commands may add overlapping pools at the same time, because each pool has a key of its own. So the check is
@@ -65,13 +66,13 @@ class _Addition:
         self._added: list[Network] = []
         self._created: list[Network] = []  # the added pools that did not exist before
 
+    @abstractmethod
     def check(self, stored: Stored, is_repeated: bool) -> None:
         """Raise CommandError if stored pools conflict with the new ones; ``is_repeated`` after the first check."""
-        raise NotImplementedError
 
+    @abstractmethod
     def conflict(self, network: Network, other: Network) -> str:
         """Return the message for a new pool that overlaps an older one."""
-        raise NotImplementedError
 
     def run(self) -> int:
         """Add the pools and return the exit status. Raises CommandError."""

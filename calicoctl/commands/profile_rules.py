@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from calicoctl.commands.messages import is_number, provided
 from calicoctl.commands.profiles import profiles_and_networks, warn_of_dropped_profile
 from calicoctl.errors import CommandError
@@ -116,7 +118,7 @@ class _Replacement:
         return None if stored is not None and update.rules.same_as(stored) else update.rules
 
 
-class _Edit:
+class _Edit(ABC):
     """A change of the rules of one direction. Subclasses define the change.
 
     If somebody else changes the rules at the same time, the change is applied again to the newer rules. The attributes
@@ -129,9 +131,9 @@ class _Edit:
         self.direction = direction
         self._mended = 0
 
+    @abstractmethod
     def change(self, listed: list[Rule]) -> bool:
         """Change the list of rules in place and tell whether it is different now. Raises CommandError."""
-        raise NotImplementedError
 
     def run(self, name: str, environment: Environment) -> None:
         """Edit the rules of a profile. In changed rules, ports that are stored as text become numbers."""
