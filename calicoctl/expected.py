@@ -71,8 +71,8 @@ class Expected:
     """
 
     def __init__(self, usage: str, words: Sequence[str]) -> None:
-        options, self._lines = patterns(usage)
-        self.given = Given(options, words)
+        self._options, self._lines = patterns(usage)
+        self.given = Given(self._options, words)
         self.values = dict(re.findall(r"(--[a-z0-9-]+)[= ](<[^<>\s]+>)", usage))
         self.keywords: list[str] = []
         self.arguments: list[str] = []
@@ -86,6 +86,20 @@ class Expected:
             self.keywords += [name for name in names if not name.startswith("<")]
         for found in (self.keywords, self.arguments):
             found[:] = dict.fromkeys(found)
+
+    def value_begun(self, word: str) -> tuple[str, str] | None:
+        """Return the placeholder and the beginning of the value that a word gives to an option: `--host=h`, `-oj`.
+
+        None if the next word is the value of another option, or if this one is not an option with a value.
+        """
+        if self.given.awaiting:
+            return None
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+            return (self.values.get(name, ""), value) if equals else None
+        value = word[2:]
+        option = next((each for each in self._options if each.short == word[:2] and each.argcount), None)
+        return (self.values.get(option.name, ""), value) if option and value else None
 
     def options(self) -> list[str]:
         """Return the options that can follow, as the operator types them: ``--detailed``, or ``--host=`` with a value.

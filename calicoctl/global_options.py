@@ -59,7 +59,7 @@ class Leading:
         self.problem = ""
         self.awaiting: GlobalOption | None = None
         self.rest = list(words)
-        while self.rest and (found := _joined(program, self.rest[0])):
+        while self.rest and (found := option_in(program, self.rest[0])):
             option, value = found
             del self.rest[0]
             if option.value and value is None:
@@ -92,7 +92,7 @@ def names(program: str) -> list[str]:
 
 def misplaced(program: str, argv: Sequence[str], word: str) -> str:
     """Return a message that a word of a command line belongs before the command; empty if it is not such an option."""
-    found = _joined(program, word)
+    found = option_in(program, word)
     if not found or (found[1] is not None and not word.startswith("--")):  # -cidr does not mean -c with a value
         return ""
     import shlex
@@ -110,7 +110,7 @@ def misplaced(program: str, argv: Sequence[str], word: str) -> str:
     return f"{option.name} must stand before the command and its options: {program} {moved}{missing} {others}"
 
 
-def _joined(program: str, word: str) -> tuple[GlobalOption, str | None] | None:
+def option_in(program: str, word: str) -> tuple[GlobalOption, str | None] | None:
     """Return the option in a word, and the value that follows it in the same word, if any; None without an option."""
     for option in options_of(program):
         if word in (option.name, option.short):

@@ -8,7 +8,7 @@ import re
 from calicoctl.completion.names import finder, words_of
 from calicoctl.errors import CommandError
 from calicoctl.expected import Expected
-from calicoctl.global_options import Leading, options_of
+from calicoctl.global_options import Leading, option_in
 from calicoctl.global_options import names as global_names
 from calicoctl.usage.table import COMMANDS, usage_of
 
@@ -56,9 +56,9 @@ def candidates(words: Sequence[str], variables: Mapping[str, str], system_file: 
         return []
     expected = Expected(usage, leading.rest)
     place = _Place(variables, leading.values, system_file)
-    option, equals, value = begun.partition("=") if begun.startswith("--") else ("", "", begun)
-    if equals:  # complete the value of the option
-        return _joined(option, value, _values([expected.values.get(option, "")], expected, place, _SECONDS))
+    if option_value := expected.value_begun(begun):
+        placeholder, value = option_value
+        return _joined(begun, value, _values([placeholder], expected, place, _SECONDS))
     if begun.startswith("-"):
         before_command = [] if leading.rest else global_names(program)
         others = [] if expected.given.awaiting else ["--help"]
@@ -95,15 +95,16 @@ def _of_global_options(program: str, leading: Leading, begun: str, variables: Ma
     if leading.awaiting:
         found = _constants([leading.awaiting.value], variables)
         return found if found == [FILES] else _beginning(begun, found)
-    option, equals, value = begun.partition("=")
-    known = next((each for each in options_of(program) if each.name == option), None)
-    if leading.rest or not (equals and known):
-        return None
-    return _joined(option, value, _constants([known.value], variables))
+    option, value = (None if leading.rest else option_in(program, begun)) or (None, None)
+    return _joined(begun, value, _constants([option.value], variables)) if option and value is not None else None
 
 
-def _joined(option: str, value: str, found: list[str]) -> list[str]:
-    return found if found == [FILES] else [f"{option}={name}" for name in _beginning(value, found)]
+def _joined(begun: str, value: str, found: list[str]) -> list[str]:
+    """Return the words for the candidates of a value. ``begun`` ends with ``value``, which may be empty."""
+    option = begun[: len(begun) - len(value)]
+    if found == [FILES]:
+        return found if option.endswith("=") else []  # shells would look for files that begin with the option
+    return [f"{option}{name}" for name in _beginning(value, found)]
 
 
 def _usage(program: str, words: Sequence[str]) -> str | None:
