@@ -75,7 +75,7 @@ def _protocol(text: str) -> int:
         return PROTOCOLS[text]
     if re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) and 1 <= int(text) <= 255:
         return int(text)
-    raise ValueError(f'"{text}" is no protocol: {", ".join(PROTOCOLS)} or a number from 1 to 255')
+    raise ValueError(f'"{text}" is not a protocol: {", ".join(PROTOCOLS)} or a number from 1 to 255')
 
 
 def _ports(text: str) -> tuple[int, int]:

@@ -69,7 +69,7 @@ def test_a_part_of_the_flows(store: Store, calicoq: Calicoq, arguments: list[str
     [
         (["nobody"], '"nobody" is no IP address or network, no profile of an endpoint, and in the full name of no '
                      "endpoint that Felix accepts.\n"),
-        (["--only=tpc"], '--only: "tpc" is no protocol: tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to '
+        (["--only=tpc"], '--only: "tpc" is not a protocol: tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to '
                          "255.\n"),
         (["--only=tcp:90:80"], '--only: "90:80" is neither a port from 0 to 65535 nor a range of them as 80:90.\n'),
         (["--only=47:1"], "--only: 47 has no ports.\n"),
