@@ -24,7 +24,7 @@ from tests.host.bird_socket import (
 )
 
 SECONDS_OF_ALL = bird.SECONDS
-SECONDS = 0.3
+SECONDS = 1.0  # for servers that do not answer in time
 
 # As BIRD 1.6.8 and BIRD 2.0.12 have answered
 ANSWER = protocols(
@@ -43,8 +43,9 @@ ANSWER_OF_2 = b"""\
 
 
 @pytest.fixture(autouse=True)
-def little_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bird, "SECONDS", SECONDS)
+def enough_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that answers may take long on a busy machine."""
+    monkeypatch.setattr(bird, "SECONDS", 60.0)
 
 
 def peers(folder: Path, version: int = 4) -> list[tuple[str, str, str, str, str, bool]]:
@@ -150,9 +151,9 @@ def saying(text: bytes) -> Dialogue:
 
 
 HOSTILE: dict[str, tuple[Dialogue, str]] = {
-    "silence": (silent, "no whole answer (0 bytes) within 0.3 s"),
-    "silence after the greeting": (never_going_on(b""), "no whole answer (23 bytes) within 0.3 s"),
-    "half an answer": (never_going_on(ANSWER[:90]), "no whole answer (113 bytes) within 0.3 s"),
+    "silence": (silent, "no whole answer (0 bytes) within 1 s"),
+    "silence after the greeting": (never_going_on(b""), "no whole answer (23 bytes) within 1 s"),
+    "half an answer": (never_going_on(ANSWER[:90]), "no whole answer (113 bytes) within 1 s"),
     "an answer without its end": (answering(ANSWER.removesuffix(b"0000 \n")),
                                   "it hung up in the middle of its answer, after 349 bytes"),
     "hangs up at once": (saying(b""), "it hung up in the middle of its answer, after 0 bytes"),
@@ -183,13 +184,13 @@ def test_what_is_wrong_with_a_server_is_said_in_time(
 ) -> None:
     dialogue, reason = HOSTILE[name]
     monkeypatch.setattr(bird, "MOST_BYTES", 3_000_000)
-    if name == "no end":
-        monkeypatch.setattr(bird, "SECONDS", 60.0)
+    if reason.startswith("no whole answer"):
+        monkeypatch.setattr(bird, "SECONDS", SECONDS)
     began = time.monotonic()
     with BirdSocket(tmp_path / "bird.ctl", dialogue):
         with pytest.raises(BirdUnavailable) as caught:
             peers(tmp_path)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert caught.value.message.startswith(f"{tmp_path}/bird.ctl: {reason}")
 
 
@@ -215,14 +216,15 @@ def test_what_is_no_socket_of_a_running_server(name: str, tmp_path: Path) -> Non
     assert caught.value.message == f"{tmp_path}/bird.ctl: {reason}"
 
 
-def test_a_server_that_accepts_nobody(tmp_path: Path) -> None:
+def test_a_server_that_accepts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bird, "SECONDS", SECONDS)
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as other:
         listener.bind(str(tmp_path / "bird.ctl"))
         listener.listen(0)
         other.connect(str(tmp_path / "bird.ctl"))
         with pytest.raises(BirdUnavailable) as caught:
             bird.ask("show protocols", 4, str(tmp_path))
-    assert caught.value.message == f"{tmp_path}/bird.ctl: it takes no connection within 0.3 s"
+    assert caught.value.message == f"{tmp_path}/bird.ctl: it takes no connection within 1 s"
 
 
 def test_a_path_that_is_too_long(tmp_path: Path) -> None:
