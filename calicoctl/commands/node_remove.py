@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
 
-_NOT_DONE = "Perhaps not all of it is removed: repeat the command."
+_NOT_DONE = "The removal may be incomplete: repeat the command."
 
 
 def run(arguments: Arguments, environment: Environment) -> int:

@@ -151,7 +151,7 @@ def test_repeat_completes_what_was_interrupted_anywhere(
             proxy.since(number, drop_request)
             result = remove_through(proxy, calicoctl)
         assert (result.status, result.stdout) == (1, ""), number
-        assert result.stderr.endswith("  Perhaps not all of it is removed: repeat the command.\n"), number
+        assert result.stderr.endswith("  The removal may be incomplete: repeat the command.\n"), number
         given = claim_what_is_free(etcd)
         assert remove(calicoctl, "--remove-endpoints").status == 0, number
         assert stored.allocated(etcd) == {"10.65.0.70": "calicoctl:h3:docker:w3:w3", **given}, number
