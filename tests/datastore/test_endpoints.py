@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from calicoctl.datastore import edit
 from calicoctl.datastore.endpoints import Endpoints, EndpointVanished, Filter
 from calicoctl.errors import MalformedObject
 from calicoctl.etcd.client import Client
@@ -231,7 +232,7 @@ def test_edit_writes_key_that_was_read(etcd: EtcdServer, names: tuple[str, ...],
 
 def test_edit_gives_up_if_etcd_refuses_without_a_change(etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("time.sleep", pauses.append)
+    monkeypatch.setattr(edit, "wait", pauses.append)
     etcd.put(KEY, "{}")
 
     def refuse(request: Request) -> bytes | None:
