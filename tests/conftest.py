@@ -225,7 +225,7 @@ def etcd_server() -> Iterator[EtcdServer]:
 @pytest.fixture
 def etcd(etcd_server: EtcdServer) -> EtcdServer:
     """The etcd of all tests, cleared for this one."""
-    etcd_server.clear()
+    etcd_server.renew()
     return etcd_server
 
 
