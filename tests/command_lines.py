@@ -415,11 +415,11 @@ FURTHER = [
 ]
 
 # Their results depend on the machine, and they continue after a failure: see tests/trust/test_reports.py.
-REPORTS = [Row("status --socket-dir=/none", "GET GET", loads=_FOR_DOCKER | _PARAGRAPHS)]
+REPORTS = [Row("status --socket-dir=/none", "GET", loads=_FOR_DOCKER | _PARAGRAPHS)]
 if os.geteuid() == 0:
     REPORTS += [
         Row("checksystem", "GET GET", loads=_FOR_DOCKER | _PARAGRAPHS),
-        Row(f"diags --output={BUNDLE} --log-dir=/none", "GET GET GET", loads=_FOR_DOCKER | _PARAGRAPHS),
+        Row(f"diags --output={BUNDLE} --log-dir=/none", "GET GET", loads=_FOR_DOCKER | _PARAGRAPHS),
     ]
 
 # The rows that the tests of reliability disturb, and all rows.

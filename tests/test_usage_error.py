@@ -42,6 +42,9 @@ RULE = "profile P rule add inbound"
         (f"{RULE} allow tcp from tag A ports 80", "'ports' must stand before 'tag'"),
         (f"{RULE} allow from cidr 10.0.0.0/8 tcp", "'tcp' must stand before 'from'"),
         ("profile P rule inbound add allow", "'add' must stand before 'inbound'"),
+        # The choices of --backend are no words beside it
+        ("node strat", "unexpected 'strat' after 'node'; expected 'stop', 'remove', 'show' or 'bgp'"),
+        ("node --libnetwork-image=x", "--libnetwork-image needs --libnetwork"),
         # Missing words
         (f"{RULE} allow from 192.168.0.0/16", "from 192.168.0.0/16: did you mean from cidr?"),
         (f"{RULE} allow to fd80::/64", "to fd80::/64: did you mean to cidr?"),

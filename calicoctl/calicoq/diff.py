@@ -21,7 +21,7 @@ from calicoctl.datastore.snapshot import Snapshot
 from calicoctl.errors import CommandError
 from calicoctl.felix.view import Felix
 from calicoctl.flows.difference import ALONE, CLOSES, OPENS, UNCERTAIN, Alone, Difference, JointGroups
-from calicoctl.flows.groups import iterate
+from calicoctl.flows.groups import Tests, iterate
 from calicoctl.flows.names import Names
 from calicoctl.flows.rows import rows_of
 from calicoctl.output import visible
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from calicoctl.flows.analysis import Analysis
     from calicoctl.flows.difference import Change
     from calicoctl.flows.rows import Row
-    from calicoctl.flows.selection import Selection
     from calicoctl.grammar import Arguments
 
 SAME, DIFFERENT = 0, 1
@@ -79,7 +78,7 @@ def _both(arguments: Arguments, environment: Environment) -> tuple[Felix, Felix]
         before = Felix(read_snapshot(environment))
     for document in arguments["--with"]:
         sources.apply(document, environment)
-    return before, Felix(snapshot_of(environment))
+    return before, Felix(snapshot_of(environment), beside=before)
 
 
 def _lines(shown: list[_Shown]) -> Iterator[str]:
@@ -130,11 +129,11 @@ class _Answer:
         except CommandError:
             selections = selections_of(arguments, before, felix_version)  # those that are gone
         filters = filters_of(arguments["--only"], "--only")
-        apart: list[dict[str, Selection]] = [{**selections, ALONE: Alone(other)} for other in (after, before)]
-        self._analyses = [
-            analysed(felix, felix_version, filters, chosen, beside=other)
-            for felix, other, chosen in zip((before, after), (after, before), apart, strict=True)
-        ]
+        old = analysed(
+            before, felix_version, filters, {**selections, ALONE: Alone(after)}, tests=Tests.of(before, after)
+        )
+        new = analysed(after, felix_version, filters, {**selections, ALONE: Alone(before)}, before=old)
+        self._analyses = old, new
         self._only = 0 if filters else -1
         for each in filters:
             self._only |= each.packets(self._analyses[0].space)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from calicoctl.environment import Environment
     from calicoctl.flows.difference import JointGroups
-    from calicoctl.flows.groups import Groups
+    from calicoctl.flows.groups import Groups, Tests
     from calicoctl.flows.packet_filter import PacketFilter
     from calicoctl.flows.rows import Block
     from calicoctl.flows.selection import Selection
@@ -67,11 +67,11 @@ def filters_of(text: str | None, option: str) -> list[PacketFilter]:
 
 def analysed(
     felix: Felix, felix_version: int, filters: Sequence[PacketFilter], selections: Mapping[str, Selection],
-    with_imagined: bool = False, beside: Felix | None = None,
+    with_imagined: bool = False, tests: Tests | None = None, before: Analysis | None = None,
 ) -> Analysis:  # fmt: skip
     """Return the flows. Raises CommandError if the rules tell too many groups apart."""
     try:
-        return Analysis(felix, felix_version, filters, selections, with_imagined, beside)
+        return Analysis(felix, felix_version, filters, selections, with_imagined, tests, before)
     except TooManyGroups as error:
         raise CommandError(
             f"Too much to compare: {error}.\n"

@@ -52,8 +52,11 @@ class Felix:
     of a text, or each key of an object, for a profile.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, beside: Felix | None = None) -> None:
+        """``beside`` is another state: what is stored alike in both is taken from it, and not read again."""
         self._snapshot = snapshot
+        self._taken: dict[str, Taking] = {}  # by key
+        self._taken_beside = beside._taken if beside is not None else {}
         self.refused: dict[str, str] = {}
         self.fatal: set[str] = set()
         self.endpoints: dict[str, Endpoint] = {}
@@ -173,14 +176,14 @@ class Felix:
 
     def _take_endpoints(self) -> None:
         for name, stored in self._snapshot.endpoints:
-            fields = self._take(stored, partial(endpoint_problems, name))
-            if fields is None:
+            accepted = self._take(stored, partial(endpoint_problems, name), partial(_endpoint, name))
+            if accepted is None:
                 continue
-            if isinstance(profiles := fields.get("profile_ids"), (str, dict)):
-                self.odd_profiles[str(name)] = profiles
-                fields["profile_ids"] = list(profiles)
-            endpoint = self.endpoints[str(name)] = Endpoint(name, fields)
-            addresses = self._addresses[id(endpoint)] = list(dict.fromkeys(map(address_of, networks_of(endpoint))))
+            endpoint, addresses, odd_profiles = accepted
+            if odd_profiles is not None:
+                self.odd_profiles[str(name)] = odd_profiles
+            self.endpoints[str(name)] = endpoint
+            self._addresses[id(endpoint)] = addresses
             for address in addresses:
                 self._by_address.setdefault(address, []).append(endpoint)
 
@@ -218,25 +221,65 @@ class Felix:
         self, stored: Stored, problems: Callable[[Any], Iterable[str]], read: Callable[[str], Taken]
     ) -> Taken | None:
         """Return the model object of a value if Felix takes it and it can be read, else None as ``_take``."""
-        document = self._take(stored, problems)
-        if document is None:
-            return None
-        as_model = reading.as_model(document)
-        try:
-            return read(stored.value if as_model is document else json.dumps(as_model))
-        except ValueError as error:  # members that are nested a hundred deep
-            self.refused[stored.key] = str(error)
-            return None
 
-    def _take(self, stored: Stored, problems: Callable[[Any], Iterable[str]]) -> Any:
-        """Return the decoded value if Felix takes it, else None with the reason in ``refused``."""
-        document, reason, is_fatal = judged(stored, problems)
-        if reason is None:
-            return document
-        self.refused[stored.key] = reason
-        if is_fatal:
+        def model(document: Any) -> Taken:
+            as_model = reading.as_model(document)
+            return read(stored.value if as_model is document else json.dumps(as_model))
+
+        taken: Taken | None = self._take(stored, problems, model)
+        return taken
+
+    def _take(
+        self, stored: Stored, problems: Callable[[Any], Iterable[str]], read: Callable[[Any], Any] | None = None
+    ) -> Any:
+        """Return the decoded value, or what ``read`` makes of it, if Felix takes it, else None with the reason in
+        ``refused``.
+        """
+        taking = self._taken_beside.get(stored.key)
+        if taking is None or not taking.is_of(stored):
+            taking = Taking(stored, problems, read)
+        self._taken[stored.key] = taking
+        if taking.reason is not None:
+            self.refused[stored.key] = taking.reason
+        if taking.is_fatal:
             self.fatal.add(stored.key)
-        return None
+        return taking.result
+
+
+class Taking:
+    """What Felix makes of a value: the ``result``, or None and the ``reason`` why it refuses it.
+
+    ``is_fatal`` tells that the value ends Felix.
+    """
+
+    __slots__ = ("_stored", "result", "reason", "is_fatal")
+
+    def __init__(
+        self, stored: Stored, problems: Callable[[Any], Iterable[str]], read: Callable[[Any], Any] | None
+    ) -> None:
+        self._stored = stored
+        self.result, self.reason, self.is_fatal = judged(stored, problems)
+        if self.reason is not None:
+            self.result = None
+        elif read is not None:
+            try:
+                self.result = read(self.result)
+            except ValueError as error:  # members that are nested a hundred deep
+                self.result, self.reason = None, str(error)
+
+    def is_of(self, stored: Stored) -> bool:
+        """Tell whether it is about the same value."""
+        return self._stored.value == stored.value and self._stored.is_directory == stored.is_directory
+
+
+def _endpoint(name: EndpointName, fields: dict[str, Any]) -> tuple[Endpoint, list[Address], Any]:
+    """Return an endpoint, its addresses, and its ``profile_ids`` if they are odd (see ``Felix``)."""
+    profiles = fields.get("profile_ids")
+    odd_profiles = profiles if isinstance(profiles, (str, dict)) else None
+    if odd_profiles is not None:
+        fields["profile_ids"] = list(odd_profiles)
+    endpoint = Endpoint(name, fields)
+    return endpoint, list(dict.fromkeys(map(address_of, networks_of(endpoint)))), odd_profiles
 
 
 def judged(stored: Stored, problems: Callable[[Any], Iterable[str]]) -> tuple[Any, str | None, bool]:

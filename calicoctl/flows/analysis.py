@@ -26,27 +26,29 @@ class Analysis:
 
     def __init__(
         self, felix: Felix, felix_version: int, filters: Sequence[PacketFilter] = (),
-        selections: Mapping[str, Selection] | None = None, with_imagined: bool = False, beside: Felix | None = None,
+        selections: Mapping[str, Selection] | None = None, with_imagined: bool = False, tests: Tests | None = None,
+        before: Analysis | None = None,
     ) -> None:  # fmt: skip
         """``filters`` and ``selections`` are told apart from other packets, endpoints and addresses.
 
-        So is what the rules of another state ``beside`` it tell apart, of packets and of addresses by their networks:
-        analyses of two states beside each other have the same atoms and regions. Raises TooManyGroups.
+        To compare two states, the first is analysed with the ``tests`` of both, and the second with the first one's
+        analysis as ``before``: so both have the same atoms and regions, and what the rules of both have in common is
+        gone through once. Raises TooManyGroups.
         """
-        tests = Tests.of(felix)
-        if beside is not None:
-            tests.add_cuts(Tests.of(beside))
-        for each in filters:
-            each.cut(tests.cuts)
-        for selection in (selections or {}).values():
-            tests.networks.update(selection.networks)
-        self.space = PacketSpace(tests.cuts)
+        self.tests: Tests = before.tests if before is not None else tests or Tests.of(felix)
+        if before is None:
+            for each in filters:
+                each.cut(self.tests.cuts)
+            for selection in (selections or {}).values():
+                self.tests.networks.update(selection.networks)
+        self.space: PacketSpace = before.space if before is not None else PacketSpace(self.tests.cuts)
         self.flows: dict[int, Flows] = {}
         self.groups: dict[int, Groups] = {}
         endpoints = felix.endpoints.values()
         for version in sorted({address.version for each in endpoints for address in addresses_of(each, felix)}):
-            groups = Groups(felix, tests, version, felix_version, selections, with_imagined)
+            groups = Groups(felix, self.tests, version, felix_version, selections, with_imagined)
             if len(groups.all) > MOST_GROUPS:
                 raise TooManyGroups(f"the rules tell {len(groups.all):,} groups of IPv{version} addresses apart")
-            self.flows[version] = Flows(felix, self.space, groups, felix_version)
+            earlier = before.flows.get(version) if before is not None else None
+            self.flows[version] = Flows(felix, self.space, groups, felix_version, earlier)
             self.groups[version] = groups

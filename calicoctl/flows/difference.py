@@ -115,6 +115,9 @@ class Difference:
         self._after = after
         self.groups = groups
         self._joint = tuple(self._masks_of(side) for side in (0, 1))
+        self._is_renumbered = [
+            any(number != pair[side] for number, pair in enumerate(groups.pairs)) for side in (0, 1)
+        ]
         self._translated: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self._laid_over: dict[object, list[tuple[int, Passing, Passing]]] = {}
 
@@ -143,6 +146,8 @@ class Difference:
         old, new = self.groups.pairs[number]
         before, after = self._before.into(old), self._after.into(new)
         key = id(before), id(after), sources  # both stay where they are
+        if key not in self._laid_over and before == after and not any(self._is_renumbered):
+            self._laid_over[key] = []
         if key not in self._laid_over:
             both = paired(self._translate(before, 0, sources), self._translate(after, 1, sources))
             self._laid_over[key] = [(mask, *passing) for mask, passing in both if passing[0] != passing[1]]
@@ -153,7 +158,7 @@ class Difference:
         found: ByGroup[Passing] = []
         rest = sources
         for mask, value in passing:
-            known = self._translated[side].get(mask)
+            known = self._translated[side].get(mask) if self._is_renumbered[side] else mask & self.groups.mask
             if known is None:
                 known = 0
                 for number in iterate(mask):

@@ -22,7 +22,8 @@ from calicoctl.flows.sides import NO_CHANCE, Inbound, Outbound
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, TypeVar
 
     from calicoctl.felix.view import Felix
     from calicoctl.flows.groups import Group, Guard
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from calicoctl.flows.passage import ByGroup
     from calicoctl.flows.programs import Course, Program
 
+    Side = TypeVar("Side", Outbound, Inbound)
     Passing = tuple[int, int]  # the packets that surely pass, and those that may, which include the former
 
 MOST_QUESTIONS = 6  # of one pair, of which every combination of answers is gone through
@@ -38,14 +40,21 @@ MOST_QUESTIONS = 6  # of one pair, of which every combination of answers is gone
 class Flows:
     """The flows of one IP version, as one version of Felix has them."""
 
-    def __init__(self, felix: Felix, space: PacketSpace, groups: Groups, felix_version: int) -> None:
+    def __init__(
+        self, felix: Felix, space: PacketSpace, groups: Groups, felix_version: int, earlier: Flows | None = None
+    ) -> None:
         self.ip_version = groups.ip_version
         self.groups = groups.all
         self.space = space
         self.universe = space.universe[self.ip_version]
         self.all_groups = groups.mask
         self._guards = groups.guards
-        self._compiler = Compiler(felix, self.ip_version, felix_version, space, groups.with_condition, self.all_groups)
+        self._compiler: Compiler = Compiler(
+            felix, self.ip_version, felix_version, space, groups.with_condition, self.all_groups,
+            earlier._compiler if earlier is not None else None,
+        )  # fmt: skip
+        is_alike = earlier is not None and earlier.all_groups == self.all_groups
+        self._plain: dict[object, Any] = earlier._plain if earlier is not None and is_alike else {}
         self._outbound: dict[object, Outbound] = {}
         self._inbound: dict[object, Inbound] = {}
         self._of_sources = self._sources()
@@ -72,7 +81,11 @@ class Flows:
         if known is None:
             program = self._compiler.program(guard.endpoint, guard.policies, "outbound")
             own = program.looks_at_own_end()
-            known = Outbound(self.all_groups, self.universe, guard, program, group.membership if own else NOBODY)
+            membership = group.membership if own else NOBODY
+            known = self._once(
+                ("outbound", id(program), guard.likeness, membership),
+                lambda: Outbound(self.all_groups, self.universe, guard, program, membership),
+            )
             self._outbound[key if own else (id(guard), "any")] = known
         return known
 
@@ -87,8 +100,23 @@ class Flows:
             program = self._compiler.program(guard.endpoint, guard.policies, "inbound")
             before = self._before(guard)
             own = any(each.looks_at_own_end() for each in (program, *(each for _, each in before)))
-            known = Inbound(self.all_groups, self.universe, guard, program, group.membership if own else NOBODY, before)
+            membership = group.membership if own else NOBODY
+            known = self._once(
+                ("inbound", id(program), guard.likeness, membership, tuple(id(each) for _, each in before)),
+                lambda: Inbound(self.all_groups, self.universe, guard, program, membership, before),
+            )
             self._inbound[key if own else (id(guard), "any")] = known
+        return known
+
+    def _once(self, key: object, side: Callable[[], Side]) -> Side:
+        """Return a side; of those that depend on nothing but what is in the ``key``, one that is there already, maybe
+        from an earlier state.
+        """
+        known: Side | None = self._plain.get(key)
+        if known is None:
+            known = side()
+            if known.is_plain:
+                self._plain[key] = known
         return known
 
     def _before(self, guard: Guard) -> list[tuple[str, Program]]:

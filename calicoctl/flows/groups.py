@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from calicoctl.model.endpoint import Endpoint
     from calicoctl.model.policy import Policy
     from calicoctl.model.rule import Rule
+    from calicoctl.model.rules import Rules
 
     Membership = frozenset[Condition]  # what holds of an address, of all that rules test
 
@@ -71,6 +72,11 @@ class Guard:
         self.standstill = standstill
 
     @property
+    def likeness(self) -> object:
+        """What is equal for guards that differ in nothing but their programs."""
+        return self.chains, self.host, self.lets_pass, self.standstill, self.is_workload
+
+    @property
     def is_workload(self) -> bool:
         """Whether it guards workloads, not a host."""
         return self.endpoint.name.workload is not None
@@ -107,30 +113,31 @@ class Tests:
         self.tags: set[str] = set()
         self.selectors: dict[str, None] = {}
         self.networks: set[tuple[int, int, int]] = set()
+        self._added: dict[int, Rules] = {}  # by their identity: two states share most of them
 
     @classmethod
-    def of(cls, felix: Felix) -> Tests:
-        """Collect them from the policies and from the profiles that endpoints have."""
+    def of(cls, *states: Felix) -> Tests:
+        """Collect them from the policies and from the profiles that endpoints have, in one or more states."""
         found = cls()
+        for felix in states:
+            found._add_state(felix)
+        return found
+
+    def _add_state(self, felix: Felix) -> None:
         names = [endpoint.name for endpoint in felix.endpoints.values()]
         for host in {name.host for name in names if name.workload is None}:
             for direction in ("inbound", "outbound"):
                 for port in felix.failsafe_ports(host, direction):
-                    found.cuts.add_ports(6, "dst", port, port)
+                    self.cuts.add_ports(6, "dst", port, port)
         used = {name for endpoint in felix.endpoints.values() for name in endpoint.profile_ids}
         lists = [rules for name, rules in felix.profiles.items() if name in used]
         for rules in (*lists, *(policy.rules for policy in felix.policies)):
-            for rule in (*rules.inbound, *rules.outbound):
-                found.add_rule(rule)
-        return found
+            if id(rules) not in self._added:
+                self._added[id(rules)] = rules
+                for rule in (*rules.inbound, *rules.outbound):
+                    self._add_rule(rule)
 
-    def add_cuts(self, other: Tests) -> None:
-        """Add what others test of packets, and the networks that they test addresses by."""
-        self.cuts.add(other.cuts)
-        self.networks |= other.networks
-
-    def add_rule(self, rule: Rule) -> None:
-        """Add what a rule tests."""
+    def _add_rule(self, rule: Rule) -> None:
         self.cuts.add_rule(rule.fields)
         for key, value in rule.fields.items():
             if value is None:

@@ -33,7 +33,7 @@ class Names:
         self._sizes = [len(group.parties) for group in self._groups]
         guards = {group.guard for group in self._groups if group.guard is not None and group.guard.is_workload}
         self._lists = sorted({tuple(guard.endpoint.profile_ids) for guard in guards})
-        self._wholes = [0] * len(self._lists)
+        self._wholes = dict.fromkeys((*range(len(self._lists)), _NO_LIST), 0)
         numbers = {profiles: number for number, profiles in enumerate(self._lists)}
         self._list_of = [_NO_LIST] * len(self._groups)
         for number, group in enumerate(self._groups):
@@ -42,16 +42,18 @@ class Names:
                 continue
             self._endpoints |= 1 << number
             if group.guard.is_workload:
-                of = self._list_of[number] = numbers[tuple(group.guard.endpoint.profile_ids)]
-                self._wholes[of] |= 1 << number
+                self._list_of[number] = numbers[tuple(group.guard.endpoint.profile_ids)]
+            self._wholes[self._list_of[number]] |= 1 << number
         self._of_tags = {
             mask & self._endpoints: str(value)
             for (what, value), mask in sorted(groups.masks.items(), key=lambda item: str(item[0]), reverse=True)
             if what == "tag" and mask & self._endpoints
         }
         self._known: dict[int, list[str]] = {}
+        self._number_of_lists = sum(map(bool, self._wholes.values()))
         parties = [party for group in self._groups for party in group.parties]
         self._has_each_once = len({id(party.endpoint) for party in parties}) == len(parties)
+        self._number_of_parties = len(parties)
 
     def of(self, mask: int) -> list[str]:
         """Return the names of what is in a set of groups."""
@@ -65,19 +67,21 @@ class Names:
         return self._known[mask]
 
     def _of_endpoints(self, mask: int) -> list[str]:
-        lists = self._lists_of(mask)
-        if len(lists) == 1:
-            return self._by_lists(mask, lists)
+        first = self._list_of[mask.bit_length() - 1]
+        if not mask & ~self._wholes[first]:
+            return self._by_lists(mask, [first])
         if mask == self._endpoints:
             return [f"all endpoints ({self._count(mask)})"]
         if mask in self._of_tags:
             return [f"tag {self._of_tags[mask]} ({self._count(mask)})"]
         others = self._endpoints & ~mask
-        if len(lists) > _MOST_EXCEPTIONS and others.bit_count() < mask.bit_count():
-            excepted = self._by_lists(others, self._lists_of(others))
-            if len(excepted) <= _MOST_EXCEPTIONS:
+        if others.bit_count() < mask.bit_count():
+            lists = self._lists_of(others)
+            missing = [number for number in lists if not self._wholes[number] & mask]
+            excepted = self._by_lists(others, lists)
+            if len(excepted) <= _MOST_EXCEPTIONS < self._number_of_lists - len(missing):
                 return [f"all endpoints ({self._count(mask)}) but {' and '.join(excepted)}"]
-        return self._by_lists(mask, lists)
+        return self._by_lists(mask, self._lists_of(mask))
 
     def _lists_of(self, mask: int) -> list[int]:
         """Return the numbers of the lists of profiles that groups have."""
@@ -111,6 +115,9 @@ class Names:
     def _count(self, mask: int) -> int:
         """Return the number of endpoints in a set."""
         if self._has_each_once:
+            others = self._endpoints & ~mask
+            if others.bit_count() < mask.bit_count():
+                return self._number_of_parties - sum(map(self._sizes.__getitem__, iterate(others)))
             return sum(map(self._sizes.__getitem__, iterate(mask)))
         return len({id(party.endpoint) for number in iterate(mask) for party in self._groups[number].parties})
 

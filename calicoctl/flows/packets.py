@@ -52,16 +52,6 @@ class Cuts:
             elif field == "icmp_type":
                 self.add_icmp(value, fields.get(key.replace("type", "code")))
 
-    def add(self, other: Cuts) -> None:
-        """Tell everything apart that others do."""
-        self.protocols |= other.protocols
-        for number, sides in other.ports.items():
-            borders = self.ports.setdefault(number, {"src": set(), "dst": set()})
-            for side, found in sides.items():
-                borders[side] |= found
-        for icmp_type, codes in other.icmp.items():
-            self.icmp.setdefault(icmp_type, set()).update(codes)
-
     def add_ports(self, protocol: int, side: str, first: int, last: int) -> None:
         """Tell a range of ports apart, of the ``side`` ``src`` or ``dst``."""
         self.protocols.add(protocol)

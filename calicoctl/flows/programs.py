@@ -84,6 +84,7 @@ class RuleList:
 
     ``refusal`` is the question that stands in the place of rules that iptables refuses; ``is_missing`` tells that
     there are no rules, so that all is dropped. ``policy`` is the policy that they are of, None for a profile.
+    ``looked_up`` has the peers of each condition that they test.
     """
 
     def __init__(self, where: str, name: str, direction: str, policy: Policy | None = None) -> None:
@@ -95,6 +96,7 @@ class RuleList:
         self.refusal = ""
         self.is_missing = False
         self.questions: set[str] = set()
+        self.looked_up: dict[Condition, int] = {}
 
     @property
     def passes_on(self) -> bool:
@@ -126,6 +128,14 @@ class Program:
         self.tiers: list[Tier] = []
         self.profiles: list[RuleList] = []
 
+    def identity(self) -> object:
+        """Return what is equal for programs of the same stages with the same lists of rules."""
+        tiers = [
+            (tier.is_untracked, tuple(map(id, tier.lists)), tuple(sorted(tier.chances.items())))
+            for tier in (*self.untracked, *self.tiers)
+        ]
+        return self.failsafe, self.invalid, tuple(tiers), tuple(map(id, self.profiles))
+
     def lists(self) -> list[RuleList]:
         """Return all lists of rules."""
         return [of for tier in (*self.untracked, *self.tiers) for of in tier.lists] + self.profiles
@@ -156,12 +166,13 @@ def generated(rule: Rule, ip_version: int, felix_version: int) -> tuple[str, Fie
 class Compiler:
     """Makes the programs of one IP version, as one version of Felix has them.
 
-    ``peers_with`` returns, for a condition, the groups with it as bits; ``all_peers`` has all groups.
+    ``peers_with`` returns, for a condition, the groups with it as bits; ``all_peers`` has all groups. What comes out
+    the same as for an ``earlier`` state is taken from that one's compiler.
     """
 
     def __init__(
         self, felix: Felix, ip_version: int, felix_version: int, space: PacketSpace,
-        peers_with: Callable[[Condition], int], all_peers: int,
+        peers_with: Callable[[Condition], int], all_peers: int, earlier: Compiler | None = None,
     ) -> None:  # fmt: skip
         self._felix = felix
         self._ip_version = ip_version
@@ -169,7 +180,10 @@ class Compiler:
         self._space = space
         self._peers_with = peers_with
         self._all_peers = all_peers
-        self._lists: dict[tuple[str, int, str], RuleList] = {}
+        self._lists: dict[object, RuleList] = {}
+        is_alike = earlier is not None and earlier._all_peers == all_peers
+        self._earlier_lists = earlier._lists if earlier is not None and is_alike else {}
+        self._programs: dict[object, Program] = earlier._programs if earlier is not None and is_alike else {}
         self._refusals: dict[int, str] = {}
 
     def program(
@@ -178,6 +192,12 @@ class Compiler:
         """Return the program of an endpoint to which policies apply; ``only_untracked``: for what passes a host
         endpoint on the way to a workload.
         """
+        program = self._program(endpoint, policies, direction, only_untracked)
+        return self._programs.setdefault(program.identity(), program)
+
+    def _program(
+        self, endpoint: Endpoint, policies: Sequence[Policy], direction: str, only_untracked: bool
+    ) -> Program:
         program = Program()
         is_host_endpoint = endpoint.name.workload is None
         if is_host_endpoint:
@@ -217,19 +237,29 @@ class Compiler:
         return DESTINATION if direction == "inbound" else SOURCE
 
     def _of_policy(self, policy: Policy, direction: str) -> RuleList:
-        key = "policy", id(policy), direction
-        if key not in self._lists:
+        def compiled() -> RuleList:
             where = policy_title(policy) + (" [untracked]" if policy.untracked else "")
-            self._lists[key] = self._compiled(RuleList(where, policy.name, direction, policy), policy.rules, direction)
-        return self._lists[key]
+            return self._compiled(RuleList(where, policy.name, direction, policy), policy.rules, direction)
+
+        return self._once(("policy", id(policy), direction), compiled)
 
     def _of_profile(self, name: str, direction: str) -> RuleList:
         rules = self._felix.profiles.get(name)
-        key = f"profile {name}", id(rules), direction
+
+        def compiled() -> RuleList:
+            found = RuleList(f'Profile "{name}"', name, direction)
+            found.is_missing = rules is None
+            return self._compiled(found, rules, direction) if rules is not None else found
+
+        return self._once(("profile", name, id(rules), direction), compiled)
+
+    def _once(self, key: object, compiled: Callable[[], RuleList]) -> RuleList:
+        """Return a list of rules, which the earlier state may have with the same peers in its conditions."""
         if key not in self._lists:
-            compiled = RuleList(f'Profile "{name}"', name, direction)
-            compiled.is_missing = rules is None
-            self._lists[key] = self._compiled(compiled, rules, direction) if rules is not None else compiled
+            earlier = self._earlier_lists.get(key)
+            if earlier is None or any(self._peers_with(what) != mask for what, mask in earlier.looked_up.items()):
+                earlier = compiled()
+            self._lists[key] = earlier
         return self._lists[key]
 
     def _refused(self, rules: Rules) -> str:
@@ -245,13 +275,13 @@ class Compiler:
             return compiled
         for number, rule in enumerate(rules.in_direction(direction), start=1):
             if is_for_version(rule, self._ip_version, self._felix_version):
-                rectangle = self._rectangle(rule, number, direction, compiled.questions)
+                rectangle = self._rectangle(rule, number, compiled)
                 if rectangle is not None:
                     compiled.rectangles.append(rectangle)
         return compiled
 
-    def _rectangle(self, rule: Rule, number: int, direction: str, asked: set[str]) -> Rectangle | None:
-        """Return what a rule comes to; None for one that only logs. What it may depend on is added to ``asked``."""
+    def _rectangle(self, rule: Rule, number: int, rules: RuleList) -> Rectangle | None:
+        """Return what a rule comes to; None for one that only logs. What it may depend on is added to ``rules``."""
         outcome, fields, left_out = generated(rule, self._ip_version, self._felix_version)
         if outcome == GO_ON:
             return None
@@ -260,21 +290,21 @@ class Compiler:
         for key, value in fields.items():
             field = key.removeprefix("!")
             if key not in left_out and field[:4] in ("src_", "dst_") and field[4:] in ("net", "tag", "selector"):
-                self._add_condition(rectangle, field, value, key.startswith("!"), direction, asked)
+                self._add_condition(rectangle, field, value, key.startswith("!"), rules)
         return rectangle
 
     def _add_condition(
-        self, rectangle: Rectangle, field: str, value: str, negated: bool, direction: str, asked: set[str]
+        self, rectangle: Rectangle, field: str, value: str, negated: bool, rules: RuleList
     ) -> None:
         side, what = field[:3], field[4:]
         condition: Condition = (what, key_of(value) if what == "net" else value)
         question = ""
         if what == "selector" and self._felix_version == FELIX_1 and parse(value).is_misfiled:
             question = questions.misfiled_selector(value, _ENDS[side])
-        if side != _OUT_OF[direction]:
+        if side != _OUT_OF[rules.direction]:
             rectangle.own.append((condition, negated, question))
         else:
-            found = self._peers_with(condition)
+            found = rules.looked_up[condition] = self._peers_with(condition)
             likely = self._all_peers & ~found if negated else found
             if question and found:
                 rectangle.chances.append((question, likely, self._all_peers if negated else 0))
@@ -282,4 +312,4 @@ class Compiler:
                 question = ""
                 rectangle.peers &= likely
         if question:
-            asked.add(question)
+            rules.questions.add(question)

@@ -21,6 +21,7 @@ from calicoctl.flows.analysis import Analysis
 from calicoctl.flows.atoms import Header
 from calicoctl.flows.difference import CLOSES, OPENS, UNCERTAIN, Difference, JointGroups
 from calicoctl.flows.flows import MOST_QUESTIONS, Flows
+from calicoctl.flows.groups import Tests as TestsOfRules
 from calicoctl.flows.groups import addresses_in_use
 from calicoctl.flows.lint import findings_of
 from calicoctl.model.address import Address
@@ -33,12 +34,12 @@ pytestmark = pytest.mark.once
 PACKETS_OF_A_STATE = 40
 
 
-def felix_of(state: dict[str, Any]) -> Felix:
+def felix_of(state: dict[str, Any], beside: Felix | None = None) -> Felix:
     """Return what Felix sees of a state: keys with texts, or with what is to be their JSON."""
     snapshot = Snapshot()
     for key, value in {"/calico/v1/Ready": "true", **state}.items():
         snapshot._add(Stored(key, value if isinstance(value, str) else json.dumps(value)))
-    return Felix(snapshot)
+    return Felix(snapshot, beside)
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -94,8 +95,10 @@ def test_a_difference_is_where_the_verdicts_differ(dice: random.Random, sampling
         changed = {**state, **{key: other[key] for key in dice.sample(sorted(other), len(other) // 3)}}
         for key in dice.sample(sorted(changed), dice.choice([0, 0, 1, 2])):
             del changed[key]
-        both = [felix_of(state), felix_of(changed)]
-        analyses = [Analysis(both[0], felix_version, beside=both[1]), Analysis(both[1], felix_version, beside=both[0])]
+        felix = felix_of(state)
+        both = [felix, felix_of(changed, felix)]
+        first = Analysis(both[0], felix_version, tests=TestsOfRules.of(*both))
+        analyses = [first, Analysis(both[1], felix_version, before=first)]
         for version in (4, 6):
             if not all(version in analysis.flows for analysis in analyses):
                 continue
@@ -152,7 +155,8 @@ def test_nothing_changes_without_a_rule_that_does_nothing(dice: random.Random, s
 
 def changes_between(before: Felix, after: Felix, felix_version: int) -> list[Any]:
     """Return the changes that are certain."""
-    old, new = Analysis(before, felix_version, beside=after), Analysis(after, felix_version, beside=before)
+    old = Analysis(before, felix_version, tests=TestsOfRules.of(before, after))
+    new = Analysis(after, felix_version, before=old)
     found = []
     for version in old.flows:
         groups = JointGroups(old.groups[version], new.groups[version])

@@ -89,7 +89,7 @@ def test_signals_at_any_moment(
         elif is_of_pythons_start(process.returncode, by, stdout, stderr):
             assert state_of(row, etcd) == outcome.before, row
         else:
-            assert Result(process.returncode, stdout, stderr) == outcome.result, row
+            assert Result(process.returncode, stdout, stderr) == outcome.result, f"{row}\n{stderr}"
             assert state_of(row, etcd) == outcome.after, row
     # A few signals may all arrive before the first line or after the last.
     assert not sampling.complete or 128 + by in ends
