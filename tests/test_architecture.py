@@ -32,7 +32,7 @@ IMPORTS = {
     "model": "",
     "undo": "errors",
     "etcd": "errors output progress",  # the parts of output that compose and escape messages; it never prints
-    "datastore": "errors model output etcd",
+    "datastore": "errors model output signals etcd",
     "environment": "errors output colour pager progress configuration etcd signals",
     "host": "errors model output signals etcd.settings",  # masks the password that DOCKER_HOST may contain
     "resources": "errors model output etcd datastore environment package_data",
@@ -166,6 +166,7 @@ def test_things_done_in_one_place_only() -> None:
     assert where(ast.Constant, "'/calico/") == {"datastore.keys"}
     assert where(ast.Attribute, r"sys\.std(in|out|err)$") == {"cli"}
     assert where(ast.Call, r"print\(") == set()
+    assert where(ast.Call, r"time\.sleep\(") == {"signals"}
     assert where(ast.Name, "__file__$") == set()  # a zip file has no such attribute
     assert where(ast.Attribute, r".*\.__path__$") == {"package_data"}
     assert {module for module, names in IMPORTED.items() if room(module) == "commands" and "json" in names} == {
