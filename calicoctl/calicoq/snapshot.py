@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from calicoctl.datastore.saved import read_all, to_text
-from calicoctl.errors import CommandError
+from calicoctl.private_file import write
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -20,24 +18,5 @@ def run(arguments: Arguments, environment: Environment) -> int:
     if path is None:
         environment.say(text)
     else:
-        _write(path, f"{text}\n")
+        write(path, f"{text}\n")
     return 0
-
-
-def _write(path: str, text: str) -> None:
-    """Write a file as a whole: it takes the place of an older one only when all of it is on disk."""
-    made = f"{path}.{os.getpid()}.new"
-    try:
-        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(made, path)
-        except BaseException:
-            os.unlink(made)
-            raise
-    except (OSError, ValueError) as error:  # a NUL in the path
-        reason = error.strerror if isinstance(error, OSError) else "there can be no such file"
-        raise CommandError(f"Cannot write {path}: {reason}.") from None

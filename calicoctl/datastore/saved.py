@@ -84,4 +84,6 @@ def _is_entry(item: tuple[str, Any]) -> bool:
 
 
 def _is_key(key: object) -> bool:
-    return isinstance(key, str) and key.startswith(f"{EVERYTHING}/") and not key.endswith("/") and "//" not in key
+    if not isinstance(key, str) or not key.startswith(f"{EVERYTHING}/"):
+        return False
+    return {"", ".", ".."}.isdisjoint(key.split("/")[1:])
