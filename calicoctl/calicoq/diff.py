@@ -10,6 +10,7 @@ from calicoctl.calicoq.flow_answers import (
     analysed,
     blocks,
     filters_of,
+    remark_on_own_hosts,
     say_graph,
     say_table,
     selections_of,
@@ -62,6 +63,8 @@ def run(arguments: Arguments, environment: Environment) -> int:
         say_graph(edges, environment)
     else:
         environment.say("\n".join(map(visible, _lines(answer.shown))))
+    for remark in dict.fromkeys(remark for analysis in answer.analyses for remark in remark_on_own_hosts(analysis)):
+        environment.complain(f"Note: {remark}.")
     return DIFFERENT if answer.shown else SAME
 
 
@@ -134,12 +137,12 @@ class _Answer:
             before, felix_version, filters, {**selections, ALONE: Alone(after)}, tests=Tests.of(before, after)
         )
         new = analysed(after, felix_version, filters, {**selections, ALONE: Alone(before)}, before=old)
-        self._analyses = old, new
+        self.analyses = old, new
         self._only = 0 if filters else -1
         for each in filters:
-            self._only |= each.packets(self._analyses[0].space)
+            self._only |= each.packets(self.analyses[0].space)
         self._selections = selections
-        self._names_version = len({version for analysis in self._analyses for version in analysis.flows}) > 1
+        self._names_version = len({version for analysis in self.analyses for version in analysis.flows}) > 1
         self.shown = sorted(self._all(), key=lambda change: change.position)
 
     def document(self) -> Document:
@@ -148,7 +151,7 @@ class _Answer:
 
     def _all(self) -> Iterator[_Shown]:
         for version in (4, 6):
-            old, new = self._analyses
+            old, new = self.analyses
             if version in old.flows and version in new.flows:
                 yield from self._changes(version)
             for analysis, kind, remark in ((old, CLOSES, "endpoints that are gone"), (new, OPENS, "new endpoints")):
@@ -156,7 +159,7 @@ class _Answer:
                     yield from self._of_those_alone(analysis, version, kind, remark)
 
     def _changes(self, version: int) -> Iterator[_Shown]:
-        old, new = self._analyses
+        old, new = self.analyses
         groups = JointGroups(old.groups[version], new.groups[version])
         difference = Difference(old.flows[version], new.flows[version], groups)
         names = Names(groups)
@@ -198,10 +201,10 @@ class _Answer:
         sources, destinations = (
             (groups.all[number] for number in iterate(mask)) for mask in (change.sources, change.destinations)
         )
-        ends = two_ends(sources, destinations, version)
+        ends = two_ends(sources, destinations, version, self._states[1])
         if ends is None:
             return []
-        header = self._analyses[1].space.example(change.packets)
+        header = self.analyses[1].space.example(change.packets)
         verdicts = (verdict_text(ends, felix, version, self._felix_version, header) for felix in self._states)
         return [
             f"for example {ends[0].title} to {ends[1].title}, {header.text()}",
