@@ -5,7 +5,8 @@ from __future__ import annotations
 from calicoctl.datastore import keys
 from calicoctl.datastore.parameters import edit_setting, remove_setting
 from calicoctl.errors import MalformedObject
-from calicoctl.model.bgp import MalformedMesh, MalformedPeer, Mesh, Peer
+from calicoctl.model.bgp import MalformedMesh, MalformedPeer, Mesh, Peer, takes_as
+from calicoctl.model.wording import shown
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ def peers_below(settings: RawNode | None, versions: Sequence[int] = (4, 6)) -> t
 def odd_value(key: str, problem: str) -> str:
     """Return the complaint about a value that is shown although BIRD does not take it as it is."""
     return f"{key}: {problem}. See 'calicoq check'."
+
+
+def odd_as_number(key: str, text: str) -> str:
+    """Return the complaint about a stored AS number that BIRD does not take; empty if BIRD takes it."""
+    return "" if takes_as(text) else odd_value(key, f"{shown(text)} is no AS number")
 
 
 def read_mesh(client: Client) -> Mesh | None:

@@ -251,7 +251,10 @@ def test_the_default_as_number(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert etcd.get(AS) == "65537"
     assert calicoctl("bgp", "default-node-as") == said("65537")
     etcd.put(AS, "what others\x1b[2J have stored")
-    assert calicoctl("bgp", "default-node-as") == said("what others\\x1b[2J have stored")
+    complaint = f"{AS}: \"what others\\u001b[2J have stored\" is no AS number. See 'calicoq check'.\n"
+    assert calicoctl("bgp", "default-node-as") == Result(1, "what others\\x1b[2J have stored\n", complaint)
+    etcd.put(AS, "")
+    assert calicoctl("bgp", "default-node-as") == Result(1, "\n", f"{AS}: \"\" is no AS number. See 'calicoq check'.\n")
 
 
 @pytest.mark.parametrize("number", ["", "0", "+5", " 5", "4294967296", "1.2.3", "zzz", "\x1b"])

@@ -251,6 +251,14 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(calicoctl: Calicoctl
     )
 
 
+def test_a_default_as_number_that_bird_does_not_take_is_shown_and_named(
+    calicoctl: Calicoctl, three: EtcdServer
+) -> None:
+    three.put(f"{BGP}/global/as_num", "+5zzz")
+    complaint = f"{BGP}/global/as_num: \"+5zzz\" is no AS number. See 'calicoq check'.\n"
+    assert calicoctl("node", "show") == Result(1, NODES.replace("64999", "+5zzz"), complaint)
+
+
 def test_a_host_of_which_nothing_can_be_read_is_shown(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{H1}/peer_v4/10.0.0.3", "{")
     result = calicoctl("node", "show")
