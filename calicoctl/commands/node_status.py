@@ -72,8 +72,14 @@ def find_node(runtime: str, backend: str, socket_folder: str, environment: Envir
         found.complaints.append(f"{_NO_ETCD}  {' '.join(error.message.splitlines())}")
     found.bgp = [BgpState(version, settings) for version in (4, 6)]
     if backend == "bird":
+        if settings and settings.unusable:
+            found.complaints.append(_unusable(settings.unusable))
         _ask_bird(found, socket_folder)
     return found
+
+
+def _unusable(stored: list[str]) -> str:
+    return f"BIRD gets no peer from {_named(stored)}: 'calicoq check' shows why, and the remedy."
 
 
 def _felix_is_missing(felix: FelixState) -> str:
@@ -126,4 +132,5 @@ def _addresses(peers: list[bird.Peer], version: int) -> Iterator[Address]:
 
 
 def _named(addresses: list[str]) -> str:
+    """Return the first of some addresses or keys."""
     return ", ".join(addresses[:_MOST_NAMED]) + (" and others" if len(addresses) > _MOST_NAMED else "")

@@ -269,8 +269,7 @@ def test_peers_that_etcd_has_and_bird_does_not(
     etcd.put(f"{bgp}/host/h2/ip_addr_v4", "10.99.0.2")
     etcd.put(f"{bgp}/global/peer_v4/10.99.0.9", '{"ip": "10.99.0.9", "as_num": "5"}')
     etcd.put(f"{HOST}/peer_v4/10.99.0.8", '{"ip": "10.99.0.8", "as_num": "5"}')
-    for key in ("host/h3/ip_addr_v4", "host/h2/peer_v4/10.99.0.7", "global/peer_v4/x"):  # no peers that BIRD takes
-        etcd.put(f"{bgp}/{key}", '{"ip": "x", "as_num": "5"}')
+    etcd.put(f"{bgp}/host/h2/peer_v4/10.99.0.7", '{"ip": "10.99.0.7", "as_num": "5"}')  # not of this node
     result = node("status")
     assert (result.status, result.stderr) == (
         1,
@@ -281,6 +280,30 @@ def test_peers_that_etcd_has_and_bird_does_not(
     etcd.delete(f"{bgp}/global/peer_v4/10.99.0.9")
     etcd.delete(f"{HOST}/peer_v4/10.99.0.8")
     assert node("status").status == 0
+
+
+def test_stored_peers_that_bird_does_not_take(node: Calicoctl, felix: int, peers: None, etcd: EtcdServer) -> None:
+    bgp = "/calico/bgp/v1"
+    of_others = {"host/h3/ip_addr_v6": "x", "global/peer_v6/x": "{", "host/h3/peer_v4/x": "{"}  # no IPv6 here
+    unusable = {
+        "global/peer_v4/10.99.0.2": '{"ip": "10.99.0.2", "as_num": "0"}',
+        "global/peer_v4/10.99.0.7": "{",
+        "host/h1/peer_v4/10.99.0.8": '{"ip": "10.0.0", "as_num": "5"}',
+        "host/h3/ip_addr_v4": "10.0.0",
+    }
+    for key, value in {**of_others, **unusable}.items():
+        etcd.put(f"{bgp}/{key}", value)
+    first = ", ".join(f"{bgp}/{key}" for key in list(unusable)[:3])
+    result = node("status")
+    complaint = f"BIRD gets no peer from {first} and others: 'calicoq check' shows why, and the remedy.\n"
+    assert (result.status, result.stderr) == (1, complaint)
+    assert node("status", "--backend=none").status == 0
+    for key in unusable:
+        etcd.delete(f"{bgp}/{key}")
+    assert node("status").status == 0
+    etcd.put(f"{bgp}/global/node_mesh", "off")
+    complaint = f"BIRD gets no peer from {bgp}/global/node_mesh: 'calicoq check' shows why, and the remedy.\n"
+    assert node("status").stderr == complaint
 
 
 def test_bird_that_does_not_answer(node: Calicoctl, felix: int, tmp_path: Path) -> None:
