@@ -394,7 +394,7 @@ FURTHER = [
     Row("node bgp peer add 10.0.0.1 as 64512", "GET GET", PEERS),
     # The node, as far as it comes without Docker
     Row("node", loads=_FOR_DOCKER | _PARAGRAPHS | _FOR_ETCD),
-    Row("node --runtime=none", "GET"),
+    Row("node --runtime=none", "GET GET"),
     Row("node stop", "GET", loads=_FOR_DOCKER | _PARAGRAPHS),
     Row("node remove", "GET GET GET GET DELETE GET GET", NODE, loads=_FOR_DOCKER | _PARAGRAPHS),
     Row("node bgp peer add 10.0.0.1 as 5", "GET GET", loads=frozenset({"difflib"})),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from calicoctl.commands.checksystem import version_complaint
 from calicoctl.commands.node_arguments import check
 from calicoctl.datastore.nodes import stored_settings
 from calicoctl.errors import CommandError, status_of
@@ -114,8 +115,15 @@ def _check_former(containers: NodeContainers) -> None:
 
 
 def _check_etcd(environment: Environment) -> dict[str, str]:
-    """Return what is stored of this host's node. Raises an error if etcd, or its v2 API, is not there."""
-    return stored_settings(hostname(environment.variables), environment.client())
+    """Return what is stored of this host's node.
+
+    Raises CommandError if etcd, or its v2 API, does not answer, or if etcd is too old.
+    """
+    client = environment.client()
+    stored = stored_settings(hostname(environment.variables), client)
+    if complaint := version_complaint(client.version()):
+        raise CommandError(complaint)
+    return stored
 
 
 def _warn_of_losses(arguments: Arguments, stored: dict[str, str], environment: Environment) -> None:
@@ -196,9 +204,8 @@ def _start(
     _show("Running Docker container with the following command:\n", environment)
     _show(f"{container.docker_run(detach=arguments['--detach'] == 'true')}\n", environment)
     with Undo(_REMEDY, _outcome(former)) as undo:
-        id = _replace(container, former, containers, undo)
+        id, log = _replace(container, former, containers, undo)
         deadline = time.monotonic() + int(arguments["--start-timeout"])
-        log = containers.log(id)
         _show(f"Calico node is running with id: {id}", environment)
         if arguments["--libnetwork"]:
             _show("Calico node running with libnetwork plugin enabled", environment)
@@ -229,8 +236,10 @@ def _outcome(former: Found | None) -> str:
     return f"The new container was removed. The previous one is restored and {state}."
 
 
-def _replace(container: NodeContainer, former: Found | None, containers: NodeContainers, undo: Undo) -> str:
-    """Start the new container in the place of the former one, which is set aside; return its id.
+def _replace(
+    container: NodeContainer, former: Found | None, containers: NodeContainers, undo: Undo
+) -> tuple[str, Log]:
+    """Start the new container in the place of the former one, which is set aside; return its id and its log.
 
     The new one is made first. If Docker refuses that, the former one has kept running.
     """
@@ -241,8 +250,12 @@ def _replace(container: NodeContainer, former: Found | None, containers: NodeCon
         _set_aside(former, containers, undo)
     undo.note(f"container {NODE}", lambda: containers.remove(id))
     containers.rename(id, NODE)
+    if containers.keeps_logs():
+        containers.start(id)
+        return id, containers.log(id)
+    output = containers.output(id)
     containers.start(id)
-    return id
+    return id, output
 
 
 def _set_aside(former: Found, containers: NodeContainers, undo: Undo) -> None:

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from calicoctl.host.docker import Docker
+from calicoctl.host.docker import Docker, DockerRefused
+from calicoctl.host.node_docker import NodeContainers
 from tests.conftest import Result
 from tests.containers.nodes import BACK, REMOVED, STARTED, NodeHost, fill_kernel, program, start
 from tests.containers.registry import registry
 from tests.etcd_server import EtcdServer
+from tests.proxy import Proxy, answer
 
 pytestmark = pytest.mark.machine
 
@@ -93,6 +95,29 @@ def test_container_that_fails_at_once(node_host: NodeHost) -> None:
         f"The container ended before the node had started.  {REMOVED}\n"
     )
     assert node_host.containers() == {}
+
+
+def test_docker_that_keeps_no_logs(node_host: NodeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the log driver `none`; as a daemon cannot change its driver, each container gets it here."""
+    from docker import APIClient
+
+    info = node_host.daemon.client.info()
+    create = APIClient.create_host_config
+    monkeypatch.setattr(APIClient, "info", lambda self: {**info, "LoggingDriver": "none"})
+    monkeypatch.setattr(
+        APIClient, "create_host_config", lambda self, **options: create(self, **options, log_config={"Type": "none"})
+    )
+    result = start(node_host, "quick")
+    assert node_host.describe()["HostConfig"]["LogConfig"]["Type"] == "none"
+    assert result == Result(0, FORWARDING + said(node_host, "quick", node_host.describe()["Id"], STARTED), "")
+    result = start(node_host, "fails")
+    assert result.status == 1
+    assert without_status(result.stderr) == (
+        "The log of the new container ends:\n  IP is not valid\n"
+        f"The container ended before the node had started.  {BACK}\n"
+    )
+    with pytest.raises(DockerRefused, match="configured logging driver does not support reading"):
+        NodeContainers(Docker(node_host.calicoctl.environ)).log("calico-node")
 
 
 def test_container_that_fails_without_a_word(node_host: NodeHost) -> None:
@@ -236,6 +261,16 @@ def test_nothing_is_changed_without_docker_and_etcd(node_host: NodeHost, gone: d
     assert (result.status, result.stdout) == (1, "")
     assert (kernel(node_host), node_host.containers()) == ([0, 0, 65536], {})
     assert not (node_host.root.parent / "programs/modprobe.log").exists()
+
+
+def test_nothing_is_changed_if_etcd_is_too_old(node_host: NodeHost, etcd: EtcdServer) -> None:
+    with Proxy(etcd) as proxy:
+        proxy.at(2, answer("200 OK", "etcd 2.0.9"))
+        result = start(node_host, "quick", ETCD_AUTHORITY=proxy.authority)
+        assert proxy.requests[1] == "GET /version"
+    complaint = "ERROR: etcd must be at least version 2.0.10 (Detected version: 2.0.9)\n"
+    assert result == Result(1, "", complaint)
+    assert (kernel(node_host), node_host.containers()) == ([0, 0, 65536], {})
 
 
 def test_settings_are_never_lowered(node_host: NodeHost) -> None:
