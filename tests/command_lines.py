@@ -69,8 +69,8 @@ REMOVE_REQUESTS = (
     "GET GET GET GET GET DELETE GET GET PUT GET PUT DELETE GET GET GET PUT GET DELETE GET DELETE DELETE"
 )
 NOT_SEEN = (
-    "Warning: it cannot be seen from here whether the node of h9 is running. If it is, it works in part only until it "
-    "is started again.\n"
+    "Warning: calicoctl cannot tell whether the node of h9 is running. If it is, it works only partly until it is "
+    "restarted.\n"
 )
 DOCUMENT = json.dumps(
     {

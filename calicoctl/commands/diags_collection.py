@@ -48,7 +48,7 @@ _PROGRAMS = (
 
 
 def announce(text: str, environment: Environment) -> None:
-    """Print a step that begins. A closed pipe is no reason to go without the bundle."""
+    """Print the step that begins. A closed pipe does not prevent the bundle."""
     try:
         environment.say(text)
     except BrokenPipeError:

@@ -71,8 +71,8 @@ def _container(arguments: Arguments, environment: Environment) -> NodeContainer:
     Settings.from_environment(variables)  # raises an error for values that cannot be used
     if "@" in variables.get("ETCD_ENDPOINTS", ""):
         raise CommandError(
-            "ETCD_ENDPOINTS has a user and a password, and the container of the node takes none. Set ETCD_USERNAME and "
-            "ETCD_PASSWORD instead: they are for calicoctl alone."
+            "ETCD_ENDPOINTS has a user and a password, which the container of the node does not support. Set "
+            "ETCD_USERNAME and ETCD_PASSWORD instead: only calicoctl uses them."
         )
     former = "none" if variables.get("CALICO_NETWORKING") == "false" else "bird"
     return node_container(
@@ -140,7 +140,7 @@ def _find_image(image: str, no_pull: bool, containers: NodeContainers, environme
     if containers.has_image(image):
         return
     if no_pull:
-        raise CommandError(f"There is no Docker image {image} on this host, and --no-pull forbids to fetch it.")
+        raise CommandError(f"There is no Docker image {image} on this host, and --no-pull forbids pulling it.")
     _show(paragraph(f"Pulling Docker image {image}"), environment)
     try:
         containers.pull(image)
@@ -319,7 +319,7 @@ def _stay(id: str, log: Log, containers: NodeContainers, environment: Environmen
 
 
 def _show(text: str, environment: Environment) -> None:
-    """Print progress at once. A closed pipe is no reason to take back a node that starts."""
+    """Print progress at once. A closed pipe does not stop the start."""
     try:
         environment.say(text)
         environment.stdout.flush()

@@ -56,7 +56,7 @@ class NodeState:
 
 
 def find_node(runtime: str, backend: str, socket_folder: str, environment: Environment) -> NodeState:
-    """Return what is found of this host's node; what cannot be asked is no error but a complaint.
+    """Return what is found of this host's node; a part that does not answer leads to a complaint, not an error.
 
     ``backend`` is that of the node: ``bird`` or ``none``. ``socket_folder`` is where BIRD's sockets are, empty for the
     usual folders. Raises CommandError for a HOSTNAME that cannot be used.
@@ -84,8 +84,8 @@ def _unusable(stored: list[str]) -> str:
 
 def _felix_is_missing(felix: FelixState) -> str:
     if felix.problem:
-        return f"Felix was not found as a process, and its container cannot be looked for: {felix.problem}"
-    return "Felix does not run: there is neither a container calico-node nor a process of Felix."
+        return f"There is no Felix process, and calicoctl cannot look for the container: {felix.problem}"
+    return "Felix is not running: there is neither a container calico-node nor a Felix process."
 
 
 def _ask_bird(found: NodeState, folder: str) -> None:

@@ -51,8 +51,8 @@ def _check_endpoints(force: bool, environment: Environment) -> None:
         endpoints = list(Endpoints(environment.client()).matching(Filter(host), latest=True))
     except DatastoreError as error:
         if not force:
-            raise CommandError(f"{error.message}\n--force stops the node all the same.", error.status) from None
-        environment.complain(f"{error.message}\nStopping the node all the same.")
+            raise CommandError(f"{error.message}\nUse --force to stop the node anyway.", error.status) from None
+        environment.complain(f"{error.message}\nStopping the node anyway.")
         return
     if not endpoints:
         return

@@ -83,7 +83,7 @@ def odd_value(key: str, problem: str) -> str:
 
 def odd_as_number(key: str, text: str) -> str:
     """Return the complaint about a stored AS number that BIRD does not take; empty if BIRD takes it."""
-    return "" if takes_as(text) else odd_value(key, f"{shown(text)} is no AS number")
+    return "" if takes_as(text) else odd_value(key, f"{shown(text)} is not an AS number")
 
 
 def read_mesh(client: Client) -> Mesh | None:

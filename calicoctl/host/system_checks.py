@@ -75,7 +75,8 @@ def check_module(module: str, release: str, root: str) -> Check:
         return Check(name, FAIL, f"not loaded, and not listed in /{folder}", complaint)
     if configuration is not None and f"{option}=m" not in configuration:
         return Check(name, FAIL, f"not loaded, and the kernel is configured without {option}", complaint)
-    return Check(name, UNKNOWN, f"not loaded, and neither /{folder} nor the kernel's configuration tells if it can be")
+    reason = f"not loaded, and neither /{folder} nor the kernel's configuration shows whether it can be"
+    return Check(name, UNKNOWN, reason)
 
 
 def _found(module: str, release: str, root: str) -> str:

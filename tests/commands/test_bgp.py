@@ -185,12 +185,12 @@ def test_peers_that_cannot_be_read_are_named_and_the_rest_is_shown(calicoctl: Ca
 @pytest.mark.parametrize(
     ("key", "ip", "as_num", "problem"),
     [
-        ("peer_v4/10.0.0.1", "10.0.0.1", '"zzz"', 'as_num "zzz" is no AS number'),
-        ("peer_v4/10.0.0.1", "10.0.0.1", '""', 'as_num "" is no AS number'),
+        ("peer_v4/10.0.0.1", "10.0.0.1", '"zzz"', 'as_num "zzz" is not an AS number'),
+        ("peer_v4/10.0.0.1", "10.0.0.1", '""', 'as_num "" is not an AS number'),
         ("peer_v4/10.0.0.1", "10.0.0.1", "4200000000",
          "as_num is the number 4200000000, which confd writes as 1e+06 and the like"),
         ("peer_v4/10.0.0.1", "10.0.0.2", '"5"', 'its ip is "10.0.0.2", which counts, not the address in the key'),
-        ("peer_v4/fd80::1", "fd80::1", '"5"', 'ip "fd80::1" is no IPv4 address'),
+        ("peer_v4/fd80::1", "fd80::1", '"5"', 'ip "fd80::1" is not an IPv4 address'),
         ("peer_v6/::ffff:10.0.0.1", "::ffff:10.0.0.1", '"5"',
          'ip "::ffff:10.0.0.1" is refused: BIRD does not take IPv4 in the form of IPv6: write it as IPv4'),
     ],
@@ -251,10 +251,11 @@ def test_the_default_as_number(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert etcd.get(AS) == "65537"
     assert calicoctl("bgp", "default-node-as") == said("65537")
     etcd.put(AS, "what others\x1b[2J have stored")
-    complaint = f"{AS}: \"what others\\u001b[2J have stored\" is no AS number. See 'calicoq check'.\n"
+    complaint = f"{AS}: \"what others\\u001b[2J have stored\" is not an AS number. See 'calicoq check'.\n"
     assert calicoctl("bgp", "default-node-as") == Result(1, "what others\\x1b[2J have stored\n", complaint)
     etcd.put(AS, "")
-    assert calicoctl("bgp", "default-node-as") == Result(1, "\n", f"{AS}: \"\" is no AS number. See 'calicoq check'.\n")
+    complaint = f"{AS}: \"\" is not an AS number. See 'calicoq check'.\n"
+    assert calicoctl("bgp", "default-node-as") == Result(1, "\n", complaint)
 
 
 @pytest.mark.parametrize("number", ["", "0", "+5", " 5", "4294967296", "1.2.3", "zzz", "\x1b"])

@@ -123,7 +123,7 @@ def test_what_is_in_the_bundle(node: Calicoctl, etcd: EtcdServer, tmp_path: Path
         "Mesh_10_99_0_2 BGP master up 10:58:05 Established\n  Description:    \x1b[2J\n"
     )
     assert "\nIPv4 BGP status\nIP: 10.99.0.1    AS Number: 64511 (inherited)\n+--" in files["status"]
-    assert "Felix was not found as a process" in files["status"]
+    assert "There is no Felix process" in files["status"]
 
 
 def test_what_is_said(node: Calicoctl, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ class TestAHostWithoutANode:
         proxy.since(4, lambda request: None)
         result = calicoctl(*line.split())
         assert (result.status, result.stdout) == (1, "")
-        assert result.stderr.endswith(f"  {H1}/{key} was written all the same.\n")
+        assert result.stderr.endswith(f"  {H1}/{key} was written anyway.\n")
         assert nodes.get(f"{H1}/{key}") is not None
 
     @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../h1", "/h1", "_h1", "\udcff"])
@@ -255,7 +255,7 @@ def test_a_default_as_number_that_bird_does_not_take_is_shown_and_named(
     calicoctl: Calicoctl, three: EtcdServer
 ) -> None:
     three.put(f"{BGP}/global/as_num", "+5zzz")
-    complaint = f"{BGP}/global/as_num: \"+5zzz\" is no AS number. See 'calicoq check'.\n"
+    complaint = f"{BGP}/global/as_num: \"+5zzz\" is not an AS number. See 'calicoq check'.\n"
     assert calicoctl("node", "show") == Result(1, NODES.replace("64999", "+5zzz"), complaint)
 
 
@@ -271,7 +271,7 @@ def test_names_and_values_that_a_terminal_would_obey(calicoctl: Calicoctl, etcd:
     result = calicoctl("node", "show")
     assert (result.status, result.stderr) == (
         1,
-        f'{BGP}/host/a\\x1b[2J/ip_addr_v4: "192\\u0007.0" is no IPv4 address. See \'calicoq check\'.\n'
+        f'{BGP}/host/a\\x1b[2J/ip_addr_v4: "192\\u0007.0" is not an IPv4 address. See \'calicoq check\'.\n'
         f"Cannot read {BGP}/host/a\\x1b[2J/peer_v4/x: it is not JSON.\n",
     )
     assert "| a\\x1b[2J | 192\\x07.0 |" in result.stdout

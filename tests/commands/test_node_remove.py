@@ -24,8 +24,8 @@ HOSTS = "/calico/v1/host"
 IPAM = "/calico/ipam/v2"
 GLOBAL = {f"{BGP}/global/as_num": "64511", f"{BGP}/global/node_mesh": '{"enabled": true}', "/calico/v1/Ready": "true"}
 WARNING = (
-    "Warning: it cannot be seen from here whether the node of h2 is running. If it is, it works in part only until it "
-    "is started again.\n"
+    "Warning: calicoctl cannot tell whether the node of h2 is running. If it is, it works only partly until it is "
+    "restarted.\n"
 )
 DONE = Result(0, "Node configuration removed\n", WARNING)
 ENDPOINTS_LEFT = (
@@ -350,8 +350,8 @@ def of_this_host() -> dict[str, str]:
 
 
 STOPPED = (
-    "Docker cannot be asked for the container calico-node. No Felix is running on this host, so the node counts as "
-    "stopped.\n"
+    "Docker does not answer, so calicoctl cannot look for the container calico-node. No Felix process is running on "
+    "this host, so the node counts as stopped.\n"
 )
 
 

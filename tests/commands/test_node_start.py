@@ -81,7 +81,7 @@ def test_all_that_is_wrong_is_said(calicoctl: Calicoctl) -> None:
 @pytest.mark.parametrize("word", ["bird", "gobgp", "none"])
 def test_backend_without_its_option_is_refused(calicoctl: Calicoctl, word: str) -> None:
     """[BUG] `calicoctl node none` started a node with BIRD."""
-    complaint = f"'{word}' is no argument of 'calicoctl node'. Did you mean --backend={word}?\n"
+    complaint = f"'{word}' is not an argument of 'calicoctl node'. Did you mean --backend={word}?\n"
     assert node(calicoctl, word) == Result(1, "", complaint)
     assert node(calicoctl, "--backend=none", word) == Result(1, "", complaint)
 
@@ -144,8 +144,8 @@ def test_no_password_gets_into_the_container(calicoctl: Calicoctl) -> None:
         assert result == Result(
             1,
             "",
-            "ETCD_ENDPOINTS has a user and a password, and the container of the node takes none. Set ETCD_USERNAME and "
-            "ETCD_PASSWORD instead: they are for calicoctl alone.\n",
+            "ETCD_ENDPOINTS has a user and a password, which the container of the node does not support. Set "
+            "ETCD_USERNAME and ETCD_PASSWORD instead: only calicoctl uses them.\n",
         )
         shown = node(calicoctl, option, ETCD_USERNAME="user", ETCD_PASSWORD="s3cret")
         assert shown.status == 0 and "s3cret" not in shown.stdout

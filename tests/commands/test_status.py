@@ -39,7 +39,7 @@ No IPv6 address configured.
 """
 NO_DOCKER = "Docker is not running\n"
 NO_FELIX = (
-    "Felix was not found as a process, and its container cannot be looked for: Unable to run docker commands. Is the "
+    "There is no Felix process, and calicoctl cannot look for the container: Unable to run docker commands. Is the "
     "docker daemon running? Docker's library says: "
 )
 
@@ -170,7 +170,7 @@ def test_a_felix_that_has_ended_does_not_count(node: Calicoctl, peers: None, tmp
 
 def test_docker_that_is_no_docker(node: Calicoctl, felix: int, peers: None, etcd: EtcdServer) -> None:
     result = node("status", env={"DOCKER_HOST": f"tcp://{etcd.endpoint}"})
-    unknown = "calico-node container unknown: its state cannot be asked for\n"
+    unknown = "calico-node container state unknown\n"
     assert result == Result(0, unknown + as_process(felix) + TABLES, "")
 
 
@@ -320,7 +320,7 @@ def test_bird_that_restricts_access(node: Calicoctl, felix: int, tmp_path: Path)
     with BirdSocket(tmp_path / "run" / "bird.ctl", answering(b"0016-Access restricted\n0000 \n")):
         result = node("status")
     assert (result.status, result.stderr) == (
-        1, f"Cannot ask BIRD for IPv4: {tmp_path}/run/bird.ctl: its answer is no table of protocols.\n"
+        1, f"Cannot ask BIRD for IPv4: {tmp_path}/run/bird.ctl: its answer is not a table of protocols.\n"
     )  # fmt: skip
 
 
@@ -398,17 +398,17 @@ def test_a_container_of_rkt(node: Calicoctl, peers: None, tmp_path: Path, monkey
     rkt(tmp_path, RKT.format("exited"), monkeypatch)
     assert node("status", "--runtime=rkt") == Result(
         1, "calico-node container not running\n" + TABLES,
-        "Felix does not run: there is neither a container calico-node nor a process of Felix.\n",
+        "Felix is not running: there is neither a container calico-node nor a Felix process.\n",
     )  # fmt: skip
 
 
 def test_rkt_that_fails(node: Calicoctl, peers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rkt(tmp_path, "#!/bin/sh\necho 'no\x1b[2J way' >&2\nexit 3\n", monkeypatch)
     result = node("status", "--runtime=rkt")
-    unknown = "calico-node container unknown: its state cannot be asked for\n"
+    unknown = "calico-node container state unknown\n"
     assert (result.status, result.stdout) == (1, unknown + TABLES)
     assert result.stderr == (
-        "Felix was not found as a process, and its container cannot be looked for: "
+        "There is no Felix process, and calicoctl cannot look for the container: "
         "Unable to list rkt containers: 'no\\x1b[2J way'\n"
     )
     (tmp_path / "rkt").unlink()

@@ -175,7 +175,7 @@ def test_old_container_that_was_stopped_is_not_started(node_host: NodeHost) -> N
 @pytest.mark.parametrize(
     "options, complaint",
     [
-        (["--no-pull"], "There is no Docker image node:none on this host, and --no-pull forbids to fetch it.\n"),
+        (["--no-pull"], "There is no Docker image node:none on this host, and --no-pull forbids pulling it.\n"),
         ([], "ERROR: Unable to download Docker image.\n\nPlease verify that you have network connectivity"),
     ],
 )

@@ -171,7 +171,7 @@ HOSTILE: dict[str, tuple[Dialogue, str]] = {
     "a line that goes on from none": (never_going_on(b"", b" x\n"), "it is not BIRD: it answers with ' x'"),
     "a very long line": (never_going_on(b"", b"x" * 5000 + b"\n"), f"it is not BIRD: it answers with '{'x' * 100}'"),
     "a row of another table": (answering(b"1002-Mesh_10_99_0_2\n0000 \n"),
-                               "its answer has a line that is no protocol: 'Mesh_10_99_0_2'"),
+                               "its answer has a line that is not a protocol: 'Mesh_10_99_0_2'"),
     "a drip": (dripping, "no whole answer ("),
     "a line without an end": (endless_line, "it is not BIRD: it answers with a line of more than 65,536 bytes"),
     "no end": (endless, "its answer is larger than 3,000,000 bytes"),

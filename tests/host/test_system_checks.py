@@ -92,7 +92,7 @@ def test_what_does_not_tell_is_no_failure(files: list[str], tmp_path: Path) -> N
     put(tmp_path, f"boot/config-{RELEASE}", "CONFIG_NETFILTER_XT_SET=m\n")
     assert told(check_module("xt_set", RELEASE, str(tmp_path))) == (
         "module xt_set", "unknown",
-        f"not loaded, and neither /{FOLDER} nor the kernel's configuration tells if it can be", "",
+        f"not loaded, and neither /{FOLDER} nor the kernel's configuration shows whether it can be", "",
     )  # fmt: skip
 
 
