@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 WITH_ETCD := $(BIN)/python -m tests.etcd_server
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
+# Where this is set, each process of each run would compile all modules of the tests anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo shell test quick lint reference pyz deb torture test-all bench clean
 .DELETE_ON_ERROR:

@@ -12,6 +12,8 @@ IP versions. In profiles next-tier rules count for packets that they do not matc
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from calicoctl.felix.walk import GO_ON, NEXT_TIER, is_for_version, refused_by_iptables
 from calicoctl.flows.groups import iterate
 from calicoctl.flows.packets import Cuts, PacketSpace
@@ -23,7 +25,7 @@ from calicoctl.model.network import Network
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from calicoctl.flows.analysis import Analysis
     from calicoctl.flows.programs import RuleList
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 EMPTY, SHADOWED, CONTRADICTED, REDUNDANT = "empty", "shadowed", "contradicted", "redundant"
 _MOST_PIECES = 200  # of a rule that is cut into more nothing is said
+_TRIED = 3  # elements in each dimension
 _MOST_NAMED = 20  # up to which it is worth while to find out whether fewer do
 
 
@@ -79,7 +82,7 @@ def findings_of(rules: Rules, direction: str, felix_version: int, is_profile: bo
     dead = frozenset(found)
     for number in reversed(asked):  # what makes up for a rule is never one that is removed as well
         if number not in dead and not looks_at_mark:
-            together = _together(number, versions, lambda each, of: each.redundant(of, dead, frozenset(found)))
+            together = _together(number, versions, lambda each, of: each.redundant(of, dead, found))
             if together is not None:
                 found[number] = together
     return [found[number] for number in sorted(found)]
@@ -196,13 +199,15 @@ class _OneVersion:
         if not all(box.piece) or _contradicts_itself(box):
             return Finding(EMPTY, number, [])
         before = self._index.overlapping(place) & self._index.under(box.literals) & alive
+        if self._index.misses_some(box, before):
+            return None
         others = _covering(box, [self._boxes[each] for each in iterate(before)])
         if others is None:
             return None
         is_same = all(other.outcome == box.outcome for other in others)
         return Finding(SHADOWED if is_same else CONTRADICTED, number, [other.number for other in others])
 
-    def redundant(self, number: int, dead: frozenset[int], removed: frozenset[int]) -> Finding | None:
+    def redundant(self, number: int, dead: Container[int], removed: Container[int]) -> Finding | None:
         """Return the finding for a rule of whose packets the rules behind it decide the same, and none otherwise first.
 
         Rules that are ``dead`` do not count; those that are ``removed`` do not make up for it.
@@ -212,7 +217,10 @@ class _OneVersion:
         place = self.places[number]
         box = self._boxes[place]
         same = self._index.with_outcome(box.outcome)
-        behind = self._index.overlapping(place) & (-2 << place) & (~same | self._index.under(box.literals))
+        under = self._index.under(box.literals)
+        behind = self._index.overlapping(place) & (-2 << place) & (~same | under)
+        if self._index.misses_some(box, behind & same):
+            return None
         pieces = [box.piece]
         used = []
         for other in (self._boxes[each] for each in iterate(behind)):
@@ -298,6 +306,7 @@ class _Index:
             self._literals[box.literals] = self._literals.get(box.literals, 0) | bit
             self._outcomes[box.outcome] = self._outcomes.get(box.outcome, 0) | bit
         self._having = list(map(_by_element, self._values))
+        self._rarest: list[dict[int, list[int]]] = [{}, {}, {}]
         self._overlapping: list[dict[int, int]] = [{}, {}, {}]
         self._under: dict[frozenset[tuple[str, str]], int] = {}
 
@@ -314,13 +323,37 @@ class _Index:
             found &= known
         return found
 
+    def misses_some(self, box: Box, others: int) -> bool:
+        """Tell whether others leave something of a box, for certain if so: a few cells that few boxes have are tried.
+
+        Most rules are covered by none, and to cut them to pieces would take long.
+        """
+        packets, sources, destinations = (
+            [self._having[dimension][element] for element in self._rare(dimension, value)]
+            for dimension, value in enumerate(box.piece)
+        )
+        return any(
+            not (left & source & destination)
+            for left in [others & packet for packet in packets]
+            for source in sources
+            for destination in destinations
+        )
+
+    def _rare(self, dimension: int, value: int) -> list[int]:
+        """Return a few elements of a set that the fewest boxes have."""
+        if value not in self._rarest[dimension]:
+            having = self._having[dimension]
+            by_number = sorted(iterate(value), key=lambda element: having[element].bit_count())
+            self._rarest[dimension][value] = by_number[:_TRIED]
+        return self._rarest[dimension][value]
+
     def under(self, literals: frozenset[tuple[str, str]]) -> int:
         """Return the boxes that have no literals but these."""
         if literals not in self._under:
             found = 0
-            for others, places in self._literals.items():
-                if others <= literals:
-                    found |= places
+            for size in range(len(literals) + 1):
+                for some in combinations(literals, size):  # a rule has eight at most
+                    found |= self._literals.get(frozenset(some), 0)
             self._under[literals] = found
         return self._under[literals]
 

@@ -474,6 +474,7 @@ def test_terminal_shows_prompt_for_input(calicoctl: Calicoctl, etcd: EtcdServer)
 # Size
 
 
+@pytest.mark.once
 def test_five_megabytes(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, OLD)
     rules = [
@@ -498,6 +499,7 @@ def document_of_form_size(size: int, index: int) -> str:
     return text.replace('""', f'"{padding}"')
 
 
+@pytest.mark.once
 def test_size_limit_of_etcd(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, OLD)
     document = document_of_form_size(MAX_FORM_BYTES, etcd.index())
@@ -509,6 +511,7 @@ def test_size_limit_of_etcd(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
         etcd.put("/x", "a" * (MAX_FORM_BYTES - len("value=") + 1))
 
 
+@pytest.mark.once
 def test_one_byte_over_size_limit_of_etcd(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(RULES, OLD)
     index = etcd.index()

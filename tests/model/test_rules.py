@@ -203,7 +203,7 @@ def mutated(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=examples(500))
+@settings(max_examples=examples(250))
 @given(mutated())
 def test_error_in_changed_document_has_its_place(text: str) -> None:
     try:

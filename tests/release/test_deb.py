@@ -37,7 +37,7 @@ def test_lintian_finds_no_error(deb: Path) -> None:
         pytest.skip("lintian is not installed")
     # The man pages are left out, because they take lintian as long as all the rest, and tests/manual checks them alike.
     command = ["lintian", "--fail-on", "error", "--dont-check-part", "documentation/manual", str(deb)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * PROCESS_SECONDS)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=5 * PROCESS_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
