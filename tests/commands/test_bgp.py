@@ -51,7 +51,7 @@ def test_peers_are_stored_in_canonical_form(calicoctl: Calicoctl, etcd: EtcdServ
          f"Invalid AS Number specified.\nValue provided is ' 5 '; {NUMBERS}"),
     ],
 )  # fmt: skip
-def test_peers_that_are_refused(ip: str, number: str, message: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_invalid_peers(ip: str, number: str, message: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     index = etcd.index()
     assert calicoctl("bgp", "peer", "add", ip, "as", number) == refused(message)
     assert etcd.index() == index
@@ -66,14 +66,14 @@ def test_adding_a_peer_again_changes_nothing(calicoctl: Calicoctl, etcd: EtcdSer
     assert etcd.index() == index
 
 
-def test_another_as_number_is_told_from_what_to_what(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_changed_as_number_is_reported(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(PEER6, '{"later": 1, "as_num": 5, "ip": "FD80::1"}')
     assert calicoctl("bgp", "peer", "add", "fd80::1", "as", "6") == said("BGP peer fd80::1 was AS 5 and is AS 6 now.")
     assert etcd.get(PEER6) == '{"later": 1, "as_num": "6", "ip": "fd80::1"}'
 
 
 @pytest.mark.parametrize("stored", ["", "{", "[]", '{"ip": "10.0.0.1"}', '{"ip": 1, "as_num": "5"}'])
-def test_adding_a_peer_mends_one_that_cannot_be_read(stored: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_add_replaces_unreadable_peer(stored: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(PEER4, stored)
     assert calicoctl("bgp", "peer", "add", "10.0.0.1", "as", "5") == SILENT
     assert etcd.get(PEER4) == '{"ip": "10.0.0.1", "as_num": "5"}'
@@ -105,7 +105,7 @@ def test_removing_peers(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert etcd.get(PEER4) is None
 
 
-def test_removing_peers_that_are_not_there(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_remove_of_missing_peers(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{GLOBAL}/peer_v4/0.0.0.10", '{"ip": "0.0.0.10", "as_num": "5"}')
     index = etcd.index()
     for ip, message in (
@@ -120,7 +120,7 @@ def test_removing_peers_that_are_not_there(calicoctl: Calicoctl, etcd: EtcdServe
     assert etcd.index() == index
 
 
-def test_removing_a_peer_that_could_not_be_added_today(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_remove_of_invalid_stored_peer(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     key = f"{GLOBAL}/peer_v6/::ffff:10.0.0.1"
     etcd.put(key, '{"ip": "::ffff:10.0.0.1", "as_num": "5"}')
     removed = said("BGP peer removed from global configuration")
@@ -169,7 +169,7 @@ def test_showing_no_peers(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert calicoctl("bgp", "peer", "show", "--ipv4") == Result(0, NONE4, "")
 
 
-def test_peers_that_cannot_be_read_are_named_and_the_rest_is_shown(calicoctl: Calicoctl, peers: EtcdServer) -> None:
+def test_unreadable_peers_are_named_and_others_shown(calicoctl: Calicoctl, peers: EtcdServer) -> None:
     for name, value in (("10.0.0.2", "{"), ("10.0.0.3", ""), ("10.0.0.4", '{"ip": "10.0.0.4"}')):
         peers.put(f"{GLOBAL}/peer_v4/{name}", value)
     assert calicoctl("bgp", "peer", "show") == Result(
@@ -195,7 +195,7 @@ def test_peers_that_cannot_be_read_are_named_and_the_rest_is_shown(calicoctl: Ca
          'ip "::ffff:10.0.0.1" is refused: BIRD does not take IPv4 in the form of IPv6: write it as IPv4'),
     ],
 )  # fmt: skip
-def test_peers_that_bird_does_not_take_as_stored_are_shown_and_named(
+def test_peers_that_bird_refuses_are_shown_and_named(
     key: str, ip: str, as_num: str, problem: str, calicoctl: Calicoctl, etcd: EtcdServer
 ) -> None:
     etcd.put(f"{GLOBAL}/{key}", f'{{"ip": "{ip}", "as_num": {as_num}}}')
@@ -230,7 +230,7 @@ def test_other_members_of_the_mesh_survive(calicoctl: Calicoctl, etcd: EtcdServe
     assert etcd.get(MESH) == '{"later": 1, "enabled": false}'
 
 
-def test_what_is_stored_of_the_mesh(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_stored_values_of_the_mesh(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(MESH, '{"enabled": "false"}')
     assert calicoctl("bgp", "node-mesh") == said("on")
     for value, reason in (("{", "it is not JSON"), ("[]", "it is not an object"), ("{}", "enabled is missing")):
@@ -259,7 +259,7 @@ def test_the_default_as_number(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
 
 
 @pytest.mark.parametrize("number", ["", "0", "+5", " 5", "4294967296", "1.2.3", "zzz", "\x1b"])
-def test_default_as_numbers_that_are_refused(number: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_invalid_default_as_numbers(number: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     index = etcd.index()
     shown = number.replace("\x1b", "\\x1b")
     message = f"Invalid AS Number specified.\nValue provided is '{shown}'; {NUMBERS}"

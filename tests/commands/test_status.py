@@ -85,7 +85,7 @@ def as_process(felix: int) -> str:
 NAMES = felix_state.FELIX
 
 
-def test_what_felix_is_called() -> None:
+def test_names_of_felix() -> None:
     assert NAMES == ("felix", "calico-felix")
 
 
@@ -158,7 +158,7 @@ def test_no_felix(node: Calicoctl, peers: None, tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_a_felix_that_has_ended_does_not_count(node: Calicoctl, peers: None, tmp_path: Path) -> None:
+def test_zombie_of_felix_does_not_count(node: Calicoctl, peers: None, tmp_path: Path) -> None:
     process = running(FELIX, tmp_path)
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # as long as its parent has not waited it is a zombie
@@ -168,13 +168,13 @@ def test_a_felix_that_has_ended_does_not_count(node: Calicoctl, peers: None, tmp
     assert (result.status, result.stdout) == (1, NO_DOCKER + TABLES)
 
 
-def test_docker_that_is_no_docker(node: Calicoctl, felix: int, peers: None, etcd: EtcdServer) -> None:
+def test_other_server_at_docker_host(node: Calicoctl, felix: int, peers: None, etcd: EtcdServer) -> None:
     result = node("status", env={"DOCKER_HOST": f"tcp://{etcd.endpoint}"})
     unknown = "calico-node container state unknown\n"
     assert result == Result(0, unknown + as_process(felix) + TABLES, "")
 
 
-def test_a_process_that_ends_while_it_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_process_ends_during_the_search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "1").mkdir()
     (tmp_path / "2").mkdir()
     (tmp_path / "2" / "status").write_text("Name:\tfelix\nSigCgt:\t0000000000000200\n")
@@ -202,7 +202,7 @@ def test_without_etcd_the_rest_is_shown(node: Calicoctl, felix: int, peers: None
     )
 
 
-def test_variables_for_etcd_that_cannot_be_used(node: Calicoctl, felix: int, peers: None) -> None:
+def test_invalid_variables_for_etcd(node: Calicoctl, felix: int, peers: None) -> None:
     result = node("status", env={"ETCD_ENDPOINTS": "nonsense"})
     assert result.status == 1
     assert "|  10.99.0.2   | node-to-node mesh |   up  | 10:58:05 | Established |\n" in result.stdout
@@ -211,7 +211,7 @@ def test_variables_for_etcd_that_cannot_be_used(node: Calicoctl, felix: int, pee
     )
 
 
-def test_a_host_that_etcd_does_not_know(node: Calicoctl, felix: int, peers: None) -> None:
+def test_host_unknown_to_etcd(node: Calicoctl, felix: int, peers: None) -> None:
     result = node("status", env={"HOSTNAME": "h2"})
     assert result.status == 1
     assert result.stdout.endswith("\n\nIPv4 BGP status\nNo IPv4 address configured.\n\n"
@@ -221,7 +221,7 @@ def test_a_host_that_etcd_does_not_know(node: Calicoctl, felix: int, peers: None
     )
 
 
-def test_values_that_a_terminal_would_obey(node: Calicoctl, felix: int, etcd: EtcdServer, tmp_path: Path) -> None:
+def test_control_characters_are_escaped(node: Calicoctl, felix: int, etcd: EtcdServer, tmp_path: Path) -> None:
     etcd.put(f"{HOST}/ip_addr_v4", "\x1b[2J")
     etcd.put(f"{HOST}/as_num", "\x07")
     row = "Mesh_1\x1b[2J BGP master u\x07p 10:58:05 Established \x9b2J\x1b]0;x\x07"
@@ -262,7 +262,7 @@ def test_many_peers_without_a_session(node: Calicoctl, felix: int, tmp_path: Pat
         )
 
 
-def test_peers_that_etcd_has_and_bird_does_not(
+def test_peers_in_etcd_but_not_in_bird(
     node: Calicoctl, felix: int, peers: None, etcd: EtcdServer
 ) -> None:
     bgp = "/calico/bgp/v1"
@@ -282,7 +282,7 @@ def test_peers_that_etcd_has_and_bird_does_not(
     assert node("status").status == 0
 
 
-def test_stored_peers_that_bird_does_not_take(node: Calicoctl, felix: int, peers: None, etcd: EtcdServer) -> None:
+def test_stored_peers_that_bird_refuses(node: Calicoctl, felix: int, peers: None, etcd: EtcdServer) -> None:
     bgp = "/calico/bgp/v1"
     of_others = {"host/h3/ip_addr_v6": "x", "global/peer_v6/x": "{", "host/h3/peer_v4/x": "{"}  # no IPv6 here
     unusable = {
@@ -324,7 +324,7 @@ def test_bird_that_restricts_access(node: Calicoctl, felix: int, tmp_path: Path)
     )  # fmt: skip
 
 
-def test_a_socket_that_was_passed_over(
+def test_second_socket_answers(
     node: Calicoctl, felix: int, peers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "first").mkdir()

@@ -56,7 +56,7 @@ def test_first_start(node_host: NodeHost) -> None:
     assert (node_host.root / "var/run/calico").is_dir() and (node_host.root.parent / "logs").is_dir()
 
 
-def test_what_docker_is_asked_for(node_host: NodeHost) -> None:
+def test_request_to_docker(node_host: NodeHost) -> None:
     options = ("--ip=10.0.0.1", "--ip6=fd80::1", "--as=1.10", "--libnetwork", "--backend=none", "--no-pull")
     result = start(node_host, "quick", *options, NO_DEFAULT_POOLS="true")
     assert (result.status, result.stderr) == (0, "")
@@ -226,7 +226,7 @@ def test_folder_that_docker_cannot_mount(node_host: NodeHost, tmp_path: Path) ->
     assert node_host.describe()["Id"] == before and node_host.containers() == {"calico-node": "running"}
 
 
-def test_what_the_container_removes_from_etcd_is_said(node_host: NodeHost, etcd: EtcdServer) -> None:
+def test_warning_about_values_that_the_container_removes(node_host: NodeHost, etcd: EtcdServer) -> None:
     """A node that is started without its AS number deletes the one that is stored, as legacy's did without a word."""
     for name, value in (("ip_addr_v4", "10.0.0.1"), ("ip_addr_v6", "fd80::1"), ("as_num", "64512")):
         etcd.put(f"/calico/bgp/v1/host/h1/{name}", value)
@@ -299,7 +299,7 @@ def test_settings_that_cannot_be_changed(node_host: NodeHost) -> None:
     )
 
 
-def test_what_modprobe_says_is_shown(node_host: NodeHost) -> None:
+def test_output_of_modprobe_is_shown(node_host: NodeHost) -> None:
     program(node_host.root.parent / "programs", "modprobe", "echo modprobe: Module xt_set not found >&2", "exit 1")
     result = start(node_host, "quick")
     assert (result.status, result.stderr) == (0, "modprobe: Module xt_set not found\n")
