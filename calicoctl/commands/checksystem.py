@@ -40,7 +40,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 def check_system(arguments: Arguments, environment: Environment, release: str, root: str) -> int:
-    """Do as ``run`` for a kernel of this release, with the files of the machine below a root folder."""
+    """Run the checks for a kernel of this release, with the files of the machine below a root folder."""
     if arguments["--fix"]:
         environment.complain("WARNING: Deprecated flag --fix: checksystem no longer fixes detected issues")
     check_runtime(arguments["--runtime"])
@@ -118,6 +118,6 @@ def _text(numbers: tuple[int, ...]) -> str:
 
 
 def _numbers(pattern: str, text: str) -> tuple[int, ...]:
-    """Return the numbers where a text first matches a pattern; none if it does nowhere."""
+    """Return the numbers in the first match of a pattern; none if it does not match."""
     match = re.search(pattern, text, re.ASCII)
     return tuple(map(int, match.groups())) if match else ()

@@ -99,7 +99,7 @@ def _show_only(arguments: Arguments, container: NodeContainer, environment: Envi
     return 0
 
 
-# Before anything is changed
+# Checks before any change
 
 
 def _check_former(containers: NodeContainers) -> None:
@@ -199,7 +199,7 @@ def _recover(containers: NodeContainers, environment: Environment) -> None:
 def _start(
     arguments: Arguments, container: NodeContainer, containers: NodeContainers, environment: Environment
 ) -> tuple[str, Log]:
-    """Start the container, and return its id and its log when it has started; until then all can be taken back."""
+    """Start the container, and return its id and its log once it has started. A failure before is undone."""
     former = containers.find(NODE)
     _show("Running Docker container with the following command:\n", environment)
     _show(f"{container.docker_run(detach=arguments['--detach'] == 'true')}\n", environment)
@@ -229,7 +229,7 @@ def _remove(former: Found, containers: NodeContainers) -> None:
 
 
 def _outcome(former: Found | None) -> str:
-    """Say which container there is when all has been taken back."""
+    """Return a sentence about the containers that exist after a failed start."""
     if former is None:
         return "The new container was removed. No node is running."
     state = "running" if former.running else "not running"

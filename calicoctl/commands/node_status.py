@@ -40,7 +40,7 @@ class BgpState:
 
 
 class NodeState:
-    """All that was found. ``complaints`` are what could not be asked, and what is not as it should be, a line each."""
+    """The state of a node. ``complaints`` has a line for each part that did not answer or is not healthy."""
 
     def __init__(self, host: str, backend: str, felix: FelixState) -> None:
         self.host = host
@@ -51,7 +51,7 @@ class NodeState:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether Felix runs, everything answered and every peer is established."""
+        """Whether Felix is running, every part has answered, and every peer is established."""
         return not self.complaints
 
 

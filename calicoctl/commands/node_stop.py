@@ -45,7 +45,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 def _check_endpoints(force: bool, environment: Environment) -> None:
-    """Raise CommandError if this host has endpoints, or if it cannot be told; with ``force`` only complain."""
+    """Raise CommandError if this host has endpoints, or if etcd does not answer; with ``force`` only complain."""
     host = hostname(environment.variables)
     try:
         endpoints = list(Endpoints(environment.client()).matching(Filter(host), latest=True))
@@ -77,7 +77,7 @@ def _check_endpoints(force: bool, environment: Environment) -> None:
 
 
 def _stop_containers(environment: Environment) -> bool:
-    """Stop the node's containers, and let Docker never start them again; tell whether one was running."""
+    """Stop the node's containers and their restarts by Docker; return whether one was running."""
     containers = NodeContainers(Docker(environment.variables))
     was_running = False
     with WorkloadLock(NODE_LOCK):

@@ -1,4 +1,4 @@
-"""calicoctl status: whether this host's node works, from Felix over etcd to each BGP peer."""
+"""calicoctl status: whether the node of this host works: Felix, etcd, BIRD and each BGP peer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEADINGS = ("Peer address", "Peer type", "State", "Since", "Info")
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out ``status``, parsed, and return the exit status: 0 only if all that was found is as it should be.
+    """Carry out ``status``, parsed, and return the exit status: 0 only if all parts are healthy.
 
     Raises CommandError.
     """

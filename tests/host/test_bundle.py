@@ -97,7 +97,7 @@ def test_which_logs_are_copied(tmp_path: Path) -> None:
         f"{logs}/felix/tls.PEM: it may be a key or a certificate",
         f"{logs}/folder: it is a symbolic link",
         f"{logs}/link: it is a symbolic link",
-        f"{logs}/pipe: it is no file",
+        f"{logs}/pipe: it is not a regular file",
     ]
 
 
@@ -163,9 +163,9 @@ def test_unwritable_targets(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("folder")
     for target, reason in (
         ("none/b.tgz", "No such file or directory"),
-        ("folder", "it exists, and is no file"),
-        ("pipe", "it exists, and is no file"),
-        ("link", "it exists, and is no file"),
+        ("folder", "it exists and is not a regular file"),
+        ("pipe", "it exists and is not a regular file"),
+        ("link", "it exists and is not a regular file"),
         ("x" * 300, "File name too long"),
     ):
         with pytest.raises(CommandError) as caught:
