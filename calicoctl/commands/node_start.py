@@ -243,6 +243,7 @@ def _replace(
 
     The new one is made first. If Docker refuses that, the former one has kept running.
     """
+    keeps_logs = containers.keeps_logs()
     containers.remove(NEW)  # of a command that was killed
     undo.note(f"container {NEW}", lambda: containers.remove(NEW))
     id = containers.create(NEW, container)
@@ -250,7 +251,7 @@ def _replace(
         _set_aside(former, containers, undo)
     undo.note(f"container {NODE}", lambda: containers.remove(id))
     containers.rename(id, NODE)
-    if containers.keeps_logs():
+    if keeps_logs:
         containers.start(id)
         return id, containers.log(id)
     output = containers.output(id)

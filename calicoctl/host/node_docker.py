@@ -45,6 +45,11 @@ class NodeContainers:
     def __init__(self, docker: Docker) -> None:
         self._docker = docker
 
+    def keeps_logs(self) -> bool:
+        """Tell whether Docker can show the log of a new container later; that depends on its log driver."""
+        driver = self._docker.ask(lambda api: api.info().get("LoggingDriver"))
+        return driver in _READABLE
+
     # Images
 
     def has_image(self, image: str) -> bool:
@@ -55,11 +60,6 @@ class NodeContainers:
     def pull(self, image: str) -> None:
         """Fetch an image from its registry."""
         self._docker.pull(image)
-
-    def keeps_logs(self) -> bool:
-        """Tell whether Docker can show the log of a new container later; that depends on its log driver."""
-        driver: str = self._docker.ask(lambda api: api.info()["LoggingDriver"])
-        return driver in _READABLE
 
     # Containers, by name or id
 
