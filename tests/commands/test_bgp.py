@@ -58,12 +58,22 @@ def test_invalid_peers(ip: str, number: str, message: str, calicoctl: Calicoctl,
 
 
 def test_adding_a_peer_again_changes_nothing(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
-    etcd.put(PEER4, '{"ip": "10.0.0.1", "as_num": "65546", "later": 1}')
+    etcd.put(PEER4, '{"later":1,"as_num":"65546","ip":"10.0.0.1"}')  # not as this calicoctl writes it
     index = etcd.index()
     assert calicoctl("bgp", "peer", "add", "10.0.0.1", "as", "1.10") == said(
         "BGP peer 10.0.0.1 as 65546 is configured already."
     )
     assert etcd.index() == index
+
+
+@pytest.mark.parametrize("stored", ['{"ip": "fd80::1", "as_num": 5}', '{"ip": "FD80:0::1", "as_num": "5"}'])
+def test_adding_a_peer_again_corrects_its_form(stored: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    """The remedy of `calicoq check` for an AS number that is not text."""
+    etcd.put(PEER6, stored)
+    assert calicoctl("bgp", "peer", "add", "fd80::1", "as", "5") == said(
+        "BGP peer fd80::1 as 5 was configured already. Its stored form is corrected."
+    )
+    assert etcd.get(PEER6) == '{"ip": "fd80::1", "as_num": "5"}'
 
 
 def test_changed_as_number_is_reported(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
