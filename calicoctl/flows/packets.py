@@ -128,7 +128,8 @@ class PacketSpace:
         ``left_out`` aside. The conditions mean what ``calicoctl.felix.packet.match`` says they do.
         """
         tested = [(key, value) for key, value in fields.items() if _is_tested(key, value) and key not in left_out]
-        text = f"{version}{tested}"
+        codes = [fields.get(key.replace("type", "code")) for key, _ in tested if key.endswith("icmp_type")]
+        text = f"{version}{tested}{codes}"
         if (known := self._of_rules.get(text)) is not None:
             return known
         packets = self.universe[version]

@@ -106,6 +106,13 @@ def test_both_ip_versions(store: Store, calicoq: Calicoq) -> None:
     )
 
 
+def test_two_codes_of_one_icmp_type(store: Store, calicoq: Calicoq) -> None:
+    store.workload("h/o/w/e", profile_ids=["P"], ipv4_nets=["10.65.0.1/32"])
+    rules = [{"action": "deny", "icmp_code": 0}, {"icmp_code": 1}, {"icmp_code": 3}]
+    store.profile("P", inbound=[{"protocol": "icmp", "icmp_type": 8, **rule} for rule in rules], outbound=[])
+    assert calicoq("reach", "--to=h/").stdout == "all other addresses -> profile P (1): icmp 8/1,8/3\n"
+
+
 def test_not_certain(store: Store, calicoq: Calicoq) -> None:
     store.workload("h/o/w/e", profile_ids=["P"], ipv4_nets=["10.65.0.1/32"])
     store.profile("P", inbound=[{"protocol": "tcp"}, {"protocol": "udp", "!protocol": "tcp"}], outbound=[])
