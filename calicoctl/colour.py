@@ -73,6 +73,11 @@ def difference(text: str) -> str:
     return "\n".join([*headings, *map(_line_of_difference, rest)]).removesuffix("\n")
 
 
+def change(text: str) -> str:
+    """Colour lines that begin with + or -."""
+    return "\n".join(map(_line_of_difference, text.split("\n")))
+
+
 def _line_of_difference(line: str) -> str:
     colours = {"-": _RED, "+": _GREEN, "@": _CYAN}
     return _painted(line, colours[line[0]]) if line[:1] in colours else line

@@ -8,6 +8,7 @@ in one alternative get the initial values with which docopt accumulates.
 
 from __future__ import annotations
 
+import re
 import warnings
 
 # docopt 0.6.2 has invalid escape sequences in its regular expressions. Python 3.12 and later print a warning about
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 Option: Any = docopt.Option
+_CHOICES = re.compile(r"(--[a-z-]+)=\([^()]*\)")  # of the value of an option in a usage line
 
 
 class HelpRequested(Exception):
@@ -91,8 +93,12 @@ def usage_lines(usage: str) -> list[str]:
 
 
 def patterns(usage: str) -> tuple[list[Any], list[Any]]:
-    """Return docopt's option objects for a usage text, and docopt's parse tree of each usage line."""
-    options, pattern = _tree(usage, docopt.printable_usage(usage))
+    """Return docopt's option objects for a usage text, and docopt's parse tree of each usage line, as they are meant.
+
+    docopt takes the choices in ``--backend=(bird | none)`` for words beside the option, which no command accepts.
+    """
+    meant = _CHOICES.sub(r"\1=<VALUE>", usage)
+    options, pattern = _tree(meant, docopt.printable_usage(meant))
     (only,) = pattern.children
     return options, only.children if type(only) is docopt.Either else [only]
 

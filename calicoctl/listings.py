@@ -22,11 +22,12 @@ _EACH_ROW = ("profile rule show", "endpoint show --detailed", "container endpoin
 
 
 class Field:
-    """A field of the rows of a listing; ``type`` is its type in JSON Schema."""
+    """A field of the rows of a listing; ``type`` is its type in JSON Schema, ``item`` that of each item of an array."""
 
-    def __init__(self, type: str | list[str], description: str) -> None:
+    def __init__(self, type: str | list[str], description: str, item: str = "string") -> None:
         self.type = type
         self.description = description
+        self.item = item
 
 
 class Listing:
@@ -47,7 +48,7 @@ class Listing:
         for name, field in self.fields.items():
             properties[name] = {"type": field.type, "description": field.description}
             if field.type == "array":
-                properties[name]["items"] = {"type": "string"}
+                properties[name]["items"] = {"type": field.item}
         row = {
             "type": "object",
             "properties": properties,
@@ -150,8 +151,13 @@ LISTINGS = (
         ip_version=Field(["integer", "null"], "4 or 6"),
         address=Field(["string", "null"], "the BGP address of this host, empty if it has none, or of the peer"),
         as_num=Field(["string", "null"], "for bgp: the AS number of this host"),
+        as_num_inherited=Field(["boolean", "null"], "for bgp: whether that is the AS number of all nodes"),
         type=Field(["string", "null"], "for felix: container or process, null if neither runs; for a peer: its type"),
-        state=Field(["string", "null"], "the state of the container, or of the session with the peer"),
+        state=Field(
+            ["string", "null"],
+            "for felix: the state of the container; for bgp: up or unknown, by whether BIRD answers; for a peer: the "
+            "state of the protocol, as BIRD prints it",
+        ),
         since=Field(["string", "null"], "for a peer: since when, as BIRD prints it"),
         info=Field(["string", "null"], "for felix: its version, or its processes; for a peer: what BIRD adds"),
     ),
@@ -178,8 +184,8 @@ LISTINGS = (
         ip_addr_v6=Field("string", "the IPv6 address of its BIRD; empty if it has none"),
         as_num=Field("string", "its AS number, in decimal"),
         as_num_inherited=Field("boolean", "whether that is the AS number of all nodes that have none of their own"),
-        peers_v4=Field("array", "its own IPv4 peers, each as `ADDRESS as NUMBER`"),
-        peers_v6=Field("array", "its own IPv6 peers, in the same form"),
+        peers_v4=Field("array", "its own IPv4 peers, each with ip and as_num", item="object"),
+        peers_v6=Field("array", "its own IPv6 peers, each with ip and as_num", item="object"),
     ),
     Listing("node bgp peer show", "ip", **_OF_PEER),
 )

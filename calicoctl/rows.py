@@ -65,7 +65,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return " ".join(value)
+        return " ".join(map(_cell, value))
     if value is None:
         return ""
     import json

@@ -73,6 +73,7 @@ class _Reading:
             or self._word_beside_option()
             or self._missing_word()
             or self._missing_option()
+            or self._missing_companion()
             or self._missing_alternative()
             or "these arguments fit none of the usage lines"
         )
@@ -203,6 +204,15 @@ class _Reading:
         required = dict.fromkeys(option.name for line in self._lines for option in _required(line))
         return [name for name in required if name not in self._given.options]
 
+    def _missing_companion(self) -> str:
+        """Return the problem if an option is given without another one that its group requires."""
+        for name in self._given.options:
+            for line in self._lines:
+                missing = [each.name for each in _companions(line, name) if each.name not in self._given.options]
+                if missing:
+                    return f"{name} needs {_listed(missing)}"
+        return ""
+
     def _missing_alternative(self) -> str:
         """Return the problem if neither a word nor an option is given where one of them is required."""
         options = [option.name for line in self._lines for option in _alternatives(line)]
@@ -263,6 +273,14 @@ def _required(pattern: Any) -> Iterable[Any]:
     elif type(pattern).__name__ == "Required":
         for child in pattern.children:
             yield from _required(child)
+
+
+def _companions(pattern: Any, name: str) -> Iterable[Any]:
+    """Yield the options that are required by each group of a pattern with the option of a name."""
+    if name in options_of(pattern) and not isinstance(pattern, Option):
+        yield from _required(pattern)
+        for child in pattern.children:
+            yield from _companions(child, name)
 
 
 def _alternatives(pattern: Any) -> Iterable[Any]:

@@ -124,6 +124,7 @@ OTHER_RULES = json.dumps(_document("P", "", [{"action": "Deny"}]))
 # The rows of `container` change this namespace. It exists during the tests that use it.
 NAMESPACE = NetworkNamespace(f"calicoctl-trust-{os.getpid()}")
 CONTAINER = NAMESPACE.path
+SAVED_FILE = f"{tempfile.gettempdir()}/calicoctl-trust-{os.getpid()}.json"  # of the row of `backup`
 BUNDLE = f"{tempfile.gettempdir()}/calicoctl-trust-{os.getpid()}.tar.gz"  # of the row of `diags`
 
 
@@ -154,7 +155,10 @@ class Row(NamedTuple):
         return self.line.startswith("container ") and CONTAINER in self.line
 
     def __str__(self) -> str:
-        return f"{self.program} {self.line}".replace(CONTAINER, "CONTAINER").replace(BUNDLE, "BUNDLE").strip()
+        text = f"{self.program} {self.line}".strip()
+        for path, name in ((CONTAINER, "CONTAINER"), (BUNDLE, "BUNDLE"), (SAVED_FILE, "FILE")):
+            text = text.replace(path, name)
+        return text
 
 
 # Modules with a long loading time. A command must load only those that it needs.
@@ -301,6 +305,20 @@ READING = [
     Row("diff --with=-", "GET", {**READY, **PROFILE}, DOCUMENT, program="calicoq"),
 ]
 
+# What a row of `restore` restores
+SAVED = json.dumps(
+    {"format": "calico-datastore/1", "keys": {key: {"index": 1, "value": value} for key, value in USED.items()}}
+)
+WRITING += [
+    Row("restore -", "GET PUT PUT PUT", {**USED, f"{PROFILES}/P/rules": "{}", f"{PROFILES}/P/x": "1"}, SAVED),
+    Row("restore --delete -", "GET PUT PUT DELETE PUT", {**USED, f"{PROFILES}/P/tags": "[]", f"{V1}/config/x": "1"},
+        SAVED),
+]  # fmt: skip
+READING += [
+    Row(f"backup {SAVED_FILE}", "GET", USED),
+    Row("restore --dry-run -", "GET", PROFILE, SAVED),
+]
+
 # Without namespaces, only the other rows are tested.
 if why_no_namespaces() is None:
     WRITING += [
@@ -415,11 +433,11 @@ FURTHER = [
 ]
 
 # Their results depend on the machine, and they continue after a failure: see tests/trust/test_reports.py.
-REPORTS = [Row("status --socket-dir=/none", "GET GET", loads=_FOR_DOCKER | _PARAGRAPHS)]
+REPORTS = [Row("status --socket-dir=/none", "GET", loads=_FOR_DOCKER | _PARAGRAPHS)]
 if os.geteuid() == 0:
     REPORTS += [
         Row("checksystem", "GET GET", loads=_FOR_DOCKER | _PARAGRAPHS),
-        Row(f"diags --output={BUNDLE} --log-dir=/none", "GET GET GET", loads=_FOR_DOCKER | _PARAGRAPHS),
+        Row(f"diags --output={BUNDLE} --log-dir=/none", "GET GET", loads=_FOR_DOCKER | _PARAGRAPHS),
     ]
 
 # The rows that the tests of reliability disturb, and all rows.
@@ -471,6 +489,8 @@ MOST_MODULES = {
     "calicoctl pool": 83,
     "calicoctl ipam": 83,
     "calicoctl find": 88,
+    "calicoctl backup": 83,
+    "calicoctl restore": 88,
     "calicoctl bgp": 83,
     "calicoctl node": 93,
     "calicoctl node with Docker": 353,

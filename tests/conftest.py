@@ -9,7 +9,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,9 +114,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.seed = random.randrange(10**9) if config.option.torture else 1
     if config.option.torture:
         config.option.hypothesis_seed = str(config.option.seed)
-    # The duration of an example depends on the machine more than on calicoctl.
-    settings.register_profile("unhurried", settings(), deadline=None, derandomize=not config.option.torture)
-    settings.load_profile("unhurried")
+    settings.register_profile(
+        "calicoctl",
+        max_examples=sampling.EXAMPLES_OF_TORTURE if config.option.torture else sampling.EXAMPLES,
+        deadline=None,  # the duration of an example depends on the machine more than on calicoctl
+        derandomize=not config.option.torture,
+    )
+    settings.load_profile("calicoctl")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -140,21 +144,28 @@ LONG_TESTS = pytest.StashKey[int]()
 
 @pytest.hookimpl(trylast=True)  # after hypothesis has marked its tests
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--torture"):
-        config.stash[LONG_TESTS] = _deselect("torture", config, items)
+    if config.getoption("--torture"):
+        _keep(_has_more_cases, config, items)
+    else:
+        config.stash[LONG_TESTS] = _keep(lambda item: not item.get_closest_marker("torture"), config, items)
     if config.getoption("--quick"):
-        _deselect("once", config, items)
-        _deselect("hypothesis", config, items)
+        _keep(lambda item: not any(map(item.get_closest_marker, ("once", "hypothesis"))), config, items)
     if config.getoption("--shuffle"):
         random.Random(config.getoption("--seed")).shuffle(items)
 
 
-def _deselect(marker: str, config: pytest.Config, items: list[pytest.Item]) -> int:
-    """Deselect all tests with a marker; return their number."""
-    marked = [item for item in items if item.get_closest_marker(marker)]
-    config.hook.pytest_deselected(items=marked)
-    items[:] = [item for item in items if not item.get_closest_marker(marker)]
-    return len(marked)
+def _has_more_cases(item: pytest.Item) -> bool:
+    """Whether a test does more with --torture than without it: it is long, or chooses cases, or these are random."""
+    chooses = {"sampling", "dice"}.intersection(getattr(item, "fixturenames", ()))
+    return bool(chooses) or any(map(item.get_closest_marker, ("torture", "hypothesis")))
+
+
+def _keep(wanted: Callable[[pytest.Item], bool], config: pytest.Config, items: list[pytest.Item]) -> int:
+    """Deselect all tests but those that are wanted; return how many they are."""
+    others = [item for item in items if not wanted(item)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = filter(wanted, items)
+    return len(others)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -214,7 +225,7 @@ def etcd_server() -> Iterator[EtcdServer]:
 @pytest.fixture
 def etcd(etcd_server: EtcdServer) -> EtcdServer:
     """The etcd of all tests, cleared for this one."""
-    etcd_server.clear()
+    etcd_server.renew()
     return etcd_server
 
 

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
 
 QUARTERS = 4
+EXAMPLES, EXAMPLES_OF_TORTURE = 40, 1000  # of a property that names no number; hypothesis itself takes 100
 T = TypeVar("T")
 
 
@@ -51,6 +53,11 @@ class Sampling:
         return chosen
 
 
+def examples(number: int) -> int:
+    """Return how many examples a property takes in this run that needs another number than the usual 100."""
+    return max(1, number * settings().max_examples // 100)
+
+
 def parse_quarters(text: str) -> frozenset[int]:
     """Parse a list such as `0,2`. Raises pytest.UsageError."""
     try:
@@ -90,5 +97,8 @@ def summary(reports: Iterable[pytest.TestReport], long_tests: int, seed: int, co
         return [f"{'test':{width}}    cases  failures", *table, total, f"Repeat this run: make torture SEED={seed}"]
     if left:
         sampled = cases.total() + left
-        return [f"Left to `make torture`: {long_tests} long tests, and {left:,} of {sampled:,} cases of the others."]
+        return [
+            f"Left to `make torture`: {long_tests} long tests, {left:,} of {sampled:,} cases of the others, and more "
+            f"random examples ({EXAMPLES_OF_TORTURE // EXAMPLES} for each of these)."
+        ]
     return []

@@ -83,6 +83,20 @@ def test_start_with_port_taken(monkeypatch: pytest.MonkeyPatch) -> None:
             assert server.keys() == {}
 
 
+def test_large_server_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    with EtcdServer() as server:
+        server.put("/x", "1")
+        before = server.port
+        server.renew()
+        assert (server.port, server.keys()) == (before, {})
+        server.put("/x", "1")
+        monkeypatch.setattr(module, "MOST_MEGABYTES", 0)
+        server.renew()
+        assert server.port != before
+        assert refuses_connections(f"127.0.0.1:{before}")
+        assert (server.keys(), server.index() < 10) == ({}, True)
+
+
 @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_nothing_is_left_after_signal(
     waiting: tuple[subprocess.Popen[str], str], tmp_path: Path, number: signal.Signals, status: int

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calicoctl.output import complaint, paragraph, shortened, table, visible
+from tests.sampling import examples
 
 ASCII = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=12)
 ASCII_LINES = st.lists(ASCII, max_size=3)
@@ -55,14 +56,14 @@ def escaped(text: str) -> str:
     )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(tables(ASCII_CELLS), st.booleans())
 def test_table_equals_prettytable(drawn: tuple[list[str], list[list[Any]]], to_the_left: bool) -> None:
     headings, rows = drawn
     assert table(headings, rows, to_the_left) == drawn_by_prettytable(headings, rows, to_the_left)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(tables(ANY_CELLS), st.booleans())
 def test_table_of_any_text_equals_prettytable_with_escapes(
     drawn: tuple[list[str], list[list[Any]]], to_the_left: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import re
@@ -16,8 +17,10 @@ import pytest
 
 from calicoctl import progress
 from calicoctl.progress import Progress, Steps
+from tests.calicoq.conftest import Store
+from tests.commands.pools import block
 from tests.completion.terminal import Terminal
-from tests.conftest import PROCESS_SECONDS, Calicoctl
+from tests.conftest import NO_SYSTEM_FILE, PROCESS_SECONDS, PROGRAMS, Calicoctl
 from tests.etcd_server import EtcdServer
 from tests.proxy import Behaviour, Proxy, Request
 
@@ -190,6 +193,39 @@ def test_many_steps_show_how_far_the_command_is(monkeypatch: pytest.MonkeyPatch)
     assert terminal.getvalue() == f"\r{line}"
     steps.erase()
     assert terminal.getvalue() == f"\r{line}\r{' ' * len(line)}\r"
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def on_terminal(program: str, line: str, etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a command as if each step took long, and return what it prints on standard error, a terminal."""
+    monkeypatch.setattr(progress, "_FIRST_DELAY", 0)
+    monkeypatch.setattr(progress, "_INTERVAL", 0)
+    monkeypatch.setattr(progress.Progress, "__enter__", lambda self: None)  # the line of slow reads is tested above
+    stderr = Tty()
+    run = importlib.import_module(PROGRAMS[program]).run
+    run(line.split(), etcd.environ({}), io.StringIO(), io.StringIO(), stderr, system_file=NO_SYSTEM_FILE)
+    return stderr.getvalue()
+
+
+def test_pool_remove_shows_how_many_blocks_are_done(etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    etcd.put("/calico/v1/ipam/v4/pool/10.0.0.0-24", '{"cidr": "10.0.0.0/24"}')
+    for cidr in ("10.0.0.0/26", "10.0.0.64/26"):
+        etcd.put(f"/calico/ipam/v2/assignment/ipv4/block/{cidr.replace('/', '-')}", block(cidr, "h1", False))
+    shown = on_terminal("calicoctl", "pool remove 10.0.0.0/24 --wait=0", etcd, monkeypatch)
+    first, second = "Blocks of 10.0.0.0/24: 0 of 2 ...", "Blocks of 10.0.0.0/24: 1 of 2 ..."
+    assert shown == f"\r{first}\r{second}\r{' ' * len(second)}\r"
+
+
+def test_check_shows_how_many_endpoints_are_done(etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        Store(etcd).workload(f"h1/o/w/{name}")
+    shown = on_terminal("calicoq", "check --errors-only", etcd, monkeypatch)
+    first, second = "Endpoints checked: 0 of 2 ...", "Endpoints checked: 1 of 2 ..."
+    assert shown == f"\r{first}\r{second}\r{' ' * len(second)}\r"
 
 
 def test_steps_show_nothing_without_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.sampling import QUARTERS, Sampling, parse_quarters
+from tests.sampling import EXAMPLES, QUARTERS, Sampling, examples, parse_quarters
 
 ROWS, ANSWERS = range(61), range(45)
 
@@ -31,6 +31,10 @@ def test_taken_and_left_cases_are_counted() -> None:
     assert sampling.some("abc", "a") == "a"
     assert sampling.number(100, 5) == 5
     assert (sampling.taken, sampling.left) == (2 + 1 + 5, 6 + 2 + 95)
+
+
+def test_random_examples_are_in_proportion_to_the_usual_number() -> None:
+    assert [examples(100), examples(250), examples(1)] == [EXAMPLES, EXAMPLES * 5 // 2, 1]
 
 
 @pytest.mark.parametrize("text", ["", "4", "-1", "0,x"])

@@ -5,59 +5,32 @@ It goes by the templates of calico/node up to v1.0.0 and by BIRD 1.6 (docs/nodes
 
 from __future__ import annotations
 
-import re
-
 from calicoctl.calicoq import codes
 from calicoctl.calicoq.remedies import for_peer, node_removal, peer_removal
 from calicoctl.calicoq.rule_findings import Finding
 from calicoctl.datastore import keys
-from calicoctl.model.address import Address
-from calicoctl.model.bgp import LAST_AS, MalformedMesh, Mesh, address_problem
+from calicoctl.model.bgp import MalformedMesh, Mesh, check_peers_as, neighbour, takes_as
 from calicoctl.model.stored_json import decode
 from calicoctl.model.wording import shown
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from calicoctl.datastore.bgp_snapshot import BgpSnapshot, Settings
     from calicoctl.datastore.snapshot import Stored
+    from calicoctl.model.address import Address
 
 _START = "Start the node of this host with the right address."
 _STORE_DEFAULT = "Store one for all nodes: 'calicoctl bgp default-node-as AS_NUM'."
 _NO_NODE = "no node gets a new BIRD configuration"
-_AS = re.compile(r"[ \t\n\r]*(?:([0-9]{1,20})|0x([0-9A-Fa-f]{1,16}))[ \t\n\r]*", re.ASCII)
-_FIRST_IN_E_NOTATION = 10**6
 _VERSIONS = (4, 6)
+_VALUES = ("node_mesh", "as_num", "loglevel", "ip_addr_v4", "ip_addr_v6")
 
 
 def bird_findings(snapshot: BgpSnapshot) -> Iterator[Finding]:
     """Yield what there is to say about the settings of BGP, in no order."""
     return _Check(snapshot).all()
-
-
-def takes_as(text: str) -> bool:
-    """Tell whether BIRD takes a text as the number of an AS."""
-    found = _AS.fullmatch(text)
-    return found is not None and 0 < (int(found[1]) if found[1] else int(found[2], 16)) <= LAST_AS
-
-
-def neighbour(text: str, version: int) -> Address:
-    """Return the address that BIRD of an IP version takes a text for, as that of a neighbour.
-
-    Blanks may follow it, and IPv4 may have leading zeros. Raises ValueError, which says why there is none.
-    """
-    written = text.rstrip(" \t\n\r")
-    try:
-        address = Address.parse(re.sub(r"\b0+(?=[0-9])", "", written) if version == 4 else written)
-    except ValueError:
-        raise ValueError(f"is no IPv{version} address") from None
-    if address.version != version:
-        raise ValueError(f"is no IPv{version} address")
-    if problem := address_problem(address):
-        raise ValueError(f"is refused: {problem}")
-    return address
 
 
 class _Check:
@@ -68,11 +41,13 @@ class _Check:
         self._peers_of_all = _by_address(snapshot.everywhere)
 
     def all(self) -> Iterator[Finding]:
+        yield from _directories(self._everywhere)
         yield from self._mesh()
         if default := self._everywhere.get("as_num"):
             yield from _as_number(default, None, _NO_NODE)
         yield from _peers(self._everywhere, None)
         for host, settings in self._hosts.items():
+            yield from _directories(settings)
             yield from self._addresses(host, settings)
             if own := settings.get("as_num"):
                 yield from _as_number(own, host, self._reach(host))
@@ -141,6 +116,17 @@ class _Check:
                 yield Finding(codes.TWO_SESSIONS, stored.key, reason, remedy)
 
 
+def _directories(settings: Settings) -> Iterator[Finding]:
+    found = {}
+    for name, stored in settings.items():
+        value, _, rest = name.partition("/")
+        if rest and value in _VALUES:
+            found[stored.key.removesuffix(f"/{rest}")] = value
+    for key in found:
+        reason = "it is a directory, so confd finds no value in it"
+        yield Finding(codes.DIRECTORY, key, reason, f"Remove it, with all that is below it: remove {key} from etcd.")
+
+
 def _as_number(stored: Stored, host: str | None, consequence: str) -> Iterator[Finding]:
     if not takes_as(stored.value):
         reason = f"{shown(stored.value)} is no AS number; {consequence}"
@@ -184,19 +170,7 @@ class _Peer:
         except ValueError as error:
             raise ValueError(f"ip {shown(ip)} {error}") from None
         self.as_num = fields.get("as_num")
-        _check_as(self.as_num)
-
-
-def _check_as(as_num: Any) -> None:
-    """Raise ValueError, which says why, if BIRD does not take the AS number of a peer."""
-    if as_num is None:
-        raise ValueError("as_num is missing")
-    if isinstance(as_num, bool) or not isinstance(as_num, (str, int)):
-        raise ValueError(f"as_num {shown(as_num)} is no AS number")
-    if isinstance(as_num, int) and as_num >= _FIRST_IN_E_NOTATION:
-        raise ValueError(f"as_num is the number {shown(as_num)}, which confd writes as 1e+06 and the like")
-    if not takes_as(str(as_num)):
-        raise ValueError(f"as_num {shown(as_num)} is no AS number")
+        check_peers_as(self.as_num)
 
 
 def _by_address(settings: Settings) -> dict[Address, Stored]:

@@ -28,7 +28,12 @@ def run(arguments: Arguments, environment: Environment) -> int:
     """Show the findings; the status is 1 if one of them is an error."""
     felix_version = felix_version_of(arguments)
     snapshot = snapshot_of(environment)
-    found = [*findings(snapshot, felix_version), *bird_findings(BgpSnapshot.read(environment.client()))]
+    of_bird = list(bird_findings(BgpSnapshot.read(environment.client())))
+    steps = environment.steps("Endpoints checked")
+    try:
+        found = [*findings(snapshot, felix_version, steps.show), *of_bird]
+    finally:
+        steps.erase()
     found.sort(key=lambda finding: finding.position)
     shown = [finding for finding in found if finding.severity == ERROR] if arguments["--errors-only"] else found
     if arguments["--output"] == TEXT:

@@ -95,7 +95,7 @@ policies and tiers, or of those that are named.""",
         "snapshot",
         """All of Calico's keys, for --snapshot, for git or for a ticket:
 as JSON, to a file or to standard output.""",
-        usage=["snapshot [<snapshot>] [--debug]"],
+        usage=["snapshot [<snapshot>] [--anonymize] [--snapshot=<file>] [--with=<file>]... [--debug]"],
     ),
     Command("explain-code", "What a code of check or lint means, or all codes.", usage=["explain-code [<code>]"]),
     Command("version", "The version of calicoq.", usage=["(version | --version)"]),
@@ -150,6 +150,8 @@ Options:
                              and not at etcd.
   --with=<file>              Look at it as if these documents (calicoctl apply)
                              were applied; nothing is written. May be repeated.
+  --anonymize                Replace names, labels and addresses, and keep only what
+                             flows depend on.
   --before=<file>            The saved datastore that diff compares with.
   --after=<file>             Another one, in place of what is stored now.
   --all                      Every case, not only the first few of each kind.

@@ -59,6 +59,7 @@ NO_AS_NUMBER = "CQ073"
 TWO_SESSIONS = "CQ074"
 NUMERIC_AS = "CQ075"
 ODD_MESH = "CQ076"
+DIRECTORY = "CQ077"
 
 _NO_CONFIGURATION = (
     "confd renders the configuration of BIRD and lets BIRD check it. If one of the two fails, BIRD keeps its "
@@ -291,6 +292,11 @@ CODES: dict[str, Code] = {
         "an AS number that is not text",
         "confd writes a number from 1000000 on as 1e+06, which BIRD refuses, and some versions of legacy calicoctl "
         "fail when they show it. Every AS number works as text.",
+    ),
+    DIRECTORY: Code(
+        WARNING,
+        "a directory in the place of a value",
+        "confd reads values only. A setting with a directory in its place counts as not stored.",
     ),
     ODD_MESH: Code(
         WARNING,

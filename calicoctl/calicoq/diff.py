@@ -25,6 +25,7 @@ from calicoctl.flows.groups import Tests, iterate
 from calicoctl.flows.names import Names
 from calicoctl.flows.rows import rows_of
 from calicoctl.output import visible
+from calicoctl.resources.files import saved_datastore
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _both(arguments: Arguments, environment: Environment) -> tuple[Felix, Felix]
         raise CommandError("There is no change to look at: give --with=FILE, or --before=FILE.")
     if new is not None and (old is None or arguments["--snapshot"] is not None):
         raise CommandError("--after goes with --before, and not with --snapshot.")
-    before = Felix(Snapshot.read(sources.saved(old, environment))) if old is not None else None
+    before = Felix(Snapshot.read(saved_datastore(old, environment))) if old is not None else None
     now = sources.copied(new if new is not None else arguments["--snapshot"], environment)
     environment.work_on(now)
     if before is None:

@@ -27,7 +27,7 @@ from calicoctl.model.endpoint import Endpoint
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from calicoctl.datastore.snapshot import Snapshot, Stored
     from calicoctl.model.policy import Policy
@@ -41,17 +41,21 @@ _CONSEQUENCES = {
 _STAYS = "the rules that were in force before stay in force"
 
 
-def findings(snapshot: Snapshot, felix_version: int) -> list[Finding]:
+def findings(
+    snapshot: Snapshot, felix_version: int, show: Callable[[int, int], None] = lambda done, total: None
+) -> list[Finding]:
     """Return all findings: errors first, then warnings and notes, those of one severity by key.
 
-    What Felix 2 refuses is not known. For Felix 2, findings about defects that it has mended are left out.
+    What Felix 2 refuses is not known. For Felix 2, findings about defects that it has mended are left out. ``show`` is
+    called with the number of endpoints that have been checked, and the number of all.
     """
-    return sorted(_Check(snapshot, felix_version).all(), key=lambda finding: finding.position)
+    return sorted(_Check(snapshot, felix_version, show).all(), key=lambda finding: finding.position)
 
 
 class _Check:
-    def __init__(self, snapshot: Snapshot, felix_version: int) -> None:
+    def __init__(self, snapshot: Snapshot, felix_version: int, show: Callable[[int, int], None]) -> None:
         self._snapshot = snapshot
+        self._show = show
         self._felix_version = felix_version
         self._felix = Felix(snapshot)
         self._keys = {str(name): stored.key for name, stored in snapshot.endpoints}
@@ -67,7 +71,8 @@ class _Check:
         evaluation = Evaluation(self._felix.policies, self._felix.tiers, self._felix.identities[self._felix_version])
         evaluation.add_rule_matches({name: owner.matches for name, owner in self._profiles.items()})
         matched: set[int] = set()
-        for endpoint in self._felix.endpoints.values():
+        for number, endpoint in enumerate(self._felix.endpoints.values()):
+            self._show(number, len(self._felix.endpoints))
             addresses = networks_of(endpoint)
             versions = versions_of(endpoint, addresses)
             who = evaluation.identity(endpoint)

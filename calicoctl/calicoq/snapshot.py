@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
-from calicoctl.datastore.saved import read_all, to_text
-from calicoctl.errors import CommandError
+from calicoctl import private_file
+from calicoctl.datastore.saved import ANONYMOUS, FORMAT, read_all, to_text
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -15,29 +13,19 @@ if TYPE_CHECKING:
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Print the keys, or write them to a file that only its owner can read. Raises CommandError."""
-    text = to_text(read_all(environment.client()))
+    copy = read_all(environment.client())
+    left_out, form = 0, FORMAT
+    if arguments["--anonymize"]:
+        from calicoctl.calicoq.anonymous import anonymized
+
+        copy, left_out = anonymized(copy)
+        form = ANONYMOUS
+    text = to_text(copy, form)
     path: str | None = arguments["<snapshot>"]
     if path is None:
         environment.say(text)
     else:
-        _write(path, f"{text}\n")
+        private_file.write(path, f"{text}\n")
+    if left_out:
+        environment.complain(f"Note: Left out: {left_out} key{'s' if left_out > 1 else ''} on which no flow depends.")
     return 0
-
-
-def _write(path: str, text: str) -> None:
-    """Write a file as a whole: it takes the place of an older one only when all of it is on disk."""
-    made = f"{path}.{os.getpid()}.new"
-    try:
-        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(made, path)
-        except BaseException:
-            os.unlink(made)
-            raise
-    except (OSError, ValueError) as error:  # a NUL in the path
-        reason = error.strerror if isinstance(error, OSError) else "there can be no such file"
-        raise CommandError(f"Cannot write {path}: {reason}.") from None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from calicoctl.datastore.saved import MalformedSave, from_text, read_all
-from calicoctl.errors import CommandError
-from calicoctl.output import visible
+from calicoctl.datastore.saved import read_all
 from calicoctl.resources import changes
-from calicoctl.resources.files import texts
+from calicoctl.resources.files import saved_datastore
 from calicoctl.resources.manifest import Manifest
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -31,16 +29,7 @@ def use(snapshot: str | None, documents: Sequence[str], environment: Environment
 
 def copied(snapshot: str | None, environment: Environment) -> MemoryClient:
     """Return a saved datastore, or a copy of what is in etcd for None. Raises CommandError."""
-    return read_all(environment.client()) if snapshot is None else saved(snapshot, environment)
-
-
-def saved(path: str, environment: Environment) -> MemoryClient:
-    """Return a saved datastore; ``-`` is standard input. Raises CommandError."""
-    ((_, text),) = texts(path, False, environment, [])
-    try:
-        return from_text(text)
-    except MalformedSave as error:
-        raise CommandError(f"{visible(path)} is no saved datastore: {error}.") from None
+    return read_all(environment.client()) if snapshot is None else saved_datastore(snapshot, environment)
 
 
 def apply(path: str, environment: Environment) -> None:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 _SCOPE = bgp_peers.Scope(
     host=None,
-    heading=lambda version: f"Global IPv{version} BGP Peer",
-    none=lambda version: f"No global IPv{version} BGP Peers defined.",
-    missing=lambda address: f"{address} is not a globally configured peer.",
+    heading="Global IPv{} BGP Peer",
+    none="No global IPv{} BGP Peers defined.",
+    missing="{} is not a globally configured peer.",
     removed="BGP peer removed from global configuration",
 )
 

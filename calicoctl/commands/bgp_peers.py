@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calicoctl.commands.node_choice import RefusesAbsent, warn_if_absent
+from calicoctl.commands.node_choice import RefusesAbsent, check_is_known, warn_if_absent
 from calicoctl.datastore.bgp import Peers
 from calicoctl.errors import CommandError
 from calicoctl.model.address import Address
@@ -11,7 +11,7 @@ from calicoctl.output import table
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from calicoctl.environment import Environment
     from calicoctl.grammar import Arguments
@@ -21,25 +21,19 @@ if TYPE_CHECKING:
 class Scope:
     """The nodes that peers are configured for, one ``host`` or, without it, all nodes; and legacy's messages for them.
 
-    ``heading`` and ``none`` return the text for an IP version, ``missing`` the text for an address, and ``removed`` is
-    a text. ``check_empty`` is called if there are no peers. It raises CommandError if that is due to a wrong name.
+    ``heading`` and ``none`` have a place for an IP version, ``missing`` for an address (`str.format`). ``is_named``
+    tells whether the command line names the host, so that it may be misspelt.
     """
 
     def __init__(
-        self,
-        host: str | None,
-        heading: Callable[[int], str],
-        none: Callable[[int], str],
-        missing: Callable[[Address], str],
-        removed: str,
-        check_empty: Callable[[], None] = lambda: None,
+        self, host: str | None, heading: str, none: str, missing: str, removed: str, is_named: bool = False
     ) -> None:
         self.host = host
         self.heading = heading
         self.none = none
         self.missing = missing
         self.removed = removed
-        self.check_empty = check_empty
+        self.is_named = is_named
 
 
 def run(arguments: Arguments, scope: Scope, environment: Environment) -> int:
@@ -98,7 +92,7 @@ def _remove(arguments: Arguments, scope: Scope, environment: Environment) -> int
         raise CommandError(_invalid_address(ip, EXPECTED_ADDRESS)) from None
     if not Peers(environment.client(), scope.host).remove(address):
         problem = address_problem(address)
-        raise CommandError(_invalid_address(ip, problem) if problem else scope.missing(address))
+        raise CommandError(_invalid_address(ip, problem) if problem else scope.missing.format(address))
     environment.say(scope.removed)
     return 0
 
@@ -106,8 +100,8 @@ def _remove(arguments: Arguments, scope: Scope, environment: Environment) -> int
 def _show(arguments: Arguments, scope: Scope, environment: Environment) -> int:
     versions = [4] if arguments["--ipv4"] else [6] if arguments["--ipv6"] else [4, 6]
     peers, complaints = Peers(environment.client(), scope.host).read(versions)
-    if not peers and not complaints:
-        scope.check_empty()
+    if scope.host is not None and scope.is_named and not peers and not complaints:
+        check_is_known(scope.host, environment)
     if not environment.say_rows(map(_row, peers)):
         for version in versions:
             environment.say(_text([peer for peer in peers if peer.address.version == version], version, scope))
@@ -122,6 +116,6 @@ def _row(peer: Peer) -> dict[str, object]:
 
 def _text(peers: Sequence[Peer], version: int, scope: Scope) -> str:
     if not peers:
-        return scope.none(version) + "\n"
+        return scope.none.format(version) + "\n"
     rows = [(peer.address, peer.as_num) for peer in peers]
-    return table([scope.heading(version), "AS Num"], rows, to_the_left=True)
+    return table([scope.heading.format(version), "AS Num"], rows, to_the_left=True)

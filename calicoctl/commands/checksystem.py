@@ -11,7 +11,7 @@ from calicoctl.errors import CommandError
 from calicoctl.host.docker import Docker, DockerPackageMissing, DockerUnavailable
 from calicoctl.host.docker_reports import versions
 from calicoctl.host.rights import check_root
-from calicoctl.host.system_checks import FAIL, MODULES, OK, UNKNOWN, Check, check_kernel, check_module
+from calicoctl.host.system_checks import FAIL, OK, UNKNOWN, Check, kernel_checks
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -55,9 +55,7 @@ def check_system(arguments: Arguments, environment: Environment, release: str, r
 
 
 def _checks(arguments: Arguments, environment: Environment, release: str, root: str) -> Iterator[Check]:
-    yield check_kernel(release)
-    for module in MODULES:
-        yield check_module(module, release, root)
+    yield from kernel_checks(release, root)
     if arguments["--runtime"] == "docker":
         yield _check_docker(arguments["--libnetwork"], environment)
     yield _check_etcd(environment)

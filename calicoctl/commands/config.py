@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 _LOG_LEVELS_OF_FELIX = ("none", "debug", "info", "warning", "error", "critical")
 _LOG_LEVELS_OF_BGP = ("none", "debug", "info")
 _LOG_LEVEL = "loglevel"
-# Settings that other commands write after checking them.
+# Settings that other commands write after checking them, and a directory.
 _ELSEWHERE = {
-    "as_num": "'calicoctl bgp default-node-as', or 'calicoctl node --as=<AS_NUM>' for one node",
-    "node_mesh": "'calicoctl bgp node-mesh'",
-    "peer_v4": "'calicoctl bgp peer' or 'calicoctl node bgp peer'",
-    "peer_v6": "'calicoctl bgp peer' or 'calicoctl node bgp peer'",
-    "ip_addr_v4": "'calicoctl node --ip=<IP>'",
-    "ip_addr_v6": "'calicoctl node --ip6=<IP6>'",
+    "as_num": "Use 'calicoctl bgp default-node-as', or 'calicoctl node --as=<AS_NUM>' for one node.",
+    "node_mesh": "Use 'calicoctl bgp node-mesh'.",
+    "peer_v4": "Use 'calicoctl bgp peer' or 'calicoctl node bgp peer'.",
+    "peer_v6": "Use 'calicoctl bgp peer' or 'calicoctl node bgp peer'.",
+    "ip_addr_v4": "Use 'calicoctl node --ip=<IP>'.",
+    "ip_addr_v6": "Use 'calicoctl node --ip6=<IP6>'.",
+    "custom_filters": "It is a directory, from which BIRD's filters are read.",
 }
 
 
@@ -55,7 +56,7 @@ def _setting(arguments: Arguments, host: str | None, environment: Environment) -
             return keys.felix_parameter("LogSeverityScreen"), _LOG_LEVELS_OF_FELIX
         return keys.bgp_setting(_LOG_LEVEL, host), _LOG_LEVELS_OF_BGP
     if not of_felix and name in _ELSEWHERE:
-        raise CommandError(f"'{name}' cannot be set with 'calicoctl config'. Use {_ELSEWHERE[name]}.")
+        raise CommandError(f"'{name}' cannot be set with 'calicoctl config'. {_ELSEWHERE[name]}")
     unknown = f"The configuration '{name}' is not recognized as a valid option."
     _override(unknown, arguments["--force"], environment)
     if "/" in name or name in ("", ".", "..") or name.startswith("_") or not is_utf8(name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calicoctl.commands.diags_collection import Collection
+from calicoctl.commands.diags_collection import Collection, announce
 from calicoctl.errors import CommandError
 from calicoctl.host.bundle import Bundle
 from calicoctl.host.rights import check_root
@@ -22,14 +22,12 @@ _ADVICE = (
 def run(arguments: Arguments, environment: Environment) -> int:
     """Carry out ``diags``, parsed, and return the exit status. Raises CommandError if there is no bundle."""
     check_root()
-    environment.say("Collecting diagnostics")
+    announce("Collecting diagnostics", environment)
     with Bundle(arguments["--output"] or "", environment.variables.get("TMPDIR", "")) as bundle:
-        environment.say(f"Using temp dir: {bundle.folder}")
+        announce(f"Using temp dir: {bundle.folder}", environment)
         try:
             Collection(bundle, environment).collect(arguments["--log-dir"])
             path = bundle.pack()
-        except BrokenPipeError:
-            raise
         except OSError as error:
             raise CommandError(f"Cannot write the bundle: {error.strerror}.") from None
     environment.say(f"\nDiags saved to {path}\n")

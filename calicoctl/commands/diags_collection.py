@@ -47,6 +47,14 @@ _PROGRAMS = (
 )
 
 
+def announce(text: str, environment: Environment) -> None:
+    """Print a step that begins. A closed pipe is no reason to go without the bundle."""
+    try:
+        environment.say(text)
+    except BrokenPipeError:
+        pass
+
+
 class Collection:
     """Collects the files of a bundle. A step that fails is noted, in the file ``summary`` too; the next one follows.
 
@@ -62,20 +70,20 @@ class Collection:
         """Take all steps."""
         for announcement, commands in _PROGRAMS:
             if announcement:
-                self._environment.say(announcement)
+                announce(announcement, self._environment)
             for command in commands:
                 self._run(command)
         self._signal_felix()
-        self._environment.say("Dumping status of the node")
+        announce("Dumping status of the node", self._environment)
         self._write("status", self._status)
         for version, name in ((4, "bird"), (6, "bird6")):
-            self._environment.say(f"Dumping BIRD protocols (IPv{version})")
+            announce(f"Dumping BIRD protocols (IPv{version})", self._environment)
             self._write(f"{name}_show_protocols_all", partial(_protocols, version))
-        self._environment.say(f"Dumping container {CONTAINER}")
+        announce(f"Dumping container {CONTAINER}", self._environment)
         self._write(f"docker_inspect_{CONTAINER}", self._inspection)
         self._write(f"docker_logs_{CONTAINER}", self._log)
         self._copy_logs(log_folder)
-        self._environment.say("Dumping datastore")
+        announce("Dumping datastore", self._environment)
         self._write("etcd_calico", self._datastore)
         self._write("summary", lambda: [f"{line}\n" for line in self._summary])
 
@@ -109,7 +117,7 @@ class Collection:
 
     def _signal_felix(self) -> None:
         """Let Felix write its statistics to its log, before that is copied."""
-        self._environment.say("Dumping felix stats")
+        announce("Dumping felix stats", self._environment)
         sent, left_alone = signal_catchers(_FELIX, signal.SIGUSR1)
         for pid in sent:
             self._note(f"SIGUSR1 to the process {pid}, felix")
@@ -139,10 +147,10 @@ class Collection:
 
     def _copy_logs(self, folder: str) -> None:
         if not os.path.isdir(folder):
-            self._environment.say(f"No logs found in {folder}; skipping log copying")
+            announce(f"No logs found in {folder}; skipping log copying", self._environment)
             self._note("logs", f"there is no folder {folder}")
             return
-        self._environment.say("Copying Calico logs")
+        announce("Copying Calico logs", self._environment)
         for left_out in self._bundle.copy_logs(folder):
             self._note("logs", f"left out {left_out}")
         self._note("logs")

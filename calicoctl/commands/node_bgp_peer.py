@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.commands import bgp_peers
-from calicoctl.commands.node_choice import check_is_known, host_of
+from calicoctl.commands.node_choice import host_of
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -16,13 +16,14 @@ def run(arguments: Arguments, environment: Environment) -> int:
     """Carry out a parsed ``node bgp peer`` command line and return the exit status. Raises CommandError."""
     host = host_of(arguments, environment)
     is_named = arguments["--hostname"] is not None
-    node = f"node {host}" if is_named else "this node"
+    node = f"node {visible(host)}" if is_named else "this node"
+    of_node = node.replace("{", "{{").replace("}", "}}")
     scope = bgp_peers.Scope(
         host=host,
-        heading=lambda version: f"Node specific IPv{version} BGP Peer",
-        none=lambda version: f"No IPv{version} BGP Peers defined for {visible(node)}.",
-        missing=lambda address: f"{address} is not a configured peer for {node}.",
+        heading="Node specific IPv{} BGP Peer",
+        none=f"No IPv{{}} BGP Peers defined for {of_node}.",
+        missing=f"{{}} is not a configured peer for {of_node}.",
         removed="BGP peer removed from node configuration",
-        check_empty=lambda: check_is_known(host, environment) if is_named else None,
+        is_named=is_named,
     )
     return bgp_peers.run(arguments, scope, environment)

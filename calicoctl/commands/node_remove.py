@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from calicoctl.commands.messages import provided
 from calicoctl.datastore.host_records import HostRecords
 from calicoctl.errors import CommandError, status_of
-from calicoctl.host import kernel_settings
 from calicoctl.host.hostname import hostname, is_host_name
 from calicoctl.host.network import delete_pair, present
 from calicoctl.host.node_container import LIBNETWORK, NODE
-from calicoctl.host.processes import named
 from calicoctl.host.rights import check_root
 from calicoctl.output import paragraph, visible
 
@@ -48,11 +44,8 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 def _refusal(records: HostRecords, even_endpoints: bool, here: str, environment: Environment) -> str:
     """Say why the node must not be removed; nothing if it may be."""
-    if records.host == here and _runs(environment):
-        return paragraph(
-            "The node cannot be removed while it is running.  Please run 'calicoctl node stop' to stop the node before "
-            "removing it."
-        )
+    if records.host == here and (reason := _running(environment)):
+        return reason
     if even_endpoints or not records.endpoints:
         return ""
     return (
@@ -67,23 +60,27 @@ def _refusal(records: HostRecords, even_endpoints: bool, here: str, environment:
     )
 
 
-def _runs(environment: Environment) -> bool:
-    """Tell whether the node of this host runs, in Docker or without."""
+def _running(environment: Environment) -> str:
+    """Say that the node of this host runs, in Docker or without; nothing if it does not."""
     from calicoctl.host.docker import Docker, DockerUnavailable
-    from calicoctl.host.felix import FELIX
+    from calicoctl.host.felix import felix_outside, processes_of_felix
     from calicoctl.host.node_docker import ASIDE, NodeContainers
 
-    if named(FELIX, os.path.join(kernel_settings.ROOT, "proc")):
-        return True
+    processes = processes_of_felix()
     try:
         containers = NodeContainers(Docker(environment.variables))
-        return any(found.running for name in (NODE, ASIDE, LIBNETWORK) if (found := containers.find(name)))
+        if any(found.running for name in (NODE, ASIDE, LIBNETWORK) if (found := containers.find(name))):
+            return paragraph(
+                "The node cannot be removed while it is running.  Please run 'calicoctl node stop' to stop the node "
+                "before removing it."
+            )
     except DockerUnavailable:
-        environment.complain(
-            f"Docker cannot be asked for the container {NODE}. No Felix is running on this host, so the node counts as "
-            "stopped."
-        )
-        return False
+        if not processes:
+            environment.complain(
+                f"Docker cannot be asked for the container {NODE}. No Felix is running on this host, so the node "
+                "counts as stopped."
+            )
+    return f"The node cannot be removed while it is running.\n{felix_outside(processes)}" if processes else ""
 
 
 def _list(records: HostRecords, interfaces: list[str], environment: Environment) -> None:

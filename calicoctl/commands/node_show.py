@@ -36,9 +36,15 @@ def _fields(node: Node) -> dict[str, object]:
         "ip_addr_v6": node.addresses[6],
         "as_num": node.inherited if node.own_as is None else node.own_as,
         "as_num_inherited": node.own_as is None,
-        "peers_v4": _peers(node, 4),
-        "peers_v6": _peers(node, 6),
+        "peers_v4": _peers_as_objects(node, 4),
+        "peers_v6": _peers_as_objects(node, 6),
     }
+
+
+def _peers_as_objects(node: Node, version: int) -> list[dict[str, str]]:
+    return [
+        {"ip": str(peer.address), "as_num": peer.as_num} for peer in node.peers if peer.address.version == version
+    ]
 
 
 def _peers(node: Node, version: int) -> list[str]:

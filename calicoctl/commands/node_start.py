@@ -16,6 +16,7 @@ from calicoctl.host.lock import NODE_LOCK, WorkloadLock
 from calicoctl.host.node_container import NODE, STARTED, UNIT, node_container
 from calicoctl.host.node_docker import ALWAYS, ASIDE, NEVER, NEW, NodeContainers, OutOfTime
 from calicoctl.host.rights import check_root
+from calicoctl.host.system_checks import kernel_checks
 from calicoctl.model.bgp import as_number
 from calicoctl.output import paragraph, visible
 from calicoctl.signals import Blocked
@@ -88,6 +89,8 @@ def _container(arguments: Arguments, environment: Environment) -> NodeContainer:
 def _show_only(arguments: Arguments, container: NodeContainer, environment: Environment) -> int:
     if arguments["--runtime"] == "none":
         raise CommandError("--runtime=none starts no container, so there is no command line or unit to show.")
+    if arguments["--no-pull"]:
+        environment.complain("Note: 'docker run' pulls an image that is missing. --no-pull does not change that.")
     if arguments["--init-system"]:
         environment.say(container.unit(kernel_settings.settings(kernel_settings.ROOT)))
     else:
@@ -151,6 +154,9 @@ def _prepare_host(log_dir: str, environment: Environment) -> None:
         return
     for line in kernel_settings.load_modules():
         environment.complain(line)
+    for found in kernel_checks(os.uname().release, kernel_settings.ROOT):
+        if found.complaint:
+            environment.complain(found.complaint)
     for setting in kernel_settings.settings(kernel_settings.ROOT):
         changed, warning = kernel_settings.apply(setting, kernel_settings.ROOT)
         if changed:

@@ -7,12 +7,16 @@ from calicoctl.errors import CommandError
 from calicoctl.host import bird
 from calicoctl.host.felix import find_felix
 from calicoctl.host.hostname import hostname
+from calicoctl.model.bgp import neighbour
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from calicoctl.datastore.bgp_settings import BgpSettings
     from calicoctl.environment import Environment
     from calicoctl.host.felix import FelixState
+    from calicoctl.model.address import Address
 
 _MOST_NAMED = 3  # of the peers without a session
 _NO_ETCD = "Error connecting to etcd.  Ensure ETCD_ENDPOINTS or ETCD_AUTHORITY is set properly."
@@ -22,7 +26,8 @@ class BgpState:
     """BGP of one IP version.
 
     ``address`` and ``as_number`` are those of this host in etcd, None if etcd cannot be asked; an empty address: the
-    host has none. ``peers`` are None if BIRD was not asked, or gave no answer.
+    host has none. ``peers`` are None if BIRD was not asked, or gave no answer. ``expected`` are the addresses of
+    the peers that etcd has for this host.
     """
 
     def __init__(self, version: int, settings: BgpSettings | None) -> None:
@@ -31,6 +36,7 @@ class BgpState:
         self.as_number = settings.as_number if settings else None
         self.is_inherited = settings is not None and settings.is_inherited
         self.peers: list[bird.Peer] | None = None
+        self.expected: set[Address] = settings.peers[version] if settings else set()
 
 
 class NodeState:
@@ -93,8 +99,31 @@ def _ask_bird(found: NodeState, folder: str) -> None:
         if answer.passed_over:
             others = "; ".join(answer.passed_over)
             found.complaints.append(f"BIRD for IPv{bgp.version} answered at {answer.path}, but not at {others}.")
-        down = [peer.address for peer in bgp.peers if not peer.is_established]
-        if down:
-            named = ", ".join(down[:_MOST_NAMED]) + (" and others" if len(down) > _MOST_NAMED else "")
-            all_peers = f"{len(bgp.peers)} BGP peers over IPv{bgp.version}"
-            found.complaints.append(f"No session is established with {len(down)} of {all_peers}: {named}.")
+        found.complaints += _missing_sessions(bgp, bgp.peers)
+
+
+def _missing_sessions(bgp: BgpState, peers: list[bird.Peer]) -> Iterator[str]:
+    """Yield complaints about peers in BIRD without a session, and about peers in etcd that BIRD does not have."""
+    down = [peer.address for peer in peers if not peer.is_established]
+    if down:
+        all_peers = f"{len(peers)} BGP peers over IPv{bgp.version}"
+        yield f"No session is established with {len(down)} of {all_peers}: {_named(down)}."
+    missing = [str(address) for address in sorted(bgp.expected - set(_addresses(peers, bgp.version)))]
+    if missing:
+        all_peers = f"{len(bgp.expected)} BGP peers over IPv{bgp.version} that etcd has for this node"
+        yield (
+            f"BIRD is not configured with {len(missing)} of {all_peers}: {_named(missing)}. 'calicoq check' shows "
+            "values that keep confd from writing BIRD's configuration."
+        )
+
+
+def _addresses(peers: list[bird.Peer], version: int) -> Iterator[Address]:
+    for peer in peers:
+        try:
+            yield neighbour(peer.address, version)
+        except ValueError:
+            continue
+
+
+def _named(addresses: list[str]) -> str:
+    return ", ".join(addresses[:_MOST_NAMED]) + (" and others" if len(addresses) > _MOST_NAMED else "")

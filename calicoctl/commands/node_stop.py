@@ -7,6 +7,7 @@ from calicoctl.errors import CommandError
 from calicoctl.etcd.errors import DatastoreError
 from calicoctl.host import systemd
 from calicoctl.host.docker import Docker, DockerUnavailable
+from calicoctl.host.felix import felix_outside, processes_of_felix
 from calicoctl.host.hostname import hostname
 from calicoctl.host.lock import NODE_LOCK, WorkloadLock
 from calicoctl.host.node_container import LIBNETWORK, NODE, UNIT
@@ -33,7 +34,13 @@ def run(arguments: Arguments, environment: Environment) -> int:
         if was_service:
             raise CommandError(f"{UNIT} is stopped.\n{error.message}", error.status) from None
         raise
-    environment.say("Node stopped" if was_service or was_container else "Node is not running")
+    left = processes_of_felix()
+    if was_service or was_container:
+        environment.say("Node stopped")
+    elif not left:
+        environment.say("Node is not running")
+    if left:
+        raise CommandError(felix_outside(left))
     return 0
 
 

@@ -73,7 +73,10 @@ def _rows(found: NodeState) -> Iterator[dict[str, object]]:
     info = felix.felix_version if felix.is_in_container else ", ".join(map(str, felix.processes))
     yield _row("felix", type=place, state=(felix.container_state or "running") if place else state, info=info)
     for bgp in found.bgp:
-        yield _row("bgp", ip_version=bgp.version, address=bgp.address, as_num=bgp.as_number)
+        is_asked = bgp.address != "" and found.backend == "bird"
+        yield _row("bgp", ip_version=bgp.version, address=bgp.address, as_num=bgp.as_number,
+                   as_num_inherited=None if bgp.as_number is None else bgp.is_inherited,
+                   state=None if not is_asked else "unknown" if bgp.peers is None else "up")  # fmt: skip
         for peer in bgp.peers or ():
             peer_type, peer_state = peer.kind, peer.state
             yield _row("peer", ip_version=bgp.version, address=peer.address, type=peer_type, state=peer_state,
@@ -81,7 +84,9 @@ def _rows(found: NodeState) -> Iterator[dict[str, object]]:
 
 
 def _row(part: str, **values: object) -> dict[str, object]:
-    empty: dict[str, object] = dict.fromkeys(("ip_version", "address", "as_num", "type", "state", "since", "info"))
+    empty: dict[str, object] = dict.fromkeys(
+        ("ip_version", "address", "as_num", "as_num_inherited", "type", "state", "since", "info")
+    )
     return {"part": part, **empty, **values}
 
 

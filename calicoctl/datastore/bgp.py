@@ -23,7 +23,10 @@ class Peers:
         self._host = host
 
     def read(self, versions: Sequence[int]) -> tuple[list[Peer], list[str]]:
-        """Return the peers of the given IP versions, sorted by address, and a complaint for each unreadable peer."""
+        """Return the peers of the given IP versions, sorted by address, and complaints.
+
+        There is a complaint for each peer that cannot be read, or that BIRD does not take as it is stored.
+        """
         return peers_below(self._client.get(keys.bgp_settings(self._host), recursive=True), versions)
 
     def save(self, address: Address, as_num: str, anyway: bool = False) -> str | None:
@@ -55,17 +58,26 @@ class Peers:
 
 def peers_below(settings: RawNode | None, versions: Sequence[int] = (4, 6)) -> tuple[list[Peer], list[str]]:
     """Return the peers in a directory of settings, like `Peers.read`; confd and this ignore directories among them."""
-    peers, complaints = [], []
-    for directory in (settings or {}).get("nodes", ()):
-        if keys.last_segment(directory["key"]) in [f"peer_v{version}" for version in versions]:
-            for node in directory.get("nodes", ()):
-                if "value" not in node:
-                    continue
-                try:
-                    peers.append(Peer.from_json(node["value"]))
-                except MalformedPeer as error:
-                    complaints.append(MalformedObject(node["key"], error).message)
+    peers: list[Peer] = []
+    complaints: list[str] = []
+    directories = {keys.last_segment(node["key"]): node for node in (settings or {}).get("nodes", ())}
+    for version in versions:
+        for node in directories.get(f"peer_v{version}", {}).get("nodes", ()):
+            if "value" not in node:
+                continue
+            try:
+                peers.append(Peer.from_json(node["value"]))
+            except MalformedPeer as error:
+                complaints.append(MalformedObject(node["key"], error).message)
+            else:
+                if problem := peers[-1].problem(version, keys.last_segment(node["key"])):
+                    complaints.append(odd_value(node["key"], problem))
     return sorted(peers, key=lambda peer: peer.address), sorted(complaints)
+
+
+def odd_value(key: str, problem: str) -> str:
+    """Return the complaint about a value that is shown although BIRD does not take it as it is."""
+    return f"{key}: {problem}. See 'calicoq check'."
 
 
 def read_mesh(client: Client) -> Mesh | None:

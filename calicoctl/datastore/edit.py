@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from calicoctl.etcd.errors import Conflict, DatastoreError
+from calicoctl.signals import wait
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -84,4 +85,4 @@ class Overtaken:
             )
         import random
 
-        time.sleep(random.uniform(0, 0.01 * min(tries, 100)))
+        wait(random.uniform(0, 0.01 * min(tries, 100)))

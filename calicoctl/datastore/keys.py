@@ -18,6 +18,9 @@ CONFIG = f"{ROOT}/config"  # global parameters of Felix
 PROFILES = f"{ROOT}/policy/profile"
 TIERS = f"{ROOT}/policy/tier"
 HOSTS = f"{ROOT}/host"
+IPAM = "/calico/ipam"  # the assigned addresses
+REPORTS_OF_FELIX = "/calico/felix"  # Felix writes its status there, with a time to live
+
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")  # never quoted
 
 
@@ -82,6 +85,11 @@ def last_segment(key: str) -> str:
 def parent(key: str) -> str:
     """Return the directory of a key as etcd reports it (not quoted)."""
     return key.rpartition("/")[0]
+
+
+def is_block(key: str) -> bool:
+    """Tell whether a key, as etcd reports it, is a block of addresses."""
+    return key.startswith(f"{IPAM}/v2/assignment/")
 
 
 def endpoint_names(key: str) -> tuple[str, str | None, str | None, str] | None:

@@ -37,12 +37,12 @@ class NetworkProfiles(Profiles):
     def tags(self, name: str) -> list[str]:
         """Return the tags in stored order."""
         stored = super().tags
-        return self._either(name, stored, lambda id, names: [names.shown(tag) for tag in stored(id)])
+        return self._attempt(name, lambda key, names: names.shown_tags(stored(key)))
 
     def rules(self, name: str) -> Rules:
         """Return the rules."""
         stored = super().rules
-        return self._either(name, stored, lambda id, names: _translated(stored(id), names.shown))
+        return self._attempt(name, lambda key, names: names.shown_rules(stored(key)))
 
     def edit_tags(
         self, name: str, change: Callable[[list[str]], list[str] | None]
@@ -50,64 +50,92 @@ class NetworkProfiles(Profiles):
         """Replace the tags by the result of ``change``. Raises CommandError for a tag that is not a network."""
         edit = super().edit_tags
 
-        def edit_network(id: str, names: _Names) -> Rules | MalformedObject | None:
+        def edit_one(key: str, names: _Names) -> Rules | MalformedObject | None:
             def changed(stored: list[str]) -> list[str] | None:
-                tags = change([names.shown(tag) for tag in stored])
-                return None if tags is None else [names.stored(tag) for tag in tags]
+                tags = change(names.shown_tags(stored))
+                return None if tags is None else names.stored_tags(tags)
 
-            return edit(id, changed)
+            return edit(key, changed)
 
-        return self._either(name, lambda name: edit(name, change), edit_network)
+        return self._attempt(name, edit_one)
 
     def edit_rules(self, name: str, change: Callable[[Rules], Rules | None]) -> None:
         """Replace the rules by the result of ``change``. Raises CommandError for a tag that is not a network."""
         edit = super().edit_rules
 
-        def edit_network(id: str, names: _Names) -> None:
+        def edit_one(key: str, names: _Names) -> None:
             def changed(stored: Rules) -> Rules | None:
-                rules = change(_translated(stored, names.shown))
-                return None if rules is None else _translated(rules, names.stored)
+                rules = change(names.shown_rules(stored))
+                return None if rules is None else names.stored_rules(rules)
 
-            edit(id, changed)
+            edit(key, changed)
 
-        self._either(name, lambda name: edit(name, change), edit_network)
+        self._attempt(name, edit_one)
 
     def replace_rules(self, name: str, change: Callable[[Rules | None], Rules | None]) -> None:
         """Like ``edit_rules``, but ``change`` is called with None if the stored rules cannot be read."""
         replace = super().replace_rules
 
-        def replace_network(id: str, names: _Names) -> None:
+        def replace_one(key: str, names: _Names) -> None:
             def changed(stored: Rules | None) -> Rules | None:
-                rules = change(None if stored is None else _translated(stored, names.shown))
-                return None if rules is None else _translated(rules, names.stored)
+                rules = change(None if stored is None else names.shown_rules(stored))
+                return None if rules is None else names.stored_rules(rules)
 
-            replace(id, changed)
+            replace(key, changed)
 
-        self._either(name, lambda name: replace(name, change), replace_network)
+        self._attempt(name, replace_one)
 
-    def _either(self, name: str, of_name: Callable[[str], T], of_network: Callable[[str, _Names], T]) -> T:
-        """Call ``of_name`` or, if there is no such profile, ``of_network`` with the id of the Docker network."""
+    def _attempt(self, name: str, operation: Callable[[str, _Names], T]) -> T:
+        """Call ``operation`` for the profile of this name or, if there is none, for that of the Docker network."""
         try:
-            return of_name(name)
+            return operation(name, _Names())
         except ProfileNotFound as error:
             network = self._find_network(name)
             if network is None:
                 raise
             try:
-                return of_network(network[0], _Names(self._find_network))
+                return operation(network[0], _NamesOfNetworks(self._find_network))
             except ProfileNotFound:
                 raise error from None
 
 
 class _Names:
-    """Translates the tags of a network's profile between stored ids and displayed names."""
+    """Translates between stored tags and displayed names, which are the same in profiles that have a name."""
+
+    def shown_tags(self, tags: list[str]) -> list[str]:
+        return tags
+
+    def stored_tags(self, names: list[str]) -> list[str]:
+        return names
+
+    def shown_rules(self, rules: Rules) -> Rules:
+        return rules
+
+    def stored_rules(self, rules: Rules) -> Rules:
+        return rules
+
+
+class _NamesOfNetworks(_Names):
+    """Translates the tags of a network's profile: they are stored as ids and displayed as names."""
 
     def __init__(self, find_network: FindNetwork) -> None:
         self._find_network = find_network
         self._shown: dict[str, str] = {}
         self._stored: dict[str, str] = {}
 
-    def shown(self, tag: str) -> str:
+    def shown_tags(self, tags: list[str]) -> list[str]:
+        return [self._name_of(tag) for tag in tags]
+
+    def stored_tags(self, names: list[str]) -> list[str]:
+        return [self._id_of(name) for name in names]
+
+    def shown_rules(self, rules: Rules) -> Rules:
+        return _translated(rules, self._name_of)
+
+    def stored_rules(self, rules: Rules) -> Rules:
+        return _translated(rules, self._id_of)
+
+    def _name_of(self, tag: str) -> str:
         """Return the name of the network with this id; the tag itself if there is none or another tag has this name."""
         if tag not in self._shown:
             network = self._find_network(tag)
@@ -118,8 +146,8 @@ class _Names:
             self._shown[tag] = name
         return self._shown[tag]
 
-    def stored(self, name: str) -> str:
-        """Return the stored tag for a name that ``shown`` returned, or the id of that network. Raises CommandError."""
+    def _id_of(self, name: str) -> str:
+        """Return the stored tag for a name that is displayed, or the id of that network. Raises CommandError."""
         if name not in self._stored:
             network = self._find_network(name)
             if network is None:

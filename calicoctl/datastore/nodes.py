@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.bgp import peers_below
+from calicoctl.datastore.bgp import odd_value, peers_below
 from calicoctl.errors import MalformedObject
-from calicoctl.model.bgp import DEFAULT_AS, Node
+from calicoctl.model.bgp import DEFAULT_AS, Node, neighbour, takes_as
+from calicoctl.model.wording import shown
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from calicoctl.etcd.client import Client, RawNode
 
 _OF_NODES = ("ip_addr_v4", "ip_addr_v6", "as_num")  # a host with any of these keys, or a peer, is a node
 
 
 def read_nodes(client: Client) -> tuple[list[Node], list[str]]:
-    """Return all nodes, sorted by name, and a complaint for each unreadable value. One request.
+    """Return all nodes, sorted by name, and a complaint for each value that is unreadable or that BIRD refuses.
 
-    A host is a node if it has an address, an AS number or a peer. Raises DatastoreError.
+    A host is a node if it has an address, an AS number or a peer. One request. Raises DatastoreError.
     """
     tree = client.get(keys.BGP, recursive=True)
     scopes = {node["key"]: node for node in (tree or {}).get("nodes", ())}
@@ -28,6 +31,7 @@ def read_nodes(client: Client) -> tuple[list[Node], list[str]]:
         texts = _texts(host, complaints)
         peers, of_peers = peers_below(host)
         complaints += of_peers
+        complaints += _odd_values(host["key"], texts)
         addresses = {version: texts.get(f"ip_addr_v{version}", "") for version in (4, 6)}
         if peers or of_peers or not texts.keys().isdisjoint(_OF_NODES):
             name = keys.last_segment(host["key"])
@@ -50,6 +54,18 @@ def _texts(directory: RawNode | None, complaints: list[str]) -> dict[str, str]:
         elif name in _OF_NODES:
             complaints.append(MalformedObject(node["key"], "it is a directory").message)
     return found
+
+
+def _odd_values(directory: str, texts: dict[str, str]) -> Iterator[str]:
+    """Yield a complaint about each address and AS number of a node that BIRD does not take."""
+    for version in (4, 6):
+        if address := texts.get(f"ip_addr_v{version}"):
+            try:
+                neighbour(address, version)
+            except ValueError as error:
+                yield odd_value(f"{directory}/ip_addr_v{version}", f"{shown(address)} {error}")
+    if "as_num" in texts and not takes_as(texts["as_num"]):
+        yield odd_value(f"{directory}/as_num", f"{shown(texts['as_num'])} is no AS number")
 
 
 def names(client: Client) -> list[str]:

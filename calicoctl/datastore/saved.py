@@ -6,7 +6,7 @@
      "keys": {"/calico/v1/Ready": {"index": 4, "value": "true"}, ...}, "empty_directories": [...]}
 
 ``index`` is the key's modifiedIndex, ``etcd_index`` that of etcd when all of it was read in one request, and ``value``
-the text as it is stored.
+the text as it is stored. A copy with other names and addresses has the format ``calico-datastore/1 anonymous``.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from calicoctl.etcd.client import Client, RawNode
 
 FORMAT = "calico-datastore/1"
+ANONYMOUS = f"{FORMAT} anonymous"
 
 
 class MalformedSave(ValueError):
@@ -36,11 +37,11 @@ def read_all(client: Client) -> MemoryClient:
     return MemoryClient(leaves(tree), client.index)
 
 
-def to_text(copy: MemoryClient) -> str:
-    """Return a copy in the form in which it is saved, without the last line end."""
+def to_text(copy: MemoryClient, form: str = FORMAT) -> str:
+    """Return a copy in the form in which it is saved, without the last line end; ``form`` may be ANONYMOUS."""
     nodes = list(copy.nodes())
     document = {
-        "format": FORMAT,
+        "format": form,
         "etcd_index": copy.index,
         "taken": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "keys": {node["key"]: {"index": node.get("modifiedIndex", 0), "value": node["value"]}
@@ -50,14 +51,17 @@ def to_text(copy: MemoryClient) -> str:
     return json.dumps(document, indent=1)
 
 
-def from_text(text: str) -> MemoryClient:
-    """Read what ``to_text`` wrote. Raises MalformedSave."""
+def from_text(text: str, for_etcd: bool = False) -> MemoryClient:
+    """Read what ``to_text`` wrote; only the real names and addresses if it is ``for_etcd``. Raises MalformedSave."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         raise MalformedSave("it is not JSON") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    form = document.get("format") if isinstance(document, dict) else None
+    if form not in (FORMAT, ANONYMOUS):
         raise MalformedSave(f'its format is not "{FORMAT}"')
+    if for_etcd and form == ANONYMOUS:
+        raise MalformedSave("its names and addresses were replaced (calicoq snapshot --anonymize)")
     stored, directories = document.get("keys"), document.get("empty_directories", [])
     if not isinstance(stored, dict) or not all(map(_is_entry, stored.items())):
         raise MalformedSave("keys is not an object of keys of Calico, each with an index and a value")
@@ -84,4 +88,6 @@ def _is_entry(item: tuple[str, Any]) -> bool:
 
 
 def _is_key(key: object) -> bool:
-    return isinstance(key, str) and key.startswith(f"{EVERYTHING}/") and not key.endswith("/") and "//" not in key
+    if not isinstance(key, str) or not key.startswith(f"{EVERYTHING}/"):
+        return False
+    return {"", ".", ".."}.isdisjoint(key.split("/")[1:])

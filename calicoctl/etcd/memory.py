@@ -64,6 +64,10 @@ class MemoryClient:
         """Yield all nodes in the order of their keys."""
         yield from (self._nodes[key] for key in sorted(self._nodes))
 
+    def count(self) -> int:
+        """Return the number of keys that have a value."""
+        return sum("value" in node for node in self._nodes.values())
+
     def _put(self, path: str, value: str, created: int) -> int:
         self.index += 1
         self._sorted = None

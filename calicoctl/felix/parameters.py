@@ -122,6 +122,7 @@ _CHECKS: dict[str, Callable[[str], str | None]] = {
     "DefaultEndpointToHostAction": _endpoint_to_host,
     "IptablesMarkMask": _mask,
 }
+KNOWN = frozenset((*_CHECKS, "DropActionOverride", "InterfacePrefix"))  # what decides on packets or ends Felix
 
 
 def _is_address(text: str) -> bool:

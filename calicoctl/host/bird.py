@@ -13,7 +13,7 @@ import time
 
 from calicoctl.errors import CommandError
 from calicoctl.output import visible
-from calicoctl.signals import SLICE
+from calicoctl.signals import SLICE, wait
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _in_time(connection: socket, step: Callable[[], Result], deadline: float, fa
         except TimeoutError:
             pass
         except BlockingIOError:  # too many others wait to be connected
-            time.sleep(_BETWEEN_TRIES)
+            wait(_BETWEEN_TRIES)
     raise _NoAnswer(f"{fault} within {SECONDS:g} s")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from calicoctl.host import docker_reports
+import os
+
+from calicoctl.host import docker_reports, kernel_settings
 from calicoctl.host.docker import Docker, DockerUnavailable
 from calicoctl.host.processes import named
 from calicoctl.output import visible
@@ -43,12 +45,26 @@ class FelixState:
         return bool(self.is_in_container or self.processes)
 
 
+def processes_of_felix() -> list[int]:
+    """Return the ids of the processes of Felix on this machine, in containers and outside."""
+    return named(FELIX, os.path.join(kernel_settings.ROOT, "proc"))
+
+
+def felix_outside(processes: list[int]) -> str:
+    """Return the message about a Felix that calicoctl has not started and cannot stop."""
+    ids = ", ".join(map(str, processes))
+    return (
+        f"Felix runs on this host without the container {CONTAINER}, as process {ids}. Stop the service that runs it: "
+        "'calicoctl node stop' cannot."
+    )
+
+
 def find_felix(runtime: str, variables: Mapping[str, str]) -> FelixState:
     """Return what is found of Felix. ``runtime`` is ``docker`` or ``rkt``, ``variables`` the environment variables."""
     found = FelixState(runtime)
     (_look_into_docker if runtime == "docker" else _look_into_rkt)(found, variables)
     if not found.is_in_container:
-        found.processes = named(FELIX)
+        found.processes = processes_of_felix()
     return found
 
 

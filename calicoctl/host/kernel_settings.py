@@ -6,9 +6,9 @@ import os
 
 from calicoctl.errors import CommandError
 from calicoctl.host import program
+from calicoctl.host.system_checks import MODULES
 
 ROOT = "/"  # of the host's files
-MODULES = ("xt_set", "ip6_tables")
 _SECONDS = 60
 
 

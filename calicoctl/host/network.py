@@ -17,6 +17,7 @@ from calicoctl.host.routes import (
     metric_of,
     restore_default_route,
 )
+from calicoctl.signals import wait
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -187,4 +188,4 @@ def link_local(name: str) -> str:
             raise NetworkError(
                 f"Interface {name} of the host has no IPv6 link-local address: is IPv6 disabled on this host?"
             )
-        time.sleep(0.02)
+        wait(0.02)

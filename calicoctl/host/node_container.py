@@ -9,7 +9,8 @@ import shlex
 from calicoctl.errors import CommandError
 from calicoctl.etcd.settings import tls_files
 from calicoctl.host import program
-from calicoctl.host.kernel_settings import MODULES, Setting
+from calicoctl.host.kernel_settings import Setting
+from calicoctl.host.system_checks import MODULES
 from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up

@@ -15,10 +15,14 @@ _SYSTEM_FOLDERS = ("/usr/sbin", "/sbin")  # searched too, because they are often
 
 
 def find(name: str) -> str | None:
-    """Return the path of a program, also of one in a folder for the system's; None if there is none."""
+    """Return the path of a program in PATH or in a folder of the system; None if there is none.
+
+    Entries of PATH that are not absolute are ignored. They mean the current folder, which others may write to.
+    """
     import shutil
 
-    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *_SYSTEM_FOLDERS]))
+    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(folder)]
+    return shutil.which(name, path=os.pathsep.join([*folders, *_SYSTEM_FOLDERS]))
 
 
 def run(start: Callable[[], subprocess.Popen[bytes]], seconds: float) -> tuple[int, bytes, bytes]:

@@ -8,6 +8,10 @@ from __future__ import annotations
 import os
 import re
 
+TYPE_CHECKING = False  # spares the import of typing at start-up
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 OK, FAIL, UNKNOWN = "ok", "FAIL", "unknown"
 
 MODULES = ("xt_set", "ip6_tables")
@@ -34,6 +38,13 @@ class Check:
         self.result = result
         self.reason = reason
         self.complaint = complaint
+
+
+def kernel_checks(release: str, root: str) -> Iterator[Check]:
+    """Yield the checks of the kernel's version and of its modules."""
+    yield check_kernel(release)
+    for module in MODULES:
+        yield check_module(module, release, root)
 
 
 def check_kernel(release: str) -> Check:

@@ -7,6 +7,7 @@ import re
 
 from calicoctl.model.address import Address
 from calicoctl.model.stored_json import decode
+from calicoctl.model.wording import shown
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ AS_NUMBERS = f"1 to {LAST_AS}, or two numbers from 0 to 65535 with a dot between
 EXPECTED_ADDRESS = "expecting a whole IPv4 or IPv6 address, such as 10.0.0.1 or fd80::1"
 _AS = re.compile(r"0*([0-9]{1,10})(?:\.0*([0-9]{1,5}))?", re.ASCII)
 _MOST_OF_A_HALF = 2**16 - 1
+_AS_OF_BIRD = re.compile(r"[ \t\n\r]*(?:([0-9]{1,20})|0x([0-9A-Fa-f]{1,16}))[ \t\n\r]*", re.ASCII)
+_FIRST_IN_E_NOTATION = 10**6
 
 
 class MalformedPeer(ValueError):
@@ -69,6 +72,41 @@ def address_problem(address: Address) -> str:
     return ""
 
 
+def takes_as(text: str) -> bool:
+    """Tell whether BIRD takes a stored text as an AS number (docs/nodes.md, section 3)."""
+    found = _AS_OF_BIRD.fullmatch(text)
+    return found is not None and 0 < (int(found[1]) if found[1] else int(found[2], 16)) <= LAST_AS
+
+
+def check_peers_as(as_num: Any) -> None:
+    """Raise ValueError, with the reason, if BIRD does not take the stored AS number of a peer."""
+    if as_num is None:
+        raise ValueError("as_num is missing")
+    if isinstance(as_num, bool) or not isinstance(as_num, (str, int)):
+        raise ValueError(f"as_num {shown(as_num)} is no AS number")
+    if isinstance(as_num, int) and as_num >= _FIRST_IN_E_NOTATION:
+        raise ValueError(f"as_num is the number {shown(as_num)}, which confd writes as 1e+06 and the like")
+    if not takes_as(str(as_num)):
+        raise ValueError(f"as_num {shown(as_num)} is no AS number")
+
+
+def neighbour(text: str, version: int) -> Address:
+    """Return the address that BIRD of an IP version takes a stored text for. Raises ValueError, with the reason.
+
+    Blanks may follow the address, and IPv4 may have leading zeros.
+    """
+    written = text.rstrip(" \t\n\r")
+    try:
+        address = Address.parse(re.sub(r"\b0+(?=[0-9])", "", written) if version == 4 else written)
+    except ValueError:
+        raise ValueError(f"is no IPv{version} address") from None
+    if address.version != version:
+        raise ValueError(f"is no IPv{version} address")
+    if problem := address_problem(address):
+        raise ValueError(f"is refused: {problem}")
+    return address
+
+
 class Peer:
     """A BGP peer: its ``address``, its AS number as text in ``as_num``, and its stored object in ``fields``."""
 
@@ -101,6 +139,22 @@ class Peer:
         except ValueError:
             raise MalformedPeer("ip is no IP address") from None
         return cls(address, str(as_num), fields)
+
+    def problem(self, version: int, name: str) -> str:
+        """Say why BIRD of an IP version does not take the stored peer, or takes it for another one than its key says.
+
+        ``name`` is the last segment of the key. Empty if there is no problem.
+        """
+        ip = self.fields["ip"]
+        try:
+            neighbour(ip, version)
+        except ValueError as error:
+            return f"ip {shown(ip)} {error}"
+        try:
+            check_peers_as(self.fields["as_num"])
+        except ValueError as error:
+            return str(error)
+        return "" if name == str(self.address) else f"its ip is {shown(ip)}, which counts, not the address in the key"
 
     def to_json(self) -> str:
         """Return the JSON text that is stored."""

@@ -393,6 +393,45 @@ def without_one_value_sets(text: str) -> str:
     return "".join([*written, text[copied:]])
 
 
+class _Renaming(_Parser):
+    """A parser that notes where the names of labels and the strings are: ``places`` has beginning, end and kind."""
+
+    def __init__(self, text: str) -> None:
+        self.places: list[tuple[int, int, str]] = []
+        super().__init__(text, strict=False, new=False)
+
+    def take(self) -> str:
+        begin, is_string = self.column - 1, self.kind == "string"
+        token = super().take()
+        if is_string:
+            self.places.append((begin + 1, begin + len(token) - 1, "string"))
+        return token
+
+    def label(self) -> str:
+        begin = self.column - 1
+        label = super().label()
+        self.places.append((begin, begin + len(label), "label"))
+        return label
+
+    def condition(self) -> Selector:
+        if self.kind == "has":
+            label = self.token[len("has(") : -1].strip()
+            begin = self.column - 1 + self.token.index(label, len("has("))
+            self.places.append((begin, begin + len(label), "label"))
+        return super().condition()
+
+
+def renamed(text: str, label: Callable[[str], str], value: Callable[[str], str]) -> str:
+    """Replace the labels and the values of a selector; all other text is unchanged. Raises SelectorError."""
+    parser = _Renaming(text)
+    parser.selector()
+    written, copied = [], 0
+    for begin, end, kind in parser.places:
+        written += [text[copied:begin], (label if kind == "label" else value)(text[begin:end])]
+        copied = end
+    return "".join([*written, text[copied:]])
+
+
 def _union(alternatives: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
     values: set[str] = set()
     for alternative in alternatives:

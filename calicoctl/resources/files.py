@@ -6,12 +6,14 @@ import os
 
 from calicoctl.environment import MOST_INPUT
 from calicoctl.errors import CommandError
+from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from calicoctl.environment import Environment
+    from calicoctl.etcd.memory import MemoryClient
 
 STDIN = "-"
 _ENDINGS = (".yaml", ".yml", ".json")
@@ -38,6 +40,17 @@ def texts(filename: str, recursive: bool, environment: Environment, problems: li
         yield from _texts_below(filename, problems)
     else:
         yield filename, _text(filename)
+
+
+def saved_datastore(path: str, environment: Environment) -> MemoryClient:
+    """Return what ``calicoctl backup`` has saved; ``-`` is standard input. Raises CommandError."""
+    from calicoctl.datastore.saved import MalformedSave, from_text
+
+    ((_, text),) = texts(path, False, environment, [])
+    try:
+        return from_text(text)
+    except MalformedSave as error:
+        raise CommandError(f"{visible(path)} is no saved datastore: {error}.") from None
 
 
 def _texts_below(directory: str, problems: list[str]) -> Iterator[tuple[str, str]]:

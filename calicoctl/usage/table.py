@@ -55,6 +55,8 @@ COMMANDS = by_name(
     Command("validate", "Check files of resources, without etcd"),
     Command("edit", "Change a resource in an editor"),
     Command("diff", "Show what applying files would change", failure_status=2),
+    Command("backup", "Save everything that is in etcd to a file"),
+    Command("restore", "Write a saved file back to etcd"),
     Command("context", "Choose which etcd the commands work with"),
     Command("find", "Find objects by address, name, label or tag"),
     Command("completion", "Let a shell complete command lines"),

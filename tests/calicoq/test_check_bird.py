@@ -13,10 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from calicoctl.calicoq.bird_findings import bird_findings, neighbour, takes_as
+from calicoctl.calicoq.bird_findings import bird_findings
 from calicoctl.calicoq.codes import CODES, ERROR
 from calicoctl.datastore.bgp_snapshot import BgpSnapshot
 from calicoctl.datastore.snapshot import Stored
+from calicoctl.model.bgp import neighbour, takes_as
 from tests.calicoq import bird
 from tests.calicoq.conftest import Calicoq, Store
 from tests.conftest import Calicoctl
@@ -72,6 +73,10 @@ FINDINGS: list[tuple[Settings, str, str, str]] = [
      f"{NO_NODE}"),
     ({"host/h1/ip_addr_v4": "192.0.2.2"}, "CQ072", "host/h2/ip_addr_v4",
      "host h1 has the same address; no other node gets a new BIRD configuration"),
+    ({"global/node_mesh": None, "global/node_mesh/x": ""}, "CQ077", "global/node_mesh",
+     "it is a directory, so confd finds no value in it"),
+    ({"host/h1/as_num/x/y": "1", "host/h1/as_num/z": "1"}, "CQ077", "host/h1/as_num",
+     "it is a directory, so confd finds no value in it"),
     ({"global/node_mesh": "{"}, "CQ072", "global/node_mesh", f"it is not JSON; {NO_NODE}"),
     ({"global/node_mesh": "[]"}, "CQ072", "global/node_mesh", f"it is not an object; {NO_NODE}"),
     ({"global/node_mesh": '{"enabled": "false"}'}, "CQ076", "global/node_mesh",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,12 @@ def examples(page: str) -> Iterator[tuple[str, str, int]]:
 
 def test_the_examples(store: Store, calicoq: Calicoq, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "flows.yaml").write_text("- {allow: tcp:5432, from: web-1, to: db-1}")
+    check_calicoq_page(store, calicoq, tmp_path)
+
+
+def check_calicoq_page(store: Store, calicoq: Callable[..., Any], folder: Path) -> None:
+    """Run the examples of the page in a folder, which is the current one."""
+    (folder / "flows.yaml").write_text("- {allow: tcp:5432, from: web-1, to: db-1}")
     fill(store)
     shown = list(examples(PAGE.read_text(encoding="utf-8")))
     for command, output, status in shown:

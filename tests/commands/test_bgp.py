@@ -134,7 +134,7 @@ SHOWN4 = """\
 +----------------------+--------+
 | 9.0.0.1              | 7      |
 | 10.0.0.1             | 64512  |
-| 10.0.0.10            | zzz    |
+| 10.0.0.10            | 8      |
 +----------------------+--------+
 """
 SHOWN6 = """\
@@ -150,7 +150,7 @@ NONE4, NONE6 = (f"No global IPv{version} BGP Peers defined.\n\n" for version in 
 
 @pytest.fixture
 def peers(etcd: EtcdServer) -> EtcdServer:
-    for ip, as_num in (("10.0.0.10", '"zzz"'), ("9.0.0.1", "7"), ("10.0.0.1", '"64512"')):
+    for ip, as_num in (("10.0.0.10", '"8"'), ("9.0.0.1", "7"), ("10.0.0.1", '"64512"')):
         etcd.put(f"{GLOBAL}/peer_v4/{ip}", f'{{"ip": "{ip}", "as_num": {as_num}}}')
     for ip, as_num in (("fd80::10", '"6"'), ("fd80::9", '"5"')):
         etcd.put(f"{GLOBAL}/peer_v6/{ip}", f'{{"ip": "{ip}", "as_num": {as_num}}}')
@@ -180,6 +180,27 @@ def test_peers_that_cannot_be_read_are_named_and_the_rest_is_shown(calicoctl: Ca
         f"Cannot read {GLOBAL}/peer_v4/10.0.0.4: as_num is neither text nor a whole number.\n",
     )
     assert calicoctl("bgp", "peer", "show", "--ipv6") == Result(0, SHOWN6, "")
+
+
+@pytest.mark.parametrize(
+    ("key", "ip", "as_num", "problem"),
+    [
+        ("peer_v4/10.0.0.1", "10.0.0.1", '"zzz"', 'as_num "zzz" is no AS number'),
+        ("peer_v4/10.0.0.1", "10.0.0.1", '""', 'as_num "" is no AS number'),
+        ("peer_v4/10.0.0.1", "10.0.0.1", "4200000000",
+         "as_num is the number 4200000000, which confd writes as 1e+06 and the like"),
+        ("peer_v4/10.0.0.1", "10.0.0.2", '"5"', 'its ip is "10.0.0.2", which counts, not the address in the key'),
+        ("peer_v4/fd80::1", "fd80::1", '"5"', 'ip "fd80::1" is no IPv4 address'),
+        ("peer_v6/::ffff:10.0.0.1", "::ffff:10.0.0.1", '"5"',
+         'ip "::ffff:10.0.0.1" is refused: BIRD does not take IPv4 in the form of IPv6: write it as IPv4'),
+    ],
+)  # fmt: skip
+def test_peers_that_bird_does_not_take_as_stored_are_shown_and_named(
+    key: str, ip: str, as_num: str, problem: str, calicoctl: Calicoctl, etcd: EtcdServer
+) -> None:
+    etcd.put(f"{GLOBAL}/{key}", f'{{"ip": "{ip}", "as_num": {as_num}}}')
+    result = calicoctl("-o", "name", "bgp", "peer", "show")
+    assert result == Result(1, f"{ip}\n", f"{GLOBAL}/{key}: {problem}. See 'calicoq check'.\n")
 
 
 # The mesh

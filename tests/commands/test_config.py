@@ -129,12 +129,13 @@ class TestUnknownNames:
 @pytest.mark.parametrize(
     ("name", "use"),
     [
-        ("as_num", "'calicoctl bgp default-node-as', or 'calicoctl node --as=<AS_NUM>' for one node"),
-        ("node_mesh", "'calicoctl bgp node-mesh'"),
-        ("peer_v4", "'calicoctl bgp peer' or 'calicoctl node bgp peer'"),
-        ("peer_v6", "'calicoctl bgp peer' or 'calicoctl node bgp peer'"),
-        ("ip_addr_v4", "'calicoctl node --ip=<IP>'"),
-        ("ip_addr_v6", "'calicoctl node --ip6=<IP6>'"),
+        ("as_num", "Use 'calicoctl bgp default-node-as', or 'calicoctl node --as=<AS_NUM>' for one node."),
+        ("node_mesh", "Use 'calicoctl bgp node-mesh'."),
+        ("peer_v4", "Use 'calicoctl bgp peer' or 'calicoctl node bgp peer'."),
+        ("peer_v6", "Use 'calicoctl bgp peer' or 'calicoctl node bgp peer'."),
+        ("ip_addr_v4", "Use 'calicoctl node --ip=<IP>'."),
+        ("ip_addr_v6", "Use 'calicoctl node --ip6=<IP6>'."),
+        ("custom_filters", "It is a directory, from which BIRD's filters are read."),
     ],
 )
 def test_what_is_set_elsewhere(name: str, use: str, scope: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
@@ -142,7 +143,7 @@ def test_what_is_set_elsewhere(name: str, use: str, scope: str, calicoctl: Calic
     for more in ([], ["zzz"], ["--remove"]):
         for force in ([], ["--force"]):
             assert calicoctl("config", *scope.split(), name, *more, *force) == Result(
-                1, "", f"'{name}' cannot be set with 'calicoctl config'. Use {use}.\n"
+                1, "", f"'{name}' cannot be set with 'calicoctl config'. {use}\n"
             )
     assert etcd.index() == index
 

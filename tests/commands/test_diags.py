@@ -299,7 +299,17 @@ def test_only_a_felix_that_catches_the_signal_gets_it(
     assert left_alone in files["summary"]
 
 
-# Without a bundle
+# Without a reader, and without a bundle
+
+
+def test_a_closed_pipe_is_no_reason_to_go_without_the_bundle(node: Calicoctl, tmp_path: Path) -> None:
+    command = node.command("diags", f"--log-dir={tmp_path}/log", f"--output={tmp_path}/b.tgz")
+    env = {**node.environ, "PYTHONUNBUFFERED": "1"}  # so that each line is written at once
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(PROCESS_SECONDS) == 0
+    assert "diagnostics/summary" in content(f"{tmp_path}/b.tgz")
 
 
 def test_a_bundle_that_cannot_be_written(node: Calicoctl, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from calicoctl.datastore import keys
 from tests.commands.resources import DEV_APPS, PROFILES, failed, profile, stdin_of
 from tests.conftest import Calicoctl, Result
 from tests.etcd_server import EtcdServer
+from tests.sampling import examples
 from tests.stored_profiles import NAMES, profiles
 
 # Keys that Felix 1.4 and libcalico-go read below the profiles (docs/data-model.md, section 1).
@@ -309,7 +310,7 @@ def test_get_makes_one_read_request(etcd: EtcdServer, calicoctl: Calicoctl, tmp_
     assert etcd.index() == before
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=NAMES, values=profiles())
 def test_apply_of_get_output_writes_nothing(
     etcd: EtcdServer, calicoctl: Calicoctl, name: str, values: dict[str, str]

@@ -261,5 +261,9 @@ def test_names_and_values_that_a_terminal_would_obey(calicoctl: Calicoctl, etcd:
     etcd.put(f"{BGP}/host/a\x1b[2J/ip_addr_v4", "192\x07.0")
     etcd.put(f"{BGP}/host/a\x1b[2J/peer_v4/x", "{")
     result = calicoctl("node", "show")
-    assert (result.status, result.stderr) == (1, f"Cannot read {BGP}/host/a\\x1b[2J/peer_v4/x: it is not JSON.\n")
+    assert (result.status, result.stderr) == (
+        1,
+        f'{BGP}/host/a\\x1b[2J/ip_addr_v4: "192\\u0007.0" is no IPv4 address. See \'calicoq check\'.\n'
+        f"Cannot read {BGP}/host/a\\x1b[2J/peer_v4/x: it is not JSON.\n",
+    )
     assert "| a\\x1b[2J | 192\\x07.0 |" in result.stdout

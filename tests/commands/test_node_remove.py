@@ -11,7 +11,7 @@ from calicoctl.commands import node_remove
 from calicoctl.datastore.ipam import AddressTaken, Ipam
 from calicoctl.etcd.client import Client
 from calicoctl.etcd.settings import Settings
-from calicoctl.host import network
+from calicoctl.host import felix, network
 from calicoctl.model.address import Address
 from tests.conftest import Calicoctl, Result
 from tests.containers import stored
@@ -403,12 +403,13 @@ def test_root_only_where_interfaces_are_deleted(
 def test_felix_without_docker_is_a_running_node(
     calicoctl: Calicoctl, etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node_remove, "named", lambda names, proc: [7] if "calico-felix" in names else [])
+    monkeypatch.setattr(felix, "named", lambda names, proc: [7] if "calico-felix" in names else [])
     fill(etcd, node("h1", "10.0.0.1"))
     index = etcd.index()
     refusal = (
-        "The node cannot be removed while it is running.  Please run 'calicoctl node\nstop' to stop the node before "
-        "removing it.\n\n"
+        "The node cannot be removed while it is running.\n"
+        "Felix runs on this host without the container calico-node, as process 7. Stop the service that runs it: "
+        "'calicoctl node stop' cannot.\n"
     )
     assert calicoctl("node", "remove") == Result(1, "", refusal)
     assert etcd.index() == index

@@ -107,6 +107,13 @@ def test_anybody_may_see_what_would_be_started(calicoctl: Calicoctl, option: str
     )
 
 
+def test_what_is_shown_pulls_an_image_all_the_same(calicoctl: Calicoctl) -> None:
+    note = "Note: 'docker run' pulls an image that is missing. --no-pull does not change that.\n"
+    for option in ("--dryrun", "--init-system"):
+        plain = node(calicoctl, option)
+        assert node(calicoctl, option, "--no-pull") == Result(0, plain.stdout, note)
+
+
 @pytest.mark.parametrize(
     "options, variable, backend",
     [([], None, "bird"), ([], "false", "none"), ([], "true", "bird"), (["--backend=gobgp"], "false", "gobgp")],

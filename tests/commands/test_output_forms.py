@@ -65,7 +65,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "bgp peer show": [{"ip": "192.0.2.254", "ip_version": 4, "as_num": "64512"}],
     "node show": [
         {"hostname": "h1", "ip_addr_v4": "192.0.2.1", "ip_addr_v6": "", "as_num": "64511", "as_num_inherited": True,
-         "peers_v4": [], "peers_v6": ["fd80::9 as 64513"]},
+         "peers_v4": [], "peers_v6": [{"ip": "fd80::9", "as_num": "64513"}]},
     ],
     "node bgp peer show": [{"ip": "fd80::9", "ip_version": 6, "as_num": "64513"}],
 }  # fmt: skip

@@ -109,6 +109,7 @@ def test_list_and_profile_list(calicoctl: Calicoctl) -> None:
     )
 
 
+@pytest.mark.once
 def test_values_too_large_for_etcd_are_refused_before_any_write(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     log = {"action": "Log", "logPrefix": "a%" * 3_000_000}
     big = profile("big", ingress=[log], meta_tags=["t" * 128] * 80_000, labelsToApply={"a b": "c"})
@@ -134,6 +135,7 @@ def test_values_too_large_for_etcd_are_refused_before_any_write(etcd: EtcdServer
     assert etcd.keys() == {}
 
 
+@pytest.mark.once
 def test_size_limit_of_etcd(etcd: EtcdServer, calicoctl: Calicoctl) -> None:
     largest = '{"inbound_rules": [{"action": "log", "log_prefix": ""}], "outbound_rules": []}'
     room = MAX_FORM_BYTES - LONGEST_CONDITION - len(f"value={largest}")

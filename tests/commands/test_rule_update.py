@@ -19,6 +19,7 @@ from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdError, EtcdServer
 from tests.model.strategies import ANY_TEXT, json_values, odd_fields
 from tests.proxy import Proxy
+from tests.sampling import examples
 
 RULES = "/calico/v1/policy/profile/P/rules"
 UPDATED = Result(0, "Successfully updated rules on profile P\n", "")
@@ -175,7 +176,7 @@ def test_update_with_json_output_does_not_change_key(calicoctl: Calicoctl, etcd:
 STORED_RULES = st.lists(odd_fields(), max_size=3)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STORED_RULES, STORED_RULES, st.dictionaries(ANY_TEXT, json_values(), max_size=2))
 def test_update_with_json_output_does_not_change_any_stored_value(
     calicoctl: Calicoctl, etcd: EtcdServer, inbound: list[Any], outbound: list[Any], members: dict[str, Any]
@@ -473,6 +474,7 @@ def test_terminal_shows_prompt_for_input(calicoctl: Calicoctl, etcd: EtcdServer)
 # Size
 
 
+@pytest.mark.once
 def test_five_megabytes(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, OLD)
     rules = [
@@ -497,6 +499,7 @@ def document_of_form_size(size: int, index: int) -> str:
     return text.replace('""', f'"{padding}"')
 
 
+@pytest.mark.once
 def test_size_limit_of_etcd(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(RULES, OLD)
     document = document_of_form_size(MAX_FORM_BYTES, etcd.index())
@@ -508,6 +511,7 @@ def test_size_limit_of_etcd(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
         etcd.put("/x", "a" * (MAX_FORM_BYTES - len("value=") + 1))
 
 
+@pytest.mark.once
 def test_one_byte_over_size_limit_of_etcd(calicoctl: Calicoctl, etcd: EtcdServer, proxy: Proxy) -> None:
     etcd.put(RULES, OLD)
     index = etcd.index()

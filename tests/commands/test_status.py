@@ -262,6 +262,27 @@ def test_many_peers_without_a_session(node: Calicoctl, felix: int, tmp_path: Pat
         )
 
 
+def test_peers_that_etcd_has_and_bird_does_not(
+    node: Calicoctl, felix: int, peers: None, etcd: EtcdServer
+) -> None:
+    bgp = "/calico/bgp/v1"
+    etcd.put(f"{bgp}/host/h2/ip_addr_v4", "10.99.0.2")
+    etcd.put(f"{bgp}/global/peer_v4/10.99.0.9", '{"ip": "10.99.0.9", "as_num": "5"}')
+    etcd.put(f"{HOST}/peer_v4/10.99.0.8", '{"ip": "10.99.0.8", "as_num": "5"}')
+    for key in ("host/h3/ip_addr_v4", "host/h2/peer_v4/10.99.0.7", "global/peer_v4/x"):  # no peers that BIRD takes
+        etcd.put(f"{bgp}/{key}", '{"ip": "x", "as_num": "5"}')
+    result = node("status")
+    assert (result.status, result.stderr) == (
+        1,
+        "BIRD is not configured with 2 of 3 BGP peers over IPv4 that etcd has for this node: 10.99.0.8, 10.99.0.9. "
+        "'calicoq check' shows values that keep confd from writing BIRD's configuration.\n",
+    )
+    etcd.put(f"{bgp}/global/node_mesh", '{"enabled": false}')
+    etcd.delete(f"{bgp}/global/peer_v4/10.99.0.9")
+    etcd.delete(f"{HOST}/peer_v4/10.99.0.8")
+    assert node("status").status == 0
+
+
 def test_bird_that_does_not_answer(node: Calicoctl, felix: int, tmp_path: Path) -> None:
     with BirdSocket(tmp_path / "run" / "bird.ctl", never_going_on(b"1002-Mesh")):
         result = node("status")
@@ -376,13 +397,14 @@ def test_rkt_that_fails(node: Calicoctl, peers: None, tmp_path: Path, monkeypatc
 def test_rows_for_programs(node: Calicoctl, peers: None, felix: int) -> None:
     result = node("-o", "json", "status")
     assert (result.status, result.stderr) == (0, "")
-    empty = dict.fromkeys(("ip_version", "address", "as_num", "type", "state", "since", "info"))
+    empty = dict.fromkeys(("ip_version", "address", "as_num", "as_num_inherited", "type", "state", "since", "info"))
+    inherited = {"as_num": "64511", "as_num_inherited": True}
     assert json.loads(result.stdout) == [
         {"part": "felix", **empty, "type": "process", "state": "running", "info": str(felix)},
-        {"part": "bgp", **empty, "ip_version": 4, "address": "10.99.0.1", "as_num": "64511"},
+        {"part": "bgp", **empty, "ip_version": 4, "address": "10.99.0.1", **inherited, "state": "up"},
         {"part": "peer", **empty, "ip_version": 4, "address": "10.99.0.2", "type": "node-to-node mesh", "state": "up",
          "since": "10:58:05", "info": "Established"},
-        {"part": "bgp", **empty, "ip_version": 6, "address": "", "as_num": "64511"},
+        {"part": "bgp", **empty, "ip_version": 6, "address": "", **inherited},
     ]  # fmt: skip
     schema = json.loads(node("-o", "schema", "status").stdout)
     jsonschema.Draft202012Validator(schema).validate(json.loads(result.stdout))
@@ -391,6 +413,6 @@ def test_rows_for_programs(node: Calicoctl, peers: None, felix: int) -> None:
 def test_rows_of_a_host_without_anything(node: Calicoctl) -> None:
     result = node("-o", "csv", "--columns=part,state,address", "status")
     assert (result.status, result.stdout) == (
-        1, "part,state,address\nfelix,unknown,\nbgp,,10.99.0.1\nbgp,,\n"
+        1, "part,state,address\nfelix,unknown,\nbgp,unknown,10.99.0.1\nbgp,,\n"
     )  # fmt: skip
     assert "Cannot ask BIRD for IPv4" in result.stderr

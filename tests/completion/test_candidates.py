@@ -72,6 +72,8 @@ def offered(calicoctl: Calicoctl, *words: str) -> list[str]:
         ("calicoctl config node bgp loglevel d", ["debug"]),
         ("calicoctl config node bgp Other --", ["--remove", "--force", "--hostname=", "--help"]),
         ("calicoctl node bgp peer ", ["add", "remove", "show"]),
+        ("calicoctl node --backend=n", ["--backend=none"]),
+        ("calicoctl node s", ["stop", "show"]),
         ("calicoctl validate --schema=", ["--schema=profile"]),
         ("calicoctl validate --schema=profile --", ["--help"]),
         ("calicoctl endpoint show --h", ["--host=", "--help"]),

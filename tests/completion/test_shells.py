@@ -15,6 +15,8 @@ from tests.completion.terminal import Terminal
 from tests.conftest import PROCESS_SECONDS, Calicoctl
 from tests.etcd_server import EtcdServer
 
+pytestmark = pytest.mark.once
+
 # Prints its arguments, unless a shell asks for completion.
 PROGRAM = """\
 #!/bin/sh

@@ -13,35 +13,35 @@ from tests.conftest import Calicoctl, Result
 from tests.containers import stored
 from tests.containers.namespaces import NetworkNamespace, NoNamespaces, namespaces
 from tests.etcd_server import EtcdServer
+from tests.sampling import Sampling
 
 pytestmark = [pytest.mark.machine, pytest.mark.once]
 
-COUNT = 50
 HOSTS = ("h1", "h2")
 
 
 @pytest.fixture
-def many() -> Iterator[list[NetworkNamespace]]:
+def many(sampling: Sampling) -> Iterator[list[NetworkNamespace]]:
     """One namespace for each command."""
     try:
-        with namespaces(COUNT) as made:
+        with namespaces(sampling.number(50, 20)) as made:
             yield made
     except NoNamespaces as error:
         pytest.skip(f"no network namespaces: {error}")
 
 
-def test_fifty_concurrent_additions_on_two_hosts(
+def test_many_concurrent_additions_on_two_hosts(
     calicoctl: Calicoctl, etcd: EtcdServer, many: list[NetworkNamespace]
 ) -> None:
-    # Both hosts share one block, and 50 of its 64 addresses are requested at the same moment.
+    # Both hosts share one block of 64 addresses, and all commands request one of these at the same moment.
     assert calicoctl("pool", "add", "10.70.0.0/26").status == 0
 
     def add(number: int) -> Result:
         environ = {"HOSTNAME": HOSTS[number % 2]}
         return calicoctl.process("container", "add", many[number].path, "ipv4", env=environ)
 
-    with ThreadPoolExecutor(COUNT) as pool:
-        answers = list(pool.map(add, range(COUNT)))
+    with ThreadPoolExecutor(len(many)) as pool:
+        answers = list(pool.map(add, range(len(many))))
 
     assert [answer for answer in answers if (answer.status, answer.stderr) != (0, "")] == []
     addresses = [answer.stdout.split()[1] for answer in answers]
@@ -58,7 +58,7 @@ def test_fifty_concurrent_additions_on_two_hosts(
     owner = block["affinity"].removeprefix("host:")
     assert owner in HOSTS
     assert list(etcd.keys("/calico/ipam/v2/host")).count(f"/calico/ipam/v2/host/{owner}/ipv4/block/10.70.0.0-26") == 1
-    assert len(block["unallocated"]) == 64 - COUNT
+    assert len(block["unallocated"]) == 64 - len(many)
 
     for number, namespace in enumerate(many):
         answer = calicoctl("container", "remove", namespace.path, env={"HOSTNAME": HOSTS[number % 2]})

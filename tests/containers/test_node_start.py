@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -267,6 +268,16 @@ def test_what_modprobe_says_is_shown(node_host: NodeHost) -> None:
     program(node_host.root.parent / "programs", "modprobe", "echo modprobe: Module xt_set not found >&2", "exit 1")
     result = start(node_host, "quick")
     assert (result.status, result.stderr) == (0, "modprobe: Module xt_set not found\n")
+
+
+def test_modules_that_are_missing_are_named(node_host: NodeHost) -> None:
+    folder = node_host.root / "lib/modules" / os.uname().release
+    folder.mkdir(parents=True)
+    (folder / "modules.dep").write_text("kernel/net/netfilter/xt_set.ko.xz: \n")
+    (folder / "modules.builtin").write_text("")
+    result = start(node_host, "quick")
+    complaint = "WARNING: Unable to detect the ip6_tables module as available or builtin.\n"
+    assert (result.status, result.stderr) == (0, complaint)
 
 
 def test_no_container_is_started_with_runtime_none(node_host: NodeHost) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from calicoctl.host import felix
 from tests.conftest import Result
 from tests.containers.nodes import NodeHost, program
 from tests.etcd_server import EtcdServer
@@ -109,6 +110,20 @@ def test_no_docker(node_host: NodeHost) -> None:
     result = stop(node_host, DOCKER_HOST="unix:///none")
     assert (result.status, result.stdout) == (1, "")
     assert result.stderr.startswith("Unable to run docker commands. Is the docker daemon running?\n")
+
+
+def test_a_felix_outside_docker_keeps_running_and_is_named(
+    node_host: NodeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(felix, "named", lambda names, proc: [7, 8])
+    named = (
+        "Felix runs on this host without the container calico-node, as process 7, 8. Stop the service that runs it: "
+        "'calicoctl node stop' cannot.\n"
+    )
+    assert stop(node_host) == Result(1, "", named)
+    run(node_host, "calico-node")
+    assert stop(node_host) == Result(1, "Node stopped\n", named)
+    assert node_host.containers() == {"calico-node": "exited"}
 
 
 def test_only_root_may_stop(node_host: NodeHost, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+import pytest
+
 from tests.conftest import PROCESS_SECONDS, Calicoctl, Result
 from tests.etcd_server import EtcdServer
+
+pytestmark = pytest.mark.once
 
 PROFILE = "/calico/v1/policy/profile/P"
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from calicoctl.datastore import edit
 from calicoctl.datastore.endpoints import Endpoints, EndpointVanished, Filter
 from calicoctl.errors import MalformedObject
 from calicoctl.etcd.client import Client
@@ -16,6 +17,7 @@ from calicoctl.etcd.settings import Settings
 from calicoctl.model.endpoint import Endpoint, EndpointName
 from tests.etcd_server import EtcdServer
 from tests.proxy import Proxy, Request, answer
+from tests.sampling import examples
 
 HOSTS = "/calico/v1/host"
 KEY = f"{HOSTS}/h/workload/o/w/endpoint/e"
@@ -93,7 +95,7 @@ def test_matching_endpoints_are_below_path_of_filter(names: tuple[str, ...], oth
         assert place is None or place.startswith(HOSTS)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(FULL_NAMES, min_size=1, max_size=4, unique=True), WANTED)
 def test_filter_finds_all_matches_in_etcd(
     etcd: EtcdServer, world: list[tuple[str, ...]], others: list[str | None]
@@ -214,7 +216,7 @@ def test_edit_aborted_by_caller(etcd: EtcdServer, endpoints: Endpoints) -> None:
     assert etcd.get(KEY) == "{}"
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(FULL_NAMES, FULL_NAMES)
 def test_edit_writes_key_that_was_read(etcd: EtcdServer, names: tuple[str, ...], others: tuple[str, ...]) -> None:
     assume(names != others)
@@ -230,7 +232,7 @@ def test_edit_writes_key_that_was_read(etcd: EtcdServer, names: tuple[str, ...],
 
 def test_edit_gives_up_if_etcd_refuses_without_a_change(etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("time.sleep", pauses.append)
+    monkeypatch.setattr(edit, "wait", pauses.append)
     etcd.put(KEY, "{}")
 
     def refuse(request: Request) -> bytes | None:

@@ -10,6 +10,7 @@ from calicoctl.datastore import keys
 from calicoctl.etcd.client import Client
 from calicoctl.etcd.settings import Settings
 from tests.etcd_server import EtcdServer
+from tests.sampling import examples
 
 # Everything that etcd can store, including control characters; lone surrogates are not text.
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=20).filter(
@@ -38,7 +39,7 @@ def test_characters_special_in_paths_are_quoted(name: str, quoted: str) -> None:
     assert keys.segment(name) == quoted
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NAMES)
 def test_every_name_has_its_own_key_in_etcd(etcd: EtcdServer, name: str) -> None:
     etcd.clear()

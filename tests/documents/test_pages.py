@@ -25,7 +25,7 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 TROUBLESHOOTING = DOCS / "troubleshooting.md"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
-NAMES = ("from-legacy.md", "gitops.md", "nodes.md", "output.md", "profile-resource.md")
+NAMES = ("backup.md", "from-legacy.md", "gitops.md", "nodes.md", "output.md", "profile-resource.md")
 REPLAYED = [README, *(DOCS / name for name in NAMES), TROUBLESHOOTING]
 
 

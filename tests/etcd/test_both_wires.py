@@ -202,14 +202,14 @@ def endless(head: bytes, piece: bytes) -> Behaviour:
     ("head", "piece", "cause"),
     [
         (b"\r\n", b"x" * 65536, "its answer of status 200 is not the JSON that etcd sends"),
-        (b'\r\n{"node": "', b"x" * 65536, "its answer is larger than 5,242,880 bytes"),
+        (b'\r\n{"node": "', b"x" * 65536, "its answer is larger than 2,097,152 bytes"),
         (b"Content-Encoding: gzip\r\n\r\n", b"x" * 65536, "its answer is compressed"),
         (b'Transfer-Encoding: chunked\r\n\r\n2\r\n{"\r\n', b"1\r\nx\r\n" * 9999,
-         "its answer is larger than 5,242,880 bytes"),
+         "its answer is larger than 2,097,152 bytes"),
     ],
 )  # fmt: skip
 def test_endless_answer(way: Way, monkeypatch: pytest.MonkeyPatch, head: bytes, piece: bytes, cause: str) -> None:
-    monkeypatch.setattr(wire, "MAX_BYTES", 5 << 20)
+    monkeypatch.setattr(wire, "MAX_BYTES", 2 << 20)
     way.proxy.since(1, endless(head, piece))
     with pytest.raises(DatastoreError) as raised:
         way.client().get(KEY)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from calicoctl.etcd.http import HttpWire, Stream, read_response
 from calicoctl.etcd.wire import Dropped, HungUp, Meter, ReplyLost, Unreachable, Unusable
 from tests.etcd_server import HOST
+from tests.sampling import examples
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -117,7 +118,7 @@ MIXED = st.one_of(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(MIXED, CUTS)
 def test_library_agrees_with_every_answer_we_accept(answer: bytes, cuts: tuple[int, ...]) -> None:
     try:

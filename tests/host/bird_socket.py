@@ -10,6 +10,7 @@ from pathlib import Path
 
 GREETING = b"0001 BIRD 1.6.8 ready.\n"
 GREETING_OF_2 = b"0001 BIRD 2.0.12 ready.\n"
+JOIN_SECONDS = 30.0
 
 Dialogue = Callable[["Connection"], None]
 
@@ -26,10 +27,13 @@ class Connection:
         self._connection.sendall(text)
 
     def hear(self) -> None:
-        """Read the question."""
+        """Read the question. Raises ConnectionError if the client goes without one."""
         question = b""
         while not question.endswith(b"\n"):
-            question += self._connection.recv(1000)
+            piece = self._connection.recv(1000)
+            if not piece:
+                raise ConnectionError
+            question += piece
         self._questions.append(question)
 
 
@@ -40,13 +44,15 @@ class BirdSocket:
         self._path = path
         self._dialogue = dialogue
         self._ended = threading.Event()
+        self._talks: list[threading.Thread] = []
         self.questions: list[bytes] = []
 
     def __enter__(self) -> BirdSocket:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self._path))
         self._listener.listen()
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._server = threading.Thread(target=self._serve, daemon=True)
+        self._server.start()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -54,12 +60,17 @@ class BirdSocket:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._server.join(JOIN_SECONDS)  # it starts no talk any more
+        for thread in self._talks:
+            thread.join(JOIN_SECONDS)
+            assert not thread.is_alive(), "a thread would run on beside all later tests"
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):  # it was closed
             while True:
                 connection, _ = self._listener.accept()
-                threading.Thread(target=self._talk, args=[connection], daemon=True).start()
+                self._talks.append(threading.Thread(target=self._talk, args=[connection], daemon=True))
+                self._talks[-1].start()
 
     def _talk(self, connection: socket.socket) -> None:
         client = Connection(connection, self._ended, self.questions)

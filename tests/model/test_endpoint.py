@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from calicoctl.model.endpoint import Endpoint, EndpointName, MalformedEndpoint
 from tests.model.strategies import ANY_TEXT, json_values
+from tests.sampling import examples
 
 NAME = EndpointName("h", "o", "w", "e")
 SHOWN_FIELDS = ["profile_id", "profile_ids", "ipv4_nets", "ipv6_nets", "mac", "state"]
@@ -62,7 +63,7 @@ def test_both_forms_of_profile_field(fields: dict[str, Any], profile_ids: list[s
     assert of(fields).profile_ids == profile_ids
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(FIELDS, st.lists(ANY_TEXT, max_size=3))
 def test_change_of_profiles_keeps_other_fields(fields: dict[str, Any], profiles: list[str]) -> None:
     before = json.dumps(fields)
@@ -75,14 +76,14 @@ def test_change_of_profiles_keeps_other_fields(fields: dict[str, Any], profiles:
     assert changed.name is NAME
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(FIELDS)
 def test_round_trip_keeps_text_exactly(fields: dict[str, Any]) -> None:
     text = json.dumps(fields)
     assert Endpoint.from_json(NAME, text).to_json() == text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(nets(IPV4, 32), max_size=4), st.lists(nets(IPV6, 128), max_size=4), st.booleans())
 def test_addresses_match_netaddr_in_numeric_order(ipv4: list[str], ipv6: list[str], swap: bool) -> None:
     networks = [netaddr.IPNetwork(text) for text in ipv4 + ipv6]
@@ -120,13 +121,13 @@ def read_all(text: str) -> None:
             assert isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.one_of(ANY_TEXT, json_values().map(json.dumps), FIELDS.map(json.dumps)))
 def test_any_stored_value_is_read_or_malformed(text: str) -> None:
     read_all(text)
 
 
-@settings(max_examples=300, deadline=None)  # the first unusual address imports netaddr
+@settings(max_examples=examples(300), deadline=None)  # the first unusual address imports netaddr
 @given(st.lists(st.one_of(ADDRESS_LIKE, nets(IPV4, 40)), max_size=2))
 def test_any_address_is_read_or_malformed(texts: list[str]) -> None:
     read_all(json.dumps({"ipv4_nets": texts}))

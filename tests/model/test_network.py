@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calicoctl.model.network import Network
+from tests.sampling import examples
 
 BLANKS = st.text(" \t\n\r\f\v", max_size=2)
 ZEROS = st.sampled_from(["", "", "", "0", "00"])
@@ -89,7 +90,7 @@ def ipv6_texts(draw: st.DrawFn) -> str:
     return draw(BLANKS) + form + draw(lengths(128)) + draw(BLANKS)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.one_of(ipv4_texts(), ipv6_texts()))
 def test_every_form_has_same_meaning_as_in_netaddr(text: str) -> None:
     meaning = by_netaddr(text)
@@ -99,7 +100,7 @@ def test_every_form_has_same_meaning_as_in_netaddr(text: str) -> None:
     assert by_this_project(meaning[0]) == meaning
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(
     st.one_of(
         st.text("0123456789abcdefABCDEF:./ \t\n\x00x+-_%", max_size=12),

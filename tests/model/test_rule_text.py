@@ -15,6 +15,7 @@ from calicoctl.model.rule import Rule
 from calicoctl.model.rule_text import rule_text
 from calicoctl.usage.profile import USAGE
 from tests.model.strategies import FIELDS, IPV4_NETS, IPV6_NETS, TAGS, odd_fields, typed_fields, valid_fields
+from tests.sampling import examples
 
 Words = list[str]
 
@@ -75,7 +76,7 @@ def sayable(draw: st.DrawFn) -> Words:
     return words
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(sayable())
 def test_text_of_grammar_gives_same_rule(words: Words) -> None:
     rule = rule_of(words)
@@ -116,7 +117,7 @@ def test_text_of_rules_in_grammar(words: str, text: str) -> None:
     assert rule_text(rule) == text
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     st.sampled_from(
         [
@@ -197,7 +198,7 @@ def test_text_of_rules_beyond_grammar(fields: dict[str, Any], text: str) -> None
     assert rule_text(Rule(fields)) == text
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.one_of(odd_fields(), typed_fields(), valid_fields()))
 def test_no_field_is_omitted(fields: dict[str, Any]) -> None:
     text = rule_text(Rule(fields))
@@ -208,7 +209,7 @@ def test_no_field_is_omitted(fields: dict[str, Any]) -> None:
         assert (rule_text(Rule(without)) == text) == says_nothing, key
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(typed_fields(), typed_fields())
 def test_rules_with_same_text_are_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
     if rule_text(Rule(one)) == rule_text(Rule(other)):

@@ -14,6 +14,7 @@ from calicoctl.model import selector
 from calicoctl.model.rule_fields import port_item
 from calicoctl.model.rule_validation import RuleProblems, new_rules
 from tests.model.strategies import ANY_TEXT, FIELDS, Fields, json_values, odd_fields, typed_fields, valid_fields
+from tests.sampling import examples
 
 TCP = {"protocol": "tcp"}
 TEN = "10.0.0.0/8"
@@ -323,7 +324,7 @@ def test_restatement_refuses_invalid_rules(fields: Fields) -> None:
     assert felix_refuses(fields) != []
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(valid_fields())
 def test_valid_rule_is_stored_unchanged(fields: Fields) -> None:
     (only,) = stored(fields)
@@ -331,7 +332,7 @@ def test_valid_rule_is_stored_unchanged(fields: Fields) -> None:
     assert felix_refuses(fields) == []
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(
     st.one_of(
         odd_fields(),
@@ -352,7 +353,7 @@ def test_accepted_rule_is_accepted_by_felix_and_stays_unchanged(fields: Fields) 
         assert list(again.items()) == list(rule.items())
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(valid_fields(), st.sampled_from(FIELDS), json_values())
 def test_one_invalid_value_in_valid_rule(fields: Fields, key: str, value: Any) -> None:
     try:

@@ -16,6 +16,7 @@ from calicoctl.model.rule import Rule
 from calicoctl.model.rule_update import InvalidRules, Update
 from calicoctl.model.rules import MalformedRules, Rules, decode
 from tests.model.strategies import ANY_TEXT, json_values, odd_fields, typed_fields, valid_fields
+from tests.sampling import examples
 
 ALLOW = {"action": "allow"}
 ODD = {"action": "allow", "dst_ports": [80]}  # stored by another program, and refused as new: no protocol
@@ -68,7 +69,7 @@ def problems(text: str, present: Rules | None = None) -> list[str]:
 # Stored values
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(documents())
 def test_round_trip(document: dict[str, Any]) -> None:
     text = json.dumps(document)
@@ -82,7 +83,7 @@ def test_round_trip(document: dict[str, Any]) -> None:
         assert again.to_json(indent) == written
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(documents())
 def test_rule_update_with_output_of_rule_json_changes_nothing(document: dict[str, Any]) -> None:
     present = Rules.from_json(json.dumps(document))
@@ -91,7 +92,7 @@ def test_rule_update_with_output_of_rule_json_changes_nothing(document: dict[str
     assert update.rules.to_json() == present.to_json()
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(documents(), documents())
 def test_same_as_distinguishes_documents(one: dict[str, Any], other: dict[str, Any]) -> None:
     empty: dict[str, Any] = {"inbound_rules": [], "outbound_rules": []}
@@ -202,7 +203,7 @@ def mutated(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(250))
 @given(mutated())
 def test_error_in_changed_document_has_its_place(text: str) -> None:
     try:
@@ -402,7 +403,7 @@ def test_unusual_stored_id_is_kept() -> None:
     assert Update(rules_text(id=1), stored(id=1)).rules.extra == {"id": 1}
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(documents(), st.lists(valid_fields(), max_size=3))
 def test_new_rules_between_stored_ones(document: dict[str, Any], new: list[dict[str, Any]]) -> None:
     present = Rules.from_json(json.dumps(document))
@@ -412,7 +413,7 @@ def test_new_rules_between_stored_ones(document: dict[str, Any], new: list[dict[
     assert update.rules.same_as(expected)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(documents(), documents())
 def test_document_over_another_is_refused_or_stored_completely(new: dict[str, Any], old: dict[str, Any]) -> None:
     present = Rules.from_json(json.dumps(old))

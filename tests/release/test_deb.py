@@ -35,9 +35,9 @@ def machine(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mac
 def test_lintian_finds_no_error(deb: Path) -> None:
     if shutil.which("lintian") is None:
         pytest.skip("lintian is not installed")
-    done = subprocess.run(
-        ["lintian", "--fail-on", "error", str(deb)], capture_output=True, text=True, timeout=PROCESS_SECONDS
-    )
+    # The man pages are left out, because they take lintian as long as all the rest, and tests/manual checks them alike.
+    command = ["lintian", "--fail-on", "error", "--dont-check-part", "documentation/manual", str(deb)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=5 * PROCESS_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -9,17 +9,21 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from release import pyz as pyz_module
 from release import tree
-from tests.calicoq.conftest import Calicoq
+from tests.calicoq.conftest import Calicoq, Store
+from tests.calicoq.test_documentation import check_calicoq_page
 from tests.conftest import Calicoctl, Result
+from tests.documents.page import check_page
 from tests.documents.test_documents import HERE as DOCUMENTS
+from tests.documents.test_pages import DOCS, README
 from tests.etcd_server import EtcdServer
 from tests.release.process import run
 from tests.transcript import Program, World, check
@@ -28,16 +32,17 @@ pytestmark = pytest.mark.once
 
 # -I and -S: without the libraries that are installed here.
 ALONE = ("-I", "-S")
-# Runs one command line of calicoctl after the other with the modules of the file: a process for each would take longer.
+# Runs one command line after the other with the modules of the file: a process for each would take longer.
 SERVER = """\
 import io, json, sys
 import re
 sys.path.insert(0, sys.argv[1])
 from calicoctl import cli
+from calicoctl.calicoq import cli as calicoq_cli
 for line in sys.stdin:
-    arguments, variables, stdin = json.loads(line)
+    name, arguments, variables, stdin = json.loads(line)
     streams = [io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8", newline="") for text in (stdin, "", "")]
-    status = cli.run(arguments, variables, *streams)
+    status = {"calicoctl": cli, "calicoq": calicoq_cli}[name].run(arguments, variables, *streams)
     for stream in streams[1:]:
         stream.flush()
         stream.seek(0)
@@ -61,18 +66,18 @@ def _find(version: str) -> str | None:
 
 
 @contextmanager
-def served(python: str, pyz: Path, calicoctl: Calicoctl) -> Iterator[Program]:
-    """Start a Python that runs command lines of calicoctl from the file, all in one process."""
+def served(python: str, pyz: Path, calicoctl: Calicoctl) -> Iterator[Callable[[str], Program]]:
+    """Start a Python that runs command lines from the file, all in one process; return a function for each program."""
     command = [python, *ALONE, "-c", SERVER, str(pyz)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin and process.stdout
 
-        def program(arguments: list[str], stdin: bytes) -> Result:
+        def run_line(name: str, arguments: list[str], stdin: bytes) -> Result:
             assert process.stdin and process.stdout
-            print(json.dumps([arguments, calicoctl.environ, stdin.decode()]), file=process.stdin, flush=True)
+            print(json.dumps([name, arguments, calicoctl.environ, stdin.decode()]), file=process.stdin, flush=True)
             return Result(*json.loads(process.stdout.readline()))
 
-        yield program
+        yield lambda name: partial(run_line, name)
         process.stdin.close()
 
 
@@ -81,9 +86,21 @@ def test_the_examples_of_the_documents(
 ) -> None:
     monkeypatch.chdir(shutil.copytree(DOCUMENTS / "files", tmp_path / "files"))
     with served(sys.executable, pyz, calicoctl) as program:
+        world = World({name: program(name) for name in ("calicoctl", "calicoq")}, etcd, Path(os.curdir))
         for path in sorted(DOCUMENTS.glob("*.txt")):
             etcd.clear()
-            check(path.read_text(encoding="utf-8"), World({"calicoctl": program}, etcd, Path(os.curdir)))
+            check(path.read_text(encoding="utf-8"), world)
+        for page in (README, DOCS / "profile-resource.md"):
+            etcd.clear()
+            check_page(page, world)
+
+
+def test_the_examples_of_calicoq(
+    pyz: Path, calicoctl: Calicoctl, etcd: EtcdServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with served(sys.executable, pyz, calicoctl) as program:
+        check_calicoq_page(Store(etcd), lambda *arguments: program("calicoq")(list(arguments), b""), tmp_path)
 
 
 def test_what_could_fail_in_a_file(pyz: Path, calicoctl: Calicoctl) -> None:
@@ -96,13 +113,13 @@ def test_what_could_fail_in_a_file(pyz: Path, calicoctl: Calicoctl) -> None:
                 ["get", "profile", "-o", "yaml"],  # PyYAML without its compiled module
                 ["container", "W", "endpoint", "show"],  # the library for Docker
             ):
-                assert program(arguments, b"") == calicoctl(*arguments), python
+                assert program("calicoctl")(arguments, b"") == calicoctl(*arguments), python
 
 
 def test_https_in_a_file(pyz: Path, calicoctl: Calicoctl) -> None:
     calicoctl.environ = {**calicoctl.environ, "ETCD_SCHEME": "https"}  # the etcd does not speak it
     with served(sys.executable, pyz, calicoctl) as program:
-        result = program(["pool", "show"], b"")
+        result = program("calicoctl")(["pool", "show"], b"")
     assert result == calicoctl("pool", "show")
     assert (result.status, "TLS" in result.stderr) == (1, True)
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from calicoctl.resources import documents
 from calicoctl.resources.documents import MalformedDocument, Mapping, Plain
 from calicoctl.resources.text import to_json, to_yaml
+from tests.sampling import examples
 from tests.stored_profiles import ANY_JSON
 
 UNQUOTED = [
@@ -234,7 +235,7 @@ def test_reader_works_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
     assert documents.read(text) == with_libyaml == [{"a": ["10:20", "1"], "b": {"c": ["10:20", "1"]}}]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.dictionaries(st.text(), ANY_JSON, min_size=1, max_size=4))
 def test_round_trip(document: dict[str, Any]) -> None:
     for text in (to_yaml(document), to_json(document)):
@@ -242,13 +243,13 @@ def test_round_trip(document: dict[str, Any]) -> None:
         assert repr(documents.plain_values(back)) == repr(_sorted(document) if text[0] != "{" else document)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.one_of(st.text(), st.sampled_from(UNQUOTED)))
 def test_other_yaml_readers_get_the_same_text(text: str) -> None:
     assert yaml.safe_load(to_yaml({"a": text})) == {"a": text}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.text(alphabet="ab:-#[]{}&*!|>'\"%@,? \n\t0~"))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

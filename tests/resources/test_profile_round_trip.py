@@ -23,6 +23,7 @@ from calicoctl.resources.profile.rule_mapping import form_of, rules_of
 from calicoctl.resources.profile.stored import StoredProfile
 from calicoctl.resources.text import to_json, to_yaml
 from tests.model.strategies import typed_fields, valid_fields
+from tests.sampling import examples
 from tests.stored_profiles import ANY_JSON, NAMES, profiles, rule_lists
 
 TEXTS = st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["", "x"]), max_size=2)
@@ -36,7 +37,7 @@ def read_back(text: str) -> ProfileResource:
     return resource
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(NAMES, profiles())
 def test_apply_of_get_output_changes_nothing(name: str, values: dict[str, str]) -> None:
     stored = StoredProfile(name, values)
@@ -47,7 +48,7 @@ def test_apply_of_get_output_changes_nothing(name: str, values: dict[str, str]) 
         assert (plan.problems, plan.changes) == ([], {})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(NAMES, profiles())
 def test_second_replace_of_get_output_changes_nothing(name: str, values: dict[str, str]) -> None:
     stored = StoredProfile(name, values)
@@ -58,7 +59,7 @@ def test_second_replace_of_get_output_changes_nothing(name: str, values: dict[st
     assert (again.problems, again.changes) == ([], {})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["labels", "annotations", "more"]), st.one_of(ANY_JSON, TEXTS)),
     st.dictionaries(st.sampled_from(["labels", "annotations"]), TEXTS),
@@ -76,7 +77,7 @@ def test_unmentioned_labels_and_annotations_stay(stored: dict[str, Any], given: 
     assert again.changes == {}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(rule_lists())
 def test_folding_keeps_all_rules_in_order(listed: list[dict[str, Any]]) -> None:
     stored = [Rule(fields) for fields in listed]
@@ -172,7 +173,7 @@ def test_stored_port_as_text_differs_from_number() -> None:
     ]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.one_of(typed_fields(), valid_fields()))
 def test_documents_accept_what_rule_update_accepts(fields: dict[str, Any]) -> None:
     """A rule stored by one of them can thus be changed with the other."""
@@ -193,7 +194,7 @@ def with_action_and_selectors(fields: dict[str, Any]) -> dict[str, Any]:
     return {"action": "allow", **fields, **selectors}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(rule_lists())
 def test_rule_update_accepts_what_documents_accept(rules: list[Any]) -> None:
     for group in groups_of([Rule(fields) for fields in rules if isinstance(fields, dict)]):
@@ -203,7 +204,7 @@ def test_rule_update_accepts_what_documents_accept(rules: list[Any]) -> None:
                 assert [each.fields for each in new_rules(rule.fields)] == [rule.fields]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(NAMES, profiles(), st.sampled_from(["ascii", "latin-1", "iso8859-15", "koi8-r", "utf-8", "UTF8"]))
 def test_get_output_has_same_meaning_in_every_encoding(name: str, values: dict[str, str], encoding: str) -> None:
     stored = StoredProfile(name, values)

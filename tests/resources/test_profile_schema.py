@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from calicoctl.cli import run
 from calicoctl.resources.profile.rule_form import ENTITY_FIELDS, FIELDS
 from tests.commands.resources import DEV_APPS, known_words, profile
+from tests.sampling import examples
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "calicoctl" / "resources" / "profile" / "schema.json").read_text(encoding="utf-8")
@@ -138,14 +139,14 @@ def test_schema_has_every_field() -> None:
     assert set(SCHEMA["definitions"]["entity"]["properties"]) == set(ENTITY_FIELDS)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(DOCUMENTS)
 def test_tool_refuses_what_schema_refuses(document: Any) -> None:
     if not schema_accepts(document):
         assert not is_accepted(document)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["labels", "annotations", "tags"]), st.one_of(LABELS, st.lists(TEXTS, max_size=2))),
     st.lists(RULES, max_size=1),

@@ -15,6 +15,7 @@ from calicoctl.resources import documents
 from calicoctl.resources.fields import Problems
 from calicoctl.resources.profile.rule_form import ENTITY_FIELDS, FIELDS, read_form
 from calicoctl.resources.profile.rule_mapping import canonical_text, form_of, rules_of
+from tests.sampling import examples
 
 PATH = "spec.ingress[1]"
 NOT_IN_V1 = "cannot be stored in the Calico v1 data model"
@@ -293,7 +294,7 @@ def test_exclusion_of_all_networks_is_refused() -> None:
     assert problems.texts == ["source.notNets: excludes all of nets: the rule would match nothing"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(FORMS)
 def test_accepted_rule_survives_rule_update_and_get(form: Any) -> None:
     problems = Problems()
@@ -308,7 +309,7 @@ def test_accepted_rule_survives_rule_update_and_get(form: Any) -> None:
         assert canonical_text(form_of(rules_of(shown, "", again)[0])) == canonical_text(shown)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(FORMS)
 def test_refusals_name_path_of_field(form: Any) -> None:
     """All problems must be found before the form is converted to the names used in etcd."""
@@ -327,7 +328,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(ANYTHING)
 def test_any_value_is_read_or_refused(value: Any) -> None:
     try:

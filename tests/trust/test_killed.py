@@ -21,7 +21,7 @@ from tests.trust.checks import check_claims, check_repeated, check_state
 from tests.trust.outcomes import KERNEL, Keys, Outcome, prepare, state_of, undisturbed
 from tests.trust.traffic import allowed
 
-pytestmark = pytest.mark.machine
+pytestmark = [pytest.mark.machine, pytest.mark.once]
 
 
 def kill_at(
