@@ -13,7 +13,7 @@ names some.
 from __future__ import annotations
 
 from calicoctl.felix.packet import protocol_number
-from calicoctl.flows.atoms import ICMP, Block, IcmpBlock, Part, PortsBlock, range_of
+from calicoctl.flows.atoms import ICMP, Block, IcmpBlock, Part, PortsBlock, name_or_number, range_of
 from calicoctl.model.protocols import PROTOCOLS
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -103,6 +103,10 @@ class PacketSpace:
         self.opening = {version: self.universe[version] & ~self._invalid(version) for version in (4, 6)}
         self._of_rules: dict[str, int] = {}
         self._texts: dict[tuple[int, int], str] = {}
+
+    def told_apart(self) -> list[str]:
+        """Return the protocols, by name or number, that have atoms of their own."""
+        return [name_or_number(number) for block in self._blocks if len(block.numbers) == 1 for number in block.numbers]
 
     def protocol(self, number: int) -> int:
         """Return all packets of a protocol, which has to be one that was told apart."""
