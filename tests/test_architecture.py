@@ -45,8 +45,8 @@ IMPORTS = {
     "commands": "errors model output signals undo configuration etcd datastore environment felix grammar host "
     "resources completion package_data private_file suggestion usage",
     "cli": "errors environment global_options grammar listings rows suggestion usage usage_error commands",
-    "calicoq": "errors model output etcd.memory datastore environment felix flows grammar private_file resources "
-    "suggestion usage cli",
+    "calicoq": "errors model output etcd.memory datastore environment felix flows grammar package_data "
+    "private_file resources suggestion usage cli",
     "start": "signals cli calicoq.cli",
     "__main__": "start",
 }

@@ -6,6 +6,7 @@ from calicoctl.calicoq import sources
 from calicoctl.calicoq.flow_answers import (
     CSV,
     DOT,
+    HTML,
     MD,
     analysed,
     blocks,
@@ -52,6 +53,8 @@ def run(arguments: Arguments, environment: Environment) -> int:
     output = arguments["--output"]
     if output in (JSON, YAML):
         say_document(answer.document(), output, environment)
+    elif output == HTML:
+        environment.say(answer.page())
     elif output in (CSV, MD):
         lines = [
             (_SIGNS[each.kind], f"IPv{each.version}", each.source, each.destination, each.packets, each.remark)
@@ -107,7 +110,7 @@ class _Shown:
 
     def __init__(
         self, kind: str, version: int, source: str, destination: str, packets: str, remark: str, example: list[str],
-        document: Document, names_version: bool,
+        document: Document, names_version: bool, row: Change | Row, names: Names,
     ) -> None:  # fmt: skip
         self.kind = kind
         self.version = version
@@ -118,6 +121,8 @@ class _Shown:
         self.example = example
         self.document = document
         self.names_version = names_version
+        self.row = row
+        self.names = names
 
     @property
     def position(self) -> tuple[object, ...]:
@@ -148,6 +153,19 @@ class _Answer:
     def document(self) -> Document:
         """Return the answer as a document."""
         return {"changes": [change.document for change in self.shown]}
+
+    def page(self) -> str:
+        """Return the answer as a page for a browser."""
+        from calicoctl.calicoq.page import DIFF, Page, PageRow
+
+        rows = [
+            PageRow(
+                each.version, each.names, each.row.sources, each.row.destinations, each.row.packets, True,
+                each.example, _SIGNS[each.kind], each.remark,
+            )
+            for each in self.shown
+        ]  # fmt: skip
+        return Page(DIFF, self._analyses[1].space, rows).text()
 
     def _all(self) -> Iterator[_Shown]:
         for version in (4, 6):
@@ -194,7 +212,9 @@ class _Answer:
             **({"example": example} if example else {}),
         }
         packets = analysis.space.text(row.packets, version)
-        return _Shown(kind, version, source, destination, packets, remark, example, document, self._names_version)
+        return _Shown(
+            kind, version, source, destination, packets, remark, example, document, self._names_version, row, names
+        )
 
     def _example(self, change: Change, groups: JointGroups, version: int) -> list[str]:
         """Return a packet of a change, and what decides on it before and after."""

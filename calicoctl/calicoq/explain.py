@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from calicoctl.felix.view import Felix
     from calicoctl.flows.analysis import Analysis
     from calicoctl.flows.atoms import Header
+    from calicoctl.flows.rows import Row
     from calicoctl.grammar import Arguments
 
     Judge = Callable[[Header], tuple[list[Side], list[str]]]
@@ -84,6 +85,19 @@ def _pairs(analysis: Analysis, felix: Felix, felix_version: int, version: int, o
                 yield _Pair(analysis, version, source, destination, judge, titles, only)
 
 
+def decisions(analysis: Analysis, felix: Felix, felix_version: int, version: int, row: Row) -> list[str]:
+    """Return lines on what decides on the packets of a row, between the first two of its ends that differ."""
+    groups = analysis.groups[version].all
+    for source in iterate(row.sources):
+        for destination in iterate(row.destinations):
+            ends = two_ends([groups[source]], [groups[destination]], version)
+            if ends is not None:
+                judge = partial(way, ends, felix, version, felix_version)
+                pair = _Pair(analysis, version, source, destination, judge, ["", ""], row.packets)
+                return [f"for example {ends[0].title} to {ends[1].title}", *pair.decisions()]
+    return []
+
+
 class _Row:
     """Packets that are decided on alike; ``allowed`` is None where that is not certain, because of ``doubts``."""
 
@@ -127,6 +141,10 @@ class _Pair:
     def lines(self) -> Iterator[str]:
         """Yield what is shown of it."""
         yield f"From {self._titles[0]} to {self._titles[1]}, IPv{self._version}:"
+        yield from self.decisions()
+
+    def decisions(self) -> Iterator[str]:
+        """Yield its packets with what decides on them."""
         for row in self._rows:
             yield f"  {self._space.text(row.packets, self._version)}: {WORDS[row.allowed]}"
             yield from (f"    {decider}" for decider in row.deciders)

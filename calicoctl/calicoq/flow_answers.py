@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from calicoctl.flows.selection import Selection
     from calicoctl.grammar import Arguments
 
-CSV, MD, DOT = "csv", "md", "dot"
+CSV, MD, DOT, HTML = "csv", "md", "dot", "html"
 
 
 def read_felix(arguments: Arguments, environment: Environment) -> tuple[Felix, int]:

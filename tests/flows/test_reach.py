@@ -75,7 +75,7 @@ def test_a_part_of_the_flows(store: Store, calicoq: Calicoq, arguments: list[str
         (["--only=47:1"], "--only: 47 has no ports.\n"),
         (["--from=selector:a = b"], "selector: expected == at column 3.\n"),
         (["-o", "csvv"], 'Output Format: "csvv" is not valid. Output Format must be one of json, yaml, csv, md, dot, '
-                         "or ps.\n"),
+                         "html, or ps.\n"),
     ],
 )  # fmt: skip
 def test_arguments_that_mean_nothing(store: Store, calicoq: Calicoq, arguments: list[str], message: str) -> None:
@@ -104,6 +104,16 @@ def test_both_ip_versions(store: Store, calicoq: Calicoq) -> None:
         "IPv6:\nall other addresses -> profile P (1): udp; icmpv6\n",
         "",
     )
+
+
+def test_two_codes_of_one_icmp_type(store: Store, calicoq: Calicoq) -> None:
+    store.workload("h/o/w/e", profile_ids=["P"], ipv4_nets=["10.65.0.1/32"])
+    rules = [
+        {"action": action, "protocol": "icmp", "icmp_type": 8, "icmp_code": code}
+        for action, code in (("deny", 0), ("allow", 1), ("allow", 3))
+    ]
+    store.profile("P", inbound=rules, outbound=[])
+    assert calicoq("reach", "--to=h/").stdout == "all other addresses -> profile P (1): icmp 8/1,8/3\n"
 
 
 def test_not_certain(store: Store, calicoq: Calicoq) -> None:
