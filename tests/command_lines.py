@@ -128,6 +128,9 @@ SAVED_FILE = f"{tempfile.gettempdir()}/calicoctl-trust-{os.getpid()}.json"  # of
 BUNDLE = f"{tempfile.gettempdir()}/calicoctl-trust-{os.getpid()}.tar.gz"  # of the row of `diags`
 
 
+TRIED = "Dry run: nothing is written.\n"
+
+
 class Row(NamedTuple):
     """A command line, the methods of its requests to etcd in order, the keys before it and its standard input.
 
@@ -258,6 +261,7 @@ WRITING = [
     Row("replace -f -", "GET PUT PUT PUT", TAGGED, RETAGGED),
     Row("apply -f -", "GET PUT PUT PUT", TAGGED, RETAGGED),
     Row("apply -f -", "GET PUT PUT PUT PUT PUT PUT PUT PUT PUT PUT", LABELLED, SEVERAL, loads=_YAML),
+    Row("apply -f - --deny-if=opens", "GET GET PUT PUT PUT", {**READY, **PROFILE}, DOCUMENT),
     Row("delete profile P", "GET GET DELETE", PROFILE),
     Row("delete -f -", "GET GET DELETE", PROFILE, DOCUMENT),
 ]
@@ -291,6 +295,9 @@ READING = [
     Row("get profile P -o yaml --export", "GET", PROFILE, loads=_YAML),
     Row("edit profile P", "GET", PROFILE, loads=_EDITOR),
     Row("diff -f -", "GET", PROFILE, DOCUMENT, loads=_COMPARISON),
+    Row("diff -f - --flows", "GET", {**READY, **PROFILE}, DOCUMENT, loads=_COMPARISON),
+    Row("apply -f - --dry-run --flows", "GET", {**READY, **PROFILE}, DOCUMENT),
+    Row("--dry-run --flows profile P tag remove P", "GET", {**READY, **PROFILE}, remark=TRIED),
     Row("endpoint e1", "GET", USED, program="calicoq"),
     Row("host h1", "GET", USED, program="calicoq"),
     Row("policy pol", "GET", {**USED, **POLICY}, program="calicoq"),
@@ -466,6 +473,8 @@ def _group(row: Row) -> str:
         return row.program
     if command == "calicoctl completion" and row.requests:
         return "calicoctl completion of names"
+    if "--flows" in row.line or "--deny-if" in row.line:
+        return f"{command} with flows"
     return f"{command} with Docker" if "docker" in row.loads else command
 
 
@@ -502,6 +511,9 @@ MOST_MODULES = {
     "calicoctl delete": 103,
     "calicoctl edit": 128,
     "calicoctl diff": 108,
+    "calicoctl apply with flows": 160,
+    "calicoctl diff with flows": 165,
+    "calicoctl --dry-run with flows": 150,
     "calicoq": 43,
     "calicoq version": 45,
     "calicoq help": 41,

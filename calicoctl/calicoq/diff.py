@@ -21,6 +21,7 @@ from calicoctl.calicoq.formats import JSON, YAML, say_document
 from calicoctl.calicoq.state import felix_version_of, read_snapshot, snapshot_of
 from calicoctl.datastore.snapshot import Snapshot
 from calicoctl.errors import CommandError
+from calicoctl.felix.evaluation import FELIX_1
 from calicoctl.felix.view import Felix
 from calicoctl.flows.difference import ALONE, CLOSES, OPENS, UNCERTAIN, Alone, Difference, JointGroups
 from calicoctl.flows.groups import Tests, iterate
@@ -69,6 +70,17 @@ def run(arguments: Arguments, environment: Environment) -> int:
     for remark in dict.fromkeys(remark for analysis in answer.analyses for remark in remark_on_own_hosts(analysis)):
         environment.complain(f"Note: {remark}.")
     return DIFFERENT if answer.shown else SAME
+
+
+def flow_changes(before: Snapshot, after: Snapshot) -> tuple[list[str], set[str]]:
+    """Return the answer for Felix 1.4 in lines, and the signs of the changes: ``+``, ``-``, ``?``.
+
+    Raises CommandError if there is too much to compare.
+    """
+    felix = Felix(before)
+    everything = dict.fromkeys(("<substring>", "--from", "--to", "--only"))
+    answer = _Answer(everything, felix, Felix(after, beside=felix), FELIX_1)
+    return list(_lines(answer.shown)), {_SIGNS[change.kind] for change in answer.shown}
 
 
 def _both(arguments: Arguments, environment: Environment) -> tuple[Felix, Felix]:

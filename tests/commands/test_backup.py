@@ -184,6 +184,8 @@ def test_keys_that_cannot_be_written(file: str, calicoctl: Calicoctl, etcd: Etcd
     [
         ("x", "it is not JSON"),
         ("{}", 'its format is not "calico-datastore/1"'),
+        ('{"format": "calico-datastore/1 anonymous", "keys": {}}',
+         "its names and addresses were replaced (calicoq snapshot --anonymize)"),
         ('{"format": "calico-datastore/1", "keys": {"/other/x": {"index": 1, "value": ""}}}',
          "keys is not an object of keys of Calico, each with an index and a value"),
         ('{"format": "calico-datastore/1", "keys": {"/calico/../x": {"index": 1, "value": ""}}}',
