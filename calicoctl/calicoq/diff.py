@@ -177,7 +177,7 @@ class _Answer:
             )
             for each in self.shown
         ]  # fmt: skip
-        return Page(DIFF, self._analyses[1].space, rows).text()
+        return Page(DIFF, self.analyses[1].space, rows).text()
 
     def _all(self) -> Iterator[_Shown]:
         for version in (4, 6):

@@ -90,7 +90,7 @@ def decisions(analysis: Analysis, felix: Felix, felix_version: int, version: int
     groups = analysis.groups[version].all
     for source in iterate(row.sources):
         for destination in iterate(row.destinations):
-            ends = two_ends([groups[source]], [groups[destination]], version)
+            ends = two_ends([groups[source]], [groups[destination]], version, felix)
             if ends is not None:
                 judge = partial(way, ends, felix, version, felix_version)
                 pair = _Pair(analysis, version, source, destination, judge, ["", ""], row.packets)
