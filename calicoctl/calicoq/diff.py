@@ -11,7 +11,6 @@ from calicoctl.calicoq.flow_answers import (
     analysed,
     blocks,
     filters_of,
-    remark_on_own_hosts,
     say_graph,
     say_table,
     selections_of,
@@ -67,8 +66,6 @@ def run(arguments: Arguments, environment: Environment) -> int:
         say_graph(edges, environment)
     else:
         environment.say("\n".join(map(visible, _lines(answer.shown))))
-    for remark in dict.fromkeys(remark for analysis in answer.analyses for remark in remark_on_own_hosts(analysis)):
-        environment.complain(f"Note: {remark}.")
     return DIFFERENT if answer.shown else SAME
 
 
@@ -154,12 +151,12 @@ class _Answer:
             before, felix_version, filters, {**selections, ALONE: Alone(after)}, tests=Tests.of(before, after)
         )
         new = analysed(after, felix_version, filters, {**selections, ALONE: Alone(before)}, before=old)
-        self.analyses = old, new
+        self._analyses = old, new
         self._only = 0 if filters else -1
         for each in filters:
-            self._only |= each.packets(self.analyses[0].space)
+            self._only |= each.packets(self._analyses[0].space)
         self._selections = selections
-        self._names_version = len({version for analysis in self.analyses for version in analysis.flows}) > 1
+        self._names_version = len({version for analysis in self._analyses for version in analysis.flows}) > 1
         self.shown = sorted(self._all(), key=lambda change: change.position)
 
     def document(self) -> Document:
@@ -177,11 +174,11 @@ class _Answer:
             )
             for each in self.shown
         ]  # fmt: skip
-        return Page(DIFF, self.analyses[1].space, rows).text()
+        return Page(DIFF, self._analyses[1].space, rows).text()
 
     def _all(self) -> Iterator[_Shown]:
         for version in (4, 6):
-            old, new = self.analyses
+            old, new = self._analyses
             if version in old.flows and version in new.flows:
                 yield from self._changes(version)
             for analysis, kind, remark in ((old, CLOSES, "endpoints that are gone"), (new, OPENS, "new endpoints")):
@@ -189,7 +186,7 @@ class _Answer:
                     yield from self._of_those_alone(analysis, version, kind, remark)
 
     def _changes(self, version: int) -> Iterator[_Shown]:
-        old, new = self.analyses
+        old, new = self._analyses
         groups = JointGroups(old.groups[version], new.groups[version])
         difference = Difference(old.flows[version], new.flows[version], groups)
         names = Names(groups)
@@ -233,10 +230,10 @@ class _Answer:
         sources, destinations = (
             (groups.all[number] for number in iterate(mask)) for mask in (change.sources, change.destinations)
         )
-        ends = two_ends(sources, destinations, version, self._states[1])
+        ends = two_ends(sources, destinations, version)
         if ends is None:
             return []
-        header = self.analyses[1].space.example(change.packets)
+        header = self._analyses[1].space.example(change.packets)
         verdicts = (verdict_text(ends, felix, version, self._felix_version, header) for felix in self._states)
         return [
             f"for example {ends[0].title} to {ends[1].title}, {header.text()}",
