@@ -45,7 +45,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
         for pair in _pairs(analysis, felix, felix_version, version, only if filters else None)
     ]
     if not pairs:
-        raise CommandError("Between these ends is nothing to explain: no two of them have addresses of one IP version.")
+        raise CommandError(_nothing(arguments["<from>"], arguments["<to>"], analysis))
     if arguments["--output"] == TEXT:
         environment.say("\n".join(map(visible, _lines(pairs))), painter="verdict")
     else:
@@ -53,6 +53,17 @@ def run(arguments: Arguments, environment: Environment) -> int:
     for remark in remarks_on(felix):
         environment.complain(f"Note: {remark}.")
     return 0
+
+
+def _nothing(source: str, destination: str, analysis: Analysis) -> str:
+    """Say why there is nothing to explain between two ends."""
+    for groups in analysis.groups.values():
+        ends = [[groups.all[number] for number in iterate(groups.selected(name))] for name in ("from", "to")]
+        if all(ends) and not any(group.guard for end in ends for group in end):
+            return f"Neither {source} nor {destination} is an endpoint: Calico decides nothing between them."
+        if all(ends):
+            return f"{source} and {destination} are the same endpoint: it sends itself nothing."
+    return f"{source} and {destination} do not both have addresses of one IP version."
 
 
 def _filter_text(protocol: str | None, ports: str | None) -> str | None:

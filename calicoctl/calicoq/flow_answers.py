@@ -87,10 +87,10 @@ def remarks_on(felix: Felix) -> Iterator[str]:
         yield f"{_left_out(len(refused))} that Felix refuses: {effect}, see 'calicoq check'"
     if without := sum(not addresses_of(endpoint, felix) for endpoint in felix.endpoints.values()):
         yield f"{_left_out(without)} without a known address"
-    if any(endpoint.name.workload is None for endpoint in felix.endpoints.values()):
+    if felix.has_host_addresses_without_endpoint():
         yield (
-            "The flows between a host and its own workloads are not those shown: the host may send them anything, and "
-            "DefaultEndpointToHostAction decides on what they send to it; ask 'calicoq verdict'"
+            "An address of a host that no endpoint has counts as any other address, also between the host and its own "
+            "workloads, where other rules decide; ask 'calicoq verdict'"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calicoctl.calicoq.journey import Journey
+from calicoctl.calicoq.own_host import journey_between
 from calicoctl.calicoq.parties import Party
 from calicoctl.felix.chances import judged
 from calicoctl.model.address import Address
@@ -46,7 +46,7 @@ def way(ends: Ends, felix: Felix, ip_version: int, felix_version: int, header: H
         Party(end.title, end.addresses, felix.endpoints.get(str(end.endpoint.name)) if end.endpoint else None)
         for end in ends
     )
-    journey = Journey(source, destination, felix, ip_version, felix_version)
+    journey = journey_between(source, destination, felix, ip_version, felix_version)
     packet = journey.packet(header.protocol, header.port, header.source_port, header.icmp_type, header.icmp_code)
     return judged(
         lambda chances: journey.sides(packet, chances), lambda one, other: one[-1].allowed == other[-1].allowed

@@ -9,7 +9,7 @@ from __future__ import annotations
 from calicoctl.calicoq.journey import Journey, Side
 from calicoctl.calicoq.parties import are_host_and_workload
 from calicoctl.felix import questions
-from calicoctl.felix.evaluation import FELIX_1
+from calicoctl.felix.parameters import DNS_AND_DHCP
 from calicoctl.felix.walk import ALLOW, DENY, Step
 from calicoctl.model.protocols import PROTOCOLS
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from calicoctl.felix.chances import Chances
     from calicoctl.felix.packet import Packet
     from calicoctl.felix.view import Felix
-
-_DEFAULT_ACTION = "DROP"
-_DNS_AND_DHCP = (53, 67, 547)
 
 
 class OwnHostJourney(Journey):
@@ -68,17 +65,16 @@ class OwnHostJourney(Journey):
 
     def _action(self, host: str, chances: Chances) -> Step:
         """Return what DefaultEndpointToHostAction does on a host."""
-        stored = self._felix.parameter(host, "DefaultEndpointToHostAction")
-        action = _DEFAULT_ACTION if stored is None else stored
-        action = action if self._felix_version == FELIX_1 else action.upper()
-        what = f'DefaultEndpointToHostAction is "{action}" on {host}' + ("" if stored is not None else ", the default")
+        is_default = self._felix.parameter(host, "DefaultEndpointToHostAction") is None
+        action = self._felix.endpoint_to_host_action(host, self._felix_version)
+        what = f'DefaultEndpointToHostAction is "{action}" on {host}' + (", the default" if is_default else "")
         if action == "RETURN":
             return Step("", what, ALLOW if chances.likely(questions.rules_of_host(host)) else DENY)
         return Step("", what, ALLOW if action == "ACCEPT" else DENY)
 
     def _service_of_host(self, packet: Packet, host: str) -> str:
         is_udp = packet.protocol == PROTOCOLS["udp"]
-        return questions.service_of_host(host) if is_udp and packet.ends["dst"].port in _DNS_AND_DHCP else ""
+        return questions.service_of_host(host) if is_udp and packet.ends["dst"].port in DNS_AND_DHCP else ""
 
 
 def journey_between(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LOG_LEVELS = ("none", "debug", "info", "warn", "warning", "err", "error", "crit", "critical")
 ENDPOINT_TO_HOST_ACTIONS = ("DROP", "RETURN", "ACCEPT")
+DNS_AND_DHCP = (53, 67, 547)  # UDP ports of a host that Felix may open to its workloads
 DROP_ACTIONS = ("DROP", "LOG-and-DROP", "ACCEPT", "LOG-and-ACCEPT")
 _YES, _NO = ("true", "1", "yes", "y", "t"), ("false", "0", "no", "n", "f")
 # As Python 2 reads one with int(text, 0): 010 is octal.

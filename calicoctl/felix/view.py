@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     Taken = TypeVar("Taken")
 
 DEFAULT_INTERFACE_PREFIX = "cali"
+_DEFAULT_ENDPOINT_TO_HOST_ACTION = "DROP"
 _FAILSAFE_PORTS = {"inbound": ("Inbound", (22,)), "outbound": ("Outbound", (2379, 2380, 4001, 7001))}
 
 
@@ -130,6 +131,12 @@ class Felix:
         action = self.parameter(host, "DropActionOverride") or ""
         return parameters.lets_pass(action if felix_version == FELIX_1 else action.upper().replace("AND", "and"))
 
+    def endpoint_to_host_action(self, host: str, felix_version: int) -> str:
+        """Return what happens to packets that a workload is allowed to send and sends to its own host."""
+        stored = self.parameter(host, "DefaultEndpointToHostAction")
+        action = _DEFAULT_ENDPOINT_TO_HOST_ACTION if stored is None else stored
+        return action if felix_version == FELIX_1 else action.upper()
+
     def standstill(self, host: str) -> str:
         """Return why Felix on a host applies nothing of what is stored, so that the earlier rules stay in force.
 
@@ -168,6 +175,16 @@ class Felix:
         """Return the addresses of a host itself: its ``bird_ip``, and that of its tunnel."""
         tunnel = address_from(self._snapshot.host_config.get((host, "IpInIpTunnelAddr"), ""))
         return [address for address in (self.host_address(host), tunnel) if address is not None]
+
+    def has_host_addresses_without_endpoint(self) -> bool:
+        """Tell whether a host with workloads has an address itself that is not that of an endpoint."""
+        names = [endpoint.name for endpoint in self.endpoints.values()]
+        of_endpoints = {name.host for name in names if name.workload is None}
+        return any(
+            not self.at(address) and not (host in of_endpoints and address == self.host_address(host))
+            for host in {name.host for name in names if name.workload is not None}
+            for address in self.addresses_of_host(host)
+        )
 
     def host_at(self, address: Address) -> str | None:
         """Return the host that has an address itself; None if none has."""

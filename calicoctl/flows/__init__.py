@@ -9,6 +9,7 @@ are the same (``tests/flows/test_law.py``). Read in this order:
 ``programs.py``   the policies and profiles of an endpoint as lists of rectangles: groups of peers times packets
 ``passage.py``    all packets of all peers through a program: what is allowed, by peer
 ``sides.py``      all that packets meet on their way out of a source, or into a destination
+``own_hosts.py``  what passes between workloads and the endpoints of their own host
 ``flows.py``      out of the source and into the destination: what passes between two groups
 ``rows.py``, ``names.py``    what to show: pairs between which the same packets pass, and names for groups
 

@@ -4,7 +4,7 @@ A packet passes that the source's outbound program and the destination's inbound
 through once for all peers (``passage.py``); what is left is to intersect, for each destination, the packets that it
 lets in from a group with those that the group lets out to it. What else decides on the way is what ``Journey`` of
 calicoq knows: untracked policies before a workload, the mark of next-tier between two workloads of a host, parameters
-of hosts.
+of hosts, and what is decided otherwise between a workload and its own host (``own_hosts.py``).
 
 Where an outcome depends on questions that are not stored, every combination of answers is gone through. Packets that
 pass in all of them *surely* pass; those that pass in some only *may*.
@@ -15,7 +15,8 @@ from __future__ import annotations
 from itertools import combinations
 
 from calicoctl.felix import questions
-from calicoctl.flows.groups import NOBODY, Groups
+from calicoctl.flows.groups import NOBODY, Groups, iterate
+from calicoctl.flows.own_hosts import OwnHosts
 from calicoctl.flows.passage import mapped, paired
 from calicoctl.flows.programs import Compiler
 from calicoctl.flows.sides import NO_CHANCE, Inbound, Outbound
@@ -55,6 +56,7 @@ class Flows:
         )  # fmt: skip
         is_alike = earlier is not None and earlier.all_groups == self.all_groups
         self._plain: dict[object, Any] = earlier._plain if earlier is not None and is_alike else {}
+        self._own_hosts = OwnHosts(felix, felix_version, space, groups.all)
         self._outbound: dict[object, Outbound] = {}
         self._inbound: dict[object, Inbound] = {}
         self._of_sources = self._sources()
@@ -141,7 +143,34 @@ class Flows:
         key = self._key_of(number), sources
         if key not in self._into:
             self._into[key] = self._all_into(number, sources)
-        return self._into[key]
+        own = self._own_hosts.opposite(self.groups[number]) & sources
+        if not own:
+            return self._into[key]
+        others = [(mask & ~own, passing) for mask, passing in self._into[key] if mask & ~own]
+        return others + self._from_own_host(number, own)
+
+    def _from_own_host(self, number: int, own: int) -> ByGroup[Passing]:
+        """Return what passes into a group from others, ``own``, that are its own host, or workloads there."""
+        found: dict[Passing, int] = {}
+        for source in iterate(own):
+            asked = self.questions(source, number)
+            passing = 0, self.universe
+            if len(asked) <= MOST_QUESTIONS:
+                passing = self.universe, 0
+                for course in _courses(asked):
+                    in_course = self._own_passing(source, number, course)
+                    passing = _both((passing, (in_course, in_course)))
+            if passing[1]:
+                found[passing] = found.get(passing, 0) | 1 << source
+        return [(mask, passing) for passing, mask in found.items()]
+
+    def _own_passing(self, source: int, destination: int, course: Course) -> int:
+        outbound, inbound = self.outbound(self.groups[source]), self.inbound(self.groups[destination])
+        assert outbound is not None and inbound is not None  # groups of a host are endpoints
+        return self._own_hosts.passing(outbound, inbound, self.groups[source].host, destination, course)
+
+    def _are_own(self, source: int, destination: int) -> bool:
+        return bool(self._own_hosts.opposite(self.groups[source]) >> destination & 1)
 
     def sides(self) -> list[Outbound | Inbound]:
         """Return what stands in the way out of all groups and into all groups, each once."""
@@ -162,8 +191,13 @@ class Flows:
             *(inbound.decisions(1 << source) if inbound else ()),
         ]
         asked = self.questions(source, destination)
+        are_own = self._are_own(source, destination)
+        cutting += [self._own_hosts.services] if are_own else []
         is_local = outbound is not None and inbound is not None and outbound.host_with(inbound)
         for course in _courses(asked) if len(asked) <= MOST_QUESTIONS else ():
+            if are_own:
+                cutting.append(self._own_passing(source, destination, course))
+                continue
             of_course = self._in_course(course, outbound, inbound, 1 << source, destination, is_local)
             cutting += [passing for _, (passing, _) in of_course]
         found = [self.universe]
@@ -174,6 +208,8 @@ class Flows:
     def questions(self, source: int, destination: int) -> frozenset[str]:
         """Return what may come up between two groups."""
         outbound, inbound = self.outbound(self.groups[source]), self.inbound(self.groups[destination])
+        if outbound is not None and inbound is not None and self._are_own(source, destination):
+            return self._own_hosts.questions(outbound, inbound, self.groups[source].host)
         return (outbound.questions if outbound else frozenset()) | (inbound.questions if inbound else frozenset())
 
     def _key_of(self, number: int) -> object:

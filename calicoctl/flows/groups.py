@@ -11,9 +11,11 @@ Addresses without an endpoint are grouped by the regions that the networks of th
 from __future__ import annotations
 
 from calicoctl.felix.evaluation import FELIX_1, SelectorIndex
+from calicoctl.felix.parameters import DNS_AND_DHCP
 from calicoctl.flows.packets import Cuts
 from calicoctl.flows.regions import Regions, joined, key_of, without
 from calicoctl.model.address import Address
+from calicoctl.model.protocols import PROTOCOLS
 from calicoctl.model.selector import parse
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -86,14 +88,18 @@ class Group:
     """Parties, or ranges of addresses that no endpoint has, that are not told apart; these have no ``guard``.
 
     ``pieces`` are what its networks leave of the address space, ``ranges`` those without the addresses of endpoints.
-    ``selected`` are the names of the selections that take it. ``imagined`` describes a new endpoint that nobody has
-    made yet, of which only its tag or selector is known.
+    ``selected`` are the names of the selections that take it. ``host`` is the host of all its parties, if that host has
+    endpoints of its own: other rules decide between these and the workloads there. ``imagined`` describes a new
+    endpoint that nobody has made yet, of which only its tag or selector is known.
     """
 
-    def __init__(self, membership: Membership, guard: Guard | None, selected: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, membership: Membership, guard: Guard | None, selected: frozenset[str] = frozenset(), host: str = ""
+    ) -> None:
         self.membership = membership
         self.guard = guard
         self.selected = selected
+        self.host = host
         self.parties: list[Party] = []
         self.ranges: list[Range] = []
         self.pieces: list[Range] = []
@@ -128,7 +134,9 @@ class Tests:
         for host in {name.host for name in names if name.workload is None}:
             for direction in ("inbound", "outbound"):
                 for port in felix.failsafe_ports(host, direction):
-                    self.cuts.add_ports(6, "dst", port, port)
+                    self.cuts.add_ports(PROTOCOLS["tcp"], "dst", port, port)
+            for port in DNS_AND_DHCP:
+                self.cuts.add_ports(PROTOCOLS["udp"], "dst", port, port)
         used = {name for endpoint in felix.endpoints.values() for name in endpoint.profile_ids}
         lists = [rules for name, rules in felix.profiles.items() if name in used]
         for rules in (*lists, *(policy.rules for policy in felix.policies)):
@@ -308,16 +316,17 @@ class Groups:
         return mask_of(number for number, group in enumerate(self.all) if name in group.selected)
 
     def _add_parties(self, felix: Felix) -> None:
-        groups: dict[tuple[Membership, Guard, frozenset[str]], Group] = {}
+        groups: dict[tuple[Membership, Guard, frozenset[str], str], Group] = {}
         known: dict[Address, Membership] = {}
         for _, endpoint in sorted(felix.endpoints.items()):
             guard: Guard | None = None
+            host = endpoint.name.host if endpoint.name.host in self.guards.host_endpoints else ""
             for address in addresses_of(endpoint, felix):
                 if address.version != self.ip_version:
                     continue
                 guard = guard or self.guards.of(endpoint)
                 membership = known.get(address) or known.setdefault(address, self._members.of(address))
-                key = membership, guard, self._selected(endpoint, address)
+                key = membership, guard, self._selected(endpoint, address), host
                 group = groups.get(key)
                 if group is None:
                     group = groups[key] = Group(*key)

@@ -81,7 +81,8 @@ def questions_of(flows: Flows, rows: Iterable[Row]) -> list[str]:
             continue
         for destination in iterate(row.destinations):
             for source in iterate(row.sources):
-                key = flows.groups[source].guard, flows.groups[destination].guard
+                one, other = flows.groups[source], flows.groups[destination]
+                key = (one.guard, one.host), (other.guard, other.host)
                 if key not in seen:
                     seen.add(key)
                     found |= flows.questions(source, destination)

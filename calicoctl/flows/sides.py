@@ -61,6 +61,14 @@ class Outbound:
             self._by_number[key] = values
         return self._by_number[key][number]
 
+    def to_own_host(self, number: int, course: Course, is_taken: bool) -> int:
+        """Return the packets of a workload that reach its own host; ``is_taken``: the host takes what the rules allow.
+        """
+        as_stored = course - {questions.standstill(self.guard.standstill)}
+        arrived, plain, marked = self.to(number, as_stored, True)
+        passing = arrived | (plain | marked if is_taken else 0)
+        return self._universe & ~passing if _is_turned(self.guard, course) else passing
+
     def decisions(self, peer: int) -> list[int]:
         """Return the packets to one group in sets by what decides on them."""
         trace: Trace = []
@@ -111,6 +119,7 @@ class Inbound:
         on_interfaces = {question for question, _ in before if question}
         asked = program.questions().union(*(each.questions() for _, each in before))
         self.questions = frozenset(asked | _of_guard(guard) | on_interfaces)
+        self.questions_of_guard = frozenset(_of_guard(guard))
         self._looks_at_mark = any(rules.passes_on for rules in program.profiles)
         self._known: dict[object, ByGroup[Incoming]] = {}
         self.identity: object = frozenset(self.of(NO_CHANCE, False)) if self.is_plain else self
@@ -131,6 +140,10 @@ class Inbound:
                         decided = self._past(program, decided, key[0])
             self._known[key] = decided
         return self._known[key]
+
+    def from_own_host(self, course: Course) -> int:
+        """Return the packets that a workload gets from its own host, which no rule polices."""
+        return self._universe if _has_chains(self.guard, course) or _is_turned(self.guard, course) else 0
 
     def decisions(self, peer: int) -> list[int]:
         """Return the packets from one group in sets by what decides on them."""

@@ -1,7 +1,6 @@
 """The law of flows: a packet passes exactly when ``calicoq verdict`` allows it, and is uncertain when verdict is.
 
-Packets between a workload and its own host are the exception: verdict follows other rules there (``OwnHostJourney``),
-which would make a group of its own of every host. A note of the commands says so.
+An address of a host that no endpoint has is the exception: flows take it for any other address. A note says so.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from calicoctl.calicoq.journey import Journey
+from calicoctl.calicoq.own_host import journey_between
 from calicoctl.calicoq.parties import Party as End
 from calicoctl.datastore.snapshot import Snapshot, Stored
 from calicoctl.felix.chances import Chances, judged
@@ -63,6 +62,40 @@ def test_flows_are_what_verdict_allows(part: int, dice: random.Random, sampling:
                 right = (expected, None) if is_too_much else (expected,)
                 assert found in right, (describe(source, destination), header.text(), felix_version, state)
                 left -= 1
+
+
+def test_flows_between_workloads_and_endpoints_of_their_own_host(dice: random.Random, sampling: Sampling) -> None:
+    left = sampling.number(50_000, 100)
+    while left > 0:
+        felix_version = dice.choice([1, 1, 1, 2])
+        state = random_state(dice)
+        felix = felix_of(state)
+        for flows in Analysis(felix, felix_version).flows.values():
+            for source, destination in pairs_on_one_host(flows):
+                header = random_header(dice, flows.ip_version, felix_version)
+                expected = verdict(felix, flows.ip_version, felix_version, source, destination, header)
+                if expected == "too many questions":
+                    continue
+                found = flow(flows, source, destination, header)
+                assert found == expected, (describe(source, destination), header.text(), felix_version, state)
+                left -= 1
+
+
+def pairs_on_one_host(flows: Flows) -> list[tuple[Any, Any]]:
+    """Return the pairs of a workload and a host endpoint of one host, each with the number of its group."""
+    ends = [
+        (number, party.endpoint, party.address)
+        for number, group in enumerate(flows.groups)
+        for party in group.parties
+    ]
+    return [
+        (one, other)
+        for one in ends
+        for other in ends
+        if one[1].name.host == other[1].name.host
+        and (one[1].name.workload is None) != (other[1].name.workload is None)
+        and one[2] != other[2]
+    ]
 
 
 def test_packets_of_one_piece_are_decided_on_alike(dice: random.Random, sampling: Sampling) -> None:
@@ -186,7 +219,7 @@ def kinds_of(before: bool | None, after: bool | None) -> set[str]:
 def way(felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header) -> Any:
     """Return what decides on a packet on its likely way, and whether it passes."""
     ends = [End("", {ip_version: address}, endpoint) for _, endpoint, address in (source, destination)]
-    journey = Journey(ends[0], ends[1], felix, ip_version, felix_version)
+    journey = journey_between(ends[0], ends[1], felix, ip_version, felix_version)
     packet = journey.packet(header.protocol, header.port, header.source_port, header.icmp_type, header.icmp_code)
     sides, doubts = judged(
         lambda chances: journey.sides(packet, chances), lambda one, other: one[-1].allowed == other[-1].allowed
@@ -216,7 +249,7 @@ def random_pair(dice: random.Random, flows: Flows | JointGroups, felix: Felix) -
 def verdict(felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header) -> Any:
     """Return what ``calicoq verdict`` does: True, False, or None for what is not certain."""
     ends = [End("", {ip_version: address}, endpoint) for _, endpoint, address in (source, destination)]
-    journey = Journey(ends[0], ends[1], felix, ip_version, felix_version)
+    journey = journey_between(ends[0], ends[1], felix, ip_version, felix_version)
     packet = journey.packet(header.protocol, header.port, header.source_port, header.icmp_type, header.icmp_code)
     asked: dict[str, None] = {}
 

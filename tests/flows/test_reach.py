@@ -134,13 +134,32 @@ def test_what_is_left_out_is_said(store: Store, calicoq: Calicoq) -> None:
     fill(store)
     store.workload("host1/k8s/odd/eth0", state="on")
     store.workload("host1/k8s/bare/eth0", profile_ids=["WEB"])
-    store.host_endpoint("host1/eth0", expected_ipv4_addrs=["192.0.2.1"])
+    store.put("host/host1/bird_ip", "192.0.2.1")
     assert calicoq("reach", "--to=db-1", "--only=tcp:22").stderr == (
         "Note: Left out: 1 endpoint that Felix refuses: nothing passes there, see 'calicoq check'.\n"
         "Note: Left out: 1 endpoint without a known address.\n"
-        "Note: The flows between a host and its own workloads are not those shown: the host may send them anything, "
-        "and DefaultEndpointToHostAction decides on what they send to it; ask 'calicoq verdict'.\n"
+        "Note: An address of a host that no endpoint has counts as any other address, also between the host and its "
+        "own workloads, where other rules decide; ask 'calicoq verdict'.\n"
     )
+
+
+def test_workloads_and_their_own_host(store: Store, calicoq: Calicoq) -> None:
+    """The host may send its own workloads anything, and DefaultEndpointToHostAction decides on what they send to it."""
+    store.host_endpoint("h1/eth0", profile_ids=["OPEN"])
+    store.put("host/h1/bird_ip", "192.0.2.1")
+    for number in (1, 2):
+        store.workload(f"h{number}/k8s/w{number}/e", profile_ids=["OUT"], ipv4_nets=[f"10.65.0.{number}/32"])
+    store.profile("OUT", outbound=[{"protocol": "tcp"}])
+    store.profile("OPEN", inbound=[{}], outbound=[{}])
+    assert calicoq("reach", "--from=h1/eth0", "--to=profile:OUT", "--pairs") == (0, "h1/eth0 -> h1/k8s/w1/e: all\n", "")
+    assert calicoq("reach", "--from=h1/k8s/w1/e", "--to=h1/eth0", "--only=tcp:80").stdout == "Nothing passes.\n"
+    assert calicoq("reach", "--from=w2", "--to=h1/eth0").stdout == "h2/k8s/w2/e -> h1/eth0: tcp\n"
+    store.put("host/h1/config/DefaultEndpointToHostAction", "ACCEPT")
+    assert calicoq("reach", "--from=h1/k8s/w1/e", "--to=h1/eth0", "--only=tcp:80").stdout == (
+        "h1/k8s/w1/e -> h1/eth0: tcp 80\n"
+    )
+    shown = calicoq("explain", "h1/k8s/w1/e", "h1/eth0", "udp", "53").stdout
+    assert "  udp 53: not certain\n" in shown
 
 
 def test_json(store: Store, calicoq: Calicoq) -> None:

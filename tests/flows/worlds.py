@@ -64,6 +64,9 @@ def _add_parameters(dice: random.Random, state: dict[str, Any]) -> None:
     if dice.random() < 0.2:
         action = dice.choice(["ACCEPT", "LOG-and-ACCEPT", "accept", "DROP"])
         state[f"/calico/v1/host/{dice.choice(HOSTS)}/config/DropActionOverride"] = action
+    if dice.random() < 0.4:
+        action = dice.choice(["ACCEPT", "RETURN", "DROP"])
+        state[f"/calico/v1/host/{dice.choice(HOSTS)}/config/DefaultEndpointToHostAction"] = action
     if dice.random() < 0.1:
         state[f"/calico/v1/host/{dice.choice(HOSTS)}/config/LogSeverityFile"] = "verbose"  # it ends Felix
     if dice.random() < 0.05:
@@ -128,7 +131,7 @@ def random_header(dice: random.Random, ip_version: int, felix_version: int) -> H
     if kind == "icmp":
         types = [8, 8, 13, 0, 3, 15] if ip_version == 4 else [128, 128, 135, 1, 129, 255]
         return Header(1 if ip_version == 4 else 58, None, None, dice.choice(types), dice.choice([0, 1, 7]))
-    ports = dice.choice([85, 40000, 80]), dice.choice([22, 80, 85, 443, 2379, 5432, 0, 65535])
+    ports = dice.choice([85, 40000, 80]), dice.choice([22, 80, 85, 443, 53, 67, 2379, 5432, 0, 65535])
     if kind == "other":
         number = dice.choice([47, 132, 4, 255])
         return Header(number, *ports) if number == 132 else Header(number)
