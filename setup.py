@@ -27,7 +27,11 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["calicoctl", "calicoctl.*"]),
-    package_data={"": ["schema.json"], "calicoctl.completion": ["calicoctl.*"]},
+    package_data={
+        "": ["schema.json"],
+        "calicoctl.calicoq.page": ["flows.html"],
+        "calicoctl.completion": ["calicoctl.*"],
+    },
     data_files=[("share/man/man1", sorted(str(page.relative_to(HERE)) for page in HERE.glob("docs/man/*.1")))],
     package_dir={"": "."},  # the default, but only if given explicitly, an editable install simply extends sys.path
     python_requires=">=3.10",

@@ -69,8 +69,8 @@ REMOVE_REQUESTS = (
     "GET GET GET GET GET DELETE GET GET PUT GET PUT DELETE GET GET GET PUT GET DELETE GET DELETE DELETE"
 )
 NOT_SEEN = (
-    "Warning: it cannot be seen from here whether the node of h9 is running. If it is, it works in part only until it "
-    "is started again.\n"
+    "Warning: calicoctl cannot tell whether the node of h9 is running. If it is, it works only partly until it is "
+    "restarted.\n"
 )
 DOCUMENT = json.dumps(
     {
@@ -420,7 +420,7 @@ FURTHER = [
     Row("node bgp peer add 10.0.0.1 as 64512", "GET GET", PEERS),
     # The node, as far as it comes without Docker
     Row("node", loads=_FOR_DOCKER | _PARAGRAPHS | _FOR_ETCD),
-    Row("node --runtime=none", "GET"),
+    Row("node --runtime=none", "GET GET"),
     Row("node stop", "GET", loads=_FOR_DOCKER | _PARAGRAPHS),
     Row("node remove", "GET GET GET GET DELETE GET GET", NODE, loads=_FOR_DOCKER | _PARAGRAPHS),
     Row("node bgp peer add 10.0.0.1 as 5", "GET GET", loads=frozenset({"difflib"})),

@@ -47,8 +47,8 @@ IMPORTS = {
     "environment felix grammar host resources completion package_data private_file suggestion "
     "usage",
     "cli": "errors environment global_options grammar listings rows suggestion usage usage_error commands",
-    "calicoq": "errors model output etcd.memory datastore environment felix flows grammar private_file resources "
-    "suggestion usage cli",
+    "calicoq": "errors model output etcd.memory datastore environment felix flows grammar package_data "
+    "private_file resources suggestion usage cli",
     "start": "signals cli calicoq.cli",
     "__main__": "start",
 }

@@ -104,7 +104,7 @@ as JSON, to a file or to standard output.""",
 )
 
 _FORMATS = {  # beside ps; of other commands json and yaml
-    **dict.fromkeys(("reach", "diff"), ("json", "yaml", "csv", "md", "dot")),
+    **dict.fromkeys(("reach", "diff"), ("json", "yaml", "csv", "md", "dot", "html")),
     "test": ("json", "yaml", "tap", "junit"),
 }
 
@@ -136,8 +136,8 @@ Options:
                              the endpoint).
   -o <format> --output=<format>
                              json or yaml, for programs; of reach and diff also csv,
-                             md and dot, a graph for Graphviz, of test tap and
-                             junit. [default: ps]
+                             md, dot, a graph for Graphviz, and html, a page for a
+                             browser; of test tap and junit. [default: ps]
   --source-port=<port>       The port that the packet comes from.
   --from=<end>               Only flows from an endpoint (its full name or a part of
                              it), an address, a network, or who is meant by

@@ -6,10 +6,12 @@ from calicoctl.calicoq import sources
 from calicoctl.calicoq.flow_answers import (
     CSV,
     DOT,
+    HTML,
     MD,
     analysed,
     blocks,
     filters_of,
+    remark_on_own_hosts,
     say_graph,
     say_table,
     selections_of,
@@ -52,6 +54,8 @@ def run(arguments: Arguments, environment: Environment) -> int:
     output = arguments["--output"]
     if output in (JSON, YAML):
         say_document(answer.document(), output, environment)
+    elif output == HTML:
+        environment.say(answer.page())
     elif output in (CSV, MD):
         lines = [
             (_SIGNS[each.kind], f"IPv{each.version}", each.source, each.destination, each.packets, each.remark)
@@ -63,6 +67,8 @@ def run(arguments: Arguments, environment: Environment) -> int:
         say_graph(edges, environment)
     else:
         environment.say("\n".join(map(visible, _lines(answer.shown))))
+    for remark in dict.fromkeys(remark for analysis in answer.analyses for remark in remark_on_own_hosts(analysis)):
+        environment.complain(f"Note: {remark}.")
     return DIFFERENT if answer.shown else SAME
 
 
@@ -116,7 +122,7 @@ class _Shown:
 
     def __init__(
         self, kind: str, version: int, source: str, destination: str, packets: str, remark: str, example: list[str],
-        document: Document, names_version: bool,
+        document: Document, names_version: bool, row: Change | Row, names: Names,
     ) -> None:  # fmt: skip
         self.kind = kind
         self.version = version
@@ -127,6 +133,8 @@ class _Shown:
         self.example = example
         self.document = document
         self.names_version = names_version
+        self.row = row
+        self.names = names
 
     @property
     def position(self) -> tuple[object, ...]:
@@ -146,21 +154,34 @@ class _Answer:
             before, felix_version, filters, {**selections, ALONE: Alone(after)}, tests=Tests.of(before, after)
         )
         new = analysed(after, felix_version, filters, {**selections, ALONE: Alone(before)}, before=old)
-        self._analyses = old, new
+        self.analyses = old, new
         self._only = 0 if filters else -1
         for each in filters:
-            self._only |= each.packets(self._analyses[0].space)
+            self._only |= each.packets(self.analyses[0].space)
         self._selections = selections
-        self._names_version = len({version for analysis in self._analyses for version in analysis.flows}) > 1
+        self._names_version = len({version for analysis in self.analyses for version in analysis.flows}) > 1
         self.shown = sorted(self._all(), key=lambda change: change.position)
 
     def document(self) -> Document:
         """Return the answer as a document."""
         return {"changes": [change.document for change in self.shown]}
 
+    def page(self) -> str:
+        """Return the answer as a page for a browser."""
+        from calicoctl.calicoq.page import DIFF, Page, PageRow
+
+        rows = [
+            PageRow(
+                each.version, each.names, each.row.sources, each.row.destinations, each.row.packets, True,
+                each.example, _SIGNS[each.kind], each.remark,
+            )
+            for each in self.shown
+        ]  # fmt: skip
+        return Page(DIFF, self._analyses[1].space, rows).text()
+
     def _all(self) -> Iterator[_Shown]:
         for version in (4, 6):
-            old, new = self._analyses
+            old, new = self.analyses
             if version in old.flows and version in new.flows:
                 yield from self._changes(version)
             for analysis, kind, remark in ((old, CLOSES, "endpoints that are gone"), (new, OPENS, "new endpoints")):
@@ -168,7 +189,7 @@ class _Answer:
                     yield from self._of_those_alone(analysis, version, kind, remark)
 
     def _changes(self, version: int) -> Iterator[_Shown]:
-        old, new = self._analyses
+        old, new = self.analyses
         groups = JointGroups(old.groups[version], new.groups[version])
         difference = Difference(old.flows[version], new.flows[version], groups)
         names = Names(groups)
@@ -203,17 +224,19 @@ class _Answer:
             **({"example": example} if example else {}),
         }
         packets = analysis.space.text(row.packets, version)
-        return _Shown(kind, version, source, destination, packets, remark, example, document, self._names_version)
+        return _Shown(
+            kind, version, source, destination, packets, remark, example, document, self._names_version, row, names
+        )
 
     def _example(self, change: Change, groups: JointGroups, version: int) -> list[str]:
         """Return a packet of a change, and what decides on it before and after."""
         sources, destinations = (
             (groups.all[number] for number in iterate(mask)) for mask in (change.sources, change.destinations)
         )
-        ends = two_ends(sources, destinations, version)
+        ends = two_ends(sources, destinations, version, self._states[1])
         if ends is None:
             return []
-        header = self._analyses[1].space.example(change.packets)
+        header = self.analyses[1].space.example(change.packets)
         verdicts = (verdict_text(ends, felix, version, self._felix_version, header) for felix in self._states)
         return [
             f"for example {ends[0].title} to {ends[1].title}, {header.text()}",

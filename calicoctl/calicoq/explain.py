@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from calicoctl.felix.view import Felix
     from calicoctl.flows.analysis import Analysis
     from calicoctl.flows.atoms import Header
+    from calicoctl.flows.rows import Row
     from calicoctl.grammar import Arguments
 
     Judge = Callable[[Header], tuple[list[Side], list[str]]]
@@ -44,14 +45,26 @@ def run(arguments: Arguments, environment: Environment) -> int:
         for pair in _pairs(analysis, felix, felix_version, version, only if filters else None)
     ]
     if not pairs:
-        raise CommandError("Between these ends is nothing to explain: no two of them have addresses of one IP version.")
+        raise CommandError(_nothing(arguments["<from>"], arguments["<to>"], analysis))
     if arguments["--output"] == TEXT:
         environment.say("\n".join(map(visible, _lines(pairs))), painter="verdict")
     else:
         say_document([pair.document() for pair in pairs], arguments["--output"], environment)
-    for remark in remarks_on(felix):
+    has_others = not all(pair.is_of_own_host for pair in pairs)
+    for remark in remarks_on(felix, analysis) if has_others else ():
         environment.complain(f"Note: {remark}.")
     return 0
+
+
+def _nothing(source: str, destination: str, analysis: Analysis) -> str:
+    """Say why there is nothing to explain between two ends."""
+    for groups in analysis.groups.values():
+        ends = [[groups.all[number] for number in iterate(groups.selected(name))] for name in ("from", "to")]
+        if all(ends) and not any(group.guard for end in ends for group in end):
+            return f"Neither {source} nor {destination} is an endpoint: Calico decides nothing between them."
+        if all(ends):
+            return f"{source} and {destination} are the same endpoint: it sends itself nothing."
+    return f"{source} and {destination} do not both have addresses of one IP version."
 
 
 def _filter_text(protocol: str | None, ports: str | None) -> str | None:
@@ -65,11 +78,24 @@ def _pairs(analysis: Analysis, felix: Felix, felix_version: int, version: int, o
     names = Names(groups)
     for source in iterate(groups.selected("from")):
         for destination in iterate(groups.selected("to")):
-            ends = two_ends([groups.all[source]], [groups.all[destination]], version)
+            ends = two_ends([groups.all[source]], [groups.all[destination]], version, felix)
             if ends is not None:
                 judge = partial(way, ends, felix, version, felix_version)
                 titles = [", ".join(names.of(1 << number)) for number in (source, destination)]
                 yield _Pair(analysis, version, source, destination, judge, titles, only)
+
+
+def decisions(analysis: Analysis, felix: Felix, felix_version: int, version: int, row: Row) -> list[str]:
+    """Return lines on what decides on the packets of a row, between the first two of its ends that differ."""
+    groups = analysis.groups[version].all
+    for source in iterate(row.sources):
+        for destination in iterate(row.destinations):
+            ends = two_ends([groups[source]], [groups[destination]], version)
+            if ends is not None:
+                judge = partial(way, ends, felix, version, felix_version)
+                pair = _Pair(analysis, version, source, destination, judge, ["", ""], row.packets)
+                return [f"for example {ends[0].title} to {ends[1].title}", *pair.decisions()]
+    return []
 
 
 class _Row:
@@ -87,7 +113,7 @@ class _Row:
 
 
 class _Pair:
-    """The packets from one group to another."""
+    """The packets from one group to another; ``is_of_own_host`` tells that these are workloads and their own host."""
 
     def __init__(
         self, analysis: Analysis, version: int, source: int, destination: int, judge: Judge, titles: list[str],
@@ -99,7 +125,9 @@ class _Pair:
         self._titles = titles
         wanted = analysis.space.opening[version] if only is None else only & analysis.space.universe[version]
         rows: dict[tuple[object, ...], _Row] = {}
-        for piece in analysis.flows[version].pieces(source, destination):
+        flows = analysis.flows[version]
+        self.is_of_own_host = bool(flows.own_hosts.beside(destination) >> source & 1)
+        for piece in (flows.pieces_to_own_host if self.is_of_own_host else flows.pieces)(source, destination):
             if packets := piece & wanted:
                 row = self._row(packets, judge)
                 rows.setdefault(row.key, _Row(0, row.allowed, row.deciders, row.doubts)).packets |= packets
@@ -113,6 +141,10 @@ class _Pair:
     def lines(self) -> Iterator[str]:
         """Yield what is shown of it."""
         yield f"From {self._titles[0]} to {self._titles[1]}, IPv{self._version}:"
+        yield from self.decisions()
+
+    def decisions(self) -> Iterator[str]:
+        """Yield its packets with what decides on them."""
         for row in self._rows:
             yield f"  {self._space.text(row.packets, self._version)}: {WORDS[row.allowed]}"
             yield from (f"    {decider}" for decider in row.deciders)

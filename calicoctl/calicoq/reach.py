@@ -8,6 +8,7 @@ from operator import or_
 from calicoctl.calicoq.flow_answers import (
     CSV,
     DOT,
+    HTML,
     MD,
     analysed,
     blocks,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from calicoctl.calicoq.formats import Document
     from calicoctl.environment import Environment
+    from calicoctl.felix.view import Felix
     from calicoctl.flows.analysis import Analysis
     from calicoctl.flows.packet_filter import PacketFilter
     from calicoctl.flows.rows import Row
@@ -52,12 +54,28 @@ def run(arguments: Arguments, environment: Environment) -> int:
     output = arguments["--output"]
     if output in (JSON, YAML):
         say_document(answer.document(), output, environment)
+    elif output == HTML:
+        environment.say(_page(analysis, answer, felix, felix_version))
     else:
         shown = answer.pairs() if arguments["--pairs"] else answer.rows()
         _say_rows(shown, answer.questions, output, environment)
-    for remark in remarks_on(felix):
+    for remark in remarks_on(felix, analysis):
         environment.complain(f"Note: {remark}.")
     return 0
+
+
+def _page(analysis: Analysis, answer: _Answer, felix: Felix, felix_version: int) -> str:
+    from calicoctl.calicoq.explain import decisions
+    from calicoctl.calicoq.page import REACH, Page, PageRow
+
+    rows = [
+        PageRow(
+            version, names, row.sources, row.destinations, row.packets, row.is_certain,
+            decisions(analysis, felix, felix_version, version, row),
+        )
+        for version, names, row in answer.each()
+    ]  # fmt: skip
+    return Page(REACH, analysis.space, rows).text()
 
 
 def _say_rows(
@@ -104,6 +122,13 @@ class _Answer:
         self._names = {version: Names(groups) for version, groups in analysis.groups.items()}
         found = (questions_of(flows, self._rows[version]) for version, flows in analysis.flows.items())
         self.questions = list(dict.fromkeys(question for questions in found for question in questions))
+
+    def each(self) -> Iterator[tuple[int, Names, Row]]:
+        """Yield the rows in the order in which they are shown, with the IP version and who names the groups."""
+        for version, names in self._names.items():
+            texts = [(names.of(row.sources), names.of(row.destinations), number)
+                     for number, row in enumerate(self._rows[version])]
+            yield from ((version, names, self._rows[version][number]) for _, _, number in sorted(texts))
 
     def rows(self) -> dict[str, list[Shown]]:
         """Return the rows to be shown, by the IP versions that they are about."""

@@ -48,6 +48,11 @@ def protocol_name(number: int) -> str:
     return NAMES.get(number) or f"protocol {number}"
 
 
+def name_or_number(number: int) -> str:
+    """Return the name that rules have for a protocol, or its number."""
+    return _NAMES.get(number) or str(number)
+
+
 class Part:
     """Packets of one protocol, or of the ``numbers`` of several that no rule names.
 

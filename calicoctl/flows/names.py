@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from calicoctl.flows.difference import JointGroups
-    from calicoctl.flows.groups import Groups
+    from calicoctl.flows.groups import Group, Groups
     from calicoctl.flows.regions import Range
 
 _MOST_NAMES = 3
@@ -60,6 +60,14 @@ class Names:
         endpoints, outside = mask & self._endpoints, mask & self._outside
         imagined = [self._groups[number].imagined for number in iterate(mask ^ endpoints ^ outside)]
         return [*self._once(endpoints, self._of_endpoints), *self._once(outside, self._of_outside), *imagined]
+
+    def groups_in(self, mask: int) -> list[Group]:
+        """Return the groups of a set."""
+        return [self._groups[number] for number in iterate(mask)]
+
+    def is_outside(self, mask: int) -> bool:
+        """Tell whether a set has only addresses without an endpoint."""
+        return not mask & ~self._outside
 
     def _once(self, mask: int, name: Callable[[int], list[str]]) -> list[str]:
         if mask not in self._known:
@@ -126,9 +134,9 @@ class Names:
             return ["all other addresses"]
         others = self._outside & ~mask
         if others.bit_count() < mask.bit_count():
-            excepted = self._networks(others)
+            excepted = self.networks(others)
             return [f"all other addresses but {' and '.join(_few(excepted, _MOST_EXCEPTIONS))}"]
-        inside = self._networks(mask)
+        inside = self.networks(mask)
         if len(inside) > _MOST_EXCEPTIONS:
             ranges = self._ranges(mask)
             around = surrounding(self._ip_version, ranges)
@@ -137,7 +145,7 @@ class Names:
                 return [f"{around} but {' and '.join(excepted)}"]
         return _few(inside, _MOST_LISTS)
 
-    def _networks(self, mask: int) -> list[str]:
+    def networks(self, mask: int) -> list[str]:
         """Return networks that hold the addresses of groups, and no others but those of endpoints."""
         return [str(network) for network in networks(self._ip_version, self._ranges(mask))]
 

@@ -13,7 +13,7 @@ names some.
 from __future__ import annotations
 
 from calicoctl.felix.packet import protocol_number
-from calicoctl.flows.atoms import ICMP, Block, IcmpBlock, Part, PortsBlock, range_of
+from calicoctl.flows.atoms import ICMP, Block, IcmpBlock, Part, PortsBlock, name_or_number, range_of
 from calicoctl.model.protocols import PROTOCOLS
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -104,6 +104,10 @@ class PacketSpace:
         self._of_rules: dict[str, int] = {}
         self._texts: dict[tuple[int, int], str] = {}
 
+    def told_apart(self) -> list[str]:
+        """Return the protocols, by name or number, that have atoms of their own."""
+        return [name_or_number(number) for block in self._blocks if len(block.numbers) == 1 for number in block.numbers]
+
     def protocol(self, number: int) -> int:
         """Return all packets of a protocol, which has to be one that was told apart."""
         return self._by_number[number].all
@@ -128,7 +132,8 @@ class PacketSpace:
         ``left_out`` aside. The conditions mean what ``calicoctl.felix.packet.match`` says they do.
         """
         tested = [(key, value) for key, value in fields.items() if _is_tested(key, value) and key not in left_out]
-        text = f"{version}{tested}"
+        codes = [fields.get(key.replace("type", "code")) for key, _ in tested if key.endswith("icmp_type")]
+        text = f"{version}{tested}{codes}"
         if (known := self._of_rules.get(text)) is not None:
             return known
         packets = self.universe[version]

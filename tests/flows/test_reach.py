@@ -75,7 +75,7 @@ def test_a_part_of_the_flows(store: Store, calicoq: Calicoq, arguments: list[str
         (["--only=47:1"], "--only: 47 has no ports.\n"),
         (["--from=selector:a = b"], "selector: expected == at column 3.\n"),
         (["-o", "csvv"], 'Output Format: "csvv" is not valid. Output Format must be one of json, yaml, csv, md, dot, '
-                         "or ps.\n"),
+                         "html, or ps.\n"),
     ],
 )  # fmt: skip
 def test_arguments_that_mean_nothing(store: Store, calicoq: Calicoq, arguments: list[str], message: str) -> None:
@@ -106,6 +106,16 @@ def test_both_ip_versions(store: Store, calicoq: Calicoq) -> None:
     )
 
 
+def test_two_codes_of_one_icmp_type(store: Store, calicoq: Calicoq) -> None:
+    store.workload("h/o/w/e", profile_ids=["P"], ipv4_nets=["10.65.0.1/32"])
+    rules = [
+        {"action": action, "protocol": "icmp", "icmp_type": 8, "icmp_code": code}
+        for action, code in (("deny", 0), ("allow", 1), ("allow", 3))
+    ]
+    store.profile("P", inbound=rules, outbound=[])
+    assert calicoq("reach", "--to=h/").stdout == "all other addresses -> profile P (1): icmp 8/1,8/3\n"
+
+
 def test_not_certain(store: Store, calicoq: Calicoq) -> None:
     store.workload("h/o/w/e", profile_ids=["P"], ipv4_nets=["10.65.0.1/32"])
     store.profile("P", inbound=[{"protocol": "tcp"}, {"protocol": "udp", "!protocol": "tcp"}], outbound=[])
@@ -128,8 +138,8 @@ def test_what_is_left_out_is_said(store: Store, calicoq: Calicoq) -> None:
     assert calicoq("reach", "--to=db-1", "--only=tcp:22").stderr == (
         "Note: Left out: 1 endpoint that Felix refuses: nothing passes there, see 'calicoq check'.\n"
         "Note: Left out: 1 endpoint without a known address.\n"
-        "Note: The flows between a host and its own workloads are not those shown: the host may send them anything, "
-        "and DefaultEndpointToHostAction decides on what they send to it; ask 'calicoq verdict'.\n"
+        "Note: Left out: what a host and its own workloads send each other. The host may send them anything, and "
+        "DefaultEndpointToHostAction decides on what they send to it; ask 'calicoq verdict' or 'calicoq explain'.\n"
     )
 
 
