@@ -309,6 +309,7 @@ READING = [
     Row("snapshot", "GET", USED, program="calicoq"),
     Row("lint", "GET", USED, program="calicoq"),
     Row("test -", "GET", USED, "- {deny: tcp, from: 192.0.2.1, to: e1}", program="calicoq", loads=_YAML),
+    Row("test --record", "GET", USED, program="calicoq", loads=_YAML),
     Row("diff --with=-", "GET", {**READY, **PROFILE}, DOCUMENT, program="calicoq"),
 ]
 

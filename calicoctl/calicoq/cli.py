@@ -87,9 +87,10 @@ policies and tiers, or of those that are named.""",
     ),
     Command(
         "test",
-        """Whether the flows are as files of expectations say.""",
+        """Whether the flows are as files of expectations say. --record
+prints such a file for the flows that there are now.""",
         failure_status=2,
-        usage=[f"test <file>... {_COMMON}"],
+        usage=[f"test [<file>]... [--record] {_COMMON}"],
     ),
     Command(
         "snapshot",
@@ -154,6 +155,7 @@ Options:
                              flows depend on.
   --before=<file>            The saved datastore that diff compares with.
   --after=<file>             Another one, in place of what is stored now.
+  --record                   Print expectations, as YAML, which all hold now.
   --all                      Every case, not only the first few of each kind.
   --strict                   Exit with 1 if lint finds anything.
   --errors-only              No warnings and no notes.

@@ -6,6 +6,7 @@
       allow: tcp:5432                            # or deny; a list, or all
       from: [profile:WEB, profile:BACKUP]        # ends as for --from, one or a list
       to: profile:DB
+      ip: 4                                      # only IPv4, or 6; may be left out
 """
 
 from __future__ import annotations
@@ -25,21 +26,26 @@ if TYPE_CHECKING:
     from calicoctl.flows.packet_filter import PacketFilter
 
 ALLOW, DENY = "allow", "deny"
-_FIELDS = ("name", ALLOW, DENY, "from", "to")
+_FIELDS = ("name", ALLOW, DENY, "from", "to", "ip")
 
 
 class Expectation:
-    """``packets`` from each of the ``sources`` to each of the ``destinations`` must be allowed, or be denied."""
+    """Packets from each of the ``sources`` to each of the ``destinations`` must be allowed, or be denied.
+
+    ``ip_version`` is None if the expectation is about both.
+    """
 
     def __init__(
-        self, name: str, verb: str, filters: list[PacketFilter], sources: list[str], destinations: list[str], place: str
-    ) -> None:
+        self, name: str, verb: str, filters: list[PacketFilter], sources: list[str], destinations: list[str],
+        place: str, ip_version: int | None,
+    ) -> None:  # fmt: skip
         self.name = name
         self.verb = verb
         self.filters = filters
         self.sources = sources
         self.destinations = destinations
         self.place = place
+        self.ip_version = ip_version
 
 
 def read(paths: list[str], environment: Environment) -> list[Expectation]:
@@ -87,8 +93,11 @@ def _expectation(value: dict[str, Any], place: str) -> Expectation:
     name = value.get("name")
     if name is not None and not isinstance(name, str):
         raise ValueError("name is not a text")
+    version = str(value.get("ip", ""))
+    if version not in ("", "4", "6"):
+        raise ValueError("ip is neither 4 nor 6")
     said = f"{verbs[0]} {','.join(packets)} from {', '.join(sources)} to {', '.join(destinations)}"
-    return Expectation(str(name or said), verbs[0], filters, sources, destinations, place)
+    return Expectation(str(name or said), verbs[0], filters, sources, destinations, place, int(version or 0) or None)
 
 
 def _texts(value: dict[str, Any], key: str) -> list[str]:

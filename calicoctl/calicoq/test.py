@@ -7,6 +7,7 @@ from calicoctl.calicoq.expectations import ALLOW, Expectation
 from calicoctl.calicoq.flow_answers import analysed, read_felix
 from calicoctl.calicoq.flow_examples import two_ends, verdict_text
 from calicoctl.calicoq.formats import JSON, YAML, say_document
+from calicoctl.errors import CommandError
 from calicoctl.flows.groups import iterate
 from calicoctl.flows.selection import selection
 from calicoctl.output import visible
@@ -46,6 +47,12 @@ class _Outcome:
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Show which expectations hold; the status is 1 if one does not. Raises CommandError for what is no expectation."""
+    if bool(arguments["<file>"]) == arguments["--record"]:
+        raise CommandError("Give the files with the expectations, or --record to print some.")
+    if arguments["--record"]:
+        from calicoctl.calicoq.recording import record
+
+        return record(arguments, environment)
     expected = expectations.read(arguments["<file>"], environment)
     felix, felix_version = read_felix(arguments, environment)
     outcomes = _outcomes(expected, felix, felix_version)
@@ -84,6 +91,8 @@ def _violation(number: int, expectation: Expectation, analysis: Analysis, felix:
         wanted |= each.packets(analysis.space)
     has_ends = False
     for version, groups in analysis.groups.items():
+        if expectation.ip_version not in (None, version):
+            continue
         flows = analysis.flows[version]
         sources = _selected(groups, f"{number} from", len(expectation.sources))
         packets = wanted & flows.space.opening[version]

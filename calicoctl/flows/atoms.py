@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ICMP = {4: PROTOCOLS["icmp"], 6: PROTOCOLS["icmpv6"]}  # by IP version, which no packet of the other has
 _MOST_PORT = 65535
 _MOST_ICMP = 255
-_NAMES = {number: name for name, number in PROTOCOLS.items()}
+NAMES = {number: name for name, number in PROTOCOLS.items()}
 
 
 class Header:
@@ -45,7 +45,7 @@ class Header:
 
 def protocol_name(number: int) -> str:
     """Return the name that rules have for a protocol, or ``protocol 47``."""
-    return _NAMES.get(number) or f"protocol {number}"
+    return NAMES.get(number) or f"protocol {number}"
 
 
 def name_or_number(number: int) -> str:
@@ -75,7 +75,7 @@ class Part:
     def document(self) -> dict[str, Any]:
         """Return it as an object."""
         is_icmp = self.numbers[0] in ICMP.values()
-        name = _NAMES.get(self.numbers[0], self.numbers[0]) if len(self.numbers) == 1 else "other"
+        name = NAMES.get(self.numbers[0], self.numbers[0]) if len(self.numbers) == 1 else "other"
         return {
             "protocol": name,
             **({"icmp_types" if is_icmp else "ports": self.ports} if self.ports is not None else {}),
@@ -200,8 +200,8 @@ class IcmpBlock(Block):
             if len(listed) > _MOST_ICMP:
                 whole.append(icmp_type)
             else:
-                some += [f"{icmp_type}/{_range_text(*run)}" for run in _runs(sorted(listed))]
-        yield Part(self.numbers, [_range_text(*run) for run in _runs(sorted(whole))] + some, None)
+                some += [f"{icmp_type}/{_range_text(*run)}" for run in runs(sorted(listed))]
+        yield Part(self.numbers, [_range_text(*run) for run in runs(sorted(whole))] + some, None)
 
 
 def range_of(item: int | str) -> tuple[int, int]:
@@ -210,15 +210,15 @@ def range_of(item: int | str) -> tuple[int, int]:
     return int(first), int(last or first)
 
 
-def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
     """Return the runs of consecutive numbers in a sorted sequence: the first and the last of each."""
-    runs: list[tuple[int, int]] = []
+    found: list[tuple[int, int]] = []
     for number in numbers:
-        if runs and runs[-1][1] == number - 1:
-            runs[-1] = runs[-1][0], number
+        if found and found[-1][1] == number - 1:
+            found[-1] = found[-1][0], number
         else:
-            runs.append((number, number))
-    return runs
+            found.append((number, number))
+    return found
 
 
 def _runs_of_bits(bits: int) -> list[tuple[int, int]]:

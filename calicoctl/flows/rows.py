@@ -53,6 +53,26 @@ def rows_of(flows: Flows, blocks: Iterable[Block], only: int = -1) -> list[Row]:
     ]
 
 
+def blocked_rows(flows: Flows, blocks: Iterable[Block]) -> list[Row]:
+    """Return rows for the packets that surely do not pass, of those that can open a connection."""
+    blocked: dict[tuple[int, int], int] = {}
+    opening = flows.space.opening[flows.ip_version]
+    for sources, destinations in blocks:
+        for number in iterate(destinations):
+            rest = sources
+            for mask, (_, maybe) in flows.into(number, sources):
+                rest &= ~mask
+                if packets := opening & ~maybe:
+                    blocked[mask, packets] = blocked.get((mask, packets), 0) | 1 << number
+            if rest:
+                blocked[rest, opening] = blocked.get((rest, opening), 0) | 1 << number
+    return [
+        Row(*others, packets, True)
+        for block, packets in _merged(blocked)
+        if all(others := without_itself(block, flows.groups))
+    ]
+
+
 def _merged(found: dict[tuple[int, int], int]) -> Iterator[tuple[Block, int]]:
     """Yield blocks with their packets; those with the same destinations and packets are one."""
     merged: dict[tuple[int, int], int] = {}

@@ -61,6 +61,11 @@ def selection(text: str, felix: Felix, felix_version: int) -> Selection:
     return found
 
 
+def is_name(text: str) -> bool:
+    """Tell whether the full name of an endpoint means this endpoint, and nothing else that has such a form."""
+    return text.partition(":")[0] not in (*_KINDS, "outside") and _network(text) is None
+
+
 def _nobody(text: str, kind: str) -> str:
     if kind in _KINDS:
         return f'No endpoint that Felix accepts has the {kind} "{text.partition(":")[2]}".'

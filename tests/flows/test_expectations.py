@@ -112,7 +112,7 @@ def test_what_is_not_certain_does_not_hold(store: Store, calicoq: Calicoq, tmp_p
         ("- tcp", "x.yaml:1: expectation 1 is not a mapping"),
         ("- {from: a, to: b}", "x.yaml:1: it needs either allow or deny"),
         ("- {allow: all, deny: all, from: a, to: b}", "x.yaml:1: it needs either allow or deny"),
-        ("- {allow: all, from: a, too: b}", "x.yaml:1: too is not a field: name, allow, deny, from, to"),
+        ("- {allow: all, from: a, too: b}", "x.yaml:1: too is not a field: name, allow, deny, from, to, ip"),
         ("- {allow: all, from: a}", "x.yaml:1: to is neither a text nor a list of texts"),
         ("- {allow: tpc, from: a, to: b}", 'x.yaml:1: "tpc" is not a protocol: '
                                            "tcp, udp, icmp, icmpv6, sctp, udplite or a number from 1 to 255"),

@@ -10,7 +10,7 @@ import pytest
 
 from tests.calicoq.conftest import Calicoq, Store
 from tests.calicoq.test_documentation import examples
-from tests.conftest import Calicoctl
+from tests.conftest import Calicoctl, Result
 from tests.flows.shop import fill
 
 PAGE = Path(__file__).parents[2] / "docs" / "flows.md"
@@ -26,9 +26,13 @@ def test_the_examples(
         (tmp_path / name).write_text(content)
     shown = list(examples(page))
     for command, output, status in shown:
+        command, _, target = command.partition(" > ")
         program, *arguments = shlex.split(command)
         assert program in ("calicoq", "calicoctl")
         result = (calicoq if program == "calicoq" else calicoctl)(*arguments)
+        if target:
+            (tmp_path / target).write_text(result.stdout)
+            result = Result(result.status, "", result.stderr)
         remark, rest = (result.stderr, "") if "--dry-run" in arguments else ("", result.stderr)
         assert (result.status, remark + result.stdout + rest) == (status, output), command
     assert shown
