@@ -50,7 +50,7 @@ def protocol_name(number: int) -> str:
 
 def name_or_number(number: int) -> str:
     """Return the name that rules have for a protocol, or its number."""
-    return _NAMES.get(number) or str(number)
+    return NAMES.get(number) or str(number)
 
 
 class Part:
