@@ -115,8 +115,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.torture:
         config.option.hypothesis_seed = str(config.option.seed)
     # The duration of an example depends on the machine more than on calicoctl.
-    settings.register_profile("unhurried", settings(), deadline=None, derandomize=not config.option.torture)
-    settings.load_profile("unhurried")
+    profile = sampling.THOROUGH if config.option.torture else "unhurried"
+    settings.register_profile(profile, settings(), deadline=None, derandomize=not config.option.torture)
+    settings.load_profile(profile)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
 
 QUARTERS = 4
+THOROUGH = "thorough"  # the profile of Hypothesis with --torture
 T = TypeVar("T")
 
 
@@ -49,6 +51,11 @@ class Sampling:
         self.taken += chosen
         self.left += not chosen
         return chosen
+
+
+def examples(few: int, most: int) -> settings:
+    """Return how many examples Hypothesis makes: the most with --torture, otherwise the few."""
+    return settings(max_examples=most if settings.get_current_profile_name() == THOROUGH else few)
 
 
 def parse_quarters(text: str) -> frozenset[int]:
