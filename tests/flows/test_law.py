@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from calicoctl.calicoq.journey import Journey
 from calicoctl.calicoq.own_host import journey_between
 from calicoctl.calicoq.parties import Party as End
 from calicoctl.datastore.snapshot import Snapshot, Stored
 from calicoctl.felix.chances import Chances, judged
+from calicoctl.felix.packet import Packet
 from calicoctl.felix.view import Felix
 from calicoctl.flows.analysis import Analysis
 from calicoctl.flows.atoms import Header
@@ -41,13 +43,17 @@ def felix_of(state: dict[str, Any], beside: Felix | None = None) -> Felix:
     return Felix(snapshot, beside)
 
 
+def random_world(dice: random.Random) -> tuple[int, dict[str, Any], Felix]:
+    """Return a version of Felix, a state, and what Felix sees of it."""
+    state = random_state(dice)
+    return dice.choice([1, 1, 1, 2]), state, felix_of(state)
+
+
 @pytest.mark.parametrize("part", range(4))
 def test_flows_are_what_verdict_allows(part: int, dice: random.Random, sampling: Sampling) -> None:
     left = sampling.number(250_000, 500)
     while left > 0:
-        felix_version = dice.choice([1, 1, 1, 2])
-        state = random_state(dice)
-        felix = felix_of(state)
+        felix_version, state, felix = random_world(dice)
         analysis = Analysis(felix, felix_version)
         for _ in range(PACKETS_OF_A_STATE):
             flows = analysis.flows.get(dice.choice([4, 4, 6]))
@@ -67,9 +73,7 @@ def test_flows_are_what_verdict_allows(part: int, dice: random.Random, sampling:
 def test_flows_between_workloads_and_endpoints_of_their_own_host(dice: random.Random, sampling: Sampling) -> None:
     left = sampling.number(50_000, 100)
     while left > 0:
-        felix_version = dice.choice([1, 1, 1, 2])
-        state = random_state(dice)
-        felix = felix_of(state)
+        felix_version, state, felix = random_world(dice)
         for flows in Analysis(felix, felix_version).flows.values():
             for source, destination in pairs_on_one_host(flows):
                 header = random_header(dice, flows.ip_version, felix_version)
@@ -101,9 +105,7 @@ def pairs_on_one_host(flows: Flows) -> list[tuple[Any, Any]]:
 def test_packets_of_one_piece_are_decided_on_alike(dice: random.Random, sampling: Sampling) -> None:
     left = sampling.number(20_000, 200)
     while left > 0:
-        felix_version = dice.choice([1, 1, 1, 2])
-        state = random_state(dice)
-        felix = felix_of(state)
+        felix_version, state, felix = random_world(dice)
         for flows in Analysis(felix, felix_version).flows.values():
             pair = random_pair(dice, flows, felix)
             if pair is None or len(flows.questions(pair[0][0], pair[1][0])) > MOST_QUESTIONS:
@@ -166,9 +168,7 @@ def test_a_difference_is_where_the_verdicts_differ(dice: random.Random, sampling
 def test_nothing_changes_without_a_rule_that_does_nothing(dice: random.Random, sampling: Sampling) -> None:
     left = sampling.number(4_000, 40)
     while left > 0:
-        felix_version = dice.choice([1, 1, 1, 2])
-        state = random_state(dice)
-        felix = felix_of(state)
+        felix_version, state, felix = random_world(dice)
         for key, value in state.items():
             if not key.endswith("/rules") and "/tier/" not in key or "/metadata" in key:
                 continue
@@ -216,11 +216,18 @@ def kinds_of(before: bool | None, after: bool | None) -> set[str]:
     return {OPENS if after else CLOSES}
 
 
-def way(felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header) -> Any:
-    """Return what decides on a packet on its likely way, and whether it passes."""
+def journey_of(
+    felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header
+) -> tuple[Journey, Packet]:
     ends = [End("", {ip_version: address}, endpoint) for _, endpoint, address in (source, destination)]
     journey = journey_between(ends[0], ends[1], felix, ip_version, felix_version)
     packet = journey.packet(header.protocol, header.port, header.source_port, header.icmp_type, header.icmp_code)
+    return journey, packet
+
+
+def way(felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header) -> Any:
+    """Return what decides on a packet on its likely way, and whether it passes."""
+    journey, packet = journey_of(felix, ip_version, felix_version, source, destination, header)
     sides, doubts = judged(
         lambda chances: journey.sides(packet, chances), lambda one, other: one[-1].allowed == other[-1].allowed
     )
@@ -248,9 +255,7 @@ def random_pair(dice: random.Random, flows: Flows | JointGroups, felix: Felix) -
 
 def verdict(felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header) -> Any:
     """Return what ``calicoq verdict`` does: True, False, or None for what is not certain."""
-    ends = [End("", {ip_version: address}, endpoint) for _, endpoint, address in (source, destination)]
-    journey = journey_between(ends[0], ends[1], felix, ip_version, felix_version)
-    packet = journey.packet(header.protocol, header.port, header.source_port, header.icmp_type, header.icmp_code)
+    journey, packet = journey_of(felix, ip_version, felix_version, source, destination, header)
     asked: dict[str, None] = {}
 
     def judge(chances: Chances) -> Any:
