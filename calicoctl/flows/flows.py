@@ -15,7 +15,7 @@ from __future__ import annotations
 from itertools import combinations
 
 from calicoctl.felix import questions
-from calicoctl.flows.groups import NOBODY, Groups
+from calicoctl.flows.groups import NOBODY, Groups, iterate
 from calicoctl.flows.passage import mapped, paired
 from calicoctl.flows.programs import Compiler
 from calicoctl.flows.sides import NO_CHANCE, Inbound, Outbound
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from calicoctl.flows.programs import Course, Program
 
     Side = TypeVar("Side", Outbound, Inbound)
+    Block = tuple[int, int]  # sources and destinations, as bits
     Passing = tuple[int, int]  # the packets that surely pass, and those that may, which include the former
 
 MOST_QUESTIONS = 6  # of one pair, of which every combination of answers is gone through
@@ -41,19 +42,22 @@ class Flows:
     """The flows of one IP version, as one version of Felix has them."""
 
     def __init__(
-        self, felix: Felix, space: PacketSpace, groups: Groups, felix_version: int, earlier: Flows | None = None
-    ) -> None:
+        self, felix: Felix, space: PacketSpace, groups: Groups, felix_version: int, earlier: Flows | None = None,
+        asked: Block | None = None,
+    ) -> None:  # fmt: skip
+        """``asked`` are the sources and the destinations that are asked about, all if it is None."""
         self.ip_version = groups.ip_version
         self.groups = groups.all
         self.space = space
         self.universe = space.universe[self.ip_version]
         self.all_groups = groups.mask
+        self._asked = asked or (groups.mask, groups.mask)
         self._guards = groups.guards
         self._compiler: Compiler = Compiler(
             felix, self.ip_version, felix_version, space, groups.with_condition, self.all_groups,
             earlier._compiler if earlier is not None else None,
         )  # fmt: skip
-        is_alike = earlier is not None and earlier.all_groups == self.all_groups
+        is_alike = earlier is not None and (earlier.all_groups, earlier._asked) == (self.all_groups, self._asked)
         self._plain: dict[object, Any] = earlier._plain if earlier is not None and is_alike else {}
         self._outbound: dict[object, Outbound] = {}
         self._inbound: dict[object, Inbound] = {}
@@ -64,8 +68,8 @@ class Flows:
     def _sources(self) -> list[tuple[Outbound | None, int]]:
         """Return what packets meet on their way out, each once, with the groups of which that is so."""
         found: dict[object, tuple[Outbound | None, int]] = {}
-        for number, group in enumerate(self.groups):
-            outbound = self.outbound(group)
+        for number in iterate(self._asked[0]):
+            outbound = self.outbound(self.groups[number])
             key = outbound.identity if outbound else None
             known, mask = found.get(key, (outbound, 0))
             found[key] = known, mask | 1 << number
@@ -84,7 +88,7 @@ class Flows:
             membership = group.membership if own else NOBODY
             known = self._once(
                 ("outbound", id(program), guard.likeness, membership),
-                lambda: Outbound(self.all_groups, self.universe, guard, program, membership),
+                lambda: Outbound(self._asked[1], self.universe, guard, program, membership),
             )
             self._outbound[key if own else (id(guard), "any")] = known
         return known
@@ -103,7 +107,7 @@ class Flows:
             membership = group.membership if own else NOBODY
             known = self._once(
                 ("inbound", id(program), guard.likeness, membership, tuple(id(each) for _, each in before)),
-                lambda: Inbound(self.all_groups, self.universe, guard, program, membership, before),
+                lambda: Inbound(self._asked[0], self.universe, guard, program, membership, before),
             )
             self._inbound[key if own else (id(guard), "any")] = known
         return known
@@ -135,8 +139,8 @@ class Flows:
     def into(self, number: int, sources: int = -1) -> ByGroup[Passing]:
         """Return what passes into a group, by source; sources of which nothing passes are left out.
 
-        ``sources`` are those that are asked for, as bits. The group itself is among them, also if it is one endpoint,
-        which sends itself nothing.
+        ``sources`` are those of interest, as bits, among those that are asked about. The group itself is among them,
+        also if it is one endpoint, which sends itself nothing.
         """
         key = self._key_of(number), sources
         if key not in self._into:
