@@ -127,8 +127,25 @@ def _dispatch(argv: Sequence[str], environment: Environment) -> int:
             say_schema(listing, environment)
             return 0
         environment.rows_printer = lambda rows: say_rows(rows, listing, environment)
-    status: int = importlib.import_module(f"calicoctl.commands.{command.module}").run(arguments, environment)
+    module = importlib.import_module(f"calicoctl.commands.{command.module}")
+    status: int
+    asked = [option for option in ("--dry-run", "--flows") if option in environment.options]
+    own = _parsed_with(asked, usage_of(command), argv) if asked else arguments
+    if own is not None:
+        status = module.run(own, environment)
+    else:
+        from calicoctl.commands import trial
+
+        status = trial.run(name, module.run, arguments, environment)
     return status
+
+
+def _parsed_with(options: Sequence[str], usage: str, argv: Sequence[str]) -> grammar.Arguments | None:
+    """Return the arguments as if these options stood at their end; None if the command does not take them there."""
+    try:
+        return grammar.parse(usage, [*argv, *options])
+    except grammar.UsageError:
+        return None
 
 
 def _unknown_command(name: str) -> str:

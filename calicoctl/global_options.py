@@ -38,6 +38,8 @@ OPTIONS = (
     GlobalOption("--color", value="<WHEN>", values=("auto", "always", "never")),
     GlobalOption("--output", short="-o", value="<LISTING_OUTPUT>", programs=("calicoctl",)),
     GlobalOption("--columns", value="<COLUMNS>", programs=("calicoctl",)),
+    GlobalOption("--dry-run", programs=("calicoctl",)),
+    GlobalOption("--flows", programs=("calicoctl",)),
 )
 
 

@@ -69,8 +69,8 @@ REMOVE_REQUESTS = (
     "GET GET GET GET GET DELETE GET GET PUT GET PUT DELETE GET GET GET PUT GET DELETE GET DELETE DELETE"
 )
 NOT_SEEN = (
-    "Warning: it cannot be seen from here whether the node of h9 is running. If it is, it works in part only until it "
-    "is started again.\n"
+    "Warning: calicoctl cannot tell whether the node of h9 is running. If it is, it works only partly until it is "
+    "restarted.\n"
 )
 DOCUMENT = json.dumps(
     {
@@ -126,6 +126,9 @@ NAMESPACE = NetworkNamespace(f"calicoctl-trust-{os.getpid()}")
 CONTAINER = NAMESPACE.path
 SAVED_FILE = f"{tempfile.gettempdir()}/calicoctl-trust-{os.getpid()}.json"  # of the row of `backup`
 BUNDLE = f"{tempfile.gettempdir()}/calicoctl-trust-{os.getpid()}.tar.gz"  # of the row of `diags`
+
+
+TRIED = "Dry run: nothing is written.\n"
 
 
 class Row(NamedTuple):
@@ -258,6 +261,7 @@ WRITING = [
     Row("replace -f -", "GET PUT PUT PUT", TAGGED, RETAGGED),
     Row("apply -f -", "GET PUT PUT PUT", TAGGED, RETAGGED),
     Row("apply -f -", "GET PUT PUT PUT PUT PUT PUT PUT PUT PUT PUT", LABELLED, SEVERAL, loads=_YAML),
+    Row("apply -f - --deny-if=opens", "GET GET PUT PUT PUT", {**READY, **PROFILE}, DOCUMENT),
     Row("delete profile P", "GET GET DELETE", PROFILE),
     Row("delete -f -", "GET GET DELETE", PROFILE, DOCUMENT),
 ]
@@ -291,6 +295,9 @@ READING = [
     Row("get profile P -o yaml --export", "GET", PROFILE, loads=_YAML),
     Row("edit profile P", "GET", PROFILE, loads=_EDITOR),
     Row("diff -f -", "GET", PROFILE, DOCUMENT, loads=_COMPARISON),
+    Row("diff -f - --flows", "GET", {**READY, **PROFILE}, DOCUMENT, loads=_COMPARISON),
+    Row("apply -f - --dry-run --flows", "GET", {**READY, **PROFILE}, DOCUMENT),
+    Row("--dry-run --flows profile P tag remove P", "GET", {**READY, **PROFILE}, remark=TRIED),
     Row("endpoint e1", "GET", USED, program="calicoq"),
     Row("host h1", "GET", USED, program="calicoq"),
     Row("policy pol", "GET", {**USED, **POLICY}, program="calicoq"),
@@ -412,7 +419,7 @@ FURTHER = [
     Row("node bgp peer add 10.0.0.1 as 64512", "GET GET", PEERS),
     # The node, as far as it comes without Docker
     Row("node", loads=_FOR_DOCKER | _PARAGRAPHS | _FOR_ETCD),
-    Row("node --runtime=none", "GET"),
+    Row("node --runtime=none", "GET GET"),
     Row("node stop", "GET", loads=_FOR_DOCKER | _PARAGRAPHS),
     Row("node remove", "GET GET GET GET DELETE GET GET", NODE, loads=_FOR_DOCKER | _PARAGRAPHS),
     Row("node bgp peer add 10.0.0.1 as 5", "GET GET", loads=frozenset({"difflib"})),
@@ -466,6 +473,8 @@ def _group(row: Row) -> str:
         return row.program
     if command == "calicoctl completion" and row.requests:
         return "calicoctl completion of names"
+    if "--flows" in row.line or "--deny-if" in row.line:
+        return f"{command} with flows"
     return f"{command} with Docker" if "docker" in row.loads else command
 
 
@@ -502,6 +511,9 @@ MOST_MODULES = {
     "calicoctl delete": 103,
     "calicoctl edit": 128,
     "calicoctl diff": 108,
+    "calicoctl apply with flows": 160,
+    "calicoctl diff with flows": 165,
+    "calicoctl --dry-run with flows": 150,
     "calicoq": 43,
     "calicoq version": 45,
     "calicoq help": 41,

@@ -103,7 +103,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, help="the seed of random cases (default: 1; with --torture a random number)")
     parser.addoption("--quarters", default="0", help="which of the four quarters of all cases to run, for example 1,3")
     parser.addoption("--quick", action="store_true", help="run only quick tests that start no process except etcd")
-    parser.addoption("--rooms", action="store_true", help="show the total seconds of the tests in each room")
+    parser.addoption("--rooms", action="store_true", help="show what the tests of each room take")
     parser.addoption("--shuffle", action="store_true", help="run the tests in a random order determined by the seed")
 
 
@@ -186,6 +186,25 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     lines += sampling.summary(reports, config.stash.get(LONG_TESTS, 0), config.getoption("--seed"), torture)
     for line in lines:
         terminalreporter.write_line(line)
+
+
+PROCESSOR_SECONDS = pytest.StashKey[float]()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    item.stash[PROCESSOR_SECONDS] = sampling.processor_seconds()
+    yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Note what a test has cost; its teardown may be that of the whole session, with the processor time of etcd."""
+    try:
+        yield
+    finally:
+        cost = sampling.processor_seconds() - item.stash[PROCESSOR_SECONDS]
+        item.user_properties.append(("processor", cost))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -69,13 +70,25 @@ def parse_quarters(text: str) -> frozenset[int]:
     return quarters
 
 
+def processor_seconds() -> float:
+    """The processor time so far of this process and of those that it has waited for."""
+    return sum(os.times()[:4])
+
+
 def seconds_of_rooms(reports: Iterable[pytest.TestReport]) -> list[str]:
-    """The total seconds of the tests in each room over all processes, longest first."""
-    seconds: defaultdict[str, float] = defaultdict(float)
+    """The seconds of the tests in each room over all processes: of a processor, and from the beginning to the end."""
+    processor: defaultdict[str, float] = defaultdict(float)
+    whole: defaultdict[str, float] = defaultdict(float)
     for report in reports:
         parts = report.nodeid.partition("::")[0].split("/")
-        seconds[f"{'/'.join(parts[:2])}{'/' * (len(parts) > 2)}"] += report.duration
-    return [f"{total:7.1f} s  {room}" for room, total in sorted(seconds.items(), key=lambda item: -item[1])]
+        room = f"{'/'.join(parts[:2])}{'/' * (len(parts) > 2)}"
+        whole[room] += report.duration
+        if report.when == "teardown":
+            noted: dict[str, Any] = dict(report.user_properties)
+            processor[room] += noted.get("processor", 0.0)
+    rooms = sorted(whole, key=lambda room: -processor[room])
+    rows = [f"{processor[room]:9.1f}  {whole[room]:7.1f}  {room}" for room in rooms]
+    return ["processor    whole  seconds of each room", *rows]
 
 
 def summary(reports: Iterable[pytest.TestReport], long_tests: int, seed: int, complete: bool) -> list[str]:

@@ -12,7 +12,8 @@ from pathlib import Path
 HOME = Path(__file__).parents[1] / "calicoctl"
 
 # The imports of each room, and no fewer: rooms, or single modules in them. A room imports only rooms above it, but
-# completion also imports the programs below it, to read their tables of commands and usage texts.
+# completion also imports the programs below it, to read their tables of commands and usage texts, and commands show
+# changes of flows as calicoq does.
 IMPORTS = {
     "errors": "",
     "output": "",
@@ -42,15 +43,16 @@ IMPORTS = {
     "resources.kinds calicoq.cli",
     "felix": "model datastore",
     "flows": "model felix",
-    "commands": "errors model output signals undo configuration etcd datastore environment felix grammar host "
-    "resources completion package_data private_file suggestion usage",
+    "commands": "calicoq.diff calicoq.state errors model output signals undo configuration etcd datastore "
+    "environment felix grammar host resources completion package_data private_file suggestion "
+    "usage",
     "cli": "errors environment global_options grammar listings rows suggestion usage usage_error commands",
     "calicoq": "errors model output etcd.memory datastore environment felix flows grammar package_data "
     "private_file resources suggestion usage cli",
     "start": "signals cli calicoq.cli",
     "__main__": "start",
 }
-UPWARDS = {("completion", "calicoq")}
+UPWARDS = {("completion", "calicoq"), ("commands", "calicoq")}
 
 # Where third-party packages are imported; python-etcd is imported by name beside urllib3.
 PACKAGES = {

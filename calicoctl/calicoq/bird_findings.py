@@ -129,7 +129,7 @@ def _directories(settings: Settings) -> Iterator[Finding]:
 
 def _as_number(stored: Stored, host: str | None, consequence: str) -> Iterator[Finding]:
     if not takes_as(stored.value):
-        reason = f"{shown(stored.value)} is no AS number; {consequence}"
+        reason = f"{shown(stored.value)} is not an AS number; {consequence}"
         remedy = "Start the node of this host with --as=AS_NUM." if host else _STORE_DEFAULT
         yield Finding(codes.REFUSED_BY_BIRD, stored.key, reason, remedy)
 

@@ -11,6 +11,7 @@ from calicoctl.calicoq.flow_answers import (
     analysed,
     blocks,
     filters_of,
+    remark_on_own_hosts,
     say_graph,
     say_table,
     selections_of,
@@ -20,6 +21,7 @@ from calicoctl.calicoq.formats import JSON, YAML, say_document
 from calicoctl.calicoq.state import felix_version_of, read_snapshot, snapshot_of
 from calicoctl.datastore.snapshot import Snapshot
 from calicoctl.errors import CommandError
+from calicoctl.felix.evaluation import FELIX_1
 from calicoctl.felix.view import Felix
 from calicoctl.flows.difference import ALONE, CLOSES, OPENS, UNCERTAIN, Alone, Difference, InEither, JointGroups
 from calicoctl.flows.groups import Tests, iterate
@@ -69,7 +71,20 @@ def run(arguments: Arguments, environment: Environment) -> int:
         say_graph(edges, environment)
     else:
         environment.say("\n".join(map(visible, _lines(answer.shown))))
+    for remark in dict.fromkeys(remark for analysis in answer.analyses for remark in remark_on_own_hosts(analysis)):
+        environment.complain(f"Note: {remark}.")
     return DIFFERENT if answer.shown else SAME
+
+
+def flow_changes(before: Snapshot, after: Snapshot) -> tuple[list[str], set[str]]:
+    """Return the answer for Felix 1.4 in lines, and the signs of the changes: ``+``, ``-``, ``?``.
+
+    Raises CommandError if there is too much to compare.
+    """
+    felix = Felix(before)
+    everything = dict.fromkeys(("<substring>", "--from", "--to", "--only"))
+    answer = _Answer(everything, felix, Felix(after, beside=felix), FELIX_1)
+    return list(_lines(answer.shown)), {_SIGNS[change.kind] for change in answer.shown}
 
 
 def _both(arguments: Arguments, environment: Environment) -> tuple[Felix, Felix]:
@@ -132,8 +147,9 @@ class _Shown:
 
 class _Answer:
     def __init__(
-        self, arguments: Arguments, before: Felix, after: Felix, felix_version: int, show: Callable[[int, int], None]
-    ) -> None:
+        self, arguments: Arguments, before: Felix, after: Felix, felix_version: int,
+        show: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:  # fmt: skip
         """``show`` is called as by ``Difference.changes``."""
         self._felix_version = felix_version
         self._states = before, after
@@ -147,12 +163,12 @@ class _Answer:
             before, felix_version, filters, {**selections, ALONE: Alone(after)}, tests=Tests.of(before, after)
         )
         new = analysed(after, felix_version, filters, {**selections, ALONE: Alone(before)}, before=old)
-        self._analyses = old, new
+        self.analyses = old, new
         self._only = 0 if filters else -1
         for each in filters:
-            self._only |= each.packets(self._analyses[0].space)
+            self._only |= each.packets(self.analyses[0].space)
         self._selections = selections
-        self._names_version = len({version for analysis in self._analyses for version in analysis.flows}) > 1
+        self._names_version = len({version for analysis in self.analyses for version in analysis.flows}) > 1
         self._show = show
         self.shown = sorted(self._all(), key=lambda change: change.position)
 
@@ -171,11 +187,11 @@ class _Answer:
             )
             for each in self.shown
         ]  # fmt: skip
-        return Page(DIFF, self._analyses[1].space, rows).text()
+        return Page(DIFF, self.analyses[1].space, rows).text()
 
     def _all(self) -> Iterator[_Shown]:
         for version in (4, 6):
-            old, new = self._analyses
+            old, new = self.analyses
             if version in old.flows and version in new.flows:
                 yield from self._changes(version)
             for analysis, kind, remark in ((old, CLOSES, "endpoints that are gone"), (new, OPENS, "new endpoints")):
@@ -183,7 +199,7 @@ class _Answer:
                     yield from self._of_those_alone(analysis, version, kind, remark)
 
     def _changes(self, version: int) -> Iterator[_Shown]:
-        old, new = self._analyses
+        old, new = self.analyses
         groups = JointGroups(old.groups[version], new.groups[version])
         difference = Difference(old.flows[version], new.flows[version], groups)
         names = Names(groups)
@@ -227,10 +243,10 @@ class _Answer:
         sources, destinations = (
             (groups.all[number] for number in iterate(mask)) for mask in (change.sources, change.destinations)
         )
-        ends = two_ends(sources, destinations, version)
+        ends = two_ends(sources, destinations, version, self._states[1])
         if ends is None:
             return []
-        header = self._analyses[1].space.example(change.packets)
+        header = self.analyses[1].space.example(change.packets)
         verdicts = (verdict_text(ends, felix, version, self._felix_version, header) for felix in self._states)
         return [
             f"for example {ends[0].title} to {ends[1].title}, {header.text()}",

@@ -45,14 +45,26 @@ def run(arguments: Arguments, environment: Environment) -> int:
         for pair in _pairs(analysis, felix, felix_version, version, only if filters else None)
     ]
     if not pairs:
-        raise CommandError("Between these ends is nothing to explain: no two of them have addresses of one IP version.")
+        raise CommandError(_nothing(arguments["<from>"], arguments["<to>"], analysis))
     if arguments["--output"] == TEXT:
         environment.say("\n".join(map(visible, _lines(pairs))), painter="verdict")
     else:
         say_document([pair.document() for pair in pairs], arguments["--output"], environment)
-    for remark in remarks_on(felix):
+    has_others = not all(pair.is_of_own_host for pair in pairs)
+    for remark in remarks_on(felix, analysis) if has_others else ():
         environment.complain(f"Note: {remark}.")
     return 0
+
+
+def _nothing(source: str, destination: str, analysis: Analysis) -> str:
+    """Say why there is nothing to explain between two ends."""
+    for groups in analysis.groups.values():
+        ends = [[groups.all[number] for number in iterate(groups.selected(name))] for name in ("from", "to")]
+        if all(ends) and not any(group.guard for end in ends for group in end):
+            return f"Neither {source} nor {destination} is an endpoint: Calico decides nothing between them."
+        if all(ends):
+            return f"{source} and {destination} are the same endpoint: it sends itself nothing."
+    return f"{source} and {destination} do not both have addresses of one IP version."
 
 
 def _filter_text(protocol: str | None, ports: str | None) -> str | None:
@@ -66,7 +78,7 @@ def _pairs(analysis: Analysis, felix: Felix, felix_version: int, version: int, o
     names = Names(groups)
     for source in iterate(groups.selected("from")):
         for destination in iterate(groups.selected("to")):
-            ends = two_ends([groups.all[source]], [groups.all[destination]], version)
+            ends = two_ends([groups.all[source]], [groups.all[destination]], version, felix)
             if ends is not None:
                 judge = partial(way, ends, felix, version, felix_version)
                 titles = [", ".join(names.of(1 << number)) for number in (source, destination)]
@@ -78,7 +90,7 @@ def decisions(analysis: Analysis, felix: Felix, felix_version: int, version: int
     groups = analysis.groups[version].all
     for source in iterate(row.sources):
         for destination in iterate(row.destinations):
-            ends = two_ends([groups[source]], [groups[destination]], version)
+            ends = two_ends([groups[source]], [groups[destination]], version, felix)
             if ends is not None:
                 judge = partial(way, ends, felix, version, felix_version)
                 pair = _Pair(analysis, version, source, destination, judge, ["", ""], row.packets)
@@ -101,7 +113,7 @@ class _Row:
 
 
 class _Pair:
-    """The packets from one group to another."""
+    """The packets from one group to another; ``is_of_own_host`` tells that these are workloads and their own host."""
 
     def __init__(
         self, analysis: Analysis, version: int, source: int, destination: int, judge: Judge, titles: list[str],
@@ -113,7 +125,9 @@ class _Pair:
         self._titles = titles
         wanted = analysis.space.opening[version] if only is None else only & analysis.space.universe[version]
         rows: dict[tuple[object, ...], _Row] = {}
-        for piece in analysis.flows[version].pieces(source, destination):
+        flows = analysis.flows[version]
+        self.is_of_own_host = bool(flows.own_hosts.beside(destination) >> source & 1)
+        for piece in (flows.pieces_to_own_host if self.is_of_own_host else flows.pieces)(source, destination):
             if packets := piece & wanted:
                 row = self._row(packets, judge)
                 rows.setdefault(row.key, _Row(0, row.allowed, row.deciders, row.doubts)).packets |= packets

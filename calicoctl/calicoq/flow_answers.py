@@ -79,7 +79,7 @@ def analysed(
         ) from None
 
 
-def remarks_on(felix: Felix) -> Iterator[str]:
+def remarks_on(felix: Felix, analysis: Analysis) -> Iterator[str]:
     """Yield what is left out of every answer about flows."""
     if refused := felix.refused_endpoints():
         is_halted = any(felix.standstill(host) for host in {name.host for name in refused})
@@ -87,10 +87,15 @@ def remarks_on(felix: Felix) -> Iterator[str]:
         yield f"{_left_out(len(refused))} that Felix refuses: {effect}, see 'calicoq check'"
     if without := sum(not addresses_of(endpoint, felix) for endpoint in felix.endpoints.values()):
         yield f"{_left_out(without)} without a known address"
-    if any(endpoint.name.workload is None for endpoint in felix.endpoints.values()):
+    yield from remark_on_own_hosts(analysis)
+
+
+def remark_on_own_hosts(analysis: Analysis) -> Iterator[str]:
+    """Yield that flows between hosts and their own workloads are left out, if there may be some."""
+    if any(flows.own_hosts for flows in analysis.flows.values()):
         yield (
-            "The flows between a host and its own workloads are not those shown: the host may send them anything, and "
-            "DefaultEndpointToHostAction decides on what they send to it; ask 'calicoq verdict'"
+            "Left out: what a host and its own workloads send each other. The host may send them anything, and "
+            "DefaultEndpointToHostAction decides on what they send to it; ask 'calicoq verdict' or 'calicoq explain'"
         )
 
 

@@ -11,7 +11,7 @@ from calicoctl.calicoq.parties import are_host_and_workload
 from calicoctl.felix import questions
 from calicoctl.felix.evaluation import FELIX_1
 from calicoctl.felix.walk import ALLOW, DENY, Step
-from calicoctl.model.protocols import PROTOCOLS
+from calicoctl.model.protocols import DNS_AND_DHCP, PROTOCOLS
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from calicoctl.felix.view import Felix
 
 _DEFAULT_ACTION = "DROP"
-_DNS_AND_DHCP = (53, 67, 547)
 
 
 class OwnHostJourney(Journey):
@@ -78,7 +77,7 @@ class OwnHostJourney(Journey):
 
     def _service_of_host(self, packet: Packet, host: str) -> str:
         is_udp = packet.protocol == PROTOCOLS["udp"]
-        return questions.service_of_host(host) if is_udp and packet.ends["dst"].port in _DNS_AND_DHCP else ""
+        return questions.service_of_host(host) if is_udp and packet.ends["dst"].port in DNS_AND_DHCP else ""
 
 
 def journey_between(

@@ -63,7 +63,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
     else:
         shown = answer.pairs() if arguments["--pairs"] else answer.rows()
         _say_rows(shown, answer.questions, output, environment)
-    for remark in remarks_on(felix):
+    for remark in remarks_on(felix, analysis):
         environment.complain(f"Note: {remark}.")
     return 0
 

@@ -36,5 +36,4 @@ def apply(path: str, environment: Environment) -> None:
     """Apply the documents of a file to what the environment's client has. Raises CommandError."""
     manifest = Manifest(environment, environment.client())
     manifest.read(path, recursive=False)
-    for number, change in enumerate(changes.prepared(changes.DIFF, manifest)):
-        change.carry_out(just_read=number == 0)
+    changes.carry_out(changes.DIFF, manifest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from calicoctl.calicoq import expectations
 from calicoctl.calicoq.expectations import ALLOW, Expectation
 from calicoctl.calicoq.flow_answers import analysed, read_felix
-from calicoctl.calicoq.flow_examples import two_ends, verdict_text
+from calicoctl.calicoq.flow_examples import two_ends, verdict_text, with_own_host
 from calicoctl.calicoq.formats import JSON, YAML, say_document
 from calicoctl.flows.groups import iterate
 from calicoctl.flows.selection import selection
@@ -92,10 +92,13 @@ def _violation(number: int, expectation: Expectation, analysis: Analysis, felix:
             passing = list(flows.into(destination))
             for mask, _ in passing:
                 rest &= ~mask
-            for mask, (surely, maybe) in [*passing, (rest, (0, 0))]:
+            own = flows.own_hosts.beside(destination) & rest
+            for sender in iterate(own):
+                passing.append((1 << sender, with_own_host(flows, sender, destination, felix, felix_version)))
+            for mask, (surely, maybe) in [*passing, (rest & ~own, (0, 0))]:
                 wrong = packets & ~surely if expectation.verb == ALLOW else packets & maybe
                 senders = [groups.all[each] for each in iterate(mask & sources)]
-                ends = two_ends(senders, [groups.all[destination]], version)
+                ends = two_ends(senders, [groups.all[destination]], version, felix)
                 has_ends = has_ends or (ends is not None and packets != 0)
                 if wrong and ends is not None:
                     header = flows.space.example(wrong)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from calicoctl.resources import changes
-from calicoctl.resources.manifest import Manifest
+from calicoctl.commands import resource_changes
+from calicoctl.resources.changes import APPLY
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -13,6 +13,4 @@ if TYPE_CHECKING:
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Carry out ``calicoctl apply`` and return the exit status. Raises CommandError."""
-    manifest = Manifest(environment, environment.client())
-    manifest.read(arguments["--filename"], arguments["--recursive"])
-    return changes.run(changes.APPLY, manifest, environment, dry_run=arguments["--dry-run"])
+    return resource_changes.run(APPLY, arguments, environment)

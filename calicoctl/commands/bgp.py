@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calicoctl.commands import bgp_peers
 from calicoctl.datastore import keys
-from calicoctl.datastore.bgp import read_mesh, switch_mesh
+from calicoctl.datastore.bgp import odd_as_number, read_mesh, switch_mesh
 from calicoctl.datastore.parameters import Parameter
 from calicoctl.errors import CommandError
 from calicoctl.model.bgp import DEFAULT_AS, as_number
@@ -45,10 +45,20 @@ def _node_mesh(arguments: Arguments, environment: Environment) -> int:
 def _default_node_as(number: str | None, environment: Environment) -> int:
     stored = Parameter(environment.client(), keys.DEFAULT_AS)
     if number is None:
-        environment.say(visible(stored.get() or DEFAULT_AS))
-        return 0
+        return _show_default_as(stored.get(), environment)
     try:
         stored.set(as_number(number))
     except ValueError:
         raise CommandError(bgp_peers.invalid_as_number(number)) from None
+    return 0
+
+
+def _show_default_as(stored: str | None, environment: Environment) -> int:
+    if stored is None:
+        environment.say(DEFAULT_AS)
+        return 0
+    environment.say(visible(stored))
+    if complaint := odd_as_number(keys.DEFAULT_AS, stored):
+        environment.complain(complaint)
+        return 1
     return 0

@@ -47,13 +47,15 @@ def _add(arguments: Arguments, scope: Scope, environment: Environment) -> int:
     address, as_num = _new_peer(arguments["<PEER_IP>"], arguments["<AS_NUM>"])
     peers = Peers(environment.client(), scope.host)
     if scope.host is None:
-        before = peers.save(address, as_num)
+        before, is_written = peers.save(address, as_num)
     else:
         if force := arguments["--force"]:
             warn_if_absent(scope.host, environment)
         with RefusesAbsent(scope.host, environment):
-            before = peers.save(address, as_num, anyway=force)
-    if before == as_num:
+            before, is_written = peers.save(address, as_num, anyway=force)
+    if before == as_num and is_written:
+        environment.say(f"BGP peer {address} as {as_num} was configured already. Its stored form is corrected.")
+    elif before == as_num:
         environment.say(f"BGP peer {address} as {as_num} is configured already.")
     elif before is not None:
         environment.say(f"BGP peer {address} was AS {before} and is AS {as_num} now.")

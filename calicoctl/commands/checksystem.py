@@ -40,7 +40,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 def check_system(arguments: Arguments, environment: Environment, release: str, root: str) -> int:
-    """Do as ``run`` for a kernel of this release, with the files of the machine below a root folder."""
+    """Run the checks for a kernel of this release, with the files of the machine below a root folder."""
     if arguments["--fix"]:
         environment.complain("WARNING: Deprecated flag --fix: checksystem no longer fixes detected issues")
     check_runtime(arguments["--runtime"])
@@ -74,7 +74,7 @@ def _check_docker(libnetwork: bool, environment: Environment) -> Check:
     numbers = _numbers(r"(\d{1,9})\.(\d{1,9})", api)
     if numbers and numbers >= oldest:
         return Check("Docker", OK, found)
-    needed = f"v{oldest[0]}.{oldest[1]}"
+    needed = f"v{_text(oldest)}"
     complaint = f"ERROR: Docker server must support Docker Remote API {needed} or greater."
     if libnetwork:
         complaint = f"ERROR: Docker Version does not support Libnetwork.\n{complaint}"
@@ -87,23 +87,37 @@ def _check_etcd(environment: Environment) -> Check:
     except CommandError as error:
         reason = " ".join(error.message.split())
         return Check("etcd", FAIL, "no answer", f"ERROR: Could not connect to etcd: {reason}")
-    numbers = _numbers(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})", text)
-    version = ".".join(map(str, numbers))
+    version = _text(_version_of_etcd(text))
     try:
         environment.client().get(keys.READY)  # whether it is there or not
     except CommandError as error:
         reason = f"{version or 'a server'}, but it does not answer the v2 API"
         return Check("etcd", FAIL, reason, f"ERROR: {' '.join(error.message.split())}")
-    if not numbers:
-        return Check("etcd", FAIL, "its version is not known", _NO_ETCD_VERSION)
-    if numbers < _OLDEST_ETCD:
-        oldest = ".".join(map(str, _OLDEST_ETCD))
-        complaint = f"ERROR: etcd must be at least version {oldest} (Detected version: {version})"
-        return Check("etcd", FAIL, f"{version}; {oldest} or later is needed", complaint)
+    if complaint := version_complaint(text):
+        reason = f"{version}; {_text(_OLDEST_ETCD)} or later is needed" if version else "its version is not known"
+        return Check("etcd", FAIL, reason, complaint)
     return Check("etcd", OK, f"{version}, with the v2 API")
 
 
+def version_complaint(text: str) -> str:
+    """Say why etcd is not new enough, by what it says about its version; empty if it is."""
+    numbers = _version_of_etcd(text)
+    if not numbers:
+        return _NO_ETCD_VERSION
+    if numbers < _OLDEST_ETCD:
+        return f"ERROR: etcd must be at least version {_text(_OLDEST_ETCD)} (Detected version: {_text(numbers)})"
+    return ""
+
+
+def _version_of_etcd(text: str) -> tuple[int, ...]:
+    return _numbers(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})", text)
+
+
+def _text(numbers: tuple[int, ...]) -> str:
+    return ".".join(map(str, numbers))
+
+
 def _numbers(pattern: str, text: str) -> tuple[int, ...]:
-    """Return the numbers where a text first matches a pattern; none if it does nowhere."""
+    """Return the numbers in the first match of a pattern; none if it does not match."""
     match = re.search(pattern, text, re.ASCII)
     return tuple(map(int, match.groups())) if match else ()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from calicoctl.resources import changes
-from calicoctl.resources.manifest import Manifest
+from calicoctl.commands import resource_changes
+from calicoctl.resources.changes import DELETE
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -13,9 +13,4 @@ if TYPE_CHECKING:
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Carry out ``calicoctl delete`` and return the exit status. Raises CommandError."""
-    manifest = Manifest(environment, environment.client(), identity_only=True)
-    if arguments["<KIND>"] is not None:
-        manifest.name(arguments["<KIND>"], arguments["<NAME>"])
-    else:
-        manifest.read(arguments["--filename"], arguments["--recursive"])
-    return changes.run(changes.DELETE, manifest, environment, arguments["--skip-not-exists"], arguments["--dry-run"])
+    return resource_changes.run(DELETE, arguments, environment, arguments["--skip-not-exists"])

@@ -1,4 +1,4 @@
-"""calicoctl diags: a bundle of what helps to find out why a node does not work."""
+"""calicoctl diags: collect information about a faulty node in one file."""
 
 from __future__ import annotations
 

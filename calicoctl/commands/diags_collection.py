@@ -1,4 +1,4 @@
-"""The steps of `diags`: what is asked of this host, of the node and of etcd, each into a file of the bundle."""
+"""The steps of `diags`: each writes what this host, the node or etcd answers to a file of the bundle."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _PROGRAMS = (
 
 
 def announce(text: str, environment: Environment) -> None:
-    """Print a step that begins. A closed pipe is no reason to go without the bundle."""
+    """Print the step that begins. A closed pipe does not prevent the bundle."""
     try:
         environment.say(text)
     except BrokenPipeError:
@@ -56,7 +56,7 @@ def announce(text: str, environment: Environment) -> None:
 
 
 class Collection:
-    """Collects the files of a bundle. A step that fails is noted, in the file ``summary`` too; the next one follows.
+    """Collects the files of a bundle. A failed step is noted, also in the file ``summary``, and the next one follows.
 
     Methods raise OSError where the bundle cannot be written.
     """
@@ -99,7 +99,7 @@ class Collection:
                 self._note(command, str(failure), f"Problem running command: {command}\n  {failure}")
 
     def _write(self, name: str, pieces: Callable[[], Iterable[str | bytes]]) -> None:
-        """Write what a step finds to a file, and why it finds no more."""
+        """Write the results of a step to a file, and the reason if it fails."""
         with self._bundle.file(name) as file:
             try:
                 for piece in pieces():

@@ -33,17 +33,38 @@ _NOTES = """\
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Carry out ``calicoctl edit`` and return the exit status. Raises CommandError."""
+    if arguments["--flows"] and not arguments["--dry-run"]:
+        raise CommandError("--flows goes with --dry-run. Nothing was written.")
+    if arguments["--flows"]:
+        from calicoctl.commands.trial import Trial, say_flow_changes
+
+        trial = Trial(environment)
+        edit = _edit(arguments, environment)
+        status = edit.run()
+        if edit.tried is not None:
+            changes.carry_out(changes.APPLY, edit.tried)
+        say_flow_changes(trial.flow_changes()[0], environment)
+        return status
+    return _edit(arguments, environment).run()
+
+
+def _edit(arguments: Arguments, environment: Environment) -> _Edit:
     named = Manifest(environment, environment.client(), identity_only=True)
     named.name(arguments["<KIND>"], [arguments["<NAME>"]])
     named.require_sound()
-    return _Edit(named.items[0], environment).run()
+    return _Edit(named.items[0], environment, arguments["--dry-run"])
 
 
 class _Edit:
-    """The edit of one resource in a temporary file. The file is kept if it has changes that were not written."""
+    """The edit of one resource in a temporary file. The file is kept if it has changes that were not written.
 
-    def __init__(self, item: Item, environment: Environment) -> None:
+    Nothing is written if ``is_dry``.
+    """
+
+    def __init__(self, item: Item, environment: Environment, is_dry: bool) -> None:
         self._item = item
+        self._is_dry = is_dry
+        self.tried: Manifest | None = None  # the result of a dry run, if it has changes
         self._environment = environment
         self._path = ""
         self._record: Record  # the resource as it was stored when the file was written
@@ -62,6 +83,8 @@ class _Edit:
         try:
             self._write_file(_NOTES + self._stored)
             manifest = self._edited()
+            if manifest and self._is_dry:
+                return self._end_dry_run(manifest)
             if manifest and changes.run(changes.APPLY, manifest, self._environment, has_warned=True):
                 raise CommandError("The changes were not fully applied.")
         except CommandError as error:
@@ -72,6 +95,13 @@ class _Edit:
             raise
         self._remove_file()
         return 0
+
+    def _end_dry_run(self, manifest: Manifest) -> int:
+        """Say what would be done. Raises CommandError."""
+        status = changes.run(changes.APPLY, manifest, self._environment, dry_run=True, has_warned=True)
+        self.tried = manifest
+        self._environment.say(f"The changes are in {self._path}.")
+        return status
 
     def _kept(self) -> str:
         """Return a line that says where the unwritten changes are. Without such changes, remove the file."""

@@ -23,7 +23,7 @@ def check(arguments: Arguments) -> None:
     """Raise CommandError with all that is wrong with the values of the options."""
     for word in _BACKENDS:
         if arguments[word]:  # the usage text allows the word without its option
-            raise CommandError(f"'{word}' is no argument of 'calicoctl node'. Did you mean --backend={word}?")
+            raise CommandError(f"'{word}' is not an argument of 'calicoctl node'. Did you mean --backend={word}?")
     problems = [
         problem
         for option, check in (

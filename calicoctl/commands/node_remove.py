@@ -43,7 +43,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 def _refusal(records: HostRecords, even_endpoints: bool, here: str, environment: Environment) -> str:
-    """Say why the node must not be removed; nothing if it may be."""
+    """Return why the node must not be removed; empty if it may be."""
     if records.host == here and (reason := _running(environment)):
         return reason
     if even_endpoints or not records.endpoints:
@@ -61,7 +61,7 @@ def _refusal(records: HostRecords, even_endpoints: bool, here: str, environment:
 
 
 def _running(environment: Environment) -> str:
-    """Say that the node of this host runs, in Docker or without; nothing if it does not."""
+    """Return a message if the node of this host is running, in Docker or without; empty if it is not."""
     from calicoctl.host.docker import Docker, DockerUnavailable
     from calicoctl.host.felix import felix_outside, processes_of_felix
     from calicoctl.host.node_docker import ASIDE, NodeContainers
@@ -77,8 +77,8 @@ def _running(environment: Environment) -> str:
     except DockerUnavailable:
         if not processes:
             environment.complain(
-                f"Docker cannot be asked for the container {NODE}. No Felix is running on this host, so the node "
-                "counts as stopped."
+                f"Docker does not answer, so calicoctl cannot look for the container {NODE}. No Felix process is "
+                "running on this host, so the node counts as stopped."
             )
     return f"The node cannot be removed while it is running.\n{felix_outside(processes)}" if processes else ""
 
@@ -102,8 +102,8 @@ def _remove(records: HostRecords, interfaces: list[str], here: str, environment:
         check_root()
     if records.host != here:
         environment.complain(
-            f"Warning: it cannot be seen from here whether the node of {records.host} is running. If it is, it works "
-            "in part only until it is started again."
+            f"Warning: calicoctl cannot tell whether the node of {records.host} is running. If it is, it works only "
+            "partly until it is restarted."
         )
     try:
         records.remove_from_bgp()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from calicoctl.commands.checksystem import version_complaint
 from calicoctl.commands.node_arguments import check
 from calicoctl.datastore.nodes import stored_settings
 from calicoctl.errors import CommandError, status_of
@@ -70,8 +71,8 @@ def _container(arguments: Arguments, environment: Environment) -> NodeContainer:
     Settings.from_environment(variables)  # raises an error for values that cannot be used
     if "@" in variables.get("ETCD_ENDPOINTS", ""):
         raise CommandError(
-            "ETCD_ENDPOINTS has a user and a password, and the container of the node takes none. Set ETCD_USERNAME and "
-            "ETCD_PASSWORD instead: they are for calicoctl alone."
+            "ETCD_ENDPOINTS has a user and a password, which the container of the node does not support. Set "
+            "ETCD_USERNAME and ETCD_PASSWORD instead: only calicoctl uses them."
         )
     former = "none" if variables.get("CALICO_NETWORKING") == "false" else "bird"
     return node_container(
@@ -98,7 +99,7 @@ def _show_only(arguments: Arguments, container: NodeContainer, environment: Envi
     return 0
 
 
-# Before anything is changed
+# Checks before any change
 
 
 def _check_former(containers: NodeContainers) -> None:
@@ -114,8 +115,15 @@ def _check_former(containers: NodeContainers) -> None:
 
 
 def _check_etcd(environment: Environment) -> dict[str, str]:
-    """Return what is stored of this host's node. Raises an error if etcd, or its v2 API, is not there."""
-    return stored_settings(hostname(environment.variables), environment.client())
+    """Return what is stored of this host's node.
+
+    Raises CommandError if etcd, or its v2 API, does not answer, or if etcd is too old.
+    """
+    client = environment.client()
+    stored = stored_settings(hostname(environment.variables), client)
+    if complaint := version_complaint(client.version()):
+        raise CommandError(complaint)
+    return stored
 
 
 def _warn_of_losses(arguments: Arguments, stored: dict[str, str], environment: Environment) -> None:
@@ -132,7 +140,7 @@ def _find_image(image: str, no_pull: bool, containers: NodeContainers, environme
     if containers.has_image(image):
         return
     if no_pull:
-        raise CommandError(f"There is no Docker image {image} on this host, and --no-pull forbids to fetch it.")
+        raise CommandError(f"There is no Docker image {image} on this host, and --no-pull forbids pulling it.")
     _show(paragraph(f"Pulling Docker image {image}"), environment)
     try:
         containers.pull(image)
@@ -191,14 +199,13 @@ def _recover(containers: NodeContainers, environment: Environment) -> None:
 def _start(
     arguments: Arguments, container: NodeContainer, containers: NodeContainers, environment: Environment
 ) -> tuple[str, Log]:
-    """Start the container, and return its id and its log when it has started; until then all can be taken back."""
+    """Start the container, and return its id and its log once it has started. A failure before is undone."""
     former = containers.find(NODE)
     _show("Running Docker container with the following command:\n", environment)
     _show(f"{container.docker_run(detach=arguments['--detach'] == 'true')}\n", environment)
     with Undo(_REMEDY, _outcome(former)) as undo:
-        id = _replace(container, former, containers, undo)
+        id, log = _replace(container, former, containers, undo)
         deadline = time.monotonic() + int(arguments["--start-timeout"])
-        log = containers.log(id)
         _show(f"Calico node is running with id: {id}", environment)
         if arguments["--libnetwork"]:
             _show("Calico node running with libnetwork plugin enabled", environment)
@@ -222,18 +229,21 @@ def _remove(former: Found, containers: NodeContainers) -> None:
 
 
 def _outcome(former: Found | None) -> str:
-    """Say which container there is when all has been taken back."""
+    """Return a sentence about the containers that exist after a failed start."""
     if former is None:
         return "The new container was removed. No node is running."
     state = "running" if former.running else "not running"
     return f"The new container was removed. The previous one is restored and {state}."
 
 
-def _replace(container: NodeContainer, former: Found | None, containers: NodeContainers, undo: Undo) -> str:
-    """Start the new container in the place of the former one, which is set aside; return its id.
+def _replace(
+    container: NodeContainer, former: Found | None, containers: NodeContainers, undo: Undo
+) -> tuple[str, Log]:
+    """Start the new container in the place of the former one, which is set aside; return its id and its log.
 
     The new one is made first. If Docker refuses that, the former one has kept running.
     """
+    keeps_logs = containers.keeps_logs()
     containers.remove(NEW)  # of a command that was killed
     undo.note(f"container {NEW}", lambda: containers.remove(NEW))
     id = containers.create(NEW, container)
@@ -241,8 +251,12 @@ def _replace(container: NodeContainer, former: Found | None, containers: NodeCon
         _set_aside(former, containers, undo)
     undo.note(f"container {NODE}", lambda: containers.remove(id))
     containers.rename(id, NODE)
+    if keeps_logs:
+        containers.start(id)
+        return id, containers.log(id)
+    output = containers.output(id)
     containers.start(id)
-    return id
+    return id, output
 
 
 def _set_aside(former: Found, containers: NodeContainers, undo: Undo) -> None:
@@ -306,7 +320,7 @@ def _stay(id: str, log: Log, containers: NodeContainers, environment: Environmen
 
 
 def _show(text: str, environment: Environment) -> None:
-    """Print progress at once. A closed pipe is no reason to take back a node that starts."""
+    """Print progress at once. A closed pipe does not stop the start."""
     try:
         environment.say(text)
         environment.stdout.flush()

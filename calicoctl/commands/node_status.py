@@ -40,7 +40,7 @@ class BgpState:
 
 
 class NodeState:
-    """All that was found. ``complaints`` are what could not be asked, and what is not as it should be, a line each."""
+    """The state of a node. ``complaints`` has a line for each part that did not answer or is not healthy."""
 
     def __init__(self, host: str, backend: str, felix: FelixState) -> None:
         self.host = host
@@ -51,12 +51,12 @@ class NodeState:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether Felix runs, everything answered and every peer is established."""
+        """Whether Felix is running, every part has answered, and every peer is established."""
         return not self.complaints
 
 
 def find_node(runtime: str, backend: str, socket_folder: str, environment: Environment) -> NodeState:
-    """Return what is found of this host's node; what cannot be asked is no error but a complaint.
+    """Return what is found of this host's node; a part that does not answer leads to a complaint, not an error.
 
     ``backend`` is that of the node: ``bird`` or ``none``. ``socket_folder`` is where BIRD's sockets are, empty for the
     usual folders. Raises CommandError for a HOSTNAME that cannot be used.
@@ -72,14 +72,20 @@ def find_node(runtime: str, backend: str, socket_folder: str, environment: Envir
         found.complaints.append(f"{_NO_ETCD}  {' '.join(error.message.splitlines())}")
     found.bgp = [BgpState(version, settings) for version in (4, 6)]
     if backend == "bird":
+        if settings and settings.unusable:
+            found.complaints.append(_unusable(settings.unusable))
         _ask_bird(found, socket_folder)
     return found
 
 
+def _unusable(stored: list[str]) -> str:
+    return f"BIRD gets no peer from {_named(stored)}: 'calicoq check' shows why, and the remedy."
+
+
 def _felix_is_missing(felix: FelixState) -> str:
     if felix.problem:
-        return f"Felix was not found as a process, and its container cannot be looked for: {felix.problem}"
-    return "Felix does not run: there is neither a container calico-node nor a process of Felix."
+        return f"There is no Felix process, and calicoctl cannot look for the container: {felix.problem}"
+    return "Felix is not running: there is neither a container calico-node nor a Felix process."
 
 
 def _ask_bird(found: NodeState, folder: str) -> None:
@@ -126,4 +132,5 @@ def _addresses(peers: list[bird.Peer], version: int) -> Iterator[Address]:
 
 
 def _named(addresses: list[str]) -> str:
+    """Return the first of some addresses or keys."""
     return ", ".join(addresses[:_MOST_NAMED]) + (" and others" if len(addresses) > _MOST_NAMED else "")

@@ -45,14 +45,14 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 def _check_endpoints(force: bool, environment: Environment) -> None:
-    """Raise CommandError if this host has endpoints, or if it cannot be told; with ``force`` only complain."""
+    """Raise CommandError if this host has endpoints, or if etcd does not answer; with ``force`` only complain."""
     host = hostname(environment.variables)
     try:
         endpoints = list(Endpoints(environment.client()).matching(Filter(host), latest=True))
     except DatastoreError as error:
         if not force:
-            raise CommandError(f"{error.message}\n--force stops the node all the same.", error.status) from None
-        environment.complain(f"{error.message}\nStopping the node all the same.")
+            raise CommandError(f"{error.message}\nUse --force to stop the node anyway.", error.status) from None
+        environment.complain(f"{error.message}\nStopping the node anyway.")
         return
     if not endpoints:
         return
@@ -77,7 +77,7 @@ def _check_endpoints(force: bool, environment: Environment) -> None:
 
 
 def _stop_containers(environment: Environment) -> bool:
-    """Stop the node's containers, and let Docker never start them again; tell whether one was running."""
+    """Stop the node's containers and their restarts by Docker; return whether one was running."""
     containers = NodeContainers(Docker(environment.variables))
     was_running = False
     with WorkloadLock(NODE_LOCK):

@@ -24,7 +24,7 @@ _INCOMPLETE = (
 
 def run(arguments: Arguments, environment: Environment) -> int:
     """Carry out ``calicoctl restore`` and return the exit status. Raises CommandError."""
-    saved = saved_datastore(arguments["<FILE>"], environment)
+    saved = saved_datastore(arguments["<FILE>"], environment, for_etcd=True)
     restoration = Restoration(saved, environment.client(), arguments["--delete"])
     if restoration.obstacles:
         raise CommandError("\n".join(["Cannot restore:", *_first(restoration.obstacles), "Nothing was written."]))

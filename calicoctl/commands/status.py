@@ -1,4 +1,4 @@
-"""calicoctl status: whether this host's node works, from Felix over etcd to each BGP peer."""
+"""calicoctl status: whether the node of this host works: Felix, etcd, BIRD and each BGP peer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEADINGS = ("Peer address", "Peer type", "State", "Since", "Info")
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Carry out ``status``, parsed, and return the exit status: 0 only if all that was found is as it should be.
+    """Carry out ``status``, parsed, and return the exit status: 0 only if all parts are healthy.
 
     Raises CommandError.
     """
@@ -47,7 +47,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 def check_runtime(runtime: str) -> None:
-    """Raise CommandError for what is no runtime of a node's container."""
+    """Raise CommandError for a runtime that no container of a node has."""
     if runtime not in _RUNTIMES:
         raise CommandError(f"Invalid runtime specified: '{runtime}'")
 
@@ -99,7 +99,7 @@ def _of_felix(felix: FelixState) -> Iterator[str]:
     elif felix.is_docker_down:
         yield "Docker is not running"
     elif felix.is_in_container is None:
-        yield "calico-node container unknown: its state cannot be asked for"
+        yield "calico-node container state unknown"
     else:
         yield "calico-node container not running"
     if felix.processes:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # The fixed words, by the placeholder of the argument in the usage texts.
 WORDS: dict[str, tuple[str, ...]] = {
     "<LISTING_OUTPUT>": ("table", "json", "yaml", "csv", "name", "schema"),
+    "<CHANGE>": ("opens", "closes"),
     "<WHEN>": ("auto", "always", "never"),
     "<OUTPUT>": ("ps", "wide", "name", "yaml", "json", "custom-columns="),
     "<RUNTIME>": ("docker", "rkt"),

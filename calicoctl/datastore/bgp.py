@@ -5,7 +5,8 @@ from __future__ import annotations
 from calicoctl.datastore import keys
 from calicoctl.datastore.parameters import edit_setting, remove_setting
 from calicoctl.errors import MalformedObject
-from calicoctl.model.bgp import MalformedMesh, MalformedPeer, Mesh, Peer
+from calicoctl.model.bgp import MalformedMesh, MalformedPeer, Mesh, Peer, takes_as
+from calicoctl.model.wording import shown
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -29,27 +30,29 @@ class Peers:
         """
         return peers_below(self._client.get(keys.bgp_settings(self._host), recursive=True), versions)
 
-    def save(self, address: Address, as_num: str, anyway: bool = False) -> str | None:
-        """Store the AS number of a peer and return the previous one, None if the peer is new.
+    def save(self, address: Address, as_num: str, anyway: bool = False) -> tuple[str | None, bool]:
+        """Store the AS number of a peer; return the previous one, None if the peer is new, and whether it was written.
 
-        Other fields of the peer are kept. An unreadable peer is replaced. Nothing is written if nothing changes. Raises
-        NoNode if the host is not a node, unless ``anyway`` is set.
+        Other fields of the peer are kept. An unreadable peer is replaced. Nothing is written if no field changes.
+        Raises NoNode if the host is not a node, unless ``anyway`` is set.
         """
         before: str | None = None
+        is_written = False
 
         def change(node: RawNode | None) -> str | None:
-            nonlocal before
+            nonlocal before, is_written
             stored = None
             try:
                 stored = Peer.from_json(node["value"]) if node else None
             except MalformedPeer:
                 pass
             before = stored.as_num if stored else None
-            text = Peer.new(address, as_num, stored.fields if stored else {}).to_json()
-            return None if node and node["value"] == text else text
+            peer = Peer.new(address, as_num, stored.fields if stored else {})
+            is_written = stored is None or stored.fields != peer.fields
+            return peer.to_json() if is_written else None
 
         edit_setting(self._client, keys.peer(address, self._host), change, None if anyway else self._host)
-        return before
+        return before, is_written
 
     def remove(self, address: Address) -> bool:
         """Remove a peer; return False if it did not exist."""
@@ -78,6 +81,11 @@ def peers_below(settings: RawNode | None, versions: Sequence[int] = (4, 6)) -> t
 def odd_value(key: str, problem: str) -> str:
     """Return the complaint about a value that is shown although BIRD does not take it as it is."""
     return f"{key}: {problem}. See 'calicoq check'."
+
+
+def odd_as_number(key: str, text: str) -> str:
+    """Return the complaint about a stored AS number that BIRD does not take; empty if BIRD takes it."""
+    return "" if takes_as(text) else odd_value(key, f"{shown(text)} is not an AS number")
 
 
 def read_mesh(client: Client) -> Mesh | None:

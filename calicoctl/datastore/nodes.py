@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from calicoctl.datastore import keys
-from calicoctl.datastore.bgp import odd_value, peers_below
+from calicoctl.datastore.bgp import odd_as_number, odd_value, peers_below
 from calicoctl.errors import MalformedObject
-from calicoctl.model.bgp import DEFAULT_AS, Node, neighbour, takes_as
+from calicoctl.model.bgp import DEFAULT_AS, Node, neighbour
 from calicoctl.model.wording import shown
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -25,7 +25,9 @@ def read_nodes(client: Client) -> tuple[list[Node], list[str]]:
     tree = client.get(keys.BGP, recursive=True)
     scopes = {node["key"]: node for node in (tree or {}).get("nodes", ())}
     complaints: list[str] = []
-    inherited = _texts(scopes.get(keys.BGP_GLOBAL), complaints).get("as_num", DEFAULT_AS)
+    everywhere = _texts(scopes.get(keys.BGP_GLOBAL), complaints)
+    complaints += _odd_values(keys.BGP_GLOBAL, everywhere)
+    inherited = everywhere.get("as_num", DEFAULT_AS)
     nodes = []
     for host in scopes.get(keys.BGP_HOSTS, {}).get("nodes", ()):
         texts = _texts(host, complaints)
@@ -57,15 +59,15 @@ def _texts(directory: RawNode | None, complaints: list[str]) -> dict[str, str]:
 
 
 def _odd_values(directory: str, texts: dict[str, str]) -> Iterator[str]:
-    """Yield a complaint about each address and AS number of a node that BIRD does not take."""
+    """Yield a complaint about each address and AS number in a directory that BIRD does not take."""
     for version in (4, 6):
         if address := texts.get(f"ip_addr_v{version}"):
             try:
                 neighbour(address, version)
             except ValueError as error:
                 yield odd_value(f"{directory}/ip_addr_v{version}", f"{shown(address)} {error}")
-    if "as_num" in texts and not takes_as(texts["as_num"]):
-        yield odd_value(f"{directory}/as_num", f"{shown(texts['as_num'])} is no AS number")
+    if "as_num" in texts and (complaint := odd_as_number(f"{directory}/as_num", texts["as_num"])):
+        yield complaint
 
 
 def names(client: Client) -> list[str]:

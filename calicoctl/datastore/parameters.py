@@ -95,7 +95,7 @@ def _still_exists(host: str, key: str, client: Client) -> bool:
     try:
         return node_exists(host, client)
     except DatastoreError as error:
-        raise DatastoreError(f"{error.message}  {key} was written all the same.") from None
+        raise DatastoreError(f"{error.message}  {key} was written anyway.") from None
 
 
 def _take_back(client: Client, key: str, index: int, last: str) -> None:

@@ -23,6 +23,11 @@ class MemoryClient:
     def close(self) -> None:
         """Do nothing: there is no connection."""
 
+    def remark(self, text: str) -> None:
+        """Do as ``Client.remark``."""
+        if text not in self.remarks:
+            self.remarks.append(text)
+
     def get(self, key: str, recursive: bool = False, quorum: bool = False) -> RawNode | None:
         """Return a node as ``Client.get`` does; a directory always with all that is below it."""
         path = _unquoted(key)
@@ -51,6 +56,32 @@ class MemoryClient:
         if path not in self._nodes or self._nodes[path].get("modifiedIndex") != index:
             raise Conflict
         return self._put(path, value, self._nodes[path].get("createdIndex", index))
+
+    def put(self, key: str, value: str) -> RawNode:
+        """Do as ``Client.put``."""
+        path = _unquoted(key)
+        self._put(path, value, self._nodes.get(path, {}).get("createdIndex", self.index + 1))
+        return self._nodes[path]
+
+    def delete(self, key: str, index: int) -> bool:
+        """Do as ``Client.delete``. Raises Conflict."""
+        path = _unquoted(key)
+        if path not in self._nodes:
+            return False
+        if self._nodes[path].get("modifiedIndex") != index:
+            raise Conflict
+        del self._nodes[path]
+        self._sorted = None
+        self.index += 1
+        return True
+
+    def prune(self, directory: str) -> None:
+        """Do as ``Client.prune``."""
+        path = _unquoted(directory)
+        if self._nodes.get(path, {}).get("dir"):
+            del self._nodes[path]
+            self._sorted = None
+            self.index += 1
 
     def delete_tree(self, key: str, node: RawNode) -> bool:
         """Do as ``Client.delete_tree``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+from functools import cached_property, partial
 
 from calicoctl.datastore.keys import READY
 from calicoctl.felix import parameters, reading
@@ -171,8 +171,13 @@ class Felix:
 
     def host_at(self, address: Address) -> str | None:
         """Return the host that has an address itself; None if none has."""
-        hosts = sorted({*self._snapshot.bird_ips, *(host for host, _ in self._snapshot.host_config)})
-        return next((host for host in hosts if address in self.addresses_of_host(host)), None)
+        return self.hosts_by_address.get(address)
+
+    @cached_property
+    def hosts_by_address(self) -> dict[Address, str]:
+        """The hosts by their own addresses; of hosts that share one, the first."""
+        hosts = sorted({*self._snapshot.bird_ips, *(host for host, _ in self._snapshot.host_config)}, reverse=True)
+        return {address: host for host in hosts for address in self.addresses_of_host(host)}
 
     def _take_endpoints(self) -> None:
         for name, stored in self._snapshot.endpoints:

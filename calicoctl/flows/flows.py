@@ -16,9 +16,11 @@ from itertools import combinations
 
 from calicoctl.felix import questions
 from calicoctl.flows.groups import NOBODY, Groups, iterate
+from calicoctl.flows.own_hosts import OwnHosts
 from calicoctl.flows.passage import mapped, paired
 from calicoctl.flows.programs import Compiler
 from calicoctl.flows.sides import NO_CHANCE, Inbound, Outbound
+from calicoctl.model.protocols import DNS_AND_DHCP, PROTOCOLS
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class Flows:
         self.universe = space.universe[self.ip_version]
         self.all_groups = groups.mask
         self._asked = asked or (groups.mask, groups.mask)
+        self.own_hosts = OwnHosts(groups, felix)
         self._guards = groups.guards
         self._compiler: Compiler = Compiler(
             felix, self.ip_version, felix_version, space, groups.with_condition, self.all_groups,
@@ -140,7 +143,8 @@ class Flows:
         """Return what passes into a group, by source; sources of which nothing passes are left out.
 
         ``sources`` are those of interest, as bits, among those that are asked about. The group itself is among them,
-        also if it is one endpoint, which sends itself nothing.
+        also if it is one endpoint, which sends itself nothing. Workloads and their own host are left out
+        (``own_hosts``).
         """
         key = self._key_of(number), sources
         if key not in self._into:
@@ -170,10 +174,19 @@ class Flows:
         for course in _courses(asked) if len(asked) <= MOST_QUESTIONS else ():
             of_course = self._in_course(course, outbound, inbound, 1 << source, destination, is_local)
             cutting += [passing for _, (passing, _) in of_course]
-        found = [self.universe]
-        for packets in cutting:
-            found = [part for piece in found for part in (piece & packets, piece & ~packets) if part]
-        return found
+        return _cut(self.universe, cutting)
+
+    def pieces_to_own_host(self, source: int, destination: int) -> list[int]:
+        """Do the same for workloads and their own host: the rules of its endpoints do not count."""
+        outbound = self.outbound(self.groups[source])
+        if outbound is None or not outbound.guard.is_workload:
+            return [self.universe]
+        cutting = [*outbound.decisions(1 << destination), self.space.ports(PROTOCOLS["udp"], "dst", list(DNS_AND_DHCP))]
+        asked = outbound.questions
+        for course in _courses(asked) if len(asked) <= MOST_QUESTIONS else ():
+            arrived, plain, marked = outbound.to(destination, course, True)
+            cutting += [arrived, plain | marked]
+        return _cut(self.universe, cutting)
 
     def questions(self, source: int, destination: int) -> frozenset[str]:
         """Return what may come up between two groups."""
@@ -183,13 +196,14 @@ class Flows:
     def _key_of(self, number: int) -> object:
         """Return what is the same for two groups into which the same passes."""
         inbound = self.inbound(self.groups[number])
-        if not self._are_sources_plain or (inbound and not inbound.is_plain):
+        if not self._are_sources_plain or (inbound and not inbound.is_plain) or self.own_hosts.beside(number):
             return number
         arriving = tuple(outbound.to(number, NO_CHANCE, False) for outbound, _ in self._of_sources if outbound)
         return inbound and inbound.identity, arriving
 
     def _all_into(self, number: int, sources: int) -> ByGroup[Passing]:
         group = self.groups[number]
+        sources &= ~self.own_hosts.beside(number)
         found: dict[Passing, int] = {}
         for outbound, of_sources in self._of_sources:
             if group.guard is None and outbound is None:
@@ -267,6 +281,14 @@ class Flows:
             if from_here := mask & sources:
                 passing = arrived | (plain & let_in) | (marked & let_in_marked)
                 yield from_here, (passing, passing)
+
+
+def _cut(packets: int, cutting: Iterable[int]) -> list[int]:
+    """Return packets in pieces, each of which is inside or outside each of the sets."""
+    found = [packets]
+    for each in cutting:
+        found = [part for piece in found for part in (piece & each, piece & ~each) if part]
+    return found
 
 
 def _courses(asked: Iterable[str]) -> Iterator[Course]:

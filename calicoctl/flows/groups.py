@@ -14,6 +14,7 @@ from calicoctl.felix.evaluation import FELIX_1, SelectorIndex
 from calicoctl.flows.packets import Cuts
 from calicoctl.flows.regions import Regions, joined, key_of, without
 from calicoctl.model.address import Address
+from calicoctl.model.protocols import DNS_AND_DHCP, PROTOCOLS
 from calicoctl.model.selector import parse
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -128,7 +129,10 @@ class Tests:
         for host in {name.host for name in names if name.workload is None}:
             for direction in ("inbound", "outbound"):
                 for port in felix.failsafe_ports(host, direction):
-                    self.cuts.add_ports(6, "dst", port, port)
+                    self.cuts.add_ports(PROTOCOLS["tcp"], "dst", port, port)
+        if felix.hosts_by_address or any(name.workload is None for name in names):
+            for port in DNS_AND_DHCP:
+                self.cuts.add_ports(PROTOCOLS["udp"], "dst", port, port)
         used = {name for endpoint in felix.endpoints.values() for name in endpoint.profile_ids}
         lists = [rules for name, rules in felix.profiles.items() if name in used]
         for rules in (*lists, *(policy.rules for policy in felix.policies)):

@@ -130,13 +130,14 @@ def peers(answer: Answer, version: int) -> list[Peer]:
     found = []
     codes = {code for code, _ in answer.lines}
     if codes and not codes & {_PROTOCOL, _HEADING}:  # as in "0016 Access restricted"
-        raise BirdUnavailable(f"{visible(answer.path)}: its answer is no table of protocols")
+        raise BirdUnavailable(f"{visible(answer.path)}: its answer is not a table of protocols")
     for code, text in answer.lines:
         if code != _PROTOCOL:
             continue
         row = _ROW.fullmatch(text.strip())
         if row is None:
-            raise BirdUnavailable(f"{visible(answer.path)}: its answer has a line that is no protocol: {_quoted(text)}")
+            problem = f"its answer has a line that is not a protocol: {_quoted(text)}"
+            raise BirdUnavailable(f"{visible(answer.path)}: {problem}")
         name, _, _, state, since, info = row.groups("")
         peer = _PEER_NAME.fullmatch(name)
         if peer and (answer.is_bird_1 or _version_of(peer[2]) == version):

@@ -1,6 +1,6 @@
 """A bundle of diagnostics: files collected in a temporary folder, packed into one that can be passed on.
 
-Keys, certificates and passwords in URLs are taken out while it is packed, from whichever file they are in.
+Keys, certificates and passwords in URLs are removed from every file while it is packed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _PIECE = 2**20  # bytes to read at once
-_LONGEST_LINE = 64 * 2**20  # bytes; a longer one is looked at in parts
-_LONGEST_PEM = 1000  # lines; without an end by then it was no key
+_LONGEST_LINE = 64 * 2**20  # bytes; a longer one is searched in parts
+_LONGEST_PEM = 1000  # lines; a longer one is not a key
 _BEGIN, _END = b"-----BEGIN ", b"-----END "
 _REMOVED = b"(removed: a key or certificate)"
 _PASSWORD = re.compile(rb"://[^\s/@:]{1,200}:[^\s/@]{1,200}@")
@@ -32,7 +32,7 @@ _SECRET_FILE = re.compile(r"\.(pem|key|crt|cer|der|p12|pfx|jks)$", re.IGNORECASE
 
 
 class Bundle:
-    """A context manager; what it has collected is gone when the block ends, and so is a bundle that is not whole.
+    """A context manager. When the block ends, the collected files are removed, and so is an incomplete bundle.
 
     ``folder`` is its temporary folder, which only the owner can enter. Methods raise OSError where the disk cannot be
     written to.
@@ -89,7 +89,7 @@ class Bundle:
     def copy_logs(self, source: str) -> Iterator[str]:
         """Copy the files below a folder, but for locks, to ``logs/``; yield what was left out and why, a line each.
 
-        Symbolic links are not followed: they may lead to what is no log.
+        Symbolic links are not followed: their targets may not be logs.
         """
         for folder, folders, files in os.walk(source):
             links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
@@ -113,7 +113,7 @@ class Bundle:
             found = os.fstat(opened)
             free = shutil.disk_usage(self.folder).free
             if not stat.S_ISREG(found.st_mode):
-                return "it is no file"
+                return "it is not a regular file"
             if found.st_size > free // 2:
                 return f"it has {found.st_size:,} bytes, and {free:,} are free for the bundle"
             with self.file(os.path.join("logs", name)) as copy:
@@ -151,7 +151,7 @@ def _new_file_beside(target: str) -> tuple[str, BinaryIO]:
     """Open a new file that is to take the place of a target, and return its path too. Raises OSError, ValueError."""
     try:
         if not stat.S_ISREG(os.lstat(target).st_mode):
-            raise ValueError("it exists, and is no file")
+            raise ValueError("it exists and is not a regular file")
     except FileNotFoundError:
         pass
     folder, name = os.path.split(target)

@@ -22,14 +22,14 @@ _PASSWORD = re.compile(r"(^|://)[^/:]*:(?!//).*(@|%40)", re.DOTALL)  # user:pass
 class DockerUnavailable(CommandError):
     """Docker cannot be used: it is not installed or not running, or access is denied.
 
-    ``is_down`` says that nothing answers.
+    ``is_down`` tells whether no server answered.
     """
 
     is_down = False
 
 
 class DockerPackageMissing(DockerUnavailable):
-    """The SDK for Python is not installed, so nobody knows whether Docker runs."""
+    """The SDK for Python is not installed, so it is unknown whether Docker is running."""
 
 
 class ContainerNotFound(CommandError):

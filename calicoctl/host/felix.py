@@ -24,8 +24,8 @@ _SECONDS = 10  # for an answer of Docker, or of rkt
 class FelixState:
     """What was found of Felix.
 
-    ``is_in_container`` tells whether the container runs, None if that cannot be told: ``problem`` then says why, in
-    one line, and ``is_docker_down`` whether there is no Docker. ``container_state`` is what Docker says of the running
+    ``is_in_container`` tells whether the container runs, None if that is unknown: ``problem`` then says why, in one
+    line, and ``is_docker_down`` whether Docker is down. ``container_state`` is what Docker says of the running
     container (``Up 2 days``), ``felix_version`` is empty if it is not known. ``processes`` are the ids of Felix's
     processes, looked for only where no container runs.
     """

@@ -23,6 +23,7 @@ _SECONDS_TO_STOP = 10  # until Docker kills its processes
 NEVER = {"Name": "no"}
 ALWAYS = {"Name": "always", "MaximumRetryCount": 0}
 _LONGEST_LINE = 10_000  # characters
+_READABLE = ("json-file", "journald", "local")  # log drivers whose logs every Docker can read; not so "none", "syslog"
 
 
 class Found:
@@ -43,6 +44,11 @@ class NodeContainers:
 
     def __init__(self, docker: Docker) -> None:
         self._docker = docker
+
+    def keeps_logs(self) -> bool:
+        """Tell whether Docker can show the log of a new container later; that depends on its log driver."""
+        driver = self._docker.ask(lambda api: api.info().get("LoggingDriver"))
+        return driver in _READABLE
 
     # Images
 
@@ -129,13 +135,17 @@ class NodeContainers:
         """Follow the log of a container from its beginning."""
         return Log(self._docker.order("show the log", lambda api: api.logs(name, stream=True, follow=True)))
 
+    def output(self, name: str) -> Log:
+        """Follow what a container prints from now on; from its beginning if it is not started yet."""
+        return Log(self._docker.order("show the output", lambda api: api.attach(name, stream=True)))
+
 
 class OutOfTime(Exception):
     """The time for a line of the log is over."""
 
 
 class Log:
-    """The lines of a container's log, from its beginning until the container ends; a context manager that closes it.
+    """The lines of a container's log, until the container ends; a context manager that closes it.
 
     A thread reads it, because a read of the SDK has no time limit.
     """

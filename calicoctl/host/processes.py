@@ -24,14 +24,14 @@ def named(names: Collection[str], proc: str | None = None) -> list[int]:
 
 
 def signal_catchers(name: str, number: signal.Signals) -> tuple[list[int], list[int]]:
-    """Send a signal to each process of this name that catches it; for any other it would be the end.
+    """Send a signal to each process of this name that has a handler for it. It would end any other process.
 
     Returns the ids of the processes that were sent the signal, and of those that do not catch it.
     """
     sent, left_alone = [], []
     for pid in named([name]):
         try:
-            handle = os.pidfd_open(pid)  # the process that is looked at is the one that gets the signal
+            handle = os.pidfd_open(pid)  # the signal goes to the process that was checked
         except OSError:
             continue
         try:

@@ -1,6 +1,6 @@
 """What Calico needs of this machine's kernel: its version, and modules that it can load or has built in.
 
-``release`` is what ``uname -r`` prints. All files are read below a root folder, ``/`` but in tests.
+``release`` is what ``uname -r`` prints. All files are read below a root folder, which is ``/`` except in tests.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _IN_PROC_NET = {
 class Check:
     """A check with its ``result``: OK, FAIL or UNKNOWN, and ``reason``, what was found.
 
-    ``complaint`` is what legacy said of a failure; empty for other results.
+    ``complaint`` is legacy's message about a failure; empty for other results.
     """
 
     def __init__(self, name: str, result: str, reason: str, complaint: str = "") -> None:
@@ -75,11 +75,12 @@ def check_module(module: str, release: str, root: str) -> Check:
         return Check(name, FAIL, f"not loaded, and not listed in /{folder}", complaint)
     if configuration is not None and f"{option}=m" not in configuration:
         return Check(name, FAIL, f"not loaded, and the kernel is configured without {option}", complaint)
-    return Check(name, UNKNOWN, f"not loaded, and neither /{folder} nor the kernel's configuration tells if it can be")
+    reason = f"not loaded, and neither /{folder} nor the kernel's configuration shows whether it can be"
+    return Check(name, UNKNOWN, reason)
 
 
 def _found(module: str, release: str, root: str) -> str:
-    """Return how a module is present; nothing if it is not."""
+    """Return how a module is present; empty if it is not."""
     if any(line.split(" ")[0] == module for line in _lines("proc/modules", root) or ()):
         return "loaded"
     for path, wanted in _IN_PROC_NET[module]:
@@ -94,7 +95,7 @@ def _found(module: str, release: str, root: str) -> str:
 
 
 def _configuration(release: str, root: str) -> set[str] | None:
-    """Return the lines of the kernel's configuration; None if it is nowhere to be read."""
+    """Return the lines of the kernel's configuration; None if it cannot be read."""
     for path in (f"boot/config-{release}", f"lib/modules/{release}/config"):
         lines = _lines(path, root)
         if lines is not None:

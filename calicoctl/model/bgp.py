@@ -38,15 +38,15 @@ def as_number(text: str) -> str:
     """
     match = _AS.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no AS number")
+        raise ValueError(f"{text!r} is not an AS number")
     number = int(match[1])
     if match[2] is not None:
         halves = number, int(match[2])
         if max(halves) > _MOST_OF_A_HALF:
-            raise ValueError(f"{text!r} is no AS number")
+            raise ValueError(f"{text!r} is not an AS number")
         number = halves[0] << 16 | halves[1]
     if not 0 < number <= LAST_AS:
-        raise ValueError(f"{text!r} is no AS number")
+        raise ValueError(f"{text!r} is not an AS number")
     return str(number)
 
 
@@ -83,11 +83,11 @@ def check_peers_as(as_num: Any) -> None:
     if as_num is None:
         raise ValueError("as_num is missing")
     if isinstance(as_num, bool) or not isinstance(as_num, (str, int)):
-        raise ValueError(f"as_num {shown(as_num)} is no AS number")
+        raise ValueError(f"as_num {shown(as_num)} is not an AS number")
     if isinstance(as_num, int) and as_num >= _FIRST_IN_E_NOTATION:
         raise ValueError(f"as_num is the number {shown(as_num)}, which confd writes as 1e+06 and the like")
     if not takes_as(str(as_num)):
-        raise ValueError(f"as_num {shown(as_num)} is no AS number")
+        raise ValueError(f"as_num {shown(as_num)} is not an AS number")
 
 
 def neighbour(text: str, version: int) -> Address:
@@ -99,9 +99,9 @@ def neighbour(text: str, version: int) -> Address:
     try:
         address = Address.parse(re.sub(r"\b0+(?=[0-9])", "", written) if version == 4 else written)
     except ValueError:
-        raise ValueError(f"is no IPv{version} address") from None
+        raise ValueError(f"is not an IPv{version} address") from None
     if address.version != version:
-        raise ValueError(f"is no IPv{version} address")
+        raise ValueError(f"is not an IPv{version} address")
     if problem := address_problem(address):
         raise ValueError(f"is refused: {problem}")
     return address
@@ -137,7 +137,7 @@ class Peer:
         try:
             address = Address.parse(ip)
         except ValueError:
-            raise MalformedPeer("ip is no IP address") from None
+            raise MalformedPeer("ip is not an IP address") from None
         return cls(address, str(as_num), fields)
 
     def problem(self, version: int, name: str) -> str:

@@ -13,6 +13,8 @@ from calicoctl.resources.report import Report, failed_sentence
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from calicoctl.datastore.edit import Overtaken
     from calicoctl.environment import Environment
     from calicoctl.resources.kind import Plan, Record, Writer
@@ -43,9 +45,15 @@ class Change:
         self.outcome = ""
         self.skipped = False
         self.problems: list[str] = []
+        self.is_judged = False  # the effect of the change on the record was judged: it must not become another one
         self._skip = skip
         self._has_written = False  # stays True even if others have removed it since
         self._decide()
+
+    @property
+    def version(self) -> str | None:
+        """The resourceVersion of the stored object; None if there is none."""
+        return self.record.version if self.record else None
 
     @cached_property
     def _writer(self) -> Writer:
@@ -85,7 +93,7 @@ class Change:
 
     def _require_version(self) -> None:
         expected = self.item.resource.resource_version
-        actual = self.record.version if self.record else None
+        actual = self.version
         if expected not in (None, actual) and self.verb not in (CREATE, VALIDATE):
             state = f"is {actual} now" if actual else "does not exist any more"
             raise Failure(
@@ -179,7 +187,7 @@ class Change:
             raise stopped.cause
         if self.verb == CREATE and not stopped.has_written:
             self._skip_or_fail("exists, skipped", f"resource already exists: {self.item}")
-        elif self.verb == CREATE or self.item.resource.resource_version is not None:
+        elif self.verb == CREATE or self.is_judged or self.item.resource.resource_version is not None:
             raise Failure(f"update conflict: {self.item}\nSomebody else changed it at the same time.")
 
     def _left_behind(self, error: CommandError) -> str:
@@ -197,16 +205,20 @@ def run(
     skip: bool = False,
     dry_run: bool = False,
     has_warned: bool = False,
+    versions: Mapping[object, str | None] | None = None,
 ) -> int:
     """Carry out a verb for all resources of the input and return the exit status.
 
     All resources are checked before anything is written; then they are written in order up to the first failure.
     ``skip`` treats a resource that already exists (create) or does not exist (delete) as done. A delete of several
     resources removes those that exist and reports the others, so an interrupted delete can be repeated.
-    ``has_warned`` tells that the warnings have already been printed. Raises CommandError.
+    ``has_warned`` tells that the warnings have already been printed. With ``versions``, by the keys of the items, the
+    change is carried out only on objects with these resourceVersions. Raises CommandError.
     """
     missing: list[str] = []
     changes = prepared(verb, manifest, skip, missing)
+    if versions is not None:
+        _require_versions(changes, versions)
     report = Report(verb, manifest.items, environment, dry_run)
     for change in () if has_warned else changes:
         change.warn(environment)
@@ -238,6 +250,17 @@ def run(
     return 1 if missing else status
 
 
+def _require_versions(changes: list[Change], versions: Mapping[object, str | None]) -> None:
+    """Let changes be made only to objects with these versions. Raises CommandError if others have changed one."""
+    for change in changes:
+        change.is_judged = True
+        if change.version != versions[change.item.key]:
+            raise CommandError(
+                f"update conflict: {change.item}\nSomebody else changed it at the same time. Nothing was written: "
+                "repeat the command."
+            )
+
+
 def prepared(verb: str, manifest: Manifest, skip: bool = False, missing: list[str] | None = None) -> list[Change]:
     """Return the planned change of each resource of the input. Raises CommandError if one of them is not possible.
 
@@ -264,6 +287,18 @@ def prepared(verb: str, manifest: Manifest, skip: bool = False, missing: list[st
     if failures:
         raise CommandError("\n".join([failed_sentence(verb, manifest.items, failures[0]), *failures[1:]]))
     return changes
+
+
+def carry_out(verb: str, manifest: Manifest, skip: bool = False) -> dict[object, str | None]:
+    """Carry out a verb without a word, for a copy of a datastore; absent resources are not deleted.
+
+    Returns the resourceVersions of the objects as they were, by the keys of the items. Raises CommandError.
+    """
+    changes = prepared(verb, manifest, skip, [])
+    versions: dict[object, str | None] = {change.item.key: change.version for change in changes}
+    for number, change in enumerate(changes):
+        change.carry_out(just_read=number == 0)
+    return versions
 
 
 def validate(manifest: Manifest, environment: Environment) -> int:

@@ -42,13 +42,16 @@ def texts(filename: str, recursive: bool, environment: Environment, problems: li
         yield filename, _text(filename)
 
 
-def saved_datastore(path: str, environment: Environment) -> MemoryClient:
-    """Return what ``calicoctl backup`` has saved; ``-`` is standard input. Raises CommandError."""
+def saved_datastore(path: str, environment: Environment, for_etcd: bool = False) -> MemoryClient:
+    """Return what ``calicoctl backup`` has saved; ``-`` is standard input. Raises CommandError.
+
+    ``for_etcd`` refuses a copy whose names and addresses were replaced.
+    """
     from calicoctl.datastore.saved import MalformedSave, from_text
 
     ((_, text),) = texts(path, False, environment, [])
     try:
-        return from_text(text)
+        return from_text(text, for_etcd)
     except MalformedSave as error:
         raise CommandError(f"{visible(path)} is no saved datastore: {error}.") from None
 

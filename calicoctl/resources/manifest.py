@@ -76,6 +76,14 @@ class Manifest:
             resource = kind.read_identity({"metadata": {"name": name}}, problems)
             self.items.append(Item(kind, resource, "command line", problems))
 
+    def for_client(self, client: Client) -> Manifest:
+        """Return the same input for another datastore."""
+        other = Manifest(self._environment, client, self._identity_only)
+        for item in self.items:
+            kind = other._shared(kinds.of_word(item.kind.name, client))
+            other.items.append(Item(kind, item.resource, item.origin, Problems()))
+        return other
+
     def kinds(self) -> list[Kind]:
         """Return the kinds of the items, in the order in which they appear."""
         return list({item.kind.name: item.kind for item in self.items}.values())

@@ -2,7 +2,7 @@
 
 USAGE = """
 Usage:
-  calicoctl apply --filename=<FILENAME> [--recursive] [--dry-run]
+  calicoctl apply --filename=<FILENAME> [--recursive] [--dry-run] [--flows] [--deny-if=<CHANGE>]
 
 Description:
   Create or change resources so that they match documents in YAML or JSON.
@@ -16,5 +16,9 @@ Options:
   --recursive               Read the .yaml, .yml and .json files of a directory
                             and of all directories below it.
   --dry-run                 Show what would be done, but write nothing.
+  --flows                   With --dry-run: also show which flows the change
+                            would open and close, as 'calicoq diff' does.
+  --deny-if=<CHANGE>        Write nothing and exit with 1 if this opens flows, or
+                            closes flows: opens or closes.
 
 """

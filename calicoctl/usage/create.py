@@ -2,7 +2,7 @@
 
 USAGE = """
 Usage:
-  calicoctl create --filename=<FILENAME> [--recursive] [--skip-exists] [--dry-run]
+  calicoctl create --filename=<FILENAME> [--recursive] [--skip-exists] [--dry-run] [--flows]
 
 Description:
   Create resources from documents in YAML or JSON. It is an error if one of
@@ -15,5 +15,7 @@ Options:
                             and of all directories below it.
   --skip-exists             Skip resources that already exist.
   --dry-run                 Show what would be done, but write nothing.
+  --flows                   With --dry-run: also show which flows the change
+                            would open and close, as 'calicoq diff' does.
 
 """

@@ -2,7 +2,7 @@
 
 USAGE = """
 Usage:
-  calicoctl delete (<KIND> <NAME>... | --filename=<FILENAME>) [--recursive] [--skip-not-exists] [--dry-run]
+  calicoctl delete (<KIND> <NAME>... | --filename=<FILENAME>) [--recursive] [--skip-not-exists] [--dry-run] [--flows]
 
 Description:
   Delete resources, given by kind and names or by documents in a file. If a
@@ -16,5 +16,7 @@ Options:
                             and of all directories below it.
   -s --skip-not-exists      Skip resources that do not exist.
   --dry-run                 Show what would be done, but write nothing.
+  --flows                   With --dry-run: also show which flows the change
+                            would open and close, as 'calicoq diff' does.
 
 """

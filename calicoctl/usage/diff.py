@@ -2,7 +2,7 @@
 
 USAGE = """
 Usage:
-  calicoctl diff --filename=<FILENAME> [--recursive]
+  calicoctl diff --filename=<FILENAME> [--recursive] [--flows]
 
 Description:
   Show what 'calicoctl apply' would change. For each resource, print a unified
@@ -14,5 +14,7 @@ Options:
                             directory (needs --recursive).
   --recursive               Read the .yaml, .yml and .json files of a directory
                             and of all directories below it.
+  --flows                   Also show which flows 'calicoctl apply' would open and
+                            close, as 'calicoq diff' does.
 
 """

@@ -2,7 +2,7 @@
 
 USAGE = """
 Usage:
-  calicoctl edit <KIND> <NAME>
+  calicoctl edit <KIND> <NAME> [--dry-run] [--flows]
 
 Description:
   Change a resource in the editor that $VISUAL or $EDITOR names, or in vi. The
@@ -10,5 +10,10 @@ Description:
   nobody else has changed the resource meanwhile.
   After a mistake or such a conflict you can edit the file again. To cancel,
   leave the file unchanged or save it empty.
+
+Options:
+  --dry-run  Show what would be changed, write nothing and keep the file.
+  --flows    With --dry-run: also show which flows the change would open and
+             close, as 'calicoq diff' does.
 
 """

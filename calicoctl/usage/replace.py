@@ -2,7 +2,7 @@
 
 USAGE = """
 Usage:
-  calicoctl replace --filename=<FILENAME> [--recursive] [--dry-run]
+  calicoctl replace --filename=<FILENAME> [--recursive] [--dry-run] [--flows]
 
 Description:
   Replace existing resources by documents in YAML or JSON. It is an error if
@@ -16,5 +16,7 @@ Options:
   --recursive               Read the .yaml, .yml and .json files of a directory
                             and of all directories below it.
   --dry-run                 Show what would be done, but write nothing.
+  --flows                   With --dry-run: also show which flows the change
+                            would open and close, as 'calicoq diff' does.
 
 """

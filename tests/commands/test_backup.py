@@ -54,6 +54,11 @@ def test_only_the_owner_can_read_a_backup(calicoctl: Calicoctl, etcd: EtcdServer
     assert os.listdir(tmp_path) == ["b"]
 
 
+def test_the_name_of_the_file_is_safe_for_a_terminal(calicoctl: Calicoctl, etcd: EtcdServer, tmp_path: Path) -> None:
+    result = calicoctl("backup", f"{tmp_path}/\x1b[2J\u202e")
+    assert result == Result(0, f"Saved 0 keys to {tmp_path}/\\x1b[2J\\u202e\n", "")
+
+
 def test_a_backup_is_what_calicoq_reads(file: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     saved = json.loads(Path(file).read_text())
     assert {key: entry["value"] for key, entry in saved["keys"].items()} == CLUSTER
@@ -179,6 +184,8 @@ def test_keys_that_cannot_be_written(file: str, calicoctl: Calicoctl, etcd: Etcd
     [
         ("x", "it is not JSON"),
         ("{}", 'its format is not "calico-datastore/1"'),
+        ('{"format": "calico-datastore/1 anonymous", "keys": {}}',
+         "its names and addresses were replaced (calicoq snapshot --anonymize)"),
         ('{"format": "calico-datastore/1", "keys": {"/other/x": {"index": 1, "value": ""}}}',
          "keys is not an object of keys of Calico, each with an index and a value"),
         ('{"format": "calico-datastore/1", "keys": {"/calico/../x": {"index": 1, "value": ""}}}',

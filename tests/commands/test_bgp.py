@@ -51,14 +51,14 @@ def test_peers_are_stored_in_canonical_form(calicoctl: Calicoctl, etcd: EtcdServ
          f"Invalid AS Number specified.\nValue provided is ' 5 '; {NUMBERS}"),
     ],
 )  # fmt: skip
-def test_peers_that_are_refused(ip: str, number: str, message: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_invalid_peers(ip: str, number: str, message: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     index = etcd.index()
     assert calicoctl("bgp", "peer", "add", ip, "as", number) == refused(message)
     assert etcd.index() == index
 
 
 def test_adding_a_peer_again_changes_nothing(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
-    etcd.put(PEER4, '{"ip": "10.0.0.1", "as_num": "65546", "later": 1}')
+    etcd.put(PEER4, '{"later":1,"as_num":"65546","ip":"10.0.0.1"}')  # not as this calicoctl writes it
     index = etcd.index()
     assert calicoctl("bgp", "peer", "add", "10.0.0.1", "as", "1.10") == said(
         "BGP peer 10.0.0.1 as 65546 is configured already."
@@ -66,14 +66,24 @@ def test_adding_a_peer_again_changes_nothing(calicoctl: Calicoctl, etcd: EtcdSer
     assert etcd.index() == index
 
 
-def test_another_as_number_is_told_from_what_to_what(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+@pytest.mark.parametrize("stored", ['{"ip": "fd80::1", "as_num": 5}', '{"ip": "FD80:0::1", "as_num": "5"}'])
+def test_adding_a_peer_again_corrects_its_form(stored: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+    """The remedy of `calicoq check` for an AS number that is not text."""
+    etcd.put(PEER6, stored)
+    assert calicoctl("bgp", "peer", "add", "fd80::1", "as", "5") == said(
+        "BGP peer fd80::1 as 5 was configured already. Its stored form is corrected."
+    )
+    assert etcd.get(PEER6) == '{"ip": "fd80::1", "as_num": "5"}'
+
+
+def test_changed_as_number_is_reported(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(PEER6, '{"later": 1, "as_num": 5, "ip": "FD80::1"}')
     assert calicoctl("bgp", "peer", "add", "fd80::1", "as", "6") == said("BGP peer fd80::1 was AS 5 and is AS 6 now.")
     assert etcd.get(PEER6) == '{"later": 1, "as_num": "6", "ip": "fd80::1"}'
 
 
 @pytest.mark.parametrize("stored", ["", "{", "[]", '{"ip": "10.0.0.1"}', '{"ip": 1, "as_num": "5"}'])
-def test_adding_a_peer_mends_one_that_cannot_be_read(stored: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_add_replaces_unreadable_peer(stored: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(PEER4, stored)
     assert calicoctl("bgp", "peer", "add", "10.0.0.1", "as", "5") == SILENT
     assert etcd.get(PEER4) == '{"ip": "10.0.0.1", "as_num": "5"}'
@@ -105,7 +115,7 @@ def test_removing_peers(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert etcd.get(PEER4) is None
 
 
-def test_removing_peers_that_are_not_there(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_remove_of_missing_peers(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{GLOBAL}/peer_v4/0.0.0.10", '{"ip": "0.0.0.10", "as_num": "5"}')
     index = etcd.index()
     for ip, message in (
@@ -120,7 +130,7 @@ def test_removing_peers_that_are_not_there(calicoctl: Calicoctl, etcd: EtcdServe
     assert etcd.index() == index
 
 
-def test_removing_a_peer_that_could_not_be_added_today(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_remove_of_invalid_stored_peer(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     key = f"{GLOBAL}/peer_v6/::ffff:10.0.0.1"
     etcd.put(key, '{"ip": "::ffff:10.0.0.1", "as_num": "5"}')
     removed = said("BGP peer removed from global configuration")
@@ -169,7 +179,7 @@ def test_showing_no_peers(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert calicoctl("bgp", "peer", "show", "--ipv4") == Result(0, NONE4, "")
 
 
-def test_peers_that_cannot_be_read_are_named_and_the_rest_is_shown(calicoctl: Calicoctl, peers: EtcdServer) -> None:
+def test_unreadable_peers_are_named_and_others_shown(calicoctl: Calicoctl, peers: EtcdServer) -> None:
     for name, value in (("10.0.0.2", "{"), ("10.0.0.3", ""), ("10.0.0.4", '{"ip": "10.0.0.4"}')):
         peers.put(f"{GLOBAL}/peer_v4/{name}", value)
     assert calicoctl("bgp", "peer", "show") == Result(
@@ -185,17 +195,17 @@ def test_peers_that_cannot_be_read_are_named_and_the_rest_is_shown(calicoctl: Ca
 @pytest.mark.parametrize(
     ("key", "ip", "as_num", "problem"),
     [
-        ("peer_v4/10.0.0.1", "10.0.0.1", '"zzz"', 'as_num "zzz" is no AS number'),
-        ("peer_v4/10.0.0.1", "10.0.0.1", '""', 'as_num "" is no AS number'),
+        ("peer_v4/10.0.0.1", "10.0.0.1", '"zzz"', 'as_num "zzz" is not an AS number'),
+        ("peer_v4/10.0.0.1", "10.0.0.1", '""', 'as_num "" is not an AS number'),
         ("peer_v4/10.0.0.1", "10.0.0.1", "4200000000",
          "as_num is the number 4200000000, which confd writes as 1e+06 and the like"),
         ("peer_v4/10.0.0.1", "10.0.0.2", '"5"', 'its ip is "10.0.0.2", which counts, not the address in the key'),
-        ("peer_v4/fd80::1", "fd80::1", '"5"', 'ip "fd80::1" is no IPv4 address'),
+        ("peer_v4/fd80::1", "fd80::1", '"5"', 'ip "fd80::1" is not an IPv4 address'),
         ("peer_v6/::ffff:10.0.0.1", "::ffff:10.0.0.1", '"5"',
          'ip "::ffff:10.0.0.1" is refused: BIRD does not take IPv4 in the form of IPv6: write it as IPv4'),
     ],
 )  # fmt: skip
-def test_peers_that_bird_does_not_take_as_stored_are_shown_and_named(
+def test_peers_that_bird_refuses_are_shown_and_named(
     key: str, ip: str, as_num: str, problem: str, calicoctl: Calicoctl, etcd: EtcdServer
 ) -> None:
     etcd.put(f"{GLOBAL}/{key}", f'{{"ip": "{ip}", "as_num": {as_num}}}')
@@ -230,7 +240,7 @@ def test_other_members_of_the_mesh_survive(calicoctl: Calicoctl, etcd: EtcdServe
     assert etcd.get(MESH) == '{"later": 1, "enabled": false}'
 
 
-def test_what_is_stored_of_the_mesh(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_stored_values_of_the_mesh(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(MESH, '{"enabled": "false"}')
     assert calicoctl("bgp", "node-mesh") == said("on")
     for value, reason in (("{", "it is not JSON"), ("[]", "it is not an object"), ("{}", "enabled is missing")):
@@ -251,11 +261,15 @@ def test_the_default_as_number(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     assert etcd.get(AS) == "65537"
     assert calicoctl("bgp", "default-node-as") == said("65537")
     etcd.put(AS, "what others\x1b[2J have stored")
-    assert calicoctl("bgp", "default-node-as") == said("what others\\x1b[2J have stored")
+    complaint = f"{AS}: \"what others\\u001b[2J have stored\" is not an AS number. See 'calicoq check'.\n"
+    assert calicoctl("bgp", "default-node-as") == Result(1, "what others\\x1b[2J have stored\n", complaint)
+    etcd.put(AS, "")
+    complaint = f"{AS}: \"\" is not an AS number. See 'calicoq check'.\n"
+    assert calicoctl("bgp", "default-node-as") == Result(1, "\n", complaint)
 
 
 @pytest.mark.parametrize("number", ["", "0", "+5", " 5", "4294967296", "1.2.3", "zzz", "\x1b"])
-def test_default_as_numbers_that_are_refused(number: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_invalid_default_as_numbers(number: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     index = etcd.index()
     shown = number.replace("\x1b", "\\x1b")
     message = f"Invalid AS Number specified.\nValue provided is '{shown}'; {NUMBERS}"

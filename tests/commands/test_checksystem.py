@@ -94,7 +94,7 @@ def test_each_failure_is_a_line_and_all_checks_are_made(check: Check, tmp_path: 
     ]
 
 
-def test_what_is_unknown_is_no_failure(check: Check, tmp_path: Path) -> None:
+def test_unknown_result_is_not_a_failure(check: Check, tmp_path: Path) -> None:
     (tmp_path / "proc" / "modules").unlink()
     result = check("--runtime=rkt")
     assert (result.status, result.stderr) == (0, "")
@@ -124,14 +124,14 @@ def version_answer(text: str) -> Callable[[Request], bytes | None]:
         ('{"etcdserver":"10.0.0"}', "10.0.0"),
     ],
 )
-def test_versions_of_etcd_that_are_new_enough(text: str, version: str, check: Check, etcd: EtcdServer) -> None:
+def test_supported_versions_of_etcd(text: str, version: str, check: Check, etcd: EtcdServer) -> None:
     with Proxy(etcd) as proxy:
         proxy.since(1, version_answer(text))
         result = check("--runtime=rkt", env={"ETCD_AUTHORITY": proxy.authority})
     assert result == Result(0, SYSTEM + FULL_ETCD.format(version), "")
 
 
-def test_an_etcd_that_is_too_old(check: Check, etcd: EtcdServer) -> None:
+def test_etcd_too_old(check: Check, etcd: EtcdServer) -> None:
     with Proxy(etcd) as proxy:
         proxy.since(1, version_answer("etcd 2.0.9"))
         result = check("--runtime=rkt", env={"ETCD_AUTHORITY": proxy.authority})
@@ -142,7 +142,7 @@ def test_an_etcd_that_is_too_old(check: Check, etcd: EtcdServer) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "etcd 2.0", "\x1b[2J", "{}"])
-def test_a_version_that_cannot_be_told(text: str, check: Check, etcd: EtcdServer) -> None:
+def test_unknown_version_of_etcd(text: str, check: Check, etcd: EtcdServer) -> None:
     with Proxy(etcd) as proxy:
         proxy.since(1, version_answer(text))
         result = check("--runtime=rkt", env={"ETCD_AUTHORITY": proxy.authority})
@@ -164,7 +164,7 @@ def test_an_etcd_without_the_v2_api_fails(check: Check, etcd: EtcdServer) -> Non
     )  # fmt: skip
 
 
-def test_variables_that_cannot_be_used(check: Check) -> None:
+def test_invalid_variables(check: Check) -> None:
     result = check("--runtime=rkt", env={"ETCD_ENDPOINTS": "http://me:secret@"})
     assert (result.status, result.stdout) == (1, f"{SYSTEM}etcd               FAIL     no answer\n")
     assert result.stderr.startswith("ERROR: Could not connect to etcd: Invalid ETCD_ENDPOINTS. ")

@@ -103,7 +103,7 @@ class TestUnknownNames:
         assert calicoctl(*config, "--force") == Result(0, "No value configured\n", warned)
 
     @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/", "../ipam/v4/pool/x", "_hidden", "\udcff"])
-    def test_what_is_no_segment_of_a_key(
+    def test_names_that_are_not_one_segment(
         self, name: str, scope: str, directory: str, calicoctl: Calicoctl, etcd: EtcdServer
     ) -> None:
         index = etcd.index()
@@ -138,7 +138,7 @@ class TestUnknownNames:
         ("custom_filters", "It is a directory, from which BIRD's filters are read."),
     ],
 )
-def test_what_is_set_elsewhere(name: str, use: str, scope: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_settings_of_other_commands(name: str, use: str, scope: str, calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     index = etcd.index()
     for more in ([], ["zzz"], ["--remove"]):
         for force in ([], ["--force"]):
@@ -148,7 +148,7 @@ def test_what_is_set_elsewhere(name: str, use: str, scope: str, calicoctl: Calic
     assert etcd.index() == index
 
 
-def test_values_that_end_felix_are_named(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_warning_about_values_that_make_felix_exit(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     result = calicoctl("config", "felix", "MetadataPort", "many", "--force")
     warning = "Warning: Felix ends when it starts with 'many': it is not a whole number.\n"
     assert result == Result(0, "", unknown("MetadataPort") + FORCED + warning)

@@ -123,10 +123,10 @@ def test_what_is_in_the_bundle(node: Calicoctl, etcd: EtcdServer, tmp_path: Path
         "Mesh_10_99_0_2 BGP master up 10:58:05 Established\n  Description:    \x1b[2J\n"
     )
     assert "\nIPv4 BGP status\nIP: 10.99.0.1    AS Number: 64511 (inherited)\n+--" in files["status"]
-    assert "Felix was not found as a process" in files["status"]
+    assert "There is no Felix process" in files["status"]
 
 
-def test_what_is_said(node: Calicoctl, tmp_path: Path) -> None:
+def test_output(node: Calicoctl, tmp_path: Path) -> None:
     result, _ = collected(node, tmp_path)
     [folder] = [line for line in result.stdout.splitlines() if line.startswith("Using temp dir: ")]
     assert folder.startswith(f"Using temp dir: {tmp_path}/tmp/")
@@ -157,7 +157,7 @@ def test_no_logs(node: Calicoctl, tmp_path: Path) -> None:
 # Steps that fail
 
 
-def test_steps_that_fail_are_in_the_summary(
+def test_failed_steps_are_in_the_summary(
     node: Calicoctl, programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(diags_collection, "_SECONDS", 0.3)
@@ -195,7 +195,7 @@ def test_steps_that_fail_are_in_the_summary(
     assert f"Problem collecting bird6_show_protocols_all:\n  {tmp_path}/bird6.ctl: " in result.stderr
 
 
-def test_directories_that_are_deep_in_one_another(node: Calicoctl, etcd: EtcdServer, tmp_path: Path) -> None:
+def test_deeply_nested_directories(node: Calicoctl, etcd: EtcdServer, tmp_path: Path) -> None:
     key = "/calico" + "/d" * 400
     etcd.put(key, "1")
     _, files = collected(node, tmp_path)
@@ -213,7 +213,7 @@ def test_without_etcd(node: Calicoctl, tmp_path: Path) -> None:
     assert f"Problem collecting etcd_calico:\n  {reason}" in result.stderr
 
 
-def test_variables_that_cannot_be_used(node: Calicoctl, tmp_path: Path) -> None:
+def test_invalid_variables(node: Calicoctl, tmp_path: Path) -> None:
     node.environ = {**node.environ, "ETCD_ENDPOINTS": "nonsense", "HOSTNAME": "a/b"}
     _, files = collected(node, tmp_path)
     assert files["status"] == "Invalid host name: 'a/b'. Set HOSTNAME to the name of this host in Calico.\n"
@@ -281,7 +281,7 @@ def wait_for(*paths: Path) -> None:
         time.sleep(0.01)
 
 
-def test_which_process_may_get_the_signal() -> None:
+def test_name_of_the_signalled_process() -> None:
     assert SIGNALLED == "felix"
 
 
@@ -302,7 +302,7 @@ def test_only_a_felix_that_catches_the_signal_gets_it(
 # Without a reader, and without a bundle
 
 
-def test_a_closed_pipe_is_no_reason_to_go_without_the_bundle(node: Calicoctl, tmp_path: Path) -> None:
+def test_closed_pipe_does_not_prevent_the_bundle(node: Calicoctl, tmp_path: Path) -> None:
     command = node.command("diags", f"--log-dir={tmp_path}/log", f"--output={tmp_path}/b.tgz")
     env = {**node.environ, "PYTHONUNBUFFERED": "1"}  # so that each line is written at once
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
@@ -312,7 +312,7 @@ def test_a_closed_pipe_is_no_reason_to_go_without_the_bundle(node: Calicoctl, tm
     assert "diagnostics/summary" in content(f"{tmp_path}/b.tgz")
 
 
-def test_a_bundle_that_cannot_be_written(node: Calicoctl, tmp_path: Path) -> None:
+def test_unwritable_bundle(node: Calicoctl, tmp_path: Path) -> None:
     result = node("diags", f"--output={tmp_path}/none/b.tgz")
     complaint = f"Cannot write '{tmp_path}/none/b.tgz': No such file or directory.\n"
     assert result == Result(1, "Collecting diagnostics\n", complaint)

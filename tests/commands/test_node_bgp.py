@@ -103,7 +103,7 @@ class TestAHostWithoutANode:
         assert calicoctl(*line.split(), "--hostname=h2", "--force") == SILENT
         assert nodes.get(f"{H2}/{key}") is not None
 
-    def test_a_node_removed_meanwhile_is_not_made_again(
+    def test_node_removed_at_the_same_time_is_not_recreated(
         self, line: str, key: str, calicoctl: Calicoctl, nodes: EtcdServer, proxy: Proxy
     ) -> None:
         def remove_node(request: Request) -> bytes | None:
@@ -115,7 +115,7 @@ class TestAHostWithoutANode:
         assert [request.partition(" ")[0] for request in proxy.requests][:4] == ["GET", "GET", "PUT", "GET"]
         assert not [each for each in nodes.keys(BGP) if each.startswith(H1)]
 
-    def test_what_another_host_gets_meanwhile_stays(
+    def test_setting_written_by_others_at_the_same_time_stays(
         self, line: str, key: str, calicoctl: Calicoctl, nodes: EtcdServer, proxy: Proxy
     ) -> None:
         def replace_node(request: Request) -> bytes | None:
@@ -128,17 +128,17 @@ class TestAHostWithoutANode:
         assert calicoctl(*line.split()) == refused(absent("h1"))
         assert nodes.keys(H1) == {f"{H1}/loglevel": "info"}
 
-    def test_it_is_told_where_nobody_knows_whether_the_node_is_still_there(
+    def test_etcd_fails_before_the_node_is_checked_again(
         self, line: str, key: str, calicoctl: Calicoctl, nodes: EtcdServer, proxy: Proxy
     ) -> None:
         proxy.since(4, lambda request: None)
         result = calicoctl(*line.split())
         assert (result.status, result.stdout) == (1, "")
-        assert result.stderr.endswith(f"  {H1}/{key} was written all the same.\n")
+        assert result.stderr.endswith(f"  {H1}/{key} was written anyway.\n")
         assert nodes.get(f"{H1}/{key}") is not None
 
     @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../h1", "/h1", "_h1", "\udcff"])
-    def test_names_that_no_host_has(
+    def test_invalid_host_names(
         self, name: str, line: str, key: str, calicoctl: Calicoctl, nodes: EtcdServer
     ) -> None:
         index = nodes.index()
@@ -150,7 +150,7 @@ class TestAHostWithoutANode:
         assert nodes.index() == index
 
 
-def test_what_a_host_without_a_node_has_can_be_shown_and_removed(calicoctl: Calicoctl, nodes: EtcdServer) -> None:
+def test_settings_of_host_without_node_can_be_shown_and_removed(calicoctl: Calicoctl, nodes: EtcdServer) -> None:
     nodes.put(f"{BGP}/host/h3/peer_v4/10.0.0.1", '{"ip": "10.0.0.1", "as_num": "5"}')
     nodes.put(f"{BGP}/host/h3/loglevel", "debug")
     shown = calicoctl("node", "bgp", "peer", "show", "--ipv4", "--hostname=h3")
@@ -161,7 +161,7 @@ def test_what_a_host_without_a_node_has_can_be_shown_and_removed(calicoctl: Cali
     assert not [key for key, value in nodes.keys(f"{BGP}/host/h3").items() if value]
 
 
-def test_the_peers_of_a_node_that_is_not_known(calicoctl: Calicoctl, nodes: EtcdServer) -> None:
+def test_peers_of_unknown_node(calicoctl: Calicoctl, nodes: EtcdServer) -> None:
     nodes.put(f"{BGP}/host/web-01/ip_addr_v4", "192.0.2.3")
     show = ["node", "bgp", "peer", "show"]
     assert calicoctl(*show, "--hostname=web-02") == refused("Node web-02 is unknown to Calico. Did you mean web-01?")
@@ -236,7 +236,7 @@ def test_the_default_as_number_where_none_is_stored(calicoctl: Calicoctl, three:
     assert calicoctl("node", "show") == Result(0, NODES.replace("64999", "64511"), "")
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_is_shown(calicoctl: Calicoctl, three: EtcdServer) -> None:
+def test_unreadable_values_are_named_and_others_shown(calicoctl: Calicoctl, three: EtcdServer) -> None:
     three.put(f"{H1}/peer_v4/10.0.0.3", "{")
     three.put(f"{H2}/peer_v6/fd80::2", '{"ip": "fd80::2"}')
     three.delete(f"{H2}/as_num")
@@ -251,19 +251,27 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(calicoctl: Calicoctl
     )
 
 
+def test_invalid_default_as_number_is_shown_and_named(
+    calicoctl: Calicoctl, three: EtcdServer
+) -> None:
+    three.put(f"{BGP}/global/as_num", "+5zzz")
+    complaint = f"{BGP}/global/as_num: \"+5zzz\" is not an AS number. See 'calicoq check'.\n"
+    assert calicoctl("node", "show") == Result(1, NODES.replace("64999", "+5zzz"), complaint)
+
+
 def test_a_host_of_which_nothing_can_be_read_is_shown(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{H1}/peer_v4/10.0.0.3", "{")
     result = calicoctl("node", "show")
     assert (result.status, "|    h1    |" in result.stdout) == (1, True)
 
 
-def test_names_and_values_that_a_terminal_would_obey(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_control_characters_are_escaped(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     etcd.put(f"{BGP}/host/a\x1b[2J/ip_addr_v4", "192\x07.0")
     etcd.put(f"{BGP}/host/a\x1b[2J/peer_v4/x", "{")
     result = calicoctl("node", "show")
     assert (result.status, result.stderr) == (
         1,
-        f'{BGP}/host/a\\x1b[2J/ip_addr_v4: "192\\u0007.0" is no IPv4 address. See \'calicoq check\'.\n'
+        f'{BGP}/host/a\\x1b[2J/ip_addr_v4: "192\\u0007.0" is not an IPv4 address. See \'calicoq check\'.\n'
         f"Cannot read {BGP}/host/a\\x1b[2J/peer_v4/x: it is not JSON.\n",
     )
     assert "| a\\x1b[2J | 192\\x07.0 |" in result.stdout

@@ -24,8 +24,8 @@ HOSTS = "/calico/v1/host"
 IPAM = "/calico/ipam/v2"
 GLOBAL = {f"{BGP}/global/as_num": "64511", f"{BGP}/global/node_mesh": '{"enabled": true}', "/calico/v1/Ready": "true"}
 WARNING = (
-    "Warning: it cannot be seen from here whether the node of h2 is running. If it is, it works in part only until it "
-    "is started again.\n"
+    "Warning: calicoctl cannot tell whether the node of h2 is running. If it is, it works only partly until it is "
+    "restarted.\n"
 )
 DONE = Result(0, "Node configuration removed\n", WARNING)
 ENDPOINTS_LEFT = (
@@ -135,7 +135,7 @@ def test_bgp_goes_first_and_felix_before_addresses(calicoctl: Calicoctl, etcd: E
     assert [number > last_write_before for number in written] == [False, True, True, True, True]
 
 
-def test_repeat_completes_what_was_interrupted_anywhere(
+def test_repeat_completes_interrupted_removal(
     calicoctl: Calicoctl, etcd: EtcdServer, sampling: Sampling
 ) -> None:
     """etcd is gone from some request on, and what is free by then is given to others before the command is repeated."""
@@ -183,7 +183,7 @@ def test_unknown_host(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
 
 
 @pytest.mark.parametrize("name", [".", "..", "", "h2/workload", "/", "../v1", "\udcff"])
-def test_name_that_no_host_has(calicoctl: Calicoctl, etcd: EtcdServer, name: str) -> None:
+def test_invalid_host_name(calicoctl: Calicoctl, etcd: EtcdServer, name: str) -> None:
     """[BUG] `--hostname=..` removed all of Calico's data, and `.` that of every host."""
     fill(etcd, ALL)
     shown = name.encode("ascii", "backslashreplace").decode()
@@ -249,7 +249,7 @@ def test_block_of_another_host_is_left_alone(calicoctl: Calicoctl, etcd: EtcdSer
     assert rest(etcd) == OTHER
 
 
-def test_block_that_others_have_addresses_of_becomes_nobody_s(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
+def test_block_with_addresses_of_others_loses_its_affinity(calicoctl: Calicoctl, etcd: EtcdServer) -> None:
     theirs = handle("theirs", b0=1)
     fill(etcd, node("h2", "10.0.0.2"), endpoint("h2", "w1", "10.65.0.1/32"), affinity("h2", "10.65.0.0/26"), theirs)
     fill(etcd, block("10.65.0.0/26", "h2", {1: None, 3: "theirs"}))
@@ -350,8 +350,8 @@ def of_this_host() -> dict[str, str]:
 
 
 STOPPED = (
-    "Docker cannot be asked for the container calico-node. No Felix is running on this host, so the node counts as "
-    "stopped.\n"
+    "Docker does not answer, so calicoctl cannot look for the container calico-node. No Felix process is running on "
+    "this host, so the node counts as stopped.\n"
 )
 
 

@@ -426,8 +426,8 @@ def test_diff_shows_replacement_of_unreadable_parts(
 
 
 def test_diff_fails_with_status_2(calicoctl: Calicoctl) -> None:
-    usage = "--filename is missing after 'diff'\nUsage:\n  calicoctl diff --filename=<FILENAME> [--recursive]\n"
-    assert calicoctl("diff") == Result(2, "", usage)
+    usage = "Usage:\n  calicoctl diff --filename=<FILENAME> [--recursive] [--flows]\n"
+    assert calicoctl("diff") == Result(2, "", f"--filename is missing after 'diff'\n{usage}")
     assert calicoctl("diff", "-f", "-", stdin=stdin_of(profile("a b"))).status == 2
     assert calicoctl("diff", "-f", "/nonexistent") == Result(
         2, "", "Failed to execute command: open /nonexistent: no such file or directory\n"

@@ -39,7 +39,7 @@ No IPv6 address configured.
 """
 NO_DOCKER = "Docker is not running\n"
 NO_FELIX = (
-    "Felix was not found as a process, and its container cannot be looked for: Unable to run docker commands. Is the "
+    "There is no Felix process, and calicoctl cannot look for the container: Unable to run docker commands. Is the "
     "docker daemon running? Docker's library says: "
 )
 
@@ -85,7 +85,7 @@ def as_process(felix: int) -> str:
 NAMES = felix_state.FELIX
 
 
-def test_what_felix_is_called() -> None:
+def test_names_of_felix() -> None:
     assert NAMES == ("felix", "calico-felix")
 
 
@@ -158,7 +158,7 @@ def test_no_felix(node: Calicoctl, peers: None, tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_a_felix_that_has_ended_does_not_count(node: Calicoctl, peers: None, tmp_path: Path) -> None:
+def test_zombie_of_felix_does_not_count(node: Calicoctl, peers: None, tmp_path: Path) -> None:
     process = running(FELIX, tmp_path)
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # as long as its parent has not waited it is a zombie
@@ -168,13 +168,13 @@ def test_a_felix_that_has_ended_does_not_count(node: Calicoctl, peers: None, tmp
     assert (result.status, result.stdout) == (1, NO_DOCKER + TABLES)
 
 
-def test_docker_that_is_no_docker(node: Calicoctl, felix: int, peers: None, etcd: EtcdServer) -> None:
+def test_other_server_at_docker_host(node: Calicoctl, felix: int, peers: None, etcd: EtcdServer) -> None:
     result = node("status", env={"DOCKER_HOST": f"tcp://{etcd.endpoint}"})
-    unknown = "calico-node container unknown: its state cannot be asked for\n"
+    unknown = "calico-node container state unknown\n"
     assert result == Result(0, unknown + as_process(felix) + TABLES, "")
 
 
-def test_a_process_that_ends_while_it_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_process_ends_during_the_search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "1").mkdir()
     (tmp_path / "2").mkdir()
     (tmp_path / "2" / "status").write_text("Name:\tfelix\nSigCgt:\t0000000000000200\n")
@@ -202,7 +202,7 @@ def test_without_etcd_the_rest_is_shown(node: Calicoctl, felix: int, peers: None
     )
 
 
-def test_variables_for_etcd_that_cannot_be_used(node: Calicoctl, felix: int, peers: None) -> None:
+def test_invalid_variables_for_etcd(node: Calicoctl, felix: int, peers: None) -> None:
     result = node("status", env={"ETCD_ENDPOINTS": "nonsense"})
     assert result.status == 1
     assert "|  10.99.0.2   | node-to-node mesh |   up  | 10:58:05 | Established |\n" in result.stdout
@@ -211,7 +211,7 @@ def test_variables_for_etcd_that_cannot_be_used(node: Calicoctl, felix: int, pee
     )
 
 
-def test_a_host_that_etcd_does_not_know(node: Calicoctl, felix: int, peers: None) -> None:
+def test_host_unknown_to_etcd(node: Calicoctl, felix: int, peers: None) -> None:
     result = node("status", env={"HOSTNAME": "h2"})
     assert result.status == 1
     assert result.stdout.endswith("\n\nIPv4 BGP status\nNo IPv4 address configured.\n\n"
@@ -221,7 +221,7 @@ def test_a_host_that_etcd_does_not_know(node: Calicoctl, felix: int, peers: None
     )
 
 
-def test_values_that_a_terminal_would_obey(node: Calicoctl, felix: int, etcd: EtcdServer, tmp_path: Path) -> None:
+def test_control_characters_are_escaped(node: Calicoctl, felix: int, etcd: EtcdServer, tmp_path: Path) -> None:
     etcd.put(f"{HOST}/ip_addr_v4", "\x1b[2J")
     etcd.put(f"{HOST}/as_num", "\x07")
     row = "Mesh_1\x1b[2J BGP master u\x07p 10:58:05 Established \x9b2J\x1b]0;x\x07"
@@ -262,15 +262,14 @@ def test_many_peers_without_a_session(node: Calicoctl, felix: int, tmp_path: Pat
         )
 
 
-def test_peers_that_etcd_has_and_bird_does_not(
+def test_peers_in_etcd_but_not_in_bird(
     node: Calicoctl, felix: int, peers: None, etcd: EtcdServer
 ) -> None:
     bgp = "/calico/bgp/v1"
     etcd.put(f"{bgp}/host/h2/ip_addr_v4", "10.99.0.2")
     etcd.put(f"{bgp}/global/peer_v4/10.99.0.9", '{"ip": "10.99.0.9", "as_num": "5"}')
     etcd.put(f"{HOST}/peer_v4/10.99.0.8", '{"ip": "10.99.0.8", "as_num": "5"}')
-    for key in ("host/h3/ip_addr_v4", "host/h2/peer_v4/10.99.0.7", "global/peer_v4/x"):  # no peers that BIRD takes
-        etcd.put(f"{bgp}/{key}", '{"ip": "x", "as_num": "5"}')
+    etcd.put(f"{bgp}/host/h2/peer_v4/10.99.0.7", '{"ip": "10.99.0.7", "as_num": "5"}')  # not of this node
     result = node("status")
     assert (result.status, result.stderr) == (
         1,
@@ -281,6 +280,30 @@ def test_peers_that_etcd_has_and_bird_does_not(
     etcd.delete(f"{bgp}/global/peer_v4/10.99.0.9")
     etcd.delete(f"{HOST}/peer_v4/10.99.0.8")
     assert node("status").status == 0
+
+
+def test_stored_peers_that_bird_refuses(node: Calicoctl, felix: int, peers: None, etcd: EtcdServer) -> None:
+    bgp = "/calico/bgp/v1"
+    of_others = {"host/h3/ip_addr_v6": "x", "global/peer_v6/x": "{", "host/h3/peer_v4/x": "{"}  # no IPv6 here
+    unusable = {
+        "global/peer_v4/10.99.0.2": '{"ip": "10.99.0.2", "as_num": "0"}',
+        "global/peer_v4/10.99.0.7": "{",
+        "host/h1/peer_v4/10.99.0.8": '{"ip": "10.0.0", "as_num": "5"}',
+        "host/h3/ip_addr_v4": "10.0.0",
+    }
+    for key, value in {**of_others, **unusable}.items():
+        etcd.put(f"{bgp}/{key}", value)
+    first = ", ".join(f"{bgp}/{key}" for key in list(unusable)[:3])
+    result = node("status")
+    complaint = f"BIRD gets no peer from {first} and others: 'calicoq check' shows why, and the remedy.\n"
+    assert (result.status, result.stderr) == (1, complaint)
+    assert node("status", "--backend=none").status == 0
+    for key in unusable:
+        etcd.delete(f"{bgp}/{key}")
+    assert node("status").status == 0
+    etcd.put(f"{bgp}/global/node_mesh", "off")
+    complaint = f"BIRD gets no peer from {bgp}/global/node_mesh: 'calicoq check' shows why, and the remedy.\n"
+    assert node("status").stderr == complaint
 
 
 def test_bird_that_does_not_answer(node: Calicoctl, felix: int, tmp_path: Path) -> None:
@@ -297,11 +320,11 @@ def test_bird_that_restricts_access(node: Calicoctl, felix: int, tmp_path: Path)
     with BirdSocket(tmp_path / "run" / "bird.ctl", answering(b"0016-Access restricted\n0000 \n")):
         result = node("status")
     assert (result.status, result.stderr) == (
-        1, f"Cannot ask BIRD for IPv4: {tmp_path}/run/bird.ctl: its answer is no table of protocols.\n"
+        1, f"Cannot ask BIRD for IPv4: {tmp_path}/run/bird.ctl: its answer is not a table of protocols.\n"
     )  # fmt: skip
 
 
-def test_a_socket_that_was_passed_over(
+def test_second_socket_answers(
     node: Calicoctl, felix: int, peers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "first").mkdir()
@@ -375,17 +398,17 @@ def test_a_container_of_rkt(node: Calicoctl, peers: None, tmp_path: Path, monkey
     rkt(tmp_path, RKT.format("exited"), monkeypatch)
     assert node("status", "--runtime=rkt") == Result(
         1, "calico-node container not running\n" + TABLES,
-        "Felix does not run: there is neither a container calico-node nor a process of Felix.\n",
+        "Felix is not running: there is neither a container calico-node nor a Felix process.\n",
     )  # fmt: skip
 
 
 def test_rkt_that_fails(node: Calicoctl, peers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rkt(tmp_path, "#!/bin/sh\necho 'no\x1b[2J way' >&2\nexit 3\n", monkeypatch)
     result = node("status", "--runtime=rkt")
-    unknown = "calico-node container unknown: its state cannot be asked for\n"
+    unknown = "calico-node container state unknown\n"
     assert (result.status, result.stdout) == (1, unknown + TABLES)
     assert result.stderr == (
-        "Felix was not found as a process, and its container cannot be looked for: "
+        "There is no Felix process, and calicoctl cannot look for the container: "
         "Unable to list rkt containers: 'no\\x1b[2J way'\n"
     )
     (tmp_path / "rkt").unlink()

@@ -72,7 +72,7 @@ def test_the_container_runs(node: Calicoctl, well: None, docker_daemon: DockerDa
     assert felix == "Running felix version 1.4.1rc1"
 
 
-def test_images_that_do_not_tell_felix_version(node: Calicoctl, well: None, docker_daemon: DockerDaemon) -> None:
+def test_image_without_version_of_felix(node: Calicoctl, well: None, docker_daemon: DockerDaemon) -> None:
     container = docker_daemon.run("calico-node")
     for libraries in (None, "", "felix 2.0\n", "calico 1.4\n"):  # None: there is no shell
         if libraries is not None:
@@ -83,13 +83,12 @@ def test_images_that_do_not_tell_felix_version(node: Calicoctl, well: None, dock
 
 
 def test_no_such_container_runs(node: Calicoctl, well: None, docker_daemon: DockerDaemon) -> None:
-    docker_daemon.run("calico-node-2")
-    docker_daemon.run("my-calico-node")
+    docker_daemon.run("my-calico-node-2")
     docker_daemon.run("calico-node").kill()
     result = node("status")
     assert first_lines(result) == ["calico-node container not running"]
     assert (result.status, result.stderr) == (
-        1, "Felix does not run: there is neither a container calico-node nor a process of Felix.\n"
+        1, "Felix is not running: there is neither a container calico-node nor a Felix process.\n"
     )  # fmt: skip
 
 

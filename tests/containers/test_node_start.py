@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from calicoctl.host.docker import Docker
+from calicoctl.host.docker import Docker, DockerRefused
+from calicoctl.host.node_docker import NodeContainers
 from tests.conftest import Result
 from tests.containers.nodes import BACK, REMOVED, STARTED, NodeHost, fill_kernel, program, start
 from tests.containers.registry import registry
 from tests.etcd_server import EtcdServer
+from tests.proxy import Proxy, answer
 
 pytestmark = pytest.mark.machine
 
@@ -54,7 +56,7 @@ def test_first_start(node_host: NodeHost) -> None:
     assert (node_host.root / "var/run/calico").is_dir() and (node_host.root.parent / "logs").is_dir()
 
 
-def test_what_docker_is_asked_for(node_host: NodeHost) -> None:
+def test_request_to_docker(node_host: NodeHost) -> None:
     options = ("--ip=10.0.0.1", "--ip6=fd80::1", "--as=1.10", "--libnetwork", "--backend=none", "--no-pull")
     result = start(node_host, "quick", *options, NO_DEFAULT_POOLS="true")
     assert (result.status, result.stderr) == (0, "")
@@ -93,6 +95,29 @@ def test_container_that_fails_at_once(node_host: NodeHost) -> None:
         f"The container ended before the node had started.  {REMOVED}\n"
     )
     assert node_host.containers() == {}
+
+
+def test_docker_that_keeps_no_logs(node_host: NodeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the log driver `none`; as a daemon cannot change its driver, each container gets it here."""
+    from docker import APIClient
+
+    info = node_host.daemon.client.info()
+    create = APIClient.create_host_config
+    monkeypatch.setattr(APIClient, "info", lambda self: {**info, "LoggingDriver": "none"})
+    monkeypatch.setattr(
+        APIClient, "create_host_config", lambda self, **options: create(self, **options, log_config={"Type": "none"})
+    )
+    result = start(node_host, "quick")
+    assert node_host.describe()["HostConfig"]["LogConfig"]["Type"] == "none"
+    assert result == Result(0, FORWARDING + said(node_host, "quick", node_host.describe()["Id"], STARTED), "")
+    result = start(node_host, "fails")
+    assert result.status == 1
+    assert without_status(result.stderr) == (
+        "The log of the new container ends:\n  IP is not valid\n"
+        f"The container ended before the node had started.  {BACK}\n"
+    )
+    with pytest.raises(DockerRefused, match="configured logging driver does not support reading"):
+        NodeContainers(Docker(node_host.calicoctl.environ)).log("calico-node")
 
 
 def test_container_that_fails_without_a_word(node_host: NodeHost) -> None:
@@ -150,7 +175,7 @@ def test_old_container_that_was_stopped_is_not_started(node_host: NodeHost) -> N
 @pytest.mark.parametrize(
     "options, complaint",
     [
-        (["--no-pull"], "There is no Docker image node:none on this host, and --no-pull forbids to fetch it.\n"),
+        (["--no-pull"], "There is no Docker image node:none on this host, and --no-pull forbids pulling it.\n"),
         ([], "ERROR: Unable to download Docker image.\n\nPlease verify that you have network connectivity"),
     ],
 )
@@ -201,7 +226,7 @@ def test_folder_that_docker_cannot_mount(node_host: NodeHost, tmp_path: Path) ->
     assert node_host.describe()["Id"] == before and node_host.containers() == {"calico-node": "running"}
 
 
-def test_what_the_container_removes_from_etcd_is_said(node_host: NodeHost, etcd: EtcdServer) -> None:
+def test_warning_about_values_that_the_container_removes(node_host: NodeHost, etcd: EtcdServer) -> None:
     """A node that is started without its AS number deletes the one that is stored, as legacy's did without a word."""
     for name, value in (("ip_addr_v4", "10.0.0.1"), ("ip_addr_v6", "fd80::1"), ("as_num", "64512")):
         etcd.put(f"/calico/bgp/v1/host/h1/{name}", value)
@@ -238,6 +263,16 @@ def test_nothing_is_changed_without_docker_and_etcd(node_host: NodeHost, gone: d
     assert not (node_host.root.parent / "programs/modprobe.log").exists()
 
 
+def test_nothing_is_changed_if_etcd_is_too_old(node_host: NodeHost, etcd: EtcdServer) -> None:
+    with Proxy(etcd) as proxy:
+        proxy.at(2, answer("200 OK", "etcd 2.0.9"))
+        result = start(node_host, "quick", ETCD_AUTHORITY=proxy.authority)
+        assert proxy.requests[1] == "GET /version"
+    complaint = "ERROR: etcd must be at least version 2.0.10 (Detected version: 2.0.9)\n"
+    assert result == Result(1, "", complaint)
+    assert (kernel(node_host), node_host.containers()) == ([0, 0, 65536], {})
+
+
 def test_settings_are_never_lowered(node_host: NodeHost) -> None:
     """[BUG] Legacy lowered nf_conntrack_max."""
     fill_kernel(node_host.root, forwarding=1, connections=2000000)
@@ -264,7 +299,7 @@ def test_settings_that_cannot_be_changed(node_host: NodeHost) -> None:
     )
 
 
-def test_what_modprobe_says_is_shown(node_host: NodeHost) -> None:
+def test_output_of_modprobe_is_shown(node_host: NodeHost) -> None:
     program(node_host.root.parent / "programs", "modprobe", "echo modprobe: Module xt_set not found >&2", "exit 1")
     result = start(node_host, "quick")
     assert (result.status, result.stderr) == (0, "modprobe: Module xt_set not found\n")

@@ -86,9 +86,9 @@ def test_stopped_without_etcd(node_host: NodeHost) -> None:
     run(node_host, "calico-node")
     gone = {"ETCD_AUTHORITY": "127.0.0.1:1"}
     refused = "Error accessing etcd at http://127.0.0.1:1 (Connection refused).  Is etcd running?\n"
-    assert stop(node_host, **gone) == Result(1, "", f"{refused}--force stops the node all the same.\n")
+    assert stop(node_host, **gone) == Result(1, "", f"{refused}Use --force to stop the node anyway.\n")
     assert node_host.containers() == {"calico-node": "running"}
-    assert stop(node_host, "--force", **gone) == STOPPED._replace(stderr=f"{refused}Stopping the node all the same.\n")
+    assert stop(node_host, "--force", **gone) == STOPPED._replace(stderr=f"{refused}Stopping the node anyway.\n")
 
 
 def test_service_of_systemd(node_host: NodeHost) -> None:

@@ -46,6 +46,22 @@ def test_all_hold(files: Path, calicoq: Calicoq) -> None:
     assert calicoq("test", "holding.yaml") == (0, "4 of 4 expectations hold.\n", "")
 
 
+def test_a_workload_and_its_own_host(files: Path, store: Store, calicoq: Calicoq) -> None:
+    store.host_endpoint("host1/eth0", expected_ipv4_addrs=["192.0.2.1"])
+    holding = "- {deny: tcp, from: web-1, to: host1/eth0}\n- {allow: all, from: host1/eth0, to: web-1}"
+    (files / "own.yaml").write_text(holding)
+    assert calicoq("test", "own.yaml") == (0, "2 of 2 expectations hold.\n", "")
+    (files / "own.yaml").write_text("- {allow: tcp, from: web-1, to: host1/eth0}")
+    assert calicoq("test", "own.yaml") == (
+        1,
+        "own.yaml:1: allow tcp from web-1 to host1/eth0\n"
+        "    host1/k8s/web-1/eth0 to host1/eth0, tcp 0: denied; inbound, DefaultEndpointToHostAction is "
+        '"DROP" on host1, the default\n'
+        "\n0 of 1 expectations hold.\n",
+        "",
+    )
+
+
 def test_violations(files: Path, calicoq: Calicoq) -> None:
     assert calicoq("test", "violated.yaml", "holding.yaml") == (
         1,

@@ -58,6 +58,35 @@ def test_an_icmp_type_that_opens_no_connection(store: Store, calicoq: Calicoq) -
     assert "ICMP type 0 opens no connection: Felix drops it before any rule" in shown
 
 
+def test_a_workload_and_its_own_host(store: Store, calicoq: Calicoq) -> None:
+    store.host_endpoint("h1/eth0", expected_ipv4_addrs=["192.0.2.1"], profile_ids=["NONE"])
+    store.put("config/DefaultEndpointToHostAction", "ACCEPT")
+    store.workload("h1/o/w/e", profile_ids=["P"], ipv4_nets=["10.65.0.1/32"])
+    store.profile("P", outbound=[{"action": "deny", "protocol": "tcp", "dst_ports": [22]}, {}], inbound=[])
+    assert calicoq("explain", "w", "h1/eth0", "tcp") == (
+        0,
+        "From profile P (1) to h1/eth0, IPv4:\n"
+        "  tcp 0:21,23:65535: allowed\n"
+        '    outbound, Profile "P": outbound rule 2 decides: allow\n'
+        '    inbound, DefaultEndpointToHostAction is "ACCEPT" on h1\n'
+        "  tcp 22: denied\n"
+        '    outbound, Profile "P": outbound rule 1 decides: deny tcp to ports 22\n',
+        "",
+    )
+    store.put("config/DefaultEndpointToHostAction", "DROP")
+    shown = calicoq("explain", "w", "h1/eth0", "udp", "53,54").stdout
+    assert [line for line in shown.splitlines() if line.startswith("  udp")] == [
+        "  udp 53: not certain", "  udp 54: denied",
+    ]  # fmt: skip
+    assert calicoq("explain", "h1/eth0", "w") == (
+        0,
+        "From h1/eth0 to profile P (1), IPv4:\n"
+        "  all: allowed\n"
+        "    outbound, Felix does not police what a host sends to its own workloads\n",
+        "",
+    )
+
+
 def test_not_certain(store: Store, calicoq: Calicoq) -> None:
     store.workload("h/o/w/e", profile_ids=["P"], ipv4_nets=["10.65.0.1/32"])
     store.profile("P", inbound=[{"protocol": "udp", "!protocol": "tcp"}], outbound=[])
@@ -69,10 +98,10 @@ def test_not_certain(store: Store, calicoq: Calicoq) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["web-1", "web-1"], "Between these ends is nothing to explain: no two of them have addresses of one IP "
-                             "version.\n"),
-        (["192.0.2.1", "192.0.2.2"], "Between these ends is nothing to explain: no two of them have addresses of one "
-                                     "IP version.\n"),
+        (["web-1", "web-1"], "web-1 and web-1 are the same endpoint: it sends itself nothing.\n"),
+        (["192.0.2.1", "192.0.2.2"],
+         "Neither 192.0.2.1 nor 192.0.2.2 is an endpoint: Calico decides nothing between them.\n"),
+        (["web-1", "fd80::1"], "web-1 and fd80::1 do not both have addresses of one IP version.\n"),
         (["web-1", "db-1", "icmp", "300"], '<protocol> <ports>: "300" is no ICMP type or type/code: numbers from 0 to '
                                            "255, as 8 or 3/1.\n"),
     ],

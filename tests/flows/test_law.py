@@ -1,7 +1,8 @@
 """The law of flows: a packet passes exactly when ``calicoq verdict`` allows it, and is uncertain when verdict is.
 
 Packets between a workload and its own host are the exception: verdict follows other rules there (``OwnHostJourney``),
-which would make a group of its own of every host. A note of the commands says so.
+which would make a group of its own of every host. A note of the commands says so, and groups that are nothing else have
+no flows but are explained exactly.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from calicoctl.calicoq.flow_examples import two_ends, with_own_host
+from calicoctl.calicoq.flow_examples import way as way_between
 from calicoctl.calicoq.journey import Journey
 from calicoctl.calicoq.parties import Party as End
+from calicoctl.calicoq.parties import are_host_and_workload
 from calicoctl.datastore.snapshot import Snapshot, Stored
 from calicoctl.felix.chances import Chances, judged
 from calicoctl.felix.view import Felix
@@ -22,7 +26,7 @@ from calicoctl.flows.atoms import Header
 from calicoctl.flows.difference import CLOSES, OPENS, UNCERTAIN, Difference, JointGroups
 from calicoctl.flows.flows import MOST_QUESTIONS, Flows
 from calicoctl.flows.groups import Tests as TestsOfRules
-from calicoctl.flows.groups import addresses_in_use
+from calicoctl.flows.groups import addresses_in_use, iterate
 from calicoctl.flows.lint import findings_of
 from calicoctl.flows.selection import Selection
 from calicoctl.model.address import Address
@@ -89,6 +93,38 @@ def test_packets_of_one_piece_are_decided_on_alike(dice: random.Random, sampling
                     ways = [way(felix, flows.ip_version, felix_version, *pair, each) for each in (header, example)]
                     assert ways[0] == ways[1], (describe(*pair), header.text(), example.text(), felix_version, state)
                     left -= 1
+
+
+def test_packets_to_the_own_host_are_as_verdict_has_them(dice: random.Random, sampling: Sampling) -> None:
+    left = sampling.number(20_000, 200)
+    while left > 0:
+        felix_version = dice.choice([1, 1, 1, 2])
+        state = random_state(dice)
+        felix = felix_of(state)
+        for flows in Analysis(felix, felix_version).flows.values():
+            for number in range(len(flows.groups)):
+                for other in iterate(flows.own_hosts.beside(number)):
+                    assert not [mask for mask, _ in flows.into(number) if mask >> other & 1]
+                    left -= check_own_host(flows, other, number, felix, felix_version, dice, state)
+
+
+def check_own_host(
+    flows: Flows, source: int, destination: int, felix: Felix, felix_version: int, dice: random.Random, state: Any
+) -> int:
+    """Check some packets between groups that are workloads and their own host; return how many."""
+    ends = two_ends([flows.groups[source]], [flows.groups[destination]], flows.ip_version, felix)
+    assert ends is not None
+    assert are_host_and_workload(*ends, felix)
+    surely, maybe = with_own_host(flows, source, destination, felix, felix_version)
+    for _ in range(5):
+        header = random_header(dice, flows.ip_version, felix_version)
+        packet = flows.space.of_header(header)
+        sides, doubts = way_between(ends, felix, flows.ip_version, felix_version, header)
+        if len(doubts) <= MOST_QUESTIONS:
+            expected = None if doubts else sides[-1].allowed
+            found = True if surely & packet else None if maybe & packet else False
+            assert found == expected, (ends[0].title, ends[1].title, header.text(), felix_version, state)
+    return 5
 
 
 def test_a_difference_is_where_the_verdicts_differ(dice: random.Random, sampling: Sampling) -> None:
@@ -223,7 +259,13 @@ def random_pair(dice: random.Random, flows: Flows | JointGroups, felix: Felix) -
     (_, source, source_address), (_, destination, destination_address) = ends
     if source is destination or source_address == destination_address:
         return None
-    return ends[0], ends[1]
+    return None if is_own_host(ends[0], ends[1], felix) else (ends[0], ends[1])
+
+
+def is_own_host(source: Any, destination: Any, felix: Felix) -> bool:
+    """Whether two ends are a workload and its own host."""
+    ends = [End("", {address.version: address}, endpoint) for _, endpoint, address in (source, destination)]
+    return are_host_and_workload(ends[0], ends[1], felix)
 
 
 def verdict(felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header) -> Any:

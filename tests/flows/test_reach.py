@@ -138,8 +138,8 @@ def test_what_is_left_out_is_said(store: Store, calicoq: Calicoq) -> None:
     assert calicoq("reach", "--to=db-1", "--only=tcp:22").stderr == (
         "Note: Left out: 1 endpoint that Felix refuses: nothing passes there, see 'calicoq check'.\n"
         "Note: Left out: 1 endpoint without a known address.\n"
-        "Note: The flows between a host and its own workloads are not those shown: the host may send them anything, "
-        "and DefaultEndpointToHostAction decides on what they send to it; ask 'calicoq verdict'.\n"
+        "Note: Left out: what a host and its own workloads send each other. The host may send them anything, and "
+        "DefaultEndpointToHostAction decides on what they send to it; ask 'calicoq verdict' or 'calicoq explain'.\n"
     )
 
 

@@ -171,7 +171,7 @@ HOSTILE: dict[str, tuple[Dialogue, str]] = {
     "a line that goes on from none": (never_going_on(b"", b" x\n"), "it is not BIRD: it answers with ' x'"),
     "a very long line": (never_going_on(b"", b"x" * 5000 + b"\n"), f"it is not BIRD: it answers with '{'x' * 100}'"),
     "a row of another table": (answering(b"1002-Mesh_10_99_0_2\n0000 \n"),
-                               "its answer has a line that is no protocol: 'Mesh_10_99_0_2'"),
+                               "its answer has a line that is not a protocol: 'Mesh_10_99_0_2'"),
     "a drip": (dripping, "no whole answer ("),
     "a line without an end": (endless_line, "it is not BIRD: it answers with a line of more than 65,536 bytes"),
     "no end": (endless, "its answer is larger than 3,000,000 bytes"),
@@ -179,7 +179,7 @@ HOSTILE: dict[str, tuple[Dialogue, str]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_is_wrong_with_a_server_is_said_in_time(
+def test_hostile_servers_are_reported_in_time(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dialogue, reason = HOSTILE[name]
@@ -208,7 +208,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_what_is_no_socket_of_a_running_server(name: str, tmp_path: Path) -> None:
+def test_paths_without_a_running_server(name: str, tmp_path: Path) -> None:
     make, reason = UNUSABLE[name]
     make(tmp_path / "bird.ctl")
     with pytest.raises(BirdUnavailable) as caught:
@@ -216,7 +216,7 @@ def test_what_is_no_socket_of_a_running_server(name: str, tmp_path: Path) -> Non
     assert caught.value.message == f"{tmp_path}/bird.ctl: {reason}"
 
 
-def test_a_server_that_accepts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_that_does_not_accept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bird, "SECONDS", SECONDS)
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as other:
         listener.bind(str(tmp_path / "bird.ctl"))
@@ -227,7 +227,7 @@ def test_a_server_that_accepts_nobody(tmp_path: Path, monkeypatch: pytest.Monkey
     assert caught.value.message == f"{tmp_path}/bird.ctl: it takes no connection within 1 s"
 
 
-def test_a_path_that_is_too_long(tmp_path: Path) -> None:
+def test_path_too_long(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * 150)
     with pytest.raises(BirdUnavailable) as caught:
         bird.ask("show protocols", 4, str(folder))
@@ -251,7 +251,7 @@ def test_without_the_right_to_connect(tmp_path: Path) -> None:
 # Several folders
 
 
-def test_each_socket_that_was_tried_has_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_tried_socket_has_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bird, "FOLDERS", (f"{tmp_path}/none", str(tmp_path)))
     refusing(tmp_path / "bird.ctl")
     with pytest.raises(BirdUnavailable) as caught:
@@ -261,14 +261,14 @@ def test_each_socket_that_was_tried_has_its_reason(tmp_path: Path, monkeypatch: 
     )
 
 
-def test_the_folder_of_debian_is_asked_where_there_is_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_debian_folder_is_tried_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bird, "FOLDERS", (f"{tmp_path}/none", str(tmp_path)))
     with BirdSocket(tmp_path / "bird.ctl", answering(ANSWER)):
         answer = bird.ask("show protocols", 4)
     assert (answer.path, answer.passed_over) == (f"{tmp_path}/bird.ctl", [])
 
 
-def test_a_socket_that_is_there_but_does_not_answer_is_not_passed_over_in_silence(
+def test_existing_socket_without_answer_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "first").mkdir()

@@ -45,17 +45,17 @@ def cleaned(text: str) -> str:
         ("http://h:2379/path?a=b@c\n", "http://h:2379/path?a=b@c\n"),
     ],
 )  # fmt: skip
-def test_what_is_taken_out(text: str, shown: str) -> None:
+def test_secrets_are_removed(text: str, shown: str) -> None:
     assert cleaned(text) == shown
 
 
-def test_what_begins_like_a_key_and_has_no_end_takes_little_with_it() -> None:
+def test_key_without_end_removes_a_limited_number_of_lines() -> None:
     log = "starts -----BEGIN CERTIFICATE\n" + "line\n" * 2000
     assert cleaned(log).count("line") > 1000
 
 
 @given(st.lists(st.sampled_from(["text ", "\n", KEY, "x" * 70, "-----", "BEGIN ", "é"])))
-def test_no_text_with_whole_keys_keeps_a_part_of_one(pieces: list[str]) -> None:
+def test_keys_are_removed_completely(pieces: list[str]) -> None:
     assert BODY not in cleaned("".join(pieces))
 
 
@@ -97,11 +97,11 @@ def test_which_logs_are_copied(tmp_path: Path) -> None:
         f"{logs}/felix/tls.PEM: it may be a key or a certificate",
         f"{logs}/folder: it is a symbolic link",
         f"{logs}/link: it is a symbolic link",
-        f"{logs}/pipe: it is no file",
+        f"{logs}/pipe: it is not a regular file",
     ]
 
 
-def test_a_log_that_would_fill_the_disk_is_left_out(tmp_path: Path) -> None:
+def test_log_too_large_for_the_disk_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     with (tmp_path / "logs" / "huge").open("wb") as huge:
         huge.truncate(2**43)  # which takes no space
@@ -124,7 +124,7 @@ def test_a_folder_of_logs_may_be_a_link_itself(tmp_path: Path) -> None:
 # What remains
 
 
-def test_the_bundle_alone_remains_and_its_owner_alone_reads_it(tmp_path: Path) -> None:
+def test_only_the_bundle_remains_readable_by_its_owner(tmp_path: Path) -> None:
     target = tmp_path / "b.tgz"
     target.write_text("an older one")
     target.chmod(0o644)
@@ -149,7 +149,7 @@ def test_without_a_target_the_folder_remains_with_the_bundle_in_it(tmp_path: Pat
 
 
 @pytest.mark.parametrize("target", ["", "b.tgz"])
-def test_nothing_remains_of_what_was_interrupted(target: str, tmp_path: Path) -> None:
+def test_interrupted_bundle_leaves_nothing(target: str, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         with Bundle(str(tmp_path / target) if target else "", str(tmp_path)) as bundle:
             bundle.file("one").close()
@@ -157,15 +157,15 @@ def test_nothing_remains_of_what_was_interrupted(target: str, tmp_path: Path) ->
     assert os.listdir(tmp_path) == []
 
 
-def test_targets_that_cannot_be_written(tmp_path: Path) -> None:
+def test_unwritable_targets(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("folder")
     for target, reason in (
         ("none/b.tgz", "No such file or directory"),
-        ("folder", "it exists, and is no file"),
-        ("pipe", "it exists, and is no file"),
-        ("link", "it exists, and is no file"),
+        ("folder", "it exists and is not a regular file"),
+        ("pipe", "it exists and is not a regular file"),
+        ("link", "it exists and is not a regular file"),
         ("x" * 300, "File name too long"),
     ):
         with pytest.raises(CommandError) as caught:

@@ -56,7 +56,7 @@ def test_the_matches_of_ipv4_show_the_one_module(tmp_path: Path) -> None:
     assert check_module("ip6_tables", RELEASE, str(tmp_path)).result == "unknown"
 
 
-def test_the_configuration_that_the_kernel_holds(tmp_path: Path) -> None:
+def test_configuration_in_proc(tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "config.gz").write_bytes(gzip.compress(b"CONFIG_IP6_NF_IPTABLES=y\n"))
     assert check_module("ip6_tables", RELEASE, str(tmp_path)).result == "ok"
@@ -67,14 +67,14 @@ def test_the_configuration_that_the_kernel_holds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"CONFIG_X=y\n" * 1000)[:-20]], ids=["other", "cut"])
-def test_a_configuration_that_cannot_be_read(content: bytes, tmp_path: Path) -> None:
+def test_unreadable_configuration(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "config.gz").write_bytes(content)
     assert check_module("xt_set", RELEASE, str(tmp_path)).result == "unknown"
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_module_that_is_nowhere(module: str, tmp_path: Path) -> None:
+def test_missing_module(module: str, tmp_path: Path) -> None:
     nearly = f"kernel/net/my_{module}.ko:\nkernel/net/{module}2.ko:\n"
     put(tmp_path, f"{FOLDER}/modules.dep", nearly)
     put(tmp_path, f"{FOLDER}/modules.builtin", nearly.replace(":", ""))
@@ -86,13 +86,13 @@ def test_a_module_that_is_nowhere(module: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("files", [[], ["modules.dep"], ["modules.builtin"]], ids=str)
-def test_what_does_not_tell_is_no_failure(files: list[str], tmp_path: Path) -> None:
+def test_missing_information_is_not_a_failure(files: list[str], tmp_path: Path) -> None:
     for file in files:
         put(tmp_path, f"{FOLDER}/{file}", "")
     put(tmp_path, f"boot/config-{RELEASE}", "CONFIG_NETFILTER_XT_SET=m\n")
     assert told(check_module("xt_set", RELEASE, str(tmp_path))) == (
         "module xt_set", "unknown",
-        f"not loaded, and neither /{FOLDER} nor the kernel's configuration tells if it can be", "",
+        f"not loaded, and neither /{FOLDER} nor the kernel's configuration shows whether it can be", "",
     )  # fmt: skip
 
 
@@ -100,12 +100,12 @@ def test_what_does_not_tell_is_no_failure(files: list[str], tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("release", ["2.6.24", "2.6.32-754.el6.x86_64", "3.0", "5.10.0-8-amd64", "6.18.44+", "10.0.1"])
-def test_a_kernel_that_is_new_enough(release: str) -> None:
+def test_supported_kernel(release: str) -> None:
     assert told(check_kernel(release)) == ("kernel", "ok", release, "")
 
 
 @pytest.mark.parametrize("release", ["2.6.23", "2.6.9-99.EL", "2.4", "1.999.999"])
-def test_a_kernel_that_is_too_old(release: str) -> None:
+def test_kernel_too_old(release: str) -> None:
     assert told(check_kernel(release)) == (
         "kernel", "FAIL", f"{release}; 2.6.24 or later is needed",
         f"Minimum kernel version to run Calico is 2.6.24.\nDetected kernel version: {release}",
@@ -113,7 +113,7 @@ def test_a_kernel_that_is_too_old(release: str) -> None:
 
 
 @pytest.mark.parametrize("release", ["", "x", "v5.10"])
-def test_a_release_that_is_no_version(release: str) -> None:
+def test_release_without_a_version(release: str) -> None:
     assert told(check_kernel(release)) == (
         "kernel", "FAIL", f"'{release}' is not the version of a kernel",
         "ERROR: The kernel version does not match expected semantic versioning.",

@@ -104,7 +104,7 @@ def test_a_peer_is_stored_as_legacy_stores_it() -> None:
         ("[]", "it is not an object"),
         ("{}", "ip is not text"),
         ('{"ip": 10, "as_num": "5"}', "ip is not text"),
-        ('{"ip": "10", "as_num": "5"}', "ip is no IP address"),
+        ('{"ip": "10", "as_num": "5"}', "ip is not an IP address"),
         *(
             (f'{{"ip": "10.0.0.1", "as_num": {as_num}}}', "as_num is neither text nor a whole number")
             for as_num in ("null", "true", "1.5", "[]")

@@ -11,6 +11,7 @@ from tests.proxy import Proxy
 from tests.trust.outcomes import prepare, run_row
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("row", EVERY_ROW, ids=str)
 def test_requests(row: Row, etcd: EtcdServer, calicoctl: Calicoctl, on_host: None) -> None:
     prepare(row, etcd, calicoctl)
