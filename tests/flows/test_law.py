@@ -18,14 +18,16 @@ from calicoctl.datastore.snapshot import Snapshot, Stored
 from calicoctl.felix.chances import Chances, judged
 from calicoctl.felix.packet import Packet
 from calicoctl.felix.view import Felix
-from calicoctl.flows.analysis import Analysis
+from calicoctl.flows.analysis import FROM, TO, Analysis
 from calicoctl.flows.atoms import Header
 from calicoctl.flows.difference import CLOSES, OPENS, UNCERTAIN, Difference, JointGroups
 from calicoctl.flows.flows import MOST_QUESTIONS, Flows
 from calicoctl.flows.groups import Tests as TestsOfRules
 from calicoctl.flows.groups import addresses_in_use
 from calicoctl.flows.lint import findings_of
+from calicoctl.flows.selection import Selection
 from calicoctl.model.address import Address
+from calicoctl.model.network import Network
 from calicoctl.model.rules import Rules
 from tests.flows.worlds import random_header, random_state
 from tests.sampling import Sampling
@@ -54,12 +56,15 @@ def test_flows_are_what_verdict_allows(part: int, dice: random.Random, sampling:
     left = sampling.number(250_000, 500)
     while left > 0:
         felix_version, state, felix = random_world(dice)
-        analysis = Analysis(felix, felix_version)
+        selections = dice.choice([{}, {}, {side: random_selection(dice, felix) for side in (FROM, TO)}])
+        analysis = Analysis(felix, felix_version, selections=selections)
         for _ in range(PACKETS_OF_A_STATE):
             flows = analysis.flows.get(dice.choice([4, 4, 6]))
             if flows is None or not (pair := random_pair(dice, flows, felix)):
                 continue
             source, destination = pair
+            if not all(side in flows.groups[end[0]].selected for side, end in zip(selections, pair, strict=False)):
+                continue
             header = random_header(dice, flows.ip_version, felix_version)
             expected = verdict(felix, flows.ip_version, felix_version, source, destination, header)
             if expected != "too many questions":
@@ -232,6 +237,14 @@ def way(felix: Felix, ip_version: int, felix_version: int, source: Any, destinat
         lambda chances: journey.sides(packet, chances), lambda one, other: one[-1].allowed == other[-1].allowed
     )
     return [side.last_text() for side in sides], doubts, sides[-1].allowed
+
+
+def random_selection(dice: random.Random, felix: Felix) -> Selection:
+    """Return some endpoints, or a network."""
+    if dice.random() < 0.3:
+        return Selection("", network=Network.parse(dice.choice(["0.0.0.0/0", "10.65.0.0/29", "fd65::/126"])))
+    names = {name for name in felix.endpoints if dice.random() < 0.5}
+    return Selection("", lambda endpoint: str(endpoint.name) in names)
 
 
 def random_pair(dice: random.Random, flows: Flows | JointGroups, felix: Felix) -> tuple[Any, Any] | None:
