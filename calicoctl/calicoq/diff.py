@@ -23,7 +23,7 @@ from calicoctl.errors import CommandError
 from calicoctl.felix.evaluation import FELIX_1
 from calicoctl.felix.view import Felix
 from calicoctl.flows.difference import ALONE, CLOSES, OPENS, UNCERTAIN, Alone, Difference, InEither, JointGroups
-from calicoctl.flows.groups import Tests, iterate
+from calicoctl.flows.groups import RuleTests, iterate
 from calicoctl.flows.names import Names
 from calicoctl.flows.rows import rows_of
 from calicoctl.output import visible
@@ -157,7 +157,7 @@ class _Answer:
         selections = {name: InEither(each, (before, after)) for name, each in selections.items()}
         filters = filters_of(arguments["--only"], "--only")
         old = analysed(
-            before, felix_version, filters, {**selections, ALONE: Alone(after)}, tests=Tests.of(before, after)
+            before, felix_version, filters, {**selections, ALONE: Alone(after)}, tests=RuleTests.of(before, after)
         )
         new = analysed(after, felix_version, filters, {**selections, ALONE: Alone(before)}, before=old)
         self._analyses = old, new

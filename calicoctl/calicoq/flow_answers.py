@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from calicoctl.environment import Environment
     from calicoctl.flows.difference import JointGroups
     from calicoctl.flows.flows import Block
-    from calicoctl.flows.groups import Groups, Tests
+    from calicoctl.flows.groups import Groups, RuleTests
     from calicoctl.flows.packet_filter import PacketFilter
     from calicoctl.flows.selection import Selection
     from calicoctl.grammar import Arguments
@@ -67,7 +67,7 @@ def filters_of(text: str | None, option: str) -> list[PacketFilter]:
 
 def analysed(
     felix: Felix, felix_version: int, filters: Sequence[PacketFilter], selections: Mapping[str, Selection],
-    with_imagined: bool = False, tests: Tests | None = None, before: Analysis | None = None,
+    with_imagined: bool = False, tests: RuleTests | None = None, before: Analysis | None = None,
 ) -> Analysis:  # fmt: skip
     """Return the flows. Raises CommandError if the rules tell too many groups apart."""
     try:

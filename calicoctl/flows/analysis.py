@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calicoctl.flows.flows import Flows
-from calicoctl.flows.groups import Groups, Tests, addresses_of
+from calicoctl.flows.groups import Groups, RuleTests, addresses_of
 from calicoctl.flows.packets import PacketSpace
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -29,7 +29,7 @@ class Analysis:
 
     def __init__(
         self, felix: Felix, felix_version: int, filters: Sequence[PacketFilter] = (),
-        selections: Mapping[str, Selection] | None = None, with_imagined: bool = False, tests: Tests | None = None,
+        selections: Mapping[str, Selection] | None = None, with_imagined: bool = False, tests: RuleTests | None = None,
         before: Analysis | None = None,
     ) -> None:  # fmt: skip
         """``filters`` and ``selections`` are told apart from other packets, endpoints and addresses.
@@ -38,7 +38,7 @@ class Analysis:
         analysis as ``before``: so both have the same atoms and regions, and what the rules of both have in common is
         gone through once. Raises TooManyGroups.
         """
-        self.tests: Tests = before.tests if before is not None else tests or Tests.of(felix)
+        self.tests: RuleTests = before.tests if before is not None else tests or RuleTests.of(felix)
         if before is None:
             for each in filters:
                 each.cut(self.tests.cuts)

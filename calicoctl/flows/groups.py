@@ -111,7 +111,7 @@ class Group:
         return bool(self.parties) and all(party.endpoint is self.parties[0].endpoint for party in self.parties)
 
 
-class Tests:
+class RuleTests:
     """Everything that the rules in force test of packets and of addresses."""
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class Tests:
         self._added: dict[int, Rules] = {}  # by their identity: two states share most of them
 
     @classmethod
-    def of(cls, *states: Felix) -> Tests:
+    def of(cls, *states: Felix) -> RuleTests:
         """Collect them from the policies and from the profiles that endpoints have, in one or more states."""
         found = cls()
         for felix in states:
@@ -162,7 +162,7 @@ class Tests:
 class Members:
     """Finds what holds of an address of one IP version."""
 
-    def __init__(self, felix: Felix, tests: Tests, ip_version: int, felix_version: int) -> None:
+    def __init__(self, felix: Felix, tests: RuleTests, ip_version: int, felix_version: int) -> None:
         self._felix = felix
         self._identities = felix.identities[felix_version]
         self._tags = frozenset(tests.tags)
@@ -285,7 +285,7 @@ class Groups:
     """All groups of one IP version; ``masks`` has the groups, as bits, of which a condition holds."""
 
     def __init__(
-        self, felix: Felix, tests: Tests, ip_version: int, felix_version: int,
+        self, felix: Felix, tests: RuleTests, ip_version: int, felix_version: int,
         selections: Mapping[str, Selection] | None = None, with_imagined: bool = False,
     ) -> None:  # fmt: skip
         """``selections`` are told apart from the rest; ``with_imagined`` adds new endpoints that rules wait for."""
@@ -357,7 +357,7 @@ class Groups:
             if around is not None:  # all addresses in between are endpoints': it need not have a hole there
                 groups[around].pieces = joined(groups[around].pieces + by_holders[holders])
 
-    def _add_imagined(self, tests: Tests) -> None:
+    def _add_imagined(self, tests: RuleTests) -> None:
         conditions = [*(("tag", tag) for tag in sorted(tests.tags)), *(("selector", each) for each in tests.selectors)]
         for what, text in conditions:
             if not self.with_condition((what, text)):

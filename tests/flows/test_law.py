@@ -22,8 +22,7 @@ from calicoctl.flows.analysis import FROM, TO, Analysis
 from calicoctl.flows.atoms import Header
 from calicoctl.flows.difference import CLOSES, OPENS, UNCERTAIN, Difference, JointGroups
 from calicoctl.flows.flows import MOST_QUESTIONS, Flows
-from calicoctl.flows.groups import Tests as TestsOfRules
-from calicoctl.flows.groups import addresses_in_use
+from calicoctl.flows.groups import RuleTests, addresses_in_use
 from calicoctl.flows.lint import findings_of
 from calicoctl.flows.selection import Selection
 from calicoctl.model.address import Address
@@ -137,7 +136,7 @@ def test_a_difference_is_where_the_verdicts_differ(dice: random.Random, sampling
             del changed[key]
         felix = felix_of(state)
         both = [felix, felix_of(changed, felix)]
-        first = Analysis(both[0], felix_version, tests=TestsOfRules.of(*both))
+        first = Analysis(both[0], felix_version, tests=RuleTests.of(*both))
         analyses = [first, Analysis(both[1], felix_version, before=first)]
         for version in (4, 6):
             if not all(version in analysis.flows for analysis in analyses):
@@ -193,7 +192,7 @@ def test_nothing_changes_without_a_rule_that_does_nothing(dice: random.Random, s
 
 def changes_between(before: Felix, after: Felix, felix_version: int) -> list[Any]:
     """Return the changes that are certain."""
-    old = Analysis(before, felix_version, tests=TestsOfRules.of(before, after))
+    old = Analysis(before, felix_version, tests=RuleTests.of(before, after))
     new = Analysis(after, felix_version, before=old)
     found = []
     for version in old.flows:
