@@ -35,7 +35,7 @@ from tests.trust.outcomes import (
 pytestmark = [pytest.mark.libraries, pytest.mark.once]
 
 NODE = '{"key": "/calico", "modifiedIndex": 1, "createdIndex": 1, "dir": true, "nodes": %s}'
-READS_EVERYTHING = {"snapshot", "--with=-", "--flows", "--deny-if=opens"}
+READS_EVERYTHING = {"backup", "restore", "snapshot", "--with=-", "--flows", "--deny-if=opens"}
 FAILURE_STATUS = {name: command.failure_status for name, command in {**COMMANDS, **COMMANDS_OF_CALICOQ}.items()}
 PIECE = b"x" * (1 << 20)
 EMPTY = b"Content-Length: 0\r\nConnection: close\r\n\r\n"
