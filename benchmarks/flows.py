@@ -44,3 +44,14 @@ def cut_apart(endpoints: Iterator[tuple[str, str]], profiles: int) -> Iterator[t
         if dice.random() < 0.3:
             fields["profile_ids"].append(f"profile-{dice.randrange(profiles):04d}")
         yield key, json.dumps(fields)
+
+
+def change_of_a_profile() -> dict[str, Any]:
+    """Return a document that changes the rules of one profile and keeps its tag."""
+    web = {"action": "Allow", "protocol": "TCP", "destination": {"ports": [80, 443]}}
+    return {
+        "apiVersion": "projectcalico.org/v3",
+        "kind": "Profile",
+        "metadata": {"name": "profile-0007", "tags": ["profile-0007"]},
+        "spec": {"ingress": [web], "egress": [{"action": "Allow"}]},
+    }

@@ -29,6 +29,7 @@ MANY = 100_000  # from this number of endpoints on, there are fewer runs
 LINEAR = 2.0
 SMALL = 0.25  # highest ratio of a small command to the naive script
 START = 3.0  # highest ratio of a small command to `python -c pass`
+SUCCEEDING = ["sh", "-c", '"$@" || [ $? = 1 ]', "sh"]  # runs a command of which the status 1 is an answer
 TAB = 3.2  # the same for the completion of a name from etcd
 NOISE = 0.2  # smaller differences, as a fraction of the start-up time, count as noise
 
@@ -262,10 +263,33 @@ def flows_of_endpoints(bench: Bench) -> None:
     dataset.put_all(bench.etcd, [("/calico/v1/Ready", "true"), *flows.profiles(1_000)])
     dataset.put_all(bench.etcd, dataset.endpoints(0, 10_000, profiles=1_000))
     reference = bench.ours("endpoint", "show", "--detailed")
-    lines = [bench.calicoq("reach"), bench.calicoq("reach", one_endpoint()[-1].partition("=")[2])]
+    change = bench.folder / "change.json"
+    change.write_text(json.dumps(flows.change_of_a_profile()), encoding="utf-8")
+    reach, difference = bench.calicoq("reach"), bench.calicoq("diff", f"--with={change}")
+    # The status of diff is 1 if a flow changes, which is not a failure.
+    difference = difference._replace(name="calicoq diff --with=FILE", command=[*SUCCEEDING, *difference.command])
+    lines = [reach, bench.calicoq("reach", one_endpoint()[-1].partition("=")[2]), difference]
     figures = bench.measure([reference, *lines])
-    bench.report.heading("Flows: 1,000 profiles of 10 rules on 10,000 endpoints")
-    bench.compare(reference.name, figures, {"calicoq reach": 5.0})
+    report = bench.report
+    report.heading("Flows: 1,000 profiles of 10 rules on 10,000 endpoints")
+    bench.compare(reference.name, figures, {reach.name: 5.0, difference.name: 5.0 * 1.3})
+    ratio, bound = report.bounded("diff", figures[difference.name].median / figures[reach.name].median, 1.3)
+    print(f"\n`{difference.name}` takes {ratio} times what `{reach.name}` takes; at most {bound}.")
+    for name in (reach.name, difference.name):
+        ratio, bound = report.bounded(f"memory of {name}", figures[name].peak_mb / figures[reference.name].peak_mb, 3.0)
+        print(f"\n`{name}` needs {ratio} times the memory of `{reference.name}`; at most {bound}.")
+
+
+def lint_of_rules(bench: Bench) -> None:
+    """Compare lint with `rule show` for a profile with 10,000 rules."""
+    dataset.clear(bench.etcd)
+    key = "/calico/v1/policy/profile/many/rules"
+    dataset.put_all(bench.etcd, [("/calico/v1/Ready", "true"), (key, many_rules.rules(many_rules.RULES))])
+    reference = bench.ours("profile", "many", "rule", "show")
+    lint = bench.calicoq("lint")
+    figures = bench.measure([reference, lint])
+    bench.report.heading(f"calicoq lint of {many_rules.RULES:,} rules")
+    bench.compare(reference.name, figures, {lint.name: 15.0})
 
 
 SECTIONS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {
@@ -277,6 +301,7 @@ SECTIONS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {
     "profiles": lambda bench, options: profiles_of_endpoints(bench),
     "calicoq": lambda bench, options: policies_of_endpoints(bench),
     "flows": lambda bench, options: flows_of_endpoints(bench),
+    "lint": lambda bench, options: lint_of_rules(bench),
     "completion": lambda bench, options: completion(bench),
     "endpoints": lambda bench, options: endpoints(bench, options.endpoints),
 }

@@ -20,7 +20,7 @@ from calicoctl.datastore.snapshot import Snapshot
 from calicoctl.errors import CommandError
 from calicoctl.felix.evaluation import FELIX_1
 from calicoctl.felix.view import Felix
-from calicoctl.flows.difference import ALONE, CLOSES, OPENS, UNCERTAIN, Alone, Difference, JointGroups
+from calicoctl.flows.difference import ALONE, CLOSES, OPENS, UNCERTAIN, Alone, Difference, InEither, JointGroups
 from calicoctl.flows.groups import Tests, iterate
 from calicoctl.flows.names import Names
 from calicoctl.flows.rows import rows_of
@@ -29,7 +29,7 @@ from calicoctl.resources.files import saved_datastore
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from calicoctl.calicoq.formats import Document
     from calicoctl.environment import Environment
@@ -47,7 +47,11 @@ def run(arguments: Arguments, environment: Environment) -> int:
     """Show the changes; the status is 1 if there are any. Raises CommandError for arguments that mean nothing."""
     felix_version = felix_version_of(arguments)
     before, after = _both(arguments, environment)
-    answer = _Answer(arguments, before, after, felix_version)
+    steps = environment.steps("Groups compared")
+    try:
+        answer = _Answer(arguments, before, after, felix_version, steps.show)
+    finally:
+        steps.erase()
     output = arguments["--output"]
     if output in (JSON, YAML):
         say_document(answer.document(), output, environment)
@@ -137,13 +141,18 @@ class _Shown:
 
 
 class _Answer:
-    def __init__(self, arguments: Arguments, before: Felix, after: Felix, felix_version: int) -> None:
+    def __init__(
+        self, arguments: Arguments, before: Felix, after: Felix, felix_version: int,
+        show: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:  # fmt: skip
+        """``show`` is called as by ``Difference.changes``."""
         self._felix_version = felix_version
         self._states = before, after
         try:
             selections = selections_of(arguments, after, felix_version)
         except CommandError:
             selections = selections_of(arguments, before, felix_version)  # those that are gone
+        selections = {name: InEither(each, (before, after)) for name, each in selections.items()}
         filters = filters_of(arguments["--only"], "--only")
         old = analysed(
             before, felix_version, filters, {**selections, ALONE: Alone(after)}, tests=Tests.of(before, after)
@@ -155,6 +164,7 @@ class _Answer:
             self._only |= each.packets(self._analyses[0].space)
         self._selections = selections
         self._names_version = len({version for analysis in self._analyses for version in analysis.flows}) > 1
+        self._show = show
         self.shown = sorted(self._all(), key=lambda change: change.position)
 
     def document(self) -> Document:
@@ -188,7 +198,7 @@ class _Answer:
         groups = JointGroups(old.groups[version], new.groups[version])
         difference = Difference(old.flows[version], new.flows[version], groups)
         names = Names(groups)
-        for change in difference.changes(blocks(groups, self._selections), self._only):
+        for change in difference.changes(blocks(groups, self._selections), self._only, self._show):
             example = self._example(change, groups, version)
             yield self._shown(change.kind, version, names, change, new, "", example)
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from calicoctl.environment import Environment
     from calicoctl.flows.difference import JointGroups
+    from calicoctl.flows.flows import Block
     from calicoctl.flows.groups import Groups, Tests
     from calicoctl.flows.packet_filter import PacketFilter
-    from calicoctl.flows.rows import Block
     from calicoctl.flows.selection import Selection
     from calicoctl.grammar import Arguments
 
@@ -76,7 +76,7 @@ def analysed(
     except TooManyGroups as error:
         raise CommandError(
             f"Too much to compare: {error}.\n"
-            "'calicoq verdict' answers for one packet. Fewer networks in rules that cut endpoints apart leave fewer."
+            "Look at a part of them with --from and --to. Fewer networks in rules that cut endpoints apart leave fewer."
         ) from None
 
 

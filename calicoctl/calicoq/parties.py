@@ -12,6 +12,8 @@ from calicoctl.suggestion import did_you_mean
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from calicoctl.datastore.snapshot import Snapshot
     from calicoctl.felix.view import Felix
     from calicoctl.model.address import Address
@@ -111,14 +113,36 @@ def _at(address: Address, felix: Felix, snapshot: Snapshot) -> Party:
 
 def _pool_with(address: Address, snapshot: Snapshot) -> str:
     """Return the network of the pool that has an address; nothing if no readable one has it."""
+    return next((str(network) for network, _ in _pools(snapshot) if address.is_in(network)), "")
+
+
+def _pools(snapshot: Snapshot) -> Iterator[tuple[Network, bool]]:
+    """Yield the network of each readable pool, and whether packets to it go through a tunnel."""
     for stored in [*(stored for _, stored in snapshot.pools), *snapshot.ipv6_pools]:
         try:
-            network = Network.parse(stored.read(decode)["cidr"])
+            fields = stored.read(decode)
+            yield Network.parse(fields["cidr"]), bool(fields.get("ipip"))
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
-        if address.is_in(network):
-            return str(network)
-    return ""
+
+
+def tunnel_problem(source: Party, destination: Party, felix: Felix, snapshot: Snapshot) -> str:
+    """Say that host endpoints may stop the tunnel that carries IPv4 packets; empty without tunnel or host endpoint."""
+    names = [party.endpoint.name for party in (source, destination) if party.endpoint is not None]
+    hosts = sorted({name.host for name in names})
+    address = destination.addresses.get(4)
+    if len(hosts) < 2 or address is None or names[-1].workload is None:
+        return ""
+    policed = any(
+        endpoint.name.workload is None and endpoint.name.host in hosts for endpoint in felix.endpoints.values()
+    )
+    pools = [network for network, is_tunnelled in _pools(snapshot) if is_tunnelled and address.is_in(network)]
+    if not pools or not policed:
+        return ""
+    return (
+        f"Packets to the pool {pools[0]} go from {names[0].host} to {names[-1].host} in a tunnel. Whether the host "
+        "endpoints there let the packets of the tunnel (protocol 4) pass is not part of this verdict."
+    )
 
 
 def _of_host_at(address: Address, felix: Felix) -> list[Endpoint]:

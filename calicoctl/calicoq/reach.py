@@ -26,7 +26,7 @@ from calicoctl.output import visible
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from calicoctl.calicoq.formats import Document
     from calicoctl.environment import Environment
@@ -48,7 +48,11 @@ def run(arguments: Arguments, environment: Environment) -> int:
     selections = selections_of(arguments, felix, felix_version)
     filters = filters_of(arguments["--only"], "--only")
     analysis = analysed(felix, felix_version, filters, selections, arguments["--exposure"])
-    answer = _Answer(analysis, filters, selections)
+    steps = environment.steps("Groups looked at")
+    try:
+        answer = _Answer(analysis, filters, selections, steps.show)
+    finally:
+        steps.erase()
     output = arguments["--output"]
     if output in (JSON, YAML):
         say_document(answer.document(), output, environment)
@@ -108,13 +112,17 @@ def _lines(shown: dict[str, list[Shown]], questions: list[str]) -> Iterator[str]
 
 
 class _Answer:
-    def __init__(self, analysis: Analysis, filters: list[PacketFilter], selections: dict[str, Selection]) -> None:
+    def __init__(
+        self, analysis: Analysis, filters: list[PacketFilter], selections: dict[str, Selection],
+        show: Callable[[int, int], None],
+    ) -> None:  # fmt: skip
+        """``show`` is called as by ``rows_of``."""
         self._analysis = analysis
         only = 0
         for each in filters:
             only |= each.packets(analysis.space)
         self._rows = {
-            version: rows_of(flows, blocks(analysis.groups[version], selections), only if filters else -1)
+            version: rows_of(flows, blocks(analysis.groups[version], selections), only if filters else -1, show)
             for version, flows in analysis.flows.items()
         }
         self._names = {version: Names(groups) for version, groups in analysis.groups.items()}

@@ -7,7 +7,7 @@ import re
 from calicoctl.calicoq.formats import TEXT, say_document
 from calicoctl.calicoq.journey import WORDS, Side
 from calicoctl.calicoq.own_host import journey_between
-from calicoctl.calicoq.parties import find
+from calicoctl.calicoq.parties import find, tunnel_problem
 from calicoctl.calicoq.state import felix_version_of, read_snapshot
 from calicoctl.errors import CommandError
 from calicoctl.felix import questions
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from calicoctl.calicoq.formats import Document
     from calicoctl.calicoq.journey import Journey
     from calicoctl.calicoq.parties import Party
+    from calicoctl.datastore.snapshot import Snapshot
     from calicoctl.environment import Environment
     from calicoctl.felix.packet import Packet
     from calicoctl.grammar import Arguments
@@ -42,11 +43,9 @@ def run(arguments: Arguments, environment: Environment) -> int:
     The status is 0 if all of it is allowed, 1 if some of it is denied, and 2 if that is not certain.
     Raises CommandError for invalid or ambiguous arguments.
     """
-    question = _Question(arguments)
+    question = Question(arguments)
     snapshot = read_snapshot(environment)
-    felix = Felix(snapshot)
-    source, destination = (find(arguments[end], felix, snapshot) for end in ("<from>", "<to>"))
-    answer = _Answer(question, source, destination, felix)
+    answer = answer_to(question, Felix(snapshot), snapshot)
     if arguments["--output"] == TEXT:
         environment.say("\n".join(map(visible, answer.lines())), painter="verdict")
     else:
@@ -54,10 +53,18 @@ def run(arguments: Arguments, environment: Environment) -> int:
     return answer.status
 
 
-class _Question:
-    """The packet that the arguments describe; omitted values are None."""
+def answer_to(question: Question, felix: Felix, snapshot: Snapshot) -> Answer:
+    """Return what Felix makes of a packet. Raises CommandError if there are no such ends."""
+    source, destination = (find(end, felix, snapshot) for end in question.ends)
+    return Answer(question, source, destination, felix, tunnel_problem(source, destination, felix, snapshot))
+
+
+class Question:
+    """The packet that the arguments describe, and between whom; omitted values are None."""
 
     def __init__(self, arguments: Arguments) -> None:
+        """Raises CommandError for invalid arguments."""
+        self.ends: tuple[str, str] = arguments["<from>"], arguments["<to>"]
         self.protocol_text: str | None = arguments["<protocol>"]
         self.protocol = _protocol(self.protocol_text)
         self.port = self.icmp_type = self.icmp_code = None
@@ -83,7 +90,7 @@ class _Question:
 class _Packet:
     """The answer for one IP version: the path of the packet with this version of Felix, and with the other one."""
 
-    def __init__(self, ip_version: int, question: _Question, source: Party, destination: Party, felix: Felix) -> None:
+    def __init__(self, ip_version: int, question: Question, source: Party, destination: Party, felix: Felix) -> None:
         self.ip_version = ip_version
         versions = question.felix_versions
         journeys = [journey_between(source, destination, felix, ip_version, version) for version in versions]
@@ -150,9 +157,14 @@ def _reply_notes(journey: Journey, packet: Packet) -> Iterator[str]:
         return
 
 
-class _Answer:
-    def __init__(self, question: _Question, source: Party, destination: Party, felix: Felix) -> None:
+class Answer:
+    """The answer for all IP versions that both ends have, as text or as a document."""
+
+    def __init__(
+        self, question: Question, source: Party, destination: Party, felix: Felix, tunnel_problem: str
+    ) -> None:
         self._question = question
+        self._tunnel_problem = tunnel_problem
         self._source = source
         self._destination = destination
         self._felix = felix
@@ -203,6 +215,8 @@ class _Answer:
             yield from self._parameter_notes()
         for packet in self._packets:
             yield from packet.notes(self._other_felix_name)
+        if self._tunnel_problem and any(packet.ip_version == 4 and packet.allowed for packet in self._packets):
+            yield self._tunnel_problem
 
     def _parameter_notes(self) -> Iterator[str]:
         """Yield notes about odd and disarming parameters on the hosts of both ends."""

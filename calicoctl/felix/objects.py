@@ -177,10 +177,11 @@ def _host_endpoint_problems(document: dict[str, Any]) -> Iterator[str]:
             yield f"expected_ipv{version}_addrs is not a list"
         else:
             wrong = [address for address in addresses if not _is_address(address, version)]
-            if wrong and (len(wrong) < len(addresses) or "" in wrong):
-                beside = "" if wrong[0] == "" else " and stands beside one"
+            ending = [address for address in wrong if address is not None]  # Felix passes over null
+            if ending and (len(wrong) < len(addresses) or "" in ending):
+                beside = "" if ending[0] == "" else " and stands beside one"
                 raise FatalValue(
-                    f"expected_ipv{version}_addrs: {shown(wrong[0])} is not an IPv{version} address{beside}"
+                    f"expected_ipv{version}_addrs: {shown(ending[0])} is not an IPv{version} address{beside}"
                 )
             for address in wrong:
                 yield f"expected_ipv{version}_addrs: {shown(address)} is not an IPv{version} address"

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from calicoctl.flows.packet_filter import PacketFilter
     from calicoctl.flows.selection import Selection
 
-MOST_GROUPS = 20_000  # about 1 GB and half a minute
+MOST_GROUPS = 20_000  # of sources and of destinations, if there are as many: about 1 GB and half a minute
+
+
+FROM, TO = "from", "to"  # the selections that flows begin and end at, if they are there
 
 
 class TooManyGroups(ValueError):
@@ -47,8 +50,15 @@ class Analysis:
         endpoints = felix.endpoints.values()
         for version in sorted({address.version for each in endpoints for address in addresses_of(each, felix)}):
             groups = Groups(felix, self.tests, version, felix_version, selections, with_imagined)
-            if len(groups.all) > MOST_GROUPS:
-                raise TooManyGroups(f"the rules tell {len(groups.all):,} groups of IPv{version} addresses apart")
+            chosen = selections or {}
+            sources, destinations = (
+                groups.selected(name) if name in chosen else groups.mask for name in (FROM, TO)
+            )
+            if sources.bit_count() * destinations.bit_count() > MOST_GROUPS**2:
+                raise TooManyGroups(
+                    f"the rules tell {sources.bit_count():,} groups of IPv{version} addresses that send and "
+                    f"{destinations.bit_count():,} that receive apart"
+                )
             earlier = before.flows.get(version) if before is not None else None
-            self.flows[version] = Flows(felix, self.space, groups, felix_version, earlier)
+            self.flows[version] = Flows(felix, self.space, groups, felix_version, earlier, (sources, destinations))
             self.groups[version] = groups

@@ -15,14 +15,13 @@ from calicoctl.flows.selection import Selection
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from calicoctl.felix.view import Felix
-    from calicoctl.flows.flows import Flows, Passing
+    from calicoctl.flows.flows import Block, Flows, Passing
     from calicoctl.flows.groups import Groups
     from calicoctl.flows.passage import ByGroup
     from calicoctl.flows.programs import Condition
-    from calicoctl.flows.rows import Block
     from calicoctl.model.address import Address
     from calicoctl.model.endpoint import Endpoint
 
@@ -42,6 +41,28 @@ class Alone(Selection):
     def takes(self, endpoint: Endpoint | None, address: Address) -> bool:
         """Tell whether only this state has an endpoint at an address."""
         return endpoint is not None and (str(endpoint.name), address) not in self._others
+
+
+class InEither(Selection):
+    """Those that a selection takes in one of two states at least."""
+
+    def __init__(self, selection: Selection, states: Iterable[Felix]) -> None:
+        super().__init__(selection.text)
+        self.networks = selection.networks
+        self._of_addresses = selection
+        self._taken = {
+            (str(endpoint.name), address)
+            for felix in states
+            for endpoint in felix.endpoints.values()
+            for address in addresses_of(endpoint, felix)
+            if selection.takes(endpoint, address)
+        }
+
+    def takes(self, endpoint: Endpoint | None, address: Address) -> bool:
+        """Tell whether an endpoint at an address is meant, or the address itself if no endpoint has it."""
+        if endpoint is None:
+            return self._of_addresses.takes(None, address)
+        return (str(endpoint.name), address) in self._taken
 
 
 class JointGroups:
@@ -121,12 +142,19 @@ class Difference:
         self._translated: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self._laid_over: dict[object, list[tuple[int, Passing, Passing]]] = {}
 
-    def changes(self, blocks: Iterable[Block], only: int = -1) -> list[Change]:
-        """Return the changes of the packets ``only`` in blocks of pairs, which do not overlap."""
+    def changes(
+        self, blocks: Iterable[Block], only: int = -1, show: Callable[[int, int], None] = lambda done, total: None
+    ) -> list[Change]:
+        """Return the changes of the packets ``only`` in blocks of pairs, which do not overlap.
+
+        ``show`` is called as by ``rows_of``.
+        """
         wanted = only & self._after.space.opening[self._after.ip_version]
         found: dict[tuple[str, int, int], int] = {}
         for sources, destinations in blocks:
-            for number in iterate(destinations):
+            total = destinations.bit_count()
+            for done, number in enumerate(iterate(destinations)):
+                show(done, total)
                 for mask, before, after in self._into(number, sources):
                     for kind, packets in _kinds(before, after):
                         if packets & wanted:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from calicoctl.flows.programs import Course, Program
 
     Side = TypeVar("Side", Outbound, Inbound)
+    Block = tuple[int, int]  # sources and destinations, as bits
     Passing = tuple[int, int]  # the packets that surely pass, and those that may, which include the former
 
 MOST_QUESTIONS = 6  # of one pair, of which every combination of answers is gone through
@@ -42,19 +43,22 @@ class Flows:
     """The flows of one IP version, as one version of Felix has them."""
 
     def __init__(
-        self, felix: Felix, space: PacketSpace, groups: Groups, felix_version: int, earlier: Flows | None = None
-    ) -> None:
+        self, felix: Felix, space: PacketSpace, groups: Groups, felix_version: int, earlier: Flows | None = None,
+        asked: Block | None = None,
+    ) -> None:  # fmt: skip
+        """``asked`` are the sources and the destinations that are asked about, all if it is None."""
         self.ip_version = groups.ip_version
         self.groups = groups.all
         self.space = space
         self.universe = space.universe[self.ip_version]
         self.all_groups = groups.mask
+        self._asked = asked or (groups.mask, groups.mask)
         self._guards = groups.guards
         self._compiler: Compiler = Compiler(
             felix, self.ip_version, felix_version, space, groups.with_condition, self.all_groups,
             earlier._compiler if earlier is not None else None,
         )  # fmt: skip
-        is_alike = earlier is not None and earlier.all_groups == self.all_groups
+        is_alike = earlier is not None and (earlier.all_groups, earlier._asked) == (self.all_groups, self._asked)
         self._plain: dict[object, Any] = earlier._plain if earlier is not None and is_alike else {}
         self._own_hosts = OwnHosts(felix, felix_version, space, groups.all)
         self._outbound: dict[object, Outbound] = {}
@@ -66,8 +70,8 @@ class Flows:
     def _sources(self) -> list[tuple[Outbound | None, int]]:
         """Return what packets meet on their way out, each once, with the groups of which that is so."""
         found: dict[object, tuple[Outbound | None, int]] = {}
-        for number, group in enumerate(self.groups):
-            outbound = self.outbound(group)
+        for number in iterate(self._asked[0]):
+            outbound = self.outbound(self.groups[number])
             key = outbound.identity if outbound else None
             known, mask = found.get(key, (outbound, 0))
             found[key] = known, mask | 1 << number
@@ -86,7 +90,7 @@ class Flows:
             membership = group.membership if own else NOBODY
             known = self._once(
                 ("outbound", id(program), guard.likeness, membership),
-                lambda: Outbound(self.all_groups, self.universe, guard, program, membership),
+                lambda: Outbound(self._asked[1], self.universe, guard, program, membership),
             )
             self._outbound[key if own else (id(guard), "any")] = known
         return known
@@ -105,7 +109,7 @@ class Flows:
             membership = group.membership if own else NOBODY
             known = self._once(
                 ("inbound", id(program), guard.likeness, membership, tuple(id(each) for _, each in before)),
-                lambda: Inbound(self.all_groups, self.universe, guard, program, membership, before),
+                lambda: Inbound(self._asked[0], self.universe, guard, program, membership, before),
             )
             self._inbound[key if own else (id(guard), "any")] = known
         return known
@@ -137,13 +141,13 @@ class Flows:
     def into(self, number: int, sources: int = -1) -> ByGroup[Passing]:
         """Return what passes into a group, by source; sources of which nothing passes are left out.
 
-        ``sources`` are those that are asked for, as bits. The group itself is among them, also if it is one endpoint,
-        which sends itself nothing.
+        ``sources`` are those of interest, as bits, among those that are asked about. The group itself is among them,
+        also if it is one endpoint, which sends itself nothing.
         """
         key = self._key_of(number), sources
         if key not in self._into:
             self._into[key] = self._all_into(number, sources)
-        own = self._own_hosts.opposite(self.groups[number]) & sources
+        own = self._own_hosts.opposite(self.groups[number]) & sources & self._asked[0]
         if not own:
             return self._into[key]
         others = [(mask & ~own, passing) for mask, passing in self._into[key] if mask & ~own]

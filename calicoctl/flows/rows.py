@@ -6,14 +6,12 @@ from calicoctl.flows.groups import iterate
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from calicoctl.flows.flows import Flows
+    from calicoctl.flows.flows import Block, Flows
     from calicoctl.flows.groups import Group
     from calicoctl.flows.names import Names
     from calicoctl.flows.passage import ByGroup
-
-    Block = tuple[int, int]  # sources and destinations, as bits
 
 
 class Row:
@@ -31,16 +29,21 @@ class Row:
         self.is_certain = is_certain
 
 
-def rows_of(flows: Flows, blocks: Iterable[Block], only: int = -1) -> list[Row]:
+def rows_of(
+    flows: Flows, blocks: Iterable[Block], only: int = -1, show: Callable[[int, int], None] = lambda done, total: None
+) -> list[Row]:
     """Return the rows for blocks of pairs that do not overlap, as far as they are about the packets ``only``.
 
-    Packets that open no connection never pass, whatever the rules say.
+    Packets that open no connection never pass, whatever the rules say. ``show`` is called with the number of
+    destinations that have been looked at, and the number of all.
     """
     certain: dict[tuple[int, int], int] = {}
     uncertain: dict[tuple[int, int], int] = {}
     wanted = only & flows.space.opening[flows.ip_version]
     for sources, destinations in blocks:
-        for number in iterate(destinations):
+        total = destinations.bit_count()
+        for done, number in enumerate(iterate(destinations)):
+            show(done, total)
             for mask, (surely, maybe) in flows.into(number, sources):
                 for found, packets in ((certain, surely & wanted), (uncertain, maybe & ~surely & wanted)):
                     if packets:

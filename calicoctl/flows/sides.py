@@ -24,8 +24,8 @@ NO_CHANCE: frozenset[str] = frozenset()  # the course of things that is likely
 
 
 class Outbound:
-    """What packets meet on their way out of an endpoint, by destination. Two that come to the same have an equal
-    ``identity``.
+    """What packets meet on their way out of an endpoint, by destination, of the ``groups`` that are asked about. Two
+    that come to the same have an equal ``identity``.
     """
 
     def __init__(self, groups: int, universe: int, guard: Guard, program: Program, own: Membership) -> None:
@@ -36,8 +36,7 @@ class Outbound:
         self._universe = universe
         self._all = groups
         self.questions = frozenset(program.questions() | _of_guard(guard))
-        self._by_number: dict[object, list[Outgoing]] = {}
-        self._number_of_groups = groups.bit_length()
+        self._by_number: dict[object, tuple[Outgoing, dict[int, Outgoing]]] = {}
         self.identity: object = frozenset(self._decided(NO_CHANCE, False)) if self.is_plain else self
 
     @property
@@ -54,12 +53,10 @@ class Outbound:
         key = course & self.questions, is_local
         if key not in self._by_number:
             parts = sorted(self._decided(*key), key=lambda part: -part[0].bit_count())
-            values = [parts[0][1]] * self._number_of_groups
-            for mask, value in parts[1:]:
-                for each in iterate(mask):
-                    values[each] = value
-            self._by_number[key] = values
-        return self._by_number[key][number]
+            others = {each: value for mask, value in parts[1:] for each in iterate(mask)}
+            self._by_number[key] = parts[0][1], others
+        usual, others = self._by_number[key]
+        return others.get(number, usual)
 
     def to_own_host(self, number: int, course: Course, is_taken: bool) -> int:
         """Return the packets of a workload that reach its own host; ``is_taken``: the host takes what the rules allow.

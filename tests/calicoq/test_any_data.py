@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.calicoq.memory import calicoq_on
+from tests.sampling import examples
 
 pytestmark = pytest.mark.once
 
@@ -70,7 +71,7 @@ COMMANDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=examples(375))
 @given(st.dictionaries(st.sampled_from(KEYS), st.one_of(OBJECTS.map(json.dumps), TEXTS), max_size=8), COMMANDS)
 def test_no_internal_error(state: dict[str, Any], command: tuple[str, ...]) -> None:
     result = calicoq_on({f"/calico/v1/{key}": value for key, value in state.items()}, *command)

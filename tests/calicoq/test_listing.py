@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calicoctl.calicoq.formats import _pretty
 from tests.calicoq.conftest import Calicoq, Store
+from tests.sampling import examples
 
 HEADING = "Policies that match each endpoint:\n"
 
@@ -528,6 +529,7 @@ def test_documents_when_nothing_matches(store: Store, calicoq: Calicoq) -> None:
     assert yaml.safe_load(calicoq("endpoint", "", "-o", "yaml").stdout) == expected
 
 
+@settings(max_examples=examples(125))
 @given(
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(), st.text()),

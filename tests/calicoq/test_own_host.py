@@ -138,6 +138,21 @@ class TestReplies:
         assert self.note(calicoq).startswith("Replies over IPv4 may be dropped: Host endpoint h2/eth0, ")
 
 
+def test_tunnel_past_host_endpoints(pair: Store, calicoq: Calicoq) -> None:
+    """The packet goes in another one, on which the rules of host endpoints decide."""
+    pair.profile("out", inbound=[{}], outbound=[{}])
+    pair.put("ipam/v4/pool/10.0.0.0-24", {"cidr": "10.0.0.0/24"})
+    note = (
+        "Note: Packets to the pool 10.0.0.0/24 go from h1 to h2 in a tunnel. Whether the host endpoints there let the "
+        "packets of the tunnel (protocol 4) pass is not part of this verdict.\n"
+    )
+    assert "tunnel" not in calicoq("verdict", WEB, DB, "tcp", "80").stdout
+    pair.put("ipam/v4/pool/10.0.0.0-24", {"cidr": "10.0.0.0/24", "ipip": "tunl0"})
+    assert note in calicoq("verdict", WEB, DB, "tcp", "80").stdout
+    pair.etcd.delete("/calico/v1/host/h2/endpoint/eth0")
+    assert "tunnel" not in calicoq("verdict", WEB, DB, "tcp", "80").stdout
+
+
 @pytest.mark.parametrize("key", ["host/h2/config/IpInIpTunnelAddr", "host/h2/bird_ip"])
 def test_address_of_a_host_in_a_pool(pair: Store, calicoq: Calicoq, key: str) -> None:
     """No endpoint has it, and it is in use."""

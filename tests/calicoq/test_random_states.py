@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.calicoq.memory import calicoq_on
+from tests.sampling import examples
 
 pytestmark = pytest.mark.once
 
@@ -207,7 +208,7 @@ def lines_of_rules(prefix: str, rules: Any, labels: dict[str, str], tags: set[st
     return lines
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150))
 @given(STATES)
 def test_listings(state: State) -> None:
     result = calicoq_on(stored(state), "endpoint", "")
@@ -215,7 +216,7 @@ def test_listings(state: State) -> None:
     assert all(line.startswith(REMARKS) for line in result.stderr.splitlines())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(75))
 @given(STATES, TREES)
 def test_eval(state: State, selector: Tree) -> None:
     lines = []
@@ -237,7 +238,7 @@ def test_eval(state: State, selector: Tree) -> None:
     assert all(line.startswith(REMARKS) for line in result.stderr.splitlines())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(STATES)
 def test_every_line_of_the_text_is_in_the_document(state: State) -> None:
     (document,) = json.loads(calicoq_on(stored(state), "endpoint", "", "-o", "json").stdout)

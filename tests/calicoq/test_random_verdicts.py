@@ -12,6 +12,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from tests.calicoq.memory import calicoq_on
+from tests.sampling import examples
 
 pytestmark = pytest.mark.once
 
@@ -337,7 +338,7 @@ def decider(side: Any) -> str:
     return "failsafe" if where == "Failsafe ports" else f"{name} missing"
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(500))
 @given(WORLDS, PACKETS)
 def test_verdicts(world: dict[str, Any], arguments: tuple[str, ...]) -> None:
     result = calicoq_on(stored(world), "verdict", "source", "destination", *arguments, "-o", "json")

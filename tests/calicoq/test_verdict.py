@@ -10,6 +10,7 @@ import yaml
 
 from tests.calicoq.conftest import Calicoq, Store
 from tests.conftest import Result
+from tests.sampling import Sampling
 
 WEB, DB = "h1/k8s/web/e", "h2/k8s/db/e"
 
@@ -646,9 +647,13 @@ class TestIcmpTypesThatOpenNoConnection:
     @pytest.mark.parametrize(
         ("protocol", "passing"), [("icmp", {8, 13, 15, 17}), ("icmpv6", {128, *range(130, 137), 139, 143})]
     )
-    def test_all_others_are_dropped(self, calicoq: Calicoq, protocol: str, passing: set[int]) -> None:
-        types = [number for number in range(0, 256) if calicoq("verdict", WEB, DB, protocol, str(number)).status == 0]
-        assert set(types) == passing
+    def test_all_others_are_dropped(
+        self, calicoq: Calicoq, sampling: Sampling, protocol: str, passing: set[int]
+    ) -> None:
+        around = {max(number - 1, 0) for number in passing} | {number + 1 for number in passing} | {255}
+        tried = sorted(sampling.some(range(256), sorted(passing | around)))
+        types = {number for number in tried if calicoq("verdict", WEB, DB, protocol, str(number)).status == 0}
+        assert types == passing
 
     def test_why(self, calicoq: Calicoq) -> None:
         assert calicoq("verdict", WEB, DB, "icmp", "3/1").stdout.endswith(

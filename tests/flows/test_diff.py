@@ -92,3 +92,12 @@ def test_nothing_to_compare_with(store: Store, calicoq: Calicoq) -> None:
     assert calicoq("diff", "web") == (2, "", nothing)
     together = "--after goes with --before, and not with --snapshot.\n"
     assert calicoq("diff", "--after=x", "--with=y") == (2, "", together)
+
+
+def test_an_end_is_who_is_meant_before_or_after(store: Store, calicoq: Calicoq, tmp_path: Path) -> None:
+    fill(store)
+    calicoq("snapshot", f"{tmp_path}/old.json")
+    store.workload("host2/k8s/db-2/eth0", profile_ids=["WEB"], ipv4_nets=["10.65.1.2/32"])
+    by_profile = calicoq("diff", f"--before={tmp_path}/old.json", "--to=profile:DB")
+    assert by_profile == calicoq("diff", f"--before={tmp_path}/old.json", "--to=k8s/db-")
+    assert by_profile.status == 1 and "-> host2/k8s/db-2/eth0: tcp 5432" in by_profile.stdout

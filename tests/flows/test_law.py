@@ -11,19 +11,23 @@ from typing import Any
 
 import pytest
 
+from calicoctl.calicoq.journey import Journey
 from calicoctl.calicoq.own_host import journey_between
 from calicoctl.calicoq.parties import Party as End
 from calicoctl.datastore.snapshot import Snapshot, Stored
 from calicoctl.felix.chances import Chances, judged
+from calicoctl.felix.packet import Packet
 from calicoctl.felix.view import Felix
-from calicoctl.flows.analysis import Analysis
+from calicoctl.flows.analysis import FROM, TO, Analysis
 from calicoctl.flows.atoms import Header
 from calicoctl.flows.difference import CLOSES, OPENS, UNCERTAIN, Difference, JointGroups
 from calicoctl.flows.flows import MOST_QUESTIONS, Flows
 from calicoctl.flows.groups import Tests as TestsOfRules
 from calicoctl.flows.groups import addresses_in_use
 from calicoctl.flows.lint import findings_of
+from calicoctl.flows.selection import Selection
 from calicoctl.model.address import Address
+from calicoctl.model.network import Network
 from calicoctl.model.rules import Rules
 from tests.flows.worlds import random_header, random_state
 from tests.sampling import Sampling
@@ -41,19 +45,26 @@ def felix_of(state: dict[str, Any], beside: Felix | None = None) -> Felix:
     return Felix(snapshot, beside)
 
 
+def random_world(dice: random.Random) -> tuple[int, dict[str, Any], Felix]:
+    """Return a version of Felix, a state, and what Felix sees of it."""
+    state = random_state(dice)
+    return dice.choice([1, 1, 1, 2]), state, felix_of(state)
+
+
 @pytest.mark.parametrize("part", range(4))
 def test_flows_are_what_verdict_allows(part: int, dice: random.Random, sampling: Sampling) -> None:
     left = sampling.number(250_000, 500)
     while left > 0:
-        felix_version = dice.choice([1, 1, 1, 2])
-        state = random_state(dice)
-        felix = felix_of(state)
-        analysis = Analysis(felix, felix_version)
+        felix_version, state, felix = random_world(dice)
+        selections = dice.choice([{}, {}, {side: random_selection(dice, felix) for side in (FROM, TO)}])
+        analysis = Analysis(felix, felix_version, selections=selections)
         for _ in range(PACKETS_OF_A_STATE):
             flows = analysis.flows.get(dice.choice([4, 4, 6]))
             if flows is None or not (pair := random_pair(dice, flows, felix)):
                 continue
             source, destination = pair
+            if not all(side in flows.groups[end[0]].selected for side, end in zip(selections, pair, strict=False)):
+                continue
             header = random_header(dice, flows.ip_version, felix_version)
             expected = verdict(felix, flows.ip_version, felix_version, source, destination, header)
             if expected != "too many questions":
@@ -67,9 +78,7 @@ def test_flows_are_what_verdict_allows(part: int, dice: random.Random, sampling:
 def test_flows_between_workloads_and_endpoints_of_their_own_host(dice: random.Random, sampling: Sampling) -> None:
     left = sampling.number(50_000, 100)
     while left > 0:
-        felix_version = dice.choice([1, 1, 1, 2])
-        state = random_state(dice)
-        felix = felix_of(state)
+        felix_version, state, felix = random_world(dice)
         for flows in Analysis(felix, felix_version).flows.values():
             for source, destination in pairs_on_one_host(flows):
                 header = random_header(dice, flows.ip_version, felix_version)
@@ -101,9 +110,7 @@ def pairs_on_one_host(flows: Flows) -> list[tuple[Any, Any]]:
 def test_packets_of_one_piece_are_decided_on_alike(dice: random.Random, sampling: Sampling) -> None:
     left = sampling.number(20_000, 200)
     while left > 0:
-        felix_version = dice.choice([1, 1, 1, 2])
-        state = random_state(dice)
-        felix = felix_of(state)
+        felix_version, state, felix = random_world(dice)
         for flows in Analysis(felix, felix_version).flows.values():
             pair = random_pair(dice, flows, felix)
             if pair is None or len(flows.questions(pair[0][0], pair[1][0])) > MOST_QUESTIONS:
@@ -166,9 +173,7 @@ def test_a_difference_is_where_the_verdicts_differ(dice: random.Random, sampling
 def test_nothing_changes_without_a_rule_that_does_nothing(dice: random.Random, sampling: Sampling) -> None:
     left = sampling.number(4_000, 40)
     while left > 0:
-        felix_version = dice.choice([1, 1, 1, 2])
-        state = random_state(dice)
-        felix = felix_of(state)
+        felix_version, state, felix = random_world(dice)
         for key, value in state.items():
             if not key.endswith("/rules") and "/tier/" not in key or "/metadata" in key:
                 continue
@@ -216,15 +221,30 @@ def kinds_of(before: bool | None, after: bool | None) -> set[str]:
     return {OPENS if after else CLOSES}
 
 
-def way(felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header) -> Any:
-    """Return what decides on a packet on its likely way, and whether it passes."""
+def journey_of(
+    felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header
+) -> tuple[Journey, Packet]:
     ends = [End("", {ip_version: address}, endpoint) for _, endpoint, address in (source, destination)]
     journey = journey_between(ends[0], ends[1], felix, ip_version, felix_version)
     packet = journey.packet(header.protocol, header.port, header.source_port, header.icmp_type, header.icmp_code)
+    return journey, packet
+
+
+def way(felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header) -> Any:
+    """Return what decides on a packet on its likely way, and whether it passes."""
+    journey, packet = journey_of(felix, ip_version, felix_version, source, destination, header)
     sides, doubts = judged(
         lambda chances: journey.sides(packet, chances), lambda one, other: one[-1].allowed == other[-1].allowed
     )
     return [side.last_text() for side in sides], doubts, sides[-1].allowed
+
+
+def random_selection(dice: random.Random, felix: Felix) -> Selection:
+    """Return some endpoints, or a network."""
+    if dice.random() < 0.3:
+        return Selection("", network=Network.parse(dice.choice(["0.0.0.0/0", "10.65.0.0/29", "fd65::/126"])))
+    names = {name for name in felix.endpoints if dice.random() < 0.5}
+    return Selection("", lambda endpoint: str(endpoint.name) in names)
 
 
 def random_pair(dice: random.Random, flows: Flows | JointGroups, felix: Felix) -> tuple[Any, Any] | None:
@@ -248,9 +268,7 @@ def random_pair(dice: random.Random, flows: Flows | JointGroups, felix: Felix) -
 
 def verdict(felix: Felix, ip_version: int, felix_version: int, source: Any, destination: Any, header: Header) -> Any:
     """Return what ``calicoq verdict`` does: True, False, or None for what is not certain."""
-    ends = [End("", {ip_version: address}, endpoint) for _, endpoint, address in (source, destination)]
-    journey = journey_between(ends[0], ends[1], felix, ip_version, felix_version)
-    packet = journey.packet(header.protocol, header.port, header.source_port, header.icmp_type, header.icmp_code)
+    journey, packet = journey_of(felix, ip_version, felix_version, source, destination, header)
     asked: dict[str, None] = {}
 
     def judge(chances: Chances) -> Any:

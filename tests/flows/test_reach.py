@@ -216,6 +216,16 @@ def test_too_many_groups_to_compare(store: Store, calicoq: Calicoq, monkeypatch:
     assert calicoq("reach") == (
         2,
         "",
-        "Too much to compare: the rules tell 6 groups of IPv4 addresses apart.\n"
-        "'calicoq verdict' answers for one packet. Fewer networks in rules that cut endpoints apart leave fewer.\n",
+        "Too much to compare: the rules tell 6 groups of IPv4 addresses that send and 6 that receive apart.\n"
+        "Look at a part of them with --from and --to. Fewer networks in rules that cut endpoints apart leave fewer.\n",
     )
+
+
+@pytest.mark.parametrize("arguments", [["--to=db-1"], ["--from=WEB"], ["--from=10.0.0.0/8", "--to=profile:DB"]])
+def test_a_part_of_too_many_groups(
+    store: Store, calicoq: Calicoq, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    fill(store)
+    expected = calicoq("reach", *arguments)
+    monkeypatch.setattr("calicoctl.flows.analysis.MOST_GROUPS", 5)
+    assert expected.status == 0 and calicoq("reach", *arguments) == expected

@@ -419,6 +419,52 @@ def test_felix_indexes_other_selectors_correctly(text: str) -> None:
     assert not parse(text).is_misfiled
 
 
+NESTED = st.recursive(
+    st.sampled_from(["a in {'1'}", "b in {'1'}", "a in {'1', '2'}", "a == '1'", "b == '2'", "has(c)", "c != '1'"]),
+    lambda parts: st.tuples(st.sampled_from(["!", "&&", "||"]), st.lists(parts, min_size=1, max_size=3)),
+    max_leaves=6,
+)
+
+
+def nested_text(tree: Any) -> str:
+    if isinstance(tree, str):
+        return tree
+    operator, parts = tree
+    texts = [f"({nested_text(part)})" for part in parts]
+    return f"!{texts[0]}" if operator == "!" else f" {operator} ".join(texts)
+
+
+def collect_required(tree: Any, required: set[str]) -> None:
+    """Collect what Felix 1.4 believes every match to have, as its index does: of ``in``, the value without a label."""
+    if isinstance(tree, str):
+        if tree.endswith("in {'1'}"):
+            required.add("1")
+        elif " == " in tree:
+            required.add(tree)
+        return
+    operator, parts = tree
+    if operator == "!":
+        return
+    collect_required(parts[0], required)
+    for part in parts[1:]:
+        if operator == "&&":
+            collect_required(part, required)
+        else:
+            others: set[str] = set()
+            collect_required(part, others)
+            required &= others
+
+
+@given(NESTED)
+def test_nested_in_with_one_value_that_felix_indexes_wrongly(tree: Any) -> None:
+    """Whatever Felix files under a value without a label is known as misfiled, unless it is a lone ``in``."""
+    required: set[str] = set()
+    collect_required(tree, required)
+    text = nested_text(tree)
+    assert "1" not in required or parse(text).is_misfiled or str(parse(text)) in ('a in {"1"}', 'b in {"1"}')
+    assert not parse(without_one_value_sets(text)).is_misfiled
+
+
 @pytest.mark.parametrize(
     ("text", "written"),
     [
