@@ -5,7 +5,7 @@ from __future__ import annotations
 from calicoctl.calicoq.bird_findings import bird_findings
 from calicoctl.calicoq.codes import CODES, ERROR, SEVERITIES
 from calicoctl.calicoq.findings import findings
-from calicoctl.calicoq.formats import TEXT, say_document
+from calicoctl.calicoq.formats import CSV, MD, TEXT, say_document
 from calicoctl.calicoq.state import felix_version_of, snapshot_of
 from calicoctl.datastore.bgp_snapshot import BgpSnapshot
 from calicoctl.output import visible
@@ -39,6 +39,11 @@ def run(arguments: Arguments, environment: Environment) -> int:
     if arguments["--output"] == TEXT:
         most = len(found) if arguments["--all"] else _SHOWN
         environment.say("\n".join(map(visible, [_summary(found), *_lines(shown, most)])), painter="finding")
+    elif arguments["--output"] in (CSV, MD):
+        from calicoctl.calicoq.flow_answers import say_records
+
+        documents = [finding.document() for finding in shown]
+        say_records(("severity", "code", "key", "reason", "remedy"), documents, arguments["--output"], environment)
     else:
         say_document([finding.document() for finding in shown], arguments["--output"], environment)
     return 1 if any(finding.severity == ERROR for finding in found) else 0

@@ -105,7 +105,8 @@ as JSON, to a file or to standard output.""",
 
 _FORMATS = {  # beside ps; of other commands json and yaml
     **dict.fromkeys(("reach", "diff"), ("json", "yaml", "csv", "md", "dot", "html")),
-    "test": ("json", "yaml", "tap", "junit"),
+    **dict.fromkeys(("explain", "check", "lint"), ("json", "yaml", "csv", "md")),
+    "test": ("json", "yaml", "csv", "md", "tap", "junit"),
 }
 
 
@@ -135,8 +136,9 @@ Options:
                              (that cause each displayed profile or policy to match
                              the endpoint).
   -o <format> --output=<format>
-                             json or yaml, for programs; of reach and diff also csv,
-                             md, dot, a graph for Graphviz, and html, a page for a
+                             json or yaml, for programs; csv or md, tables, of reach,
+                             explain, diff, check, lint and test; of reach and diff
+                             also dot, a graph for Graphviz, and html, a page for a
                              browser; of test tap and junit. [default: ps]
   --source-port=<port>       The port that the packet comes from.
   --from=<end>               Only flows from an endpoint (its full name or a part of

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from calicoctl.calicoq import sources
 from calicoctl.calicoq.flow_answers import (
-    CSV,
     DOT,
     HTML,
-    MD,
     analysed,
     blocks,
     filters_of,
@@ -16,7 +14,7 @@ from calicoctl.calicoq.flow_answers import (
     selections_of,
 )
 from calicoctl.calicoq.flow_examples import two_ends, verdict_text
-from calicoctl.calicoq.formats import JSON, YAML, say_document
+from calicoctl.calicoq.formats import CSV, JSON, MD, YAML, say_document
 from calicoctl.calicoq.state import felix_version_of, read_snapshot, snapshot_of
 from calicoctl.datastore.snapshot import Snapshot
 from calicoctl.errors import CommandError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from calicoctl.calicoq.flow_answers import analysed, filters_of, read_felix, remarks_on, selected
+from calicoctl.calicoq.flow_answers import analysed, filters_of, read_felix, remarks_on, say_records, selected
 from calicoctl.calicoq.flow_examples import WORDS, two_ends, way
-from calicoctl.calicoq.formats import TEXT, say_document
+from calicoctl.calicoq.formats import CSV, MD, TEXT, say_document
 from calicoctl.errors import CommandError
 from calicoctl.flows.groups import iterate
 from calicoctl.flows.names import Names
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     Judge = Callable[[Header], tuple[list[Side], list[str]]]
 
+_FIELDS = ("ip", "from", "to", "packets", "verdict", "decisions", "uncertain_because")  # of a table
 _MOST_PAIRS = 20  # of groups, that are shown as text
 
 
@@ -48,6 +49,9 @@ def run(arguments: Arguments, environment: Environment) -> int:
         raise CommandError(_nothing(arguments["<from>"], arguments["<to>"], analysis))
     if arguments["--output"] == TEXT:
         environment.say("\n".join(map(visible, _lines(pairs))), painter="verdict")
+    elif arguments["--output"] in (CSV, MD):
+        rows = [row for pair in pairs for row in pair.records()]
+        say_records(_FIELDS, rows, arguments["--output"], environment)
     else:
         say_document([pair.document() for pair in pairs], arguments["--output"], environment)
     for remark in remarks_on(felix):
@@ -146,6 +150,19 @@ class _Pair:
             yield f"  {self._space.text(row.packets, self._version)}: {WORDS[row.allowed]}"
             yield from (f"    {decider}" for decider in row.deciders)
             yield from (f"    Not certain: {doubt}" for doubt in row.doubts)
+
+    def records(self) -> Iterator[Document]:
+        """Yield a record for each row of a table."""
+        for row in self._rows:
+            yield {
+                "ip": f"IPv{self._version}",
+                "from": self._titles[0],
+                "to": self._titles[1],
+                "packets": self._space.text(row.packets, self._version),
+                "verdict": WORDS[row.allowed],
+                "decisions": row.deciders,
+                "uncertain_because": row.doubts,
+            }
 
     def document(self) -> Document:
         """Return the same for a document."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calicoctl.calicoq.formats import MD
 from calicoctl.calicoq.state import felix_version_of, read_snapshot
 from calicoctl.errors import CommandError
 from calicoctl.felix.view import Felix
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from calicoctl.flows.selection import Selection
     from calicoctl.grammar import Arguments
 
-CSV, MD, DOT, HTML = "csv", "md", "dot", "html"
+DOT, HTML = "dot", "html"
 
 
 def read_felix(arguments: Arguments, environment: Environment) -> tuple[Felix, int]:
@@ -110,6 +111,19 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], output: st
         environment.say("\n".join(f"| {' | '.join(map(_md_cell, line))} |" for line in lines))
         return
     environment.say("\n".join(",".join(map(_csv_cell, line)) for line in (headings, *rows)))
+
+
+def say_records(
+    fields: Sequence[str], documents: Iterable[Mapping[str, object]], output: str, environment: Environment
+) -> None:
+    """Print documents as a table with a column for each of these fields; lists in a cell are joined by semicolons."""
+    say_table(fields, [[_cell(document.get(field)) for field in fields] for document in documents], output, environment)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 
 def _md_cell(text: str) -> str:

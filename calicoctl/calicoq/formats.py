@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Document = dict[str, Any]
 
+CSV, MD = "csv", "md"
 TEXT, JSON, YAML = "ps", "json", "yaml"  # the original calls its text "ps"
 
 

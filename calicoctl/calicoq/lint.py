@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from calicoctl.calicoq import lint_codes
-from calicoctl.calicoq.flow_answers import analysed
-from calicoctl.calicoq.formats import TEXT, say_document
+from calicoctl.calicoq.flow_answers import analysed, say_records
+from calicoctl.calicoq.formats import CSV, MD, TEXT, say_document
 from calicoctl.calicoq.lint_codes import ALWAYS, CODES, LEVELS
 from calicoctl.calicoq.state import felix_version_of, read_snapshot
 from calicoctl.errors import CommandError
@@ -32,6 +32,9 @@ _CODES = {
     lint.CONTRADICTED: lint_codes.CONTRADICTED,
     lint.REDUNDANT: lint_codes.REDUNDANT,
 }
+_FIELDS = (  # of a table
+    "code", "severity", "level", "owner", "direction", "rule_number", "rule", "covered_by", "what", "remedy",
+)  # fmt: skip
 _MOST_OTHERS = 5  # rules that are shown for one that they cover
 
 
@@ -92,6 +95,8 @@ def run(arguments: Arguments, environment: Environment) -> int:
     found.sort(key=lambda each: (each.code, each.owner, each.direction, each.number or 0, each.what))
     if arguments["--output"] == TEXT:
         environment.say("\n".join(map(visible, _lines(found))), painter="finding")
+    elif arguments["--output"] in (CSV, MD):
+        say_records(_FIELDS, [each.document() for each in found], arguments["--output"], environment)
     else:
         say_document([each.document() for each in found], arguments["--output"], environment)
     return 1 if found and arguments["--strict"] else 0

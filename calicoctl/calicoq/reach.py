@@ -6,10 +6,8 @@ from functools import reduce
 from operator import or_
 
 from calicoctl.calicoq.flow_answers import (
-    CSV,
     DOT,
     HTML,
-    MD,
     analysed,
     blocks,
     filters_of,
@@ -20,7 +18,7 @@ from calicoctl.calicoq.flow_answers import (
     say_table,
     selections_of,
 )
-from calicoctl.calicoq.formats import JSON, YAML, say_document
+from calicoctl.calicoq.formats import CSV, JSON, MD, YAML, say_document
 from calicoctl.flows.groups import iterate
 from calicoctl.flows.names import Names
 from calicoctl.flows.rows import one_by_one, questions_of, rows_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from calicoctl.calicoq import expectations
 from calicoctl.calicoq.expectations import ALLOW, Expectation
-from calicoctl.calicoq.flow_answers import analysed, read_felix
+from calicoctl.calicoq.flow_answers import analysed, read_felix, say_records
 from calicoctl.calicoq.flow_examples import two_ends, verdict_text
-from calicoctl.calicoq.formats import JSON, YAML, say_document
+from calicoctl.calicoq.formats import CSV, JSON, MD, YAML, say_document
 from calicoctl.errors import CommandError
 from calicoctl.flows.groups import iterate
 from calicoctl.flows.selection import selection
@@ -59,6 +59,9 @@ def run(arguments: Arguments, environment: Environment) -> int:
     output = arguments["--output"]
     if output in (JSON, YAML):
         say_document([outcome.document() for outcome in outcomes], output, environment)
+    elif output in (CSV, MD):
+        documents = [outcome.document() for outcome in outcomes]
+        say_records(("name", "place", "holds", "reason"), documents, output, environment)
     else:
         lines = {TAP: _tap, JUNIT: _junit}.get(output, _text)
         environment.say("\n".join(map(visible, lines(outcomes))))

@@ -113,6 +113,16 @@ def test_create_delete_and_diff_with_their_flows(shop: EtcdServer, calicoctl: Ca
     assert shop.index() == index
 
 
+def test_dry_run_before_a_command_that_has_it(shop: EtcdServer, calicoctl: Calicoctl) -> None:
+    calicoctl("backup", "shop.json")
+    shop.delete("/calico/v1/policy/profile/BACKUP")
+    index = shop.index()
+    result = calicoctl("--dry-run", "restore", "shop.json")
+    assert result == calicoctl("restore", "--dry-run", "shop.json")
+    assert result.status == 0 and result.stdout.count("+ /calico/v1/policy/profile/BACKUP/") == 2
+    assert shop.index() == index
+
+
 def test_an_edit_with_its_flows(shop: EtcdServer, calicoctl: Calicoctl, tmp_path: Path) -> None:
     index = shop.index()
     calicoctl.environ = {**calicoctl.environ, "EDITOR": "sed -i /DB-CLIENT/d", "TMPDIR": str(tmp_path)}
