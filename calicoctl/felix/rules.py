@@ -247,12 +247,23 @@ def unprogrammable(fields: Fields, version: int) -> Fault | None:
     Felix then programs nothing of the whole profile or policy for that version. What it programmed before stays in
     force, also after a restart; of a new profile or policy there is nothing, and its endpoints drop.
     """
-    if fields.get("ip_version") not in (None, version) or _drop(fields, version):
+    fault = _double(fields, version) or _odd_port(fields)
+    if fault and (fields.get("ip_version") not in (None, version) or _drop(fields, version)):
         return None  # Felix writes no rule, or one that drops everything in its place
+    return fault
+
+
+def _double(fields: Fields, version: int) -> Fault | None:
+    """Return the fault of a match beside its negation."""
     for key in _DOUBLES:
-        if fields.get(key) is not None and fields.get(f"!{key}") is not None:
+        if f"!{key}" in fields and fields[f"!{key}"] is not None and fields.get(key) is not None:
             if key == "protocol" or not {key, f"!{key}"}.intersection(foreign_networks(fields, version)):
                 return Fault(f"{key} and !{key} in one rule", _other_way(key, fields.get("action")))
+    return None
+
+
+def _odd_port(fields: Fields) -> Fault | None:
+    """Return the fault of a range of ports that iptables cannot read."""
     for key, ports in fields.items():
         if key.removeprefix("!") in ("src_ports", "dst_ports"):
             for port in ports or ():

@@ -113,8 +113,10 @@ class Names:
         title, whole = _profiles_text(self._lists[number]), self._wholes[number]
         if here == whole:
             return [f"{title} ({self._count(here)})"]
-        names = self._endpoint_names(here)
-        return names if len(names) <= _MOST_NAMES else [f"{len(names)} of the {self._count(whole)} of {title}"]
+        count = self._count(here)
+        if count > _MOST_NAMES:
+            return [f"{count} of the {self._count(whole)} of {title}"]
+        return self._endpoint_names(here)
 
     def _endpoint_names(self, mask: int) -> list[str]:
         parties = (party for number in iterate(mask) for party in self._groups[number].parties)
