@@ -205,6 +205,10 @@ def is_port(value: object) -> bool:
     return match is not None and 0 <= int(match[1]) < int(match[2]) <= 65535
 
 
+_NETWORKS = frozenset(("src_net", "dst_net", "!src_net", "!dst_net"))
+_PORTS = frozenset(("src_ports", "dst_ports", "!src_ports", "!dst_ports"))
+
+
 class Fault:
     """What Felix 1.4 makes wrongly of a valid rule in one IP version.
 
@@ -265,7 +269,7 @@ def _double(fields: Fields, version: int) -> Fault | None:
 def _odd_port(fields: Fields) -> Fault | None:
     """Return the fault of a range of ports that iptables cannot read."""
     for key, ports in fields.items():
-        if key.removeprefix("!") in ("src_ports", "dst_ports"):
+        if key in _PORTS:
             for port in ports or ():
                 if isinstance(port, str) and has_leading_zero(port):
                     reason = f"the leading zeros of {shown(port)} in {key}"
@@ -286,7 +290,7 @@ def _other_way(key: str, action: str | None) -> str:
 
 def foreign_networks(fields: Fields, version: int) -> tuple[str, ...]:
     """Return the fields of a valid rule that hold a network of the other IP version."""
-    networks = [key for key in fields if key.removeprefix("!") in ("src_net", "dst_net") and fields[key] is not None]
+    networks = [key for key in fields if key in _NETWORKS and fields[key] is not None]
     return tuple(key for key in networks if (":" in fields[key]) != (version == 6))
 
 
@@ -305,9 +309,10 @@ def _for_networks(fields: Fields) -> str:
 
 
 def _drop(fields: Fields, version: int) -> Fault | None:
-    ports = [key for key in fields if key.removeprefix("!") in ("src_ports", "dst_ports") and fields[key]]
-    if ports and fields.get("protocol") not in ("tcp", "udp"):
-        reason = f"with protocol {shown(fields.get('protocol'))}, {ports[0]} makes it drop all IPv{version} traffic"
+    protocol = fields.get("protocol")
+    ports = [] if protocol in ("tcp", "udp") else [key for key in fields if key in _PORTS and fields[key]]
+    if ports:
+        reason = f"with protocol {shown(protocol)}, {ports[0]} makes it drop all IPv{version} traffic"
         return Fault(reason, 'Only the names "tcp" and "udp" can have ports.', drops_all=True)
     types = _icmp_types(fields)
     if any(fields[key] == 255 for key in types):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+from functools import cached_property, partial
 
 from calicoctl.datastore.keys import READY
 from calicoctl.felix import parameters, reading
@@ -162,6 +162,11 @@ class Felix:
     def has_refused_rules(self, profile: str) -> bool:
         """Tell whether a profile has rules that Felix does not take."""
         return profile not in self.profiles and "rules" in self._snapshot.profiles.get(profile, {})
+
+    @cached_property
+    def used_profiles(self) -> set[str]:
+        """The names of the profiles that endpoints have."""
+        return {name for endpoint in self.endpoints.values() for name in endpoint.profile_ids}
 
     def host_address(self, host: str) -> Address | None:
         """Return the address of a host as Felix reads it."""

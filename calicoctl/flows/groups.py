@@ -137,8 +137,7 @@ class RuleTests:
                     self.cuts.add_ports(PROTOCOLS["tcp"], "dst", port, port)
             for port in DNS_AND_DHCP:
                 self.cuts.add_ports(PROTOCOLS["udp"], "dst", port, port)
-        used = {name for endpoint in felix.endpoints.values() for name in endpoint.profile_ids}
-        lists = [rules for name, rules in felix.profiles.items() if name in used]
+        lists = [rules for name, rules in felix.profiles.items() if name in felix.used_profiles]
         for rules in (*lists, *(policy.rules for policy in felix.policies)):
             if id(rules) not in self._added:
                 self._added[id(rules)] = rules
@@ -268,7 +267,7 @@ class Guards:
         """Tell whether a mark of next-tier may come from an endpoint to a profile of another that looks at it."""
         profiles = [
             self._felix.profiles[name]
-            for name in {name for endpoint in self._felix.endpoints.values() for name in endpoint.profile_ids}
+            for name in self._felix.used_profiles
             if name in self._felix.profiles
         ]
         leaving = (*profiles, *(policy.rules for policy in self._policies))
