@@ -47,7 +47,7 @@ class Restoration:
 
     ``steps`` are the changes in the order of writing. ``kept`` are the keys in etcd that are not in the saved one and
     stay; ``obstacles`` are keys that cannot be written, each with the reason. ``has_written`` tells that etcd has been
-    changed.
+    changed, or may have been by a write without a reply.
     """
 
     def __init__(self, saved: MemoryClient, client: Client, delete: bool) -> None:
@@ -70,10 +70,11 @@ class Restoration:
         steps = self._while_felix_waits()
         for number, step in enumerate(steps):
             show(number, len(steps))
+            had_written, self.has_written = self.has_written, True  # even if no reply comes
             try:
                 step.carry_out(self._client)
-                self.has_written = True
             except Conflict:
+                self.has_written = had_written
                 overtaken.append(step.key)
         return overtaken
 
@@ -83,11 +84,12 @@ class Restoration:
         others = [step for step in self.steps if step.key != keys.READY]
         if stored is None or stored["value"] != "true" or wanted is None or not others:
             return self.steps
+        self.has_written = True  # even if no reply comes
         try:
             index = self._client.swap(keys.READY, "false", stored["modifiedIndex"])
         except Conflict:
+            self.has_written = False
             raise DatastoreError(f"Somebody else has changed {keys.READY}.  Nothing was written.") from None
-        self.has_written = True
         return [*others, Step(CHANGED, keys.READY, wanted, {**stored, "modifiedIndex": index})]
 
     def _steps(self, deleted: list[str]) -> Iterator[Step]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import time
 
-from calicoctl.datastore.keys import EVERYTHING
+from calicoctl.datastore.keys import EVERYTHING, parent
 from calicoctl.etcd.memory import MemoryClient, leaves
 
 TYPE_CHECKING = False  # spares the import of typing at start-up
@@ -67,10 +67,21 @@ def from_text(text: str, for_etcd: bool = False) -> MemoryClient:
         raise MalformedSave("keys is not an object of keys of Calico, each with an index and a value")
     if not isinstance(directories, list) or not all(map(_is_key, directories)):
         raise MalformedSave("empty_directories is not a list of keys of Calico")
+    _check_paths([*stored, *directories], stored)
     index = document.get("etcd_index")
     nodes = [_node(key, entry) for key, entry in stored.items()]
     nodes += [{"key": key, "dir": True, "modifiedIndex": 0, "createdIndex": 0} for key in directories]
     return MemoryClient(nodes, index if type(index) is int else 0)
+
+
+def _check_paths(names: list[str], values: dict[str, Any]) -> None:
+    """Raise MalformedSave if a key is below one with a value, which etcd cannot store."""
+    for name in names:
+        above = parent(name)
+        while above:
+            if above in values:
+                raise MalformedSave(f"{above} has a value, and {name} is below it")
+            above = parent(above)
 
 
 def _node(key: str, entry: dict[str, Any]) -> RawNode:
@@ -82,12 +93,23 @@ def _is_entry(item: tuple[str, Any]) -> bool:
     return (
         _is_key(key)
         and isinstance(entry, dict)
-        and isinstance(entry.get("value"), str)
+        and _is_text(entry.get("value"))
         and type(entry.get("index")) is int
     )
 
 
 def _is_key(key: object) -> bool:
-    if not isinstance(key, str) or not key.startswith(f"{EVERYTHING}/"):
+    if not isinstance(key, str) or not _is_text(key) or not key.startswith(f"{EVERYTHING}/"):
         return False
     return {"", ".", ".."}.isdisjoint(key.split("/")[1:])
+
+
+def _is_text(value: object) -> bool:
+    """Return whether a value is a string that can be sent to etcd: half a surrogate pair has no UTF-8."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

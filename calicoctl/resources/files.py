@@ -53,7 +53,7 @@ def saved_datastore(path: str, environment: Environment, for_etcd: bool = False)
     try:
         return from_text(text, for_etcd)
     except MalformedSave as error:
-        raise CommandError(f"{visible(path)} is no saved datastore: {error}.") from None
+        raise CommandError(f"{visible(path)} is no saved datastore: {visible(str(error))}.") from None
 
 
 def _texts_below(directory: str, problems: list[str]) -> Iterator[tuple[str, str]]:
