@@ -1,9 +1,9 @@
 """A saved datastore without its names and addresses, with the same flows: for ``calicoq snapshot --anonymize``.
 
-Only what decides on packets is kept: endpoints, profiles, policies, tiers, pools and Felix's parameters. Names become
-numbers in the order of the names, because the order of policies can depend on it: ``profile-07``. Addresses are
-replaced so that two of them share as many leading bits as before. So networks stay networks of the same length and hold
-the same endpoints. An object that Felix refuses stays refused, without its content.
+Only objects that affect packets are kept: endpoints, profiles, policies, tiers, pools and Felix's parameters. Names are
+replaced by numbers in sorted order, because the order of policies can depend on names: ``profile-07``. Addresses are
+replaced so that two addresses share as many leading bits as before. Networks keep their lengths and contain the same
+endpoints. An object that Felix refuses stays refused, without its content.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from calicoctl.datastore.snapshot import Stored
     from calicoctl.model.endpoint import Endpoint, EndpointName
 
-    Written = tuple[str, str, str]  # the key as it was, the key as it is now, the value
+    Written = tuple[str, str, str]  # the old key, the new key, the value
 
-_REFUSED = "invalid"  # Felix refuses it in place of any object
-_FATAL = "[" * 1_000  # Felix ends when it reads it in place of any object
+_REFUSED = "invalid"  # Felix refuses this value for any object
+_FATAL = "[" * 1_000  # Felix ends when it reads this value for any object
 _KEPT_IN_RULES = ("action", "ip_version", "protocol", "icmp_type", "icmp_code", "src_ports", "dst_ports")
 _KEPT_IN_POLICIES = ("order", "untracked", "types")
 _TYPES = ("ingress", "egress")
 _KEPT_IN_POOLS = ("masquerade", "ipip", "ipip_mode", "ipam", "disabled")
-_MAC = "02:00:00:00:00:00"  # no packet is judged by another MAC address than that of its endpoint
+_MAC = "02:00:00:00:00:00"  # any will do: a packet is judged with the MAC address of its endpoint
 _LONGEST_INTERFACE = 15
-_OTHER_INTERFACES = ("if", "port", "net")  # of names that no InterfacePrefix matches
+_OTHER_INTERFACES = ("if", "port", "net")  # candidates for names that no InterfacePrefix matches
 
 
 def anonymized(copy: MemoryClient) -> tuple[MemoryClient, int]:
-    """Return a copy of the keys without names and addresses, and how many keys were left out."""
+    """Return a copy of the keys without names and addresses, and the number of keys left out."""
     nodes = {node["key"]: node for node in copy.nodes()}
     written = Anonymous(Snapshot.read(copy)).keys()
     anonymous: list[dict[str, Any]] = []
@@ -53,7 +53,7 @@ def anonymized(copy: MemoryClient) -> tuple[MemoryClient, int]:
 
 
 class Anonymous:
-    """The objects of a snapshot under other names and addresses; ``names`` and ``addresses`` tell which."""
+    """The objects of a snapshot with names and addresses replaced as ``names`` and ``addresses`` map them."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.names = Names()
@@ -64,7 +64,7 @@ class Anonymous:
     def keys(self) -> list[Written]:
         """Return all keys that are kept."""
         for _ in self._all():
-            pass  # collects the names
+            pass  # the first pass only collects the names
         self.names.settle()
         return list(self._all())
 
@@ -96,7 +96,7 @@ class Anonymous:
         return json.dumps(document)
 
     def _kept(self, stored: Stored, fields: tuple[str, ...]) -> dict[str, Any] | None:
-        """Return some fields of an object that Felix takes; None of another."""
+        """Return the given fields of an object that Felix accepts; None if Felix refuses it."""
         if stored.key in self._felix.refused:
             return None
         return {key: value for key, value in decoded(stored.value).items() if key in fields}
@@ -176,7 +176,7 @@ class Anonymous:
         return document
 
     def _interface(self, endpoint: Endpoint) -> str:
-        """Return a name that begins with the same InterfacePrefix as before, or with none of them."""
+        """Return a name that begins with the same InterfacePrefix as before, or with none if it had none."""
         name: str = endpoint.fields["name"]
         stored = self._felix.parameter(endpoint.name.host, "InterfacePrefix")
         prefixes = [each.strip() for each in (DEFAULT_INTERFACE_PREFIX if stored is None else stored).split(",")]
@@ -188,7 +188,7 @@ class Anonymous:
         return {self.names.of("label", name): self._label_value(value) for name, value in labels.items()}
 
     def _label_value(self, value: str) -> str:
-        return self.names.of("value", value) if value else ""  # Felix 2 takes tags for labels with empty values
+        return self.names.of("value", value) if value else ""  # Felix 2 treats tags as labels with empty values
 
     # Profiles, policies and pools
 
@@ -201,7 +201,7 @@ class Anonymous:
         return self._labels(document) if part == "labels" else self._rules(document)
 
     def _tier(self, name: str) -> str:
-        """Return a name before or after ``default`` as the given one is; that one has a meaning of its own."""
+        """Return a name on the same side of ``default`` in sorted order; keep ``default``: it has a special meaning."""
         kind = "a-tier" if name < DEFAULT_TIER else "tier"
         return name if name == DEFAULT_TIER else self.names.of(kind, name)
 
@@ -250,10 +250,10 @@ class Anonymous:
 
 
 class Names:
-    """Names by their kind, such as ``profile``, in place of those that were given.
+    """Replacements for names, by kind, such as ``profile``.
 
-    Until ``settle`` is called they are only collected. Tags and labels share their numbers: Felix 2 takes a tag for a
-    label of that name.
+    Until ``settle`` is called, names are only collected. Tags and labels share their numbers: Felix 2 treats a tag as a
+    label of the same name.
     """
 
     def __init__(self) -> None:
@@ -261,14 +261,14 @@ class Names:
         self._texts: dict[tuple[str, str], str] = {}
 
     def of(self, kind: str, name: str) -> str:
-        """Return the name in the place of another one."""
+        """Return the replacement for a name; before ``settle``, record the name and return a placeholder."""
         if self._texts:
             return self._texts[kind, name]
         self._seen.setdefault(kind, set()).add(name)
         return "x"
 
     def number(self, kind: str, name: str) -> str:
-        """Return the number alone."""
+        """Return only the number of the replacement."""
         return self.of(kind, name).rpartition("-")[2]
 
     def settle(self) -> None:
@@ -286,7 +286,7 @@ class Names:
 
 
 class Addresses:
-    """Addresses in place of others: two of them have as many leading bits in common as those that were given."""
+    """Replacements for addresses: two of them share as many leading bits as the original addresses."""
 
     def __init__(self) -> None:
         from secrets import token_bytes
@@ -295,11 +295,11 @@ class Addresses:
         self._flips: dict[tuple[int, bytes], int] = {}
 
     def of(self, network: Network) -> str:
-        """Return the network in the place of another one; its host bits count."""
+        """Return the replacement for a network, including its host bits."""
         return str(self._mapped(network))
 
     def of_range(self, network: Network) -> str:
-        """Return the network in the place of another one, without host bits."""
+        """Return the replacement for a network, without host bits."""
         return str(Network(*self._mapped(network).key()))
 
     def _mapped(self, network: Network) -> Network:
@@ -308,7 +308,7 @@ class Addresses:
         return Network(network.version, int.from_bytes(mapped, "big"), network.prefix_length)
 
     def _byte(self, version: int, before: bytes, byte: int) -> int:
-        """Replace a byte: whether a bit is inverted depends on all bits before it."""
+        """Replace a byte: all preceding bits determine whether a bit is inverted."""
         flips = self._flips.get((version, before))
         if flips is None:
             from hashlib import blake2b

@@ -1,6 +1,6 @@
-"""What ``calicoq check`` has to say about BGP: would confd render it, and would BIRD take the result?
+"""The findings of ``calicoq check`` about BGP settings that confd cannot render or BIRD refuses or misinterprets.
 
-It goes by the templates of calico/node up to v1.0.0 and by BIRD 1.6 (docs/nodes.md, section 3).
+They follow the templates of calico/node up to v1.0.0 and BIRD 1.6 (docs/nodes.md, section 3).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _VALUES = ("node_mesh", "as_num", "loglevel", "ip_addr_v4", "ip_addr_v6")
 
 
 def bird_findings(snapshot: BgpSnapshot) -> Iterator[Finding]:
-    """Yield what there is to say about the settings of BGP, in no order."""
+    """Yield the findings about the settings of BGP, in no particular order."""
     return _Check(snapshot).all()
 
 
@@ -37,7 +37,7 @@ class _Check:
     def __init__(self, snapshot: BgpSnapshot) -> None:
         self._everywhere = snapshot.everywhere
         self._hosts = snapshot.hosts
-        self._mesh_is_on = True  # as where nothing is stored
+        self._mesh_is_on = True  # the default if nothing is stored
         self._peers_of_all = _by_address(snapshot.everywhere)
 
     def all(self) -> Iterator[Finding]:
@@ -59,7 +59,7 @@ class _Check:
         yield from self._shared_addresses()
 
     def _reach(self, host: str) -> str:
-        """Say what a bad value stops that goes to all nodes only with the mesh."""
+        """Return the consequence of a bad value of a host: with the mesh on for all nodes, otherwise for this one."""
         return _NO_NODE if self._mesh_is_on else _only(host)
 
     def _mesh(self) -> Iterator[Finding]:
@@ -154,10 +154,10 @@ def _peers(settings: Settings, host: str | None) -> Iterator[Finding]:
 
 
 class _Peer:
-    """A peer that BIRD takes: ``ip`` and ``as_num`` as they are stored, and the ``address``."""
+    """A peer that BIRD accepts: ``ip`` and ``as_num`` as stored, and the parsed ``address``."""
 
     def __init__(self, stored: Stored, version: int) -> None:
-        """Raises ValueError, which says why confd or BIRD refuses it."""
+        """Raises ValueError with the reason if confd or BIRD refuses the peer."""
         fields = decode(stored.value)
         if not isinstance(fields, dict):
             raise ValueError("it is not an object")
@@ -174,12 +174,12 @@ class _Peer:
 
 
 def _by_address(settings: Settings) -> dict[Address, Stored]:
-    """Return the peers that BIRD takes by their addresses."""
+    """Return the peers that BIRD accepts, by address."""
     found = {}
     for stored, version in _stored_peers(settings):
         try:
             found[_Peer(stored, version).address] = stored
-        except ValueError:  # a finding of its own
+        except ValueError:  # reported separately
             continue
     return found
 

@@ -1,4 +1,4 @@
-"""calicoq check: everything in the datastore that Felix or BIRD takes otherwise than its author thinks."""
+"""calicoq check: everything in the datastore that Felix or BIRD treats differently than its author expects."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     Key = TypeVar("Key")
 
-_SHOWN = 3  # causes of a kind, and keys of a cause, without --all
+_SHOWN = 3  # without --all, the number of causes shown of a kind, and of keys of a cause
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Show the findings; the status is 1 if one of them is an error."""
+    """Show the findings; return 1 if one of them is an error, otherwise 0."""
     felix_version = felix_version_of(arguments)
     snapshot = snapshot_of(environment)
     of_bird = list(bird_findings(BgpSnapshot.read(environment.client())))
@@ -55,7 +55,7 @@ def _summary(found: list[Finding]) -> str:
 
 
 def _lines(found: list[Finding], most: int) -> Iterator[str]:
-    """Yield the findings by kind, errors first, and those of one kind by cause."""
+    """Yield lines with the findings grouped by kind, errors first, and within a kind by cause."""
     by_code = _grouped(found, lambda finding: (SEVERITIES.index(finding.severity), finding.code))
     for (_, code), of_code in sorted(by_code.items()):
         yield ""

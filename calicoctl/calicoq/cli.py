@@ -1,4 +1,4 @@
-"""The program calicoq: its grammar, and from argv to one of its commands."""
+"""The program calicoq: its grammar, and the call of the command that argv names."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ as JSON, to a file or to standard output.""",
     Command("help", "This text, or what it says of one command.", usage=["help [<command>]"]),
 )
 
-_FORMATS = {  # beside ps; of other commands json and yaml
+_FORMATS = {  # in addition to ps; other commands have json and yaml
     **dict.fromkeys(("reach", "diff"), ("json", "yaml", "csv", "md", "dot", "html")),
     **dict.fromkeys(("explain", "check", "lint"), ("json", "yaml", "csv", "md")),
     "test": ("json", "yaml", "csv", "md", "tap", "junit"),

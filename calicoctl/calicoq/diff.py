@@ -44,7 +44,7 @@ _COLOURS = {OPENS: "green", CLOSES: "red", UNCERTAIN: "magenta"}
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Show the changes; the status is 1 if there are any. Raises CommandError for arguments that mean nothing."""
+    """Show the changes; return 1 if there are any, otherwise 0. Raises CommandError for invalid arguments."""
     felix_version = felix_version_of(arguments)
     before, after = _both(arguments, environment)
     steps = environment.steps("Groups compared")
@@ -72,9 +72,9 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 def flow_changes(before: Snapshot, after: Snapshot) -> tuple[list[str], set[str]]:
-    """Return the answer for Felix 1.4 in lines, and the signs of the changes: ``+``, ``-``, ``?``.
+    """Return the changes for Felix 1.4 as lines of text, and the set of their signs: ``+``, ``-``, ``?``.
 
-    Raises CommandError if there is too much to compare.
+    Raises CommandError if there are too many groups to compare.
     """
     felix = Felix(before)
     everything = dict.fromkeys(("<substring>", "--from", "--to", "--only"))
@@ -83,7 +83,7 @@ def flow_changes(before: Snapshot, after: Snapshot) -> tuple[list[str], set[str]
 
 
 def _both(arguments: Arguments, environment: Environment) -> tuple[Felix, Felix]:
-    """Return the states before and after the change. Raises CommandError."""
+    """Return the states before and after the change. Raises CommandError for options that cannot be combined."""
     old, new = arguments["--before"], arguments["--after"]
     if old is None and not arguments["--with"]:
         raise CommandError("There is no change to look at: give --with=FILE, or --before=FILE.")
@@ -114,9 +114,9 @@ def _lines(shown: list[_Shown]) -> Iterator[str]:
 
 
 class _Shown:
-    """A change as it is shown; ``remark`` is empty, or says that it comes or goes with its endpoints.
+    """A change as shown; ``remark`` is empty unless the change is due to endpoints that are new or gone.
 
-    ``example`` has a packet, and what decides on it before and after.
+    ``example`` describes a packet, and the verdicts before and after, in lines.
     """
 
     def __init__(
@@ -145,13 +145,13 @@ class _Answer:
         self, arguments: Arguments, before: Felix, after: Felix, felix_version: int,
         show: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:  # fmt: skip
-        """``show`` is called as by ``Difference.changes``."""
+        """``show`` is passed to ``Difference.changes``."""
         self._felix_version = felix_version
         self._states = before, after
         try:
             selections = selections_of(arguments, after, felix_version)
         except CommandError:
-            selections = selections_of(arguments, before, felix_version)  # those that are gone
+            selections = selections_of(arguments, before, felix_version)  # they may exist only before
         selections = {name: InEither(each, (before, after)) for name, each in selections.items()}
         filters = filters_of(arguments["--only"], "--only")
         old = analysed(
@@ -172,7 +172,7 @@ class _Answer:
         return {"changes": [change.document for change in self.shown]}
 
     def page(self) -> str:
-        """Return the answer as a page for a browser."""
+        """Return the answer as an HTML page."""
         from calicoctl.calicoq.page import DIFF, Page, PageRow
 
         rows = [
@@ -234,7 +234,7 @@ class _Answer:
         )
 
     def _example(self, change: Change, groups: JointGroups, version: int) -> list[str]:
-        """Return a packet of a change, and what decides on it before and after."""
+        """Return lines with an example packet of a change, and the verdicts before and after."""
         sources, destinations = (
             (groups.all[number] for number in iterate(mask)) for mask in (change.sources, change.destinations)
         )

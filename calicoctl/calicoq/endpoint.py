@@ -1,4 +1,4 @@
-"""calicoq endpoint: what applies to the endpoints whose full name has a substring."""
+"""calicoq endpoint: the policies and profiles of the endpoints whose full names contain a substring."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """List them. The full name is ``host/orchestrator/workload/endpoint``, of a host endpoint ``host/endpoint``.
+    """List the endpoints. Full names: ``host/orchestrator/workload/endpoint``; for host endpoints ``host/endpoint``.
 
-    Raises CommandError if no endpoint's name has the substring.
+    Raises CommandError if no endpoint's name contains the substring.
     """
     substring: str = arguments["<substring>"]
 

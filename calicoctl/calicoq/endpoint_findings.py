@@ -1,4 +1,4 @@
-"""What ``calicoq check`` has to say about endpoints that Felix takes."""
+"""The findings of ``calicoq check`` about endpoints that Felix accepts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def endpoint_findings(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Finding]:
-    """Yield what there is to say about an endpoint that is stored under ``key``."""
+    """Yield the findings about an endpoint that is stored under ``key``."""
     odd = felix.odd_profiles.get(str(endpoint.name))
     if odd is not None:
         part = "character" if isinstance(odd, str) else "key"
@@ -34,9 +34,9 @@ def endpoint_findings(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Fi
 
 
 def versions_of(endpoint: Endpoint, addresses: Sequence[Network]) -> set[int]:
-    """Return the IP versions that an endpoint's rules are for: those of its addresses.
+    """Return the IP versions to which the rules of an endpoint apply: the versions of its addresses.
 
-    Of a host endpoint that is known by its interface only, the addresses are not: it may have both.
+    For a host endpoint with an interface but no stored address, return both: its addresses are unknown.
     """
     if endpoint.name.workload is None and not addresses:
         return {4, 6}
@@ -45,7 +45,7 @@ def versions_of(endpoint: Endpoint, addresses: Sequence[Network]) -> set[int]:
 
 def _missing_profiles(key: str, endpoint: Endpoint, felix: Felix) -> Iterator[Finding]:
     for profile in dict.fromkeys(endpoint.profile_ids):
-        if profile not in felix.profiles and not felix.has_refused_rules(profile):  # those are a finding of their own
+        if profile not in felix.profiles and not felix.has_refused_rules(profile):  # reported separately
             problem = felix.profile_problem(profile).removeprefix("it ")
             reason = f"profile {profile} {problem}: Felix drops all traffic that comes to it"
             yield Finding(codes.MISSING_PROFILE, key, reason, for_missing_profile(profile, key))

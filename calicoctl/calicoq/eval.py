@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """List them, host endpoints first, by full name. Raises CommandError for what is no selector."""
+    """List the endpoints by full name, host endpoints first. Raises CommandError for an invalid selector."""
     text: str = arguments["<selector>"]
     try:
         selector = parse(text)

@@ -1,12 +1,12 @@
-"""Expectations about flows, as ``calicoq test`` reads them: who must reach whom, and who must not.
+"""Expectations about flows, as ``calicoq test`` reads them: which ends must reach which others, and which must not.
 
 ::
 
-    - name: the shop reaches its database        # may be left out
-      allow: tcp:5432                            # or deny; a list, or all
-      from: [profile:WEB, profile:BACKUP]        # ends as for --from, one or a list
+    - name: the shop reaches its database        # optional
+      allow: tcp:5432                            # or deny; one filter, a list, or all
+      from: [profile:WEB, profile:BACKUP]        # ends as for --from; one or a list
       to: profile:DB
-      ip: 4                                      # only IPv4, or 6; may be left out
+      ip: 4                                      # 4 or 6; both if omitted
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _FIELDS = ("name", ALLOW, DENY, "from", "to", "ip")
 
 
 class Expectation:
-    """Packets from each of the ``sources`` to each of the ``destinations`` must be allowed, or be denied.
+    """Packets from each of the ``sources`` to each of the ``destinations`` must be allowed, or must be denied.
 
-    ``ip_version`` is None if the expectation is about both.
+    ``ip_version`` is None if the expectation applies to both versions.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Expectation:
 
 
 def read(paths: list[str], environment: Environment) -> list[Expectation]:
-    """Read the expectations of files. Raises CommandError with everything that is wrong with them."""
+    """Read the expectations of files. Raises CommandError with all errors found in them."""
     problems: list[str] = []
     found: list[Expectation] = []
     for path in paths:
@@ -82,7 +82,7 @@ def _of_document(document: Any, place: str, label: str, problems: list[str]) -> 
 
 
 def _expectation(value: dict[str, Any], place: str) -> Expectation:
-    """Return what one mapping says. Raises ValueError."""
+    """Return the expectation of one mapping. Raises ValueError if it is invalid."""
     if unknown := [str(key) for key in value if key not in _FIELDS]:
         raise ValueError(f"{unknown[0]} is not a field: {', '.join(_FIELDS)}")
     verbs = [verb for verb in (ALLOW, DENY) if verb in value]

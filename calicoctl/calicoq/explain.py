@@ -1,4 +1,4 @@
-"""calicoq explain: all packets from one end to another, by the rules that decide on them."""
+"""calicoq explain: all packets from one end to another, grouped by the rules that decide on them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     Judge = Callable[[Header], tuple[list[Side], list[str]]]
 
-_FIELDS = ("ip", "from", "to", "packets", "verdict", "decisions", "uncertain_because")  # of a table
-_MOST_PAIRS = 20  # of groups, that are shown as text
+_FIELDS = ("ip", "from", "to", "packets", "verdict", "decisions", "uncertain_because")  # the columns of a table
+_MOST_PAIRS = 20  # the number of pairs of groups in the text output
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Show the packets of each pair of groups. Raises CommandError for arguments that mean nobody or nothing."""
+    """Show the packets of each pair of groups. Raises CommandError for arguments that match no end or no packet."""
     felix, felix_version = read_felix(arguments, environment)
     selections = {name: selected(arguments[f"<{name}>"], felix, felix_version) for name in ("from", "to")}
     filters = filters_of(_filter_text(arguments["<protocol>"], arguments["<ports>"]), "<protocol> <ports>")
@@ -60,7 +60,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 def _nothing(source: str, destination: str, analysis: Analysis) -> str:
-    """Say why there is nothing to explain between two ends."""
+    """Return the reason why there is nothing to explain between two ends."""
     for groups in analysis.groups.values():
         ends = [[groups.all[number] for number in iterate(groups.selected(name))] for name in ("from", "to")]
         if all(ends) and not any(group.guard for end in ends for group in end):
@@ -89,7 +89,7 @@ def _pairs(analysis: Analysis, felix: Felix, felix_version: int, version: int, o
 
 
 def decisions(analysis: Analysis, felix: Felix, felix_version: int, version: int, row: Row) -> list[str]:
-    """Return lines on what decides on the packets of a row, between the first two of its ends that differ."""
+    """Return lines that explain the verdicts on the packets of a row, between the first two different ends in it."""
     groups = analysis.groups[version].all
     for source in iterate(row.sources):
         for destination in iterate(row.destinations):
@@ -102,7 +102,7 @@ def decisions(analysis: Analysis, felix: Felix, felix_version: int, version: int
 
 
 class _Row:
-    """Packets that are decided on alike; ``allowed`` is None where that is not certain, because of ``doubts``."""
+    """Packets with the same verdict by the same rules; ``allowed`` is None if ``doubts`` make it uncertain."""
 
     def __init__(self, packets: int, allowed: bool | None, deciders: list[str], doubts: list[str]) -> None:
         self.packets = packets
@@ -122,7 +122,7 @@ class _Pair:
         self, analysis: Analysis, version: int, source: int, destination: int, judge: Judge, titles: list[str],
         only: int | None,
     ) -> None:  # fmt: skip
-        """``judge`` returns what an example of the packets meets."""
+        """``judge`` returns the sides that an example packet passes, and the doubts about them."""
         self._space = analysis.space
         self._version = version
         self._titles = titles
@@ -135,17 +135,17 @@ class _Pair:
         self._rows = sorted(rows.values(), key=lambda row: (row.allowed is not True, row.allowed is not None))
 
     def _row(self, packets: int, judge: Judge) -> _Row:
-        """Return what ``calicoq verdict`` says of one of the packets."""
+        """Return a row for packets that all get the same verdict; judge one of them as an example."""
         sides, doubts = judge(self._space.example(packets))
         return _Row(packets, None if doubts else sides[-1].allowed, [side.last_text() for side in sides], doubts)
 
     def lines(self) -> Iterator[str]:
-        """Yield what is shown of it."""
+        """Yield the lines of the text output."""
         yield f"From {self._titles[0]} to {self._titles[1]}, IPv{self._version}:"
         yield from self.decisions()
 
     def decisions(self) -> Iterator[str]:
-        """Yield its packets with what decides on them."""
+        """Yield lines with the packets and the rules that decide on them."""
         for row in self._rows:
             yield f"  {self._space.text(row.packets, self._version)}: {WORDS[row.allowed]}"
             yield from (f"    {decider}" for decider in row.deciders)
@@ -165,7 +165,7 @@ class _Pair:
             }
 
     def document(self) -> Document:
-        """Return the same for a document."""
+        """Return the pair as a document."""
         return {
             "ip_version": self._version,
             "from": self._titles[0],

@@ -1,4 +1,4 @@
-"""calicoq explain-code: what a code of ``calicoq check`` or ``calicoq lint`` means."""
+"""calicoq explain-code: the meaning of a code of ``calicoq check`` or ``calicoq lint``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CODES = {**codes.CODES, **lint_codes.CODES}
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Explain the code, or list all; needs no datastore. Raises CommandError for a code that there is not."""
+    """Explain a code, or list all codes; needs no datastore. Raises CommandError for an unknown code."""
     name: str | None = arguments["<code>"]
     if name is None:
         environment.say("\n".join(_heading(code) for code in _CODES))

@@ -1,4 +1,4 @@
-"""The findings of ``calicoq check`` about what Felix 1.4.9 refuses or misinterprets (docs/data-model.md)."""
+"""The findings of ``calicoq check`` about values that Felix 1.4.9 refuses or misinterprets (docs/data-model.md)."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ _STAYS = "the rules that were in force before stay in force"
 def findings(
     snapshot: Snapshot, felix_version: int, show: Callable[[int, int], None] = lambda done, total: None
 ) -> list[Finding]:
-    """Return all findings: errors first, then warnings and notes, those of one severity by key.
+    """Return all findings: errors first, then warnings and notes; within a severity sorted by key.
 
-    What Felix 2 refuses is not known. For Felix 2, findings about defects that it has mended are left out. ``show`` is
-    called with the number of endpoints that have been checked, and the number of all.
+    It is not known which values Felix 2 refuses. For Felix 2, findings about defects that it has fixed are left out.
+    ``show`` is called with the number of checked endpoints and the number of all endpoints.
     """
     return sorted(_Check(snapshot, felix_version, show).all(), key=lambda finding: finding.position)
 
@@ -85,7 +85,7 @@ class _Check:
                     self._profiles[profile].add_user(versions, endpoint)
             if not endpoint.profile_ids and not any(self._counts(policy) for policy in policies):
                 self._unprotected.append((endpoint, policies))
-            if addresses:  # Felix makes sets of addresses from tags and selectors
+            if addresses:  # Felix turns tags and selectors into sets of addresses
                 matched.update(id(use.match) for use in evaluation.rules_naming(who))
         for owner in (*self._policies.values(), *self._profiles.values()):
             owner.unmatched = [match for match in owner.matches if id(match) not in matched]
@@ -95,7 +95,7 @@ class _Check:
                 owner.unmatched = [each for each in owner.unmatched if each.selector or each.text not in own]
 
     def _counts(self, policy: Policy) -> bool:
-        """Tell whether a policy keeps the packets of its endpoints from their profiles."""
+        """Tell whether a policy applies before the profiles of its endpoints: it is tracked and not skipped."""
         return not policy.untracked and not self._is_skipped(policy)
 
     def _is_skipped(self, policy: Policy) -> bool:
@@ -128,7 +128,7 @@ class _Check:
                 yield from self._refusal(code, stored, consequence, for_profile_part(name, part, stored))
 
     def _refusal(self, code: str, stored: Stored, consequence: str, remedy: str) -> Iterator[Finding]:
-        """Yield the finding for a value that Felix refuses, or that ends its process; nothing for another value."""
+        """Yield a finding if Felix refuses a value, or if the value ends the Felix process."""
         reason = self._felix.refused.get(stored.key)
         if reason is None:
             return
@@ -155,7 +155,7 @@ class _Check:
             )  # fmt: skip
 
     def _why_dropped(self, endpoint: Endpoint, policies: list[Policy]) -> str:
-        """Say what Felix drops at an endpoint that has no profile and that no tracked policy in force selects."""
+        """Return what Felix drops at an endpoint that has no profile and no tracked policy in force, as text."""
         is_host_endpoint = endpoint.name.workload is None
         has_untracked = any(not self._is_skipped(policy) for policy in policies)
         kinds = [
@@ -206,9 +206,9 @@ class _Check:
                 yield Finding(codes.UNUSED_PROFILE, key, "no endpoint uses this profile", remedy)
 
     def _profiles_named_by_refused(self) -> set[str]:
-        """Return the profiles of endpoints that Felix refuses, all profiles if those of one cannot be read.
+        """Return the profiles of endpoints that Felix refuses; all profiles if one such endpoint cannot be read.
 
-        'calicoctl profile remove' goes by these endpoints too.
+        'calicoctl profile remove' considers these endpoints too.
         """
         named: set[str] = set()
         for name, stored in self._snapshot.endpoints:

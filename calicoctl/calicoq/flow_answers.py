@@ -1,4 +1,4 @@
-"""The answers of the commands about flows: read once, as text, table, JSON, YAML, CSV or a graph."""
+"""Common parts of the commands about flows: read and analyse the datastore, and print tables and graphs."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ DOT, HTML = "dot", "html"
 
 
 def read_felix(arguments: Arguments, environment: Environment) -> tuple[Felix, int]:
-    """Return what Felix sees, read once, and the version of Felix that is asked about."""
+    """Return the datastore as Felix sees it, read once, and the requested version of Felix."""
     felix_version = felix_version_of(arguments)
     return Felix(read_snapshot(environment)), felix_version
 
 
 def selected(text: str, felix: Felix, felix_version: int) -> Selection:
-    """Return who is meant. Raises CommandError if nobody is."""
+    """Return the ends that a text selects. Raises CommandError if it selects none."""
     try:
         return selection(text, felix, felix_version)
     except ValueError as error:
@@ -43,7 +43,7 @@ def selected(text: str, felix: Felix, felix_version: int) -> Selection:
 
 
 def selections_of(arguments: Arguments, felix: Felix, felix_version: int) -> dict[str, Selection]:
-    """Return who is meant by --from, --to and <substring>. Raises CommandError if nobody is."""
+    """Return the ends that --from, --to and <substring> select. Raises CommandError if one selects none."""
     return {
         name: selected(arguments[argument], felix, felix_version)
         for name, argument in (("from", "--from"), ("to", "--to"), ("about", "<substring>"))
@@ -52,14 +52,14 @@ def selections_of(arguments: Arguments, felix: Felix, felix_version: int) -> dic
 
 
 def blocks(groups: Groups | JointGroups, selections: Container[str]) -> list[Block]:
-    """Return the pairs that are asked about: sources and destinations, as bits, of blocks that do not overlap."""
+    """Return the requested pairs as blocks that do not overlap: the sources and the destinations of each, as bits."""
     chosen = {name: groups.selected(name) if name in selections else groups.mask for name in ("from", "to", "about")}
     sources, destinations, about = chosen["from"], chosen["to"], chosen["about"]
     return [(sources, destinations & about), (sources & about, destinations & ~about)]
 
 
 def filters_of(text: str | None, option: str) -> list[PacketFilter]:
-    """Return the packets that an option names. Raises CommandError."""
+    """Return the packet filters in the value of an option. Raises CommandError if it is invalid."""
     try:
         return filters_from(text) if text is not None else []
     except ValueError as error:
@@ -70,7 +70,7 @@ def analysed(
     felix: Felix, felix_version: int, filters: Sequence[PacketFilter], selections: Mapping[str, Selection],
     with_imagined: bool = False, tests: RuleTests | None = None, before: Analysis | None = None,
 ) -> Analysis:  # fmt: skip
-    """Return the flows. Raises CommandError if the rules tell too many groups apart."""
+    """Return the analysis of flows. Raises CommandError if the rules distinguish too many groups."""
     try:
         return Analysis(felix, felix_version, filters, selections, with_imagined, tests, before)
     except TooManyGroups as error:
@@ -81,7 +81,7 @@ def analysed(
 
 
 def remarks_on(felix: Felix) -> Iterator[str]:
-    """Yield what is left out of every answer about flows."""
+    """Yield notes on what is left out of every answer about flows."""
     if refused := felix.refused_endpoints():
         is_halted = any(felix.standstill(host) for host in {name.host for name in refused})
         effect = "the rules that were in force before may still be" if is_halted else "nothing passes there"
@@ -100,12 +100,12 @@ def _left_out(number: int) -> str:
 
 
 def question_text(question: str) -> str:
-    """Return an open question, where it is about each end of a row."""
+    """Return the text of an open question that concerns the ends of every row."""
     return question.replace(SOURCE, "the source").replace(DESTINATION, "the destination")
 
 
 def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], output: str, environment: Environment) -> None:
-    """Print rows as CSV, or as a table for Markdown."""
+    """Print rows as CSV, or as a Markdown table."""
     if output == MD:
         lines = [headings, ["---"] * len(headings), *rows]
         environment.say("\n".join(f"| {' | '.join(map(_md_cell, line))} |" for line in lines))
@@ -116,7 +116,7 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], output: st
 def say_records(
     fields: Sequence[str], documents: Iterable[Mapping[str, object]], output: str, environment: Environment
 ) -> None:
-    """Print documents as a table with a column for each of these fields; lists in a cell are joined by semicolons."""
+    """Print documents as a table with a column for each field; lists in a cell are joined by semicolons."""
     say_table(fields, [[_cell(document.get(field)) for field in fields] for document in documents], output, environment)
 
 
@@ -131,7 +131,7 @@ def _md_cell(text: str) -> str:
 
 
 def _csv_cell(text: str) -> str:
-    """Quote what has a comma, a quote or a line end; a first character that spreadsheets calculate with is set off."""
+    """Quote a text with a comma, quote or line end; put an apostrophe before what spreadsheets take for a formula."""
     if text[:1] in ("=", "+", "-", "@"):
         text = f"'{text}"
     return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\r\n') else text

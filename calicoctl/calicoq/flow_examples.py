@@ -1,4 +1,4 @@
-"""One packet for a whole set of them: two ends of a flow, and what ``calicoq verdict`` says of it."""
+"""Example packets for sets of packets: two ends of a flow, and the verdict of ``calicoq verdict`` on the packet."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = {True: "allowed", False: "denied", None: "not certain"}
 
 
 def two_ends(sources: Iterable[Group], destinations: Iterable[Group], ip_version: int) -> Ends | None:
-    """Return two different ends out of groups, of which one is an endpoint; None if there are none."""
+    """Return two different ends from groups, at least one of them an endpoint; None if there are none."""
     receivers = [each for group in destinations for each in _ends(group, ip_version)]
     for source in (each for group in sources for each in _ends(group, ip_version)):
         for destination in receivers:
@@ -34,14 +34,14 @@ def two_ends(sources: Iterable[Group], destinations: Iterable[Group], ip_version
 def _ends(group: Group, ip_version: int) -> list[Party]:
     if group.guard is None:
         if not group.ranges:
-            return []  # an endpoint that nobody has made yet
+            return []  # an imagined endpoint, which does not exist yet
         address = Address(ip_version, group.ranges[0][0])
         return [Party(str(address), {ip_version: address}, None)]
     return [Party(party.name, {ip_version: party.address}, party.endpoint) for party in group.parties[:2]]
 
 
 def way(ends: Ends, felix: Felix, ip_version: int, felix_version: int, header: Header) -> tuple[list[Side], list[str]]:
-    """Return what a packet meets in a state, and what it depends on that is not stored; nothing if it is certain."""
+    """Return the sides that a packet passes, and the doubts: unstored facts that decide; empty if it is certain."""
     source, destination = (
         Party(end.title, end.addresses, felix.endpoints.get(str(end.endpoint.name)) if end.endpoint else None)
         for end in ends
@@ -54,6 +54,6 @@ def way(ends: Ends, felix: Felix, ip_version: int, felix_version: int, header: H
 
 
 def verdict_text(ends: Ends, felix: Felix, ip_version: int, felix_version: int, header: Header) -> str:
-    """Return the verdict and what decides, in words."""
+    """Return the verdict and the step that decides, as text."""
     sides, doubts = way(ends, felix, ip_version, felix_version, header)
     return f"{WORDS[None if doubts else sides[-1].allowed]}; {sides[-1].last_text()}"

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     Document = dict[str, Any]
 
 CSV, MD = "csv", "md"
-TEXT, JSON, YAML = "ps", "json", "yaml"  # the original calls its text "ps"
+TEXT, JSON, YAML = "ps", "json", "yaml"  # the original calicoq calls its text format "ps"
 
 
 class Shared(dict):  # type: ignore[type-arg]
-    """A document that is part of many others, at one depth in all of them: its JSON is made once."""
+    """A document that is part of many others, always at the same depth, so that its JSON is made only once."""
 
     text = ""
 
@@ -56,7 +56,7 @@ def _say_yaml(description: str, endpoints: Iterable[Document], environment: Envi
 
 
 def _pretty(value: Any, depth: int) -> str:
-    """Return JSON as ``json.dumps(value, indent=2)`` does, but faster: that one has no fast form."""
+    """Return JSON as ``json.dumps(value, indent=2)`` does, but faster: json has no fast implementation of indent."""
     if isinstance(value, Shared):
         value.text = value.text or _pretty(dict(value), depth)
         return value.text
@@ -80,7 +80,7 @@ def _yaml(value: Any) -> str:
 
 
 def name_members(endpoint: Endpoint) -> Document:
-    """Return the parts of an endpoint's name; a host endpoint has no orchestrator and no workload."""
+    """Return the parts of an endpoint's name; a host endpoint has neither orchestrator nor workload."""
     name = endpoint.name
     if name.workload is None:
         return {"node": name.host, "name": name.endpoint}

@@ -1,4 +1,4 @@
-"""calicoq host: what applies to the endpoints of one host."""
+"""calicoq host: the policies and profiles of the endpoints of one host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """List them; the argument is the host's whole name. Raises CommandError for a host that is not known."""
+    """List the endpoints; the argument is the full name of the host. Raises CommandError for an unknown host."""
     host: str = arguments["<hostname>"]
 
     def unknown(snapshot: Snapshot) -> str:

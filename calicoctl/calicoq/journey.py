@@ -1,4 +1,4 @@
-"""The path of a packet from its source to its destination: what decides on it at each endpoint."""
+"""The path of a packet from its source to its destination, with the rules that decide on it at each endpoint."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORDS = {True: "allowed", False: "denied"}
 
 
 class Side:
-    """The steps of a packet at one endpoint, ``title``; if it ``is_last``, nothing after it decides."""
+    """The steps of a packet at the endpoint ``title``; if ``is_last``, no later side decides."""
 
     def __init__(self, title: str, direction: str, steps: list[Step], is_last: bool = False) -> None:
         self.title = title
@@ -33,7 +33,7 @@ class Side:
         self.is_last = is_last or not self.allowed
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of the text."""
+        """Yield the lines of the text output."""
         yield f"{self.direction.capitalize()}, {self.title}:"
         for step in self.steps:
             yield f"  {step.text()}"
@@ -53,7 +53,7 @@ class Side:
         return {"endpoint": self.title, "direction": self.direction, "steps": steps, "allowed": self.allowed}
 
     def last_text(self) -> str:
-        """Return the step that decides, in words."""
+        """Return a text that describes the step that decides."""
         return f"{self.direction}, {self.steps[-1].text()}"
 
 
@@ -88,7 +88,7 @@ class Journey:
         return found
 
     def replies_dropped_by(self, packet: Packet, chances: Chances) -> str:
-        """Say which untracked policy of the source's host drops replies to the packet; nothing if none does."""
+        """Return which untracked policy on the source's host drops replies to the packet; empty if none does."""
         endpoint = self._source.endpoint
         if endpoint is None or self._is_on_one_host() or self._felix.lets_pass(endpoint.name.host, self._felix_version):
             return ""
@@ -117,14 +117,14 @@ class Journey:
         yield self._side(walk, endpoint, "inbound", chances, leaves=True)
 
     def _side(self, walk: Walk, endpoint: Endpoint, direction: str, chances: Chances, leaves: bool) -> Side:
-        """Return the steps at an endpoint; ``leaves``: a packet that an override lets pass skips nothing else."""
+        """Return the steps at an endpoint; with ``leaves``, it is the last side if an override lets the packet pass."""
         host = endpoint.name.host
         steps, is_overridden = self._as_stored(walk, host)
         self._stand_still(steps, host, chances)
         return Side(full_title(endpoint), direction, steps, is_last=is_overridden and leaves)
 
     def _as_stored(self, walk: Walk, host: str) -> tuple[list[Step], bool]:
-        """Return the steps by what is stored, and whether DropActionOverride lets pass a packet that they drop."""
+        """Return the steps by the stored rules, and whether DropActionOverride lets a packet pass that they drop."""
         steps = walk.steps()
         is_denied = walk.has_chains and steps[-1].outcome == DENY
         is_overridden = is_denied and self._felix.lets_pass(host, self._felix_version)
@@ -135,13 +135,13 @@ class Journey:
         return steps, is_overridden
 
     def _stand_still(self, steps: list[Step], host: str, chances: Chances) -> None:
-        """Reverse the outcome if Felix on a host applies nothing and, by chance, other rules are in force there."""
+        """Reverse the outcome if Felix on a host applies nothing and ``chances`` assumes other rules in force there."""
         standstill = self._felix.standstill(host) if self._felix_version == FELIX_1 else ""
         if standstill and not chances.likely(questions.standstill(standstill)):
             steps.append(Step("", standstill, ALLOW if steps[-1].outcome == DENY else DENY))
 
     def _before_workload(self, endpoint: Endpoint, packet: Packet, chances: Chances) -> Iterator[Side]:
-        """Yield what untracked policies of host endpoints do to a packet for a workload from another host."""
+        """Yield the decisions of untracked policies of host endpoints on a packet from another host to a workload."""
         in_the_way = self._host_endpoints(endpoint.name.host)
         for host_endpoint, steps in self._untracked_decisions(in_the_way, packet, chances):
             if steps[-1].outcome == ALLOW:

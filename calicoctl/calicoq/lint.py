@@ -1,4 +1,4 @@
-"""calicoq lint: rules that do nothing, and what nobody uses."""
+"""calicoq lint: rules without effect, and unused objects."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _CODES = {
     lint.CONTRADICTED: lint_codes.CONTRADICTED,
     lint.REDUNDANT: lint_codes.REDUNDANT,
 }
-_FIELDS = (  # of a table
+_FIELDS = (  # the columns of a table
     "code", "severity", "level", "owner", "direction", "rule_number", "rule", "covered_by", "what", "remedy",
 )  # fmt: skip
-_MOST_OTHERS = 5  # rules that are shown for one that they cover
+_MOST_OTHERS = 5  # the number of covering rules shown for one rule
 
 
 class _Finding:
-    """``owner`` is the profile, policy or tier in words and ``name`` its name; ``remedy`` may be a command to paste."""
+    """A finding: ``owner`` is a profile, policy or tier in words, ``name`` its name; ``remedy`` may be a command."""
 
     def __init__(
         self, code: str, owner: str, name: str, remedy: str, direction: str = "", number: int | None = None,
@@ -56,7 +56,7 @@ class _Finding:
         self.what = what
 
     def lines(self) -> Iterator[str]:
-        """Yield what is shown of it."""
+        """Yield the lines of the text output."""
         if self.number is None:
             yield f"  {self.owner}{f' {self.what}' if self.what else ''}"
         else:
@@ -68,7 +68,7 @@ class _Finding:
         yield f"    Remedy: {self.remedy}"
 
     def document(self) -> Document:
-        """Return the same for a document."""
+        """Return the finding as a document."""
         return {
             "code": self.code,
             "severity": CODES[self.code].severity,
@@ -83,7 +83,7 @@ class _Finding:
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Show the findings; with --strict the status is 1 if there are any. Raises CommandError for unknown names."""
+    """Show the findings; with --strict, return 1 if there are any, else 0. Raises CommandError for unknown names."""
     felix_version = felix_version_of(arguments)
     snapshot = read_snapshot(environment)
     felix = Felix(snapshot)
@@ -185,5 +185,5 @@ def _selectors(fields: Sequence[dict[str, object]]) -> list[str]:
 
 
 def _words(selectors: Sequence[str]) -> set[str]:
-    """Return the names of labels in selectors, and their other words."""
+    """Return all words in selectors: the names of labels, and others."""
     return {word for text in set(selectors) for word in re.findall(r"[\w./-]+", text)}

@@ -1,4 +1,4 @@
-"""The codes of what ``calicoq lint`` finds, as those of ``check``. They never change."""
+"""The codes of the findings of ``calicoq lint``, in the form of those of ``check``. They never change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNUSED_POLICY = "CL022"
 UNUSED_TIER = "CL023"
 UNUSED_LABEL = "CL024"
 
-ALWAYS, NOW = "always", "now"  # whatever endpoints there are; with those that there are
+ALWAYS, NOW = "always", "now"  # for any endpoints; for the present endpoints
 LEVELS = {UNUSED_TAG: ALWAYS, UNUSED_TIER: ALWAYS, UNUSED_LABEL: ALWAYS, UNREACHED: NOW, UNUSED_PROFILE: NOW,
           UNUSED_POLICY: NOW}  # fmt: skip
 

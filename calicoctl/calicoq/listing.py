@@ -28,7 +28,7 @@ HEADING = "Policies that match each endpoint"
 
 
 class Listing:
-    """What to show of each endpoint: with ``rules`` also the rules that name it, with ``selectors`` every selector."""
+    """What to show of each endpoint: with ``rules`` also the rules that match it, with ``selectors`` all selectors."""
 
     def __init__(
         self, evaluation: Evaluation, tiers: Mapping[str, Tier], remarks: Remarks, felix_version: int, rules: bool,
@@ -55,13 +55,13 @@ class Listing:
             lines.append("  Profiles:")
             lines += [f"    Profile {visible(profile)}" for profile in profiles]
         if self._rules:
-            # Lines do not name the tier: rules of two policies of one name may be one line.
+            # Lines do not name the tier: rules of two policies with the same name may give the same line.
             matches = dict.fromkeys(map(self._rule_line, self._evaluation.rules_naming(who)))
             lines += ["  Rule matches:", *matches] if matches else []
         return "\n".join(lines)
 
     def document(self, endpoint: Endpoint) -> Document:
-        """Return the same as a document, which tells tiers apart and holds the numbers of rules as numbers."""
+        """Return an endpoint's block as a document, which names tiers and has the numbers of rules as numbers."""
         who = self._evaluation.identity(endpoint)
         document = name_members(endpoint)
         document["policies"] = [self._policy_members(policy) for policy in self._evaluation.policies_of(who)]
@@ -124,7 +124,7 @@ class Listing:
 
 
 def tier_order_text(tier: Tier, felix_version: int) -> str:
-    """Return the order of a tier in words: ``missing`` if packets skip it."""
+    """Return the order of a tier as text; ``missing`` if packets skip the tier."""
     return "missing" if is_skipped(tier, felix_version) else order_text(tier.order)
 
 
@@ -134,9 +134,9 @@ def show(
     arguments: Arguments,
     environment: Environment,
 ) -> int:
-    """List the endpoints whose names are ``wanted`` as the arguments ask, and return the exit status.
+    """List the endpoints for whose names ``wanted`` is true, and return the exit status.
 
-    Raises CommandError if there is none and ``unknown`` has something to say about that.
+    Raises CommandError if there are none and ``unknown`` returns a message.
     """
     felix_version = felix_version_of(arguments)
     snapshot = read_snapshot(environment)

@@ -1,7 +1,7 @@
-"""Packets between a workload and its own host, on which no policy or profile of a host endpoint decides.
+"""Packets between a workload and its own host. Policies and profiles of host endpoints do not apply to them.
 
-Felix does not police what a host sends to its own workloads. What a workload sends to its own host passes the rules of
-the workload, and then the parameter DefaultEndpointToHostAction decides (docs/data-model.md, section 7).
+Felix does not police packets from a host to its own workloads. Packets from a workload to its own host pass the rules
+of the workload; then the parameter DefaultEndpointToHostAction decides (docs/data-model.md, section 7).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class OwnHostJourney(Journey):
     """Packets of one IP version between a workload and its own host."""
 
     def replies_dropped_by(self, packet: Packet, chances: Chances) -> str:
-        """Return nothing: replies do not come in by the interface of a host endpoint."""
+        """Return an empty text: replies do not arrive through the interface of a host endpoint."""
         return ""
 
     def _all(self, packet: Packet, chances: Chances) -> Iterator[Side]:
@@ -53,7 +53,7 @@ class OwnHostJourney(Journey):
         yield Side(self._destination.title, "inbound", steps, is_last=True)
 
     def _unreachable(self, packet: Packet, chances: Chances) -> Iterator[Side]:
-        """Yield why Felix makes nothing for the destination, not even a route; nothing if it does."""
+        """Yield a side with the reason if Felix creates neither chains nor a route for the destination."""
         workload = self._destination.endpoint
         if workload is None:
             return
@@ -64,7 +64,7 @@ class OwnHostJourney(Journey):
             yield Side(self._destination.title, "inbound", steps, is_last=True)
 
     def _action(self, host: str, chances: Chances) -> Step:
-        """Return what DefaultEndpointToHostAction does on a host."""
+        """Return the step for DefaultEndpointToHostAction on a host."""
         is_default = self._felix.parameter(host, "DefaultEndpointToHostAction") is None
         action = self._felix.endpoint_to_host_action(host, self._felix_version)
         what = f'DefaultEndpointToHostAction is "{action}" on {host}' + (", the default" if is_default else "")
@@ -80,6 +80,6 @@ class OwnHostJourney(Journey):
 def journey_between(
     source: Party, destination: Party, felix: Felix, ip_version: int, felix_version: int
 ) -> Journey:
-    """Return the way between two ends, which is another one between a workload and its own host."""
+    """Return the path between two ends; between a workload and its own host, an OwnHostJourney."""
     kind = OwnHostJourney if are_host_and_workload(source, destination, felix) else Journey
     return kind(source, destination, felix, ip_version, felix_version)

@@ -1,4 +1,4 @@
-"""The source and the destination of the packet that ``calicoq verdict`` is about."""
+"""The source and the destination of the packet that ``calicoq verdict`` judges."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _SHOWN = 10
 class Party:
     """One end of the packet: ``title`` for the answer, ``addresses`` by IP version.
 
-    ``endpoint`` is None for an address that no endpoint has, and for an endpoint that Felix refuses. ``refusal`` says
-    why Felix refuses it, and ``refused`` is its name; both are None for all others. Of an address that no
-    endpoint has, ``host`` is the host that has it itself, or else ``pool`` the pool that it is in; both may be empty.
+    ``endpoint`` is None for an address that no endpoint has, and for an endpoint that Felix refuses. In the second case
+    ``refusal`` says why, and ``refused`` is its name; otherwise both are None. If no endpoint has the address, ``host``
+    is the host with this address, or else ``pool`` is the pool that contains it; both may be empty.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Party:
 
     @property
     def address(self) -> Address:
-        """Its first address."""
+        """The first address."""
         return next(iter(self.addresses.values()))
 
 
 def find(text: str, felix: Felix, snapshot: Snapshot) -> Party:
-    """Find the party with an IP address, a full name of an endpoint, or a part of one that no other endpoint has.
+    """Find a party by its IP address, by the full name of its endpoint, or by a unique part of that name.
 
-    Raises CommandError if there is none or more than one, or if the endpoint has no address.
+    Raises CommandError if no party or more than one matches, or if the endpoint has no address.
     """
     address = address_from(text)
     if address is not None:
@@ -77,7 +77,7 @@ def find(text: str, felix: Felix, snapshot: Snapshot) -> Party:
 
 
 def are_host_and_workload(one: Party, other: Party, felix: Felix) -> bool:
-    """Tell whether one is a workload endpoint and the other its own host, as an endpoint or by its address."""
+    """Tell whether one party is a workload endpoint and the other its own host, as an endpoint or an address."""
     for workload, host in ((one, other), (other, one)):
         name = workload.endpoint.name if workload.endpoint else None
         if name is None or name.workload is None:
@@ -112,7 +112,7 @@ def _at(address: Address, felix: Felix, snapshot: Snapshot) -> Party:
 
 
 def _pool_with(address: Address, snapshot: Snapshot) -> str:
-    """Return the network of the pool that has an address; nothing if no readable one has it."""
+    """Return the network of the pool that contains an address; an empty text if no readable pool does."""
     return next((str(network) for network, _ in _pools(snapshot) if address.is_in(network)), "")
 
 
@@ -127,7 +127,7 @@ def _pools(snapshot: Snapshot) -> Iterator[tuple[Network, bool]]:
 
 
 def tunnel_problem(source: Party, destination: Party, felix: Felix, snapshot: Snapshot) -> str:
-    """Say that host endpoints may stop the tunnel that carries IPv4 packets; empty without tunnel or host endpoint."""
+    """Return a note that host endpoints may block the IPv4 tunnel; empty if there is no tunnel or no host endpoint."""
     names = [party.endpoint.name for party in (source, destination) if party.endpoint is not None]
     hosts = sorted({name.host for name in names})
     address = destination.addresses.get(4)
@@ -146,7 +146,7 @@ def tunnel_problem(source: Party, destination: Party, felix: Felix, snapshot: Sn
 
 
 def _of_host_at(address: Address, felix: Felix) -> list[Endpoint]:
-    """Return the host endpoints without addresses of their own, on the host that has an address."""
+    """Return the host endpoints without own addresses on the host that has the given address."""
     return [
         endpoint
         for endpoint in felix.endpoints.values()

@@ -1,4 +1,4 @@
-"""calicoq policy: the endpoints that a policy applies to, and those that its rules name."""
+"""calicoq policy: the endpoints to which a policy applies, and the endpoints that its rules match."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Show every policy of the given name, one for each tier that has one. Raises CommandError if there is none."""
+    """Show the policies with the given name in all tiers. Raises CommandError if there are none."""
     name: str = arguments["<policy-name>"]
     felix_version = felix_version_of(arguments)
     state = read_state(environment)

@@ -1,4 +1,4 @@
-"""calicoq reach: who can open which connections to whom."""
+"""calicoq reach: which endpoints can open which connections to which others."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from calicoctl.flows.selection import Selection
     from calicoctl.grammar import Arguments
 
-    Shown = tuple[str, str, str, bool]  # from, to, the packets and whether it is certain that they pass
+    Shown = tuple[str, str, str, bool]  # from, to, the packets, and whether they certainly pass
 
 _NOT_CERTAIN = "not certain"
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Show the flows. Raises CommandError for arguments that mean nobody or nothing."""
+    """Show the flows. Raises CommandError for arguments that match no end or no packet."""
     felix, felix_version = read_felix(arguments, environment)
     selections = selections_of(arguments, felix, felix_version)
     filters = filters_of(arguments["--only"], "--only")
@@ -116,7 +116,7 @@ class _Answer:
         self, analysis: Analysis, filters: list[PacketFilter], selections: dict[str, Selection],
         show: Callable[[int, int], None],
     ) -> None:  # fmt: skip
-        """``show`` is called as by ``rows_of``."""
+        """``show`` is passed to ``rows_of``."""
         self._analysis = analysis
         only = 0
         for each in filters:
@@ -130,14 +130,14 @@ class _Answer:
         self.questions = list(dict.fromkeys(question for questions in found for question in questions))
 
     def each(self) -> Iterator[tuple[int, Names, Row]]:
-        """Yield the rows in the order in which they are shown, with the IP version and who names the groups."""
+        """Yield the rows in the order of the output, each with its IP version and the names of the groups."""
         for version, names in self._names.items():
             texts = [(names.of(row.sources), names.of(row.destinations), number)
                      for number, row in enumerate(self._rows[version])]
             yield from ((version, names, self._rows[version][number]) for _, _, number in sorted(texts))
 
     def rows(self) -> dict[str, list[Shown]]:
-        """Return the rows to be shown, by the IP versions that they are about."""
+        """Return the rows to show, by the IP versions to which they apply."""
         return self._by_versions(
             {
                 version: [
@@ -149,7 +149,7 @@ class _Answer:
         )
 
     def pairs(self) -> dict[str, list[Shown]]:
-        """Return the same with a row for each pair."""
+        """Return the rows to show, with a separate row for each pair of ends."""
         return self._by_versions(
             {
                 version: list(one_by_one(flows, self._rows[version], self._names[version]))

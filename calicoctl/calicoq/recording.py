@@ -1,4 +1,4 @@
-"""calicoq test --record: the flows of now as expectations."""
+"""calicoq test --record: the present flows as expectations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def record(arguments: Arguments, environment: Environment) -> int:
-    """Print the expectations and return the exit status. Raises CommandError if there is nothing to expect."""
+    """Print the expectations and return the exit status. Raises CommandError if there is nothing to record."""
     felix, felix_version = read_felix(arguments, environment)
     of_versions = analysed(felix, felix_version, [], {}).flows.values()
     recordings = [Recording(flows, names_version=len(of_versions) > 1) for flows in of_versions]
@@ -44,8 +44,8 @@ def record(arguments: Arguments, environment: Environment) -> int:
 class Recording:
     """The flows of one IP version as expectations.
 
-    ``uncertain`` is the number of rows left out because it is not certain what passes, ``unnamed`` the number of those
-    whose ends cannot be named.
+    ``uncertain`` is the number of rows left out because the verdict is not certain, ``unnamed`` the number of rows left
+    out because their ends cannot be named.
     """
 
     def __init__(self, flows: Flows, names_version: bool) -> None:
@@ -53,8 +53,8 @@ class Recording:
         self._names_version = names_version
         self.uncertain = self.unnamed = 0
         self._ends: dict[int, list[str] | None] = {}
-        self._parties_of: list[int] = []  # of each group, as bits
-        self._meant: dict[str, int] = {}  # the parties that an end means, as bits
+        self._parties_of: list[int] = []  # for each group, its parties as bits
+        self._meant: dict[str, int] = {}  # for each text of an end, the parties that it matches, as bits
         bit = 1
         for group in flows.groups:
             parties = 0
@@ -67,7 +67,7 @@ class Recording:
             self._parties_of.append(parties)
 
     def expectations(self) -> Iterator[dict[str, Any]]:
-        """Yield all expectations as documents: what passes, then what does not."""
+        """Yield all expectations as documents: first the allowed packets, then the denied ones."""
         endpoints = sum(1 << number for number, group in enumerate(self._flows.groups) if group.parties)
         outside = sum(1 << number for number, group in enumerate(self._flows.groups) if not group.parties)
         blocks = [(endpoints, endpoints | outside), (outside, endpoints)]
@@ -93,7 +93,7 @@ class Recording:
         yield {key: texts[0] if len(texts) == 1 else texts for key, texts in lists.items()} | only
 
     def _named(self, mask: int) -> list[str] | None:
-        """Return ends that are exactly a set of groups: profiles, names of endpoints, networks; None if none are."""
+        """Return profiles, endpoint names and networks that match exactly a set of groups; None if there are none."""
         if mask not in self._ends:
             self._ends[mask] = self._ends_of(mask)
         return self._ends[mask]

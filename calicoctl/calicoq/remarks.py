@@ -1,4 +1,4 @@
-"""Warnings and notes of the listings: where Felix may not do what is shown, or another version does otherwise."""
+"""Warnings and notes of the listings: Felix may not do what is shown, or the other version of Felix differs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _OTHER = {
 
 
 def certainty_members(selector: Selector | None, felix_version: int) -> dict[str, str]:
-    """Return the member of a document that marks a selector which Felix misfiles; nothing for another one."""
+    """Return the document member that marks a selector as misfiled by Felix; empty for other selectors."""
     is_misfiled = selector is not None and selector.is_misfiled and felix_version == FELIX_1
     return {"certainty": "not certain"} if is_misfiled else {}
 
 
 class Remarks:
-    """Collects the remarks on what is shown as one version of Felix has it."""
+    """Collects remarks on a listing that shows the result for one version of Felix."""
 
     def __init__(self, felix_version: int, state: State) -> None:
         self._felix_version = felix_version
@@ -40,22 +40,22 @@ class Remarks:
         self._otherwise: dict[str, None] = {}
 
     def on_policy(self, policy: Policy) -> None:
-        """Note whether Felix ignores a policy, or may fail to apply it."""
+        """Record a remark if Felix ignores a policy, or may fail to apply it."""
         self._note_refusal(self._state.refusal_of_policy(policy))
         self.on_selector(policy.selector, f'policy "{policy.name}"')
 
     def on_rule(self, use: RuleUse) -> None:
-        """Note whether Felix may fail to see an endpoint in a selector of a rule."""
+        """Record a remark if Felix may miss endpoints that match the selector of a rule."""
         if use.match.selector is not None:
             self.on_selector(use.match.selector, f"the selector of {use.line}")
 
     def on_selector(self, selector: Selector, owner: str) -> None:
-        """Note a selector that Felix misfiles."""
+        """Record a remark if Felix misfiles a selector."""
         if selector.is_misfiled and self._felix_version == FELIX_1:
             self._misfiled[owner] = None
 
     def on_shown(self, endpoint: Endpoint) -> None:
-        """Note whether Felix refuses an endpoint."""
+        """Record a remark if Felix refuses an endpoint."""
         self._note_refusal(self._state.refusal_of_endpoint(endpoint))
 
     def _note_refusal(self, refusal: str) -> None:
@@ -63,11 +63,11 @@ class Remarks:
             self._refused[refusal] = None
 
     def on_endpoint(self, endpoint: Endpoint) -> None:
-        """Note that the other Felix decides otherwise about an endpoint."""
+        """Record that the other version of Felix decides differently about an endpoint."""
         self._otherwise[str(endpoint.name)] = None
 
     def complain(self, environment: Environment) -> None:
-        """Say all of it on standard error."""
+        """Write all remarks to standard error."""
         for refusal in [*self._state.refusals_of_profiles(), *self._state.refusals_of_tiers(), *self._refused]:
             what_then = "'calicoq check' says what it does instead."
             environment.complain(visible(f"Warning: Felix refuses {refusal}. {what_then}"))
@@ -85,17 +85,17 @@ class Remarks:
 
 
 class OtherFelix:
-    """Compares what is shown of endpoints with what the other version of Felix makes of them."""
+    """Compares the listing of endpoints with the result for the other version of Felix."""
 
     def __init__(self, evaluation: Evaluation, identities: Identities, remarks: Remarks) -> None:
-        """``identities`` are those of the endpoints as the other Felix has them."""
+        """``identities`` are the identities of the endpoints for the other version of Felix."""
         self._evaluation = evaluation
         self._identities = identities
         self._remarks = remarks
         self._tags_count = bool(identities.tags() & evaluation.words_of_selectors())
 
     def compare(self, endpoint: Endpoint, with_rules: bool) -> None:
-        """Note an endpoint to which other policies apply, or ``with_rules`` which other rules name."""
+        """Record a remark if other policies apply to an endpoint or, ``with_rules``, if other rules match it."""
         if not self._tags_count and not self._identities.has_conflict(endpoint.profile_ids):
             return
         ours, theirs = self._evaluation.identity(endpoint), self._identities.of_endpoint(endpoint)

@@ -24,7 +24,7 @@ def profile_removal(name: str, key: str) -> str:
     """Return how to remove a profile whose directory is ``key``."""
     if _is_addressable(name):
         return f"'calicoctl profile remove {name}'"
-    is_escaped = keys.escaped(name) == keys.last_segment(key)  # else no name addresses it
+    is_escaped = keys.escaped(name) == keys.last_segment(key)  # otherwise no name leads to this key
     return is_escaped and _command("delete", "profile", name) or f"remove {key} from etcd"
 
 
@@ -41,7 +41,7 @@ def for_profile_part(name: str, part: str, stored: Stored) -> str:
 
 
 def for_missing_profile(profile: str, endpoint_key: str) -> str:
-    """Return what to do about a profile that an endpoint names and Felix does not find."""
+    """Return what to do about a profile that an endpoint names but Felix does not find."""
     if _is_addressable(profile) and not profile.startswith("_"):
         return f"Create it: 'calicoctl profile add {profile}'."
     host, orchestrator, workload, endpoint = keys.endpoint_names(endpoint_key) or ("", None, None, "")
@@ -62,7 +62,7 @@ def for_skipped_tier(policy_key: str) -> str:
 
 
 def node_removal(host: str) -> str:
-    """Return how to remove all that is stored of a host for BGP."""
+    """Return how to remove all BGP data of a host."""
     return _command("node", "remove", **{"--hostname": host}) or f"remove {keys.BGP_HOSTS}/{host} from etcd"
 
 
@@ -72,7 +72,7 @@ def peer_removal(key: str, host: str | None) -> str:
 
 
 def for_peer(key: str, host: str | None, as_num: str = "") -> str:
-    """Return what to do about a BGP peer that BIRD does not take as it is stored."""
+    """Return what to do about a BGP peer that BIRD does not accept as stored."""
     address = keys.peer_of(key)
     anew = None
     if address is not None and not address_problem(address):
@@ -81,7 +81,7 @@ def for_peer(key: str, host: str | None, as_num: str = "") -> str:
 
 
 def _peer_command(key: str, host: str | None, verb: str, *more: str) -> str | None:
-    """Return a command line about the peer of a key; None if none names it."""
+    """Return a command line about the peer that is stored under a key; None if no command can name the peer."""
     address = keys.peer_of(key)
     if address is None:
         return None
@@ -103,12 +103,12 @@ def _for_tags(profile: str, text: str) -> str:
 
 
 def _is_addressable(profile: str) -> bool:
-    """Tell whether every command of ``calicoctl profile`` takes a name, ``profile add`` too."""
+    """Tell whether all commands of ``calicoctl profile`` accept a name, including ``profile add``."""
     return is_profile_name(profile) and not profile.startswith("-")
 
 
 def _command(*words: str, **options: str) -> str | None:
-    """Return a command line of calicoctl, None where a word cannot be written for every shell."""
+    """Return a command line of calicoctl; None if a word cannot be quoted for all shells."""
     written = [*map(_word, words), *(_word(value) and f"{option}={_word(value)}" for option, value in options.items())]
     return None if None in written else f"'calicoctl {' '.join(map(str, written))}'"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from calicoctl.model.rules import Rules
 
 
-POLICY, SKIPPED_POLICY, PROFILE = "policy", "skipped policy", "profile"  # what rules belong to
+POLICY, SKIPPED_POLICY, PROFILE = "policy", "skipped policy", "profile"  # the owner of rules
 
 
 class Finding:
@@ -53,8 +53,8 @@ class Finding:
 class Owner:
     """A policy or profile: ``matches``, the selectors and tags of its rules, and ``users``, its endpoints.
 
-    A policy's endpoints are those that it selects, a profile's those that list it. ``versions`` are the IP versions of
-    the users. ``unmatched`` are the ``matches`` that match no endpoint.
+    The users of a policy are the endpoints that it selects; the users of a profile are the endpoints that list it.
+    ``versions`` are the IP versions of the users. ``unmatched`` are the ``matches`` that match no endpoint.
     """
 
     __slots__ = ("matches", "unmatched", "versions", "users")
@@ -71,7 +71,7 @@ class Owner:
         return cls(matches_of(rules))
 
     def add_user(self, versions: set[int], endpoint: Endpoint) -> None:
-        """Count an endpoint, with addresses of these IP versions, among the users."""
+        """Add an endpoint, with addresses of these IP versions, to the users."""
         self.versions |= versions
         self.users.append(endpoint)
 
@@ -79,7 +79,7 @@ class Owner:
 def rule_findings(
     key: str, rules: Rules, owner: Owner, kind: str, felix_version: int
 ) -> Iterator[Finding]:
-    """Yield the findings about valid rules; ``kind`` tells what they belong to."""
+    """Yield the findings about valid rules; ``kind`` is POLICY, SKIPPED_POLICY or PROFILE."""
     for direction, listed in (("inbound", rules.inbound), ("outbound", rules.outbound)):
         for number, rule in enumerate(listed, start=1):
             where = f"{direction} rule {number}"
@@ -104,7 +104,7 @@ def rule_findings(
 
 
 def misfiled(key: str, where: str, selector: str) -> Finding:
-    """Return the finding for a selector that Felix 1.4 files under the wrong labels."""
+    """Return the finding for a selector that Felix 1.4 indexes under the wrong labels."""
     reason = (
         f"{where}: it combines an in of a single value with other conditions: Felix 1.4 may not apply it to all "
         "endpoints that match"

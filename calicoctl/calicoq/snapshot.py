@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Print the keys, or write them to a file that only its owner can read. Raises CommandError."""
+    """Print the keys, or write them to a file that only its owner can read. Raises CommandError on failure."""
     copy = read_all(environment.client())
     left_out, form = 0, FORMAT
     if arguments["--anonymize"]:

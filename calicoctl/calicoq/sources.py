@@ -1,4 +1,4 @@
-"""What the commands of calicoq look at: etcd, or a saved datastore, with documents applied to it in memory."""
+"""The source of data for the commands of calicoq: etcd or a saved datastore, with documents applied in memory."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def use(snapshot: str | None, documents: Sequence[str], environment: Environment) -> None:
-    """Let a command see a saved datastore in place of etcd, and documents as if they were applied.
+    """Let a command use a saved datastore in place of etcd, with documents applied in memory.
 
-    Raises CommandError for what cannot be read or applied.
+    Raises CommandError if a file cannot be read or a document cannot be applied.
     """
     if snapshot is None and not documents:
         return
@@ -28,12 +28,12 @@ def use(snapshot: str | None, documents: Sequence[str], environment: Environment
 
 
 def copied(snapshot: str | None, environment: Environment) -> MemoryClient:
-    """Return a saved datastore, or a copy of what is in etcd for None. Raises CommandError."""
+    """Return a saved datastore; for None, a copy of the data in etcd. Raises CommandError if it cannot be read."""
     return read_all(environment.client()) if snapshot is None else saved_datastore(snapshot, environment)
 
 
 def apply(path: str, environment: Environment) -> None:
-    """Apply the documents of a file to what the environment's client has. Raises CommandError."""
+    """Apply the documents of a file to the data of the environment's client. Raises CommandError on failure."""
     manifest = Manifest(environment, environment.client())
     manifest.read(path, recursive=False)
     changes.carry_out(changes.DIFF, manifest)

@@ -1,4 +1,4 @@
-"""The stored objects as model objects. An object that cannot be read is reported with its key and left out."""
+"""The stored objects as model objects. Unreadable objects are reported with their keys and left out."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _CHECKS = {"rules": profile_rules_problems, "labels": profile_labels_problems, "
 class State:
     """The objects of a snapshot for one command; each kind is decoded only if the command needs it.
 
-    ``complaints`` collects a text for each object that could not be read.
+    ``complaints`` collects a message for each object that could not be read.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -57,7 +57,7 @@ class State:
         self.complaints: list[str] = []
 
     def endpoints(self) -> list[Endpoint]:
-        """Return all endpoints, in the order of their titles; those with one title in the order of their hosts."""
+        """Return all endpoints, sorted by title, then by host."""
         endpoints = [
             endpoint
             for name, stored in self._snapshot.endpoints
@@ -66,7 +66,7 @@ class State:
         return sorted(endpoints, key=lambda endpoint: (title(endpoint), endpoint.name.host))
 
     def policies(self) -> list[Policy]:
-        """Return all policies of all tiers, in no order."""
+        """Return all policies of all tiers, in no particular order."""
         return [
             policy
             for tier, name, stored in self._snapshot.policies
@@ -83,7 +83,7 @@ class State:
         return tiers
 
     def refusals_of_tiers(self) -> list[str]:
-        """Say which metadata of tiers Felix refuses, and why, except those that could not be read."""
+        """Return which readable metadata of tiers Felix refuses, and why, as texts."""
         return [
             refusal
             for name, stored in sorted(self._snapshot.tiers.items())
@@ -91,17 +91,17 @@ class State:
         ]
 
     def policy_names(self) -> set[str]:
-        """Return the names of all policies, also of those that cannot be read."""
+        """Return the names of all policies, including unreadable ones."""
         return {name for _, name, _ in self._snapshot.policies}
 
     def refusal_of_policy(self, policy: Policy) -> str:
-        """Say why Felix ignores a policy that can be read; nothing if it does not."""
+        """Return why Felix ignores a readable policy; an empty text if it does not."""
         problems = partial(policy_problems, policy.tier, policy.name)
         found = (stored for tier, name, stored in self._snapshot.policies if (tier, name) == (policy.tier, policy.name))
         return _refusal(next(found), problems)
 
     def refusal_of_endpoint(self, endpoint: Endpoint) -> str:
-        """Say why Felix treats an endpoint that can be read as deleted; nothing if it does not."""
+        """Return why Felix treats a readable endpoint as deleted; an empty text if it does not."""
         try:
             problem = next(endpoint_problems(endpoint.name, endpoint.fields), None)
         except FatalValue as error:
@@ -109,7 +109,7 @@ class State:
         return f"{full_title(endpoint)}: {problem}" if problem else ""
 
     def refusals_of_profiles(self) -> list[str]:
-        """Say which parts of profiles Felix refuses, and why, except those that could not be read."""
+        """Return which readable parts of profiles Felix refuses, and why, as texts."""
         return [
             refusal
             for name, parts in sorted(self._snapshot.profiles.items())
@@ -132,15 +132,15 @@ class State:
         }
 
     def read_profile_labels(self) -> dict[str, Labels]:
-        """Return the labels of each profile that has any which Felix takes, by the profile's name."""
+        """Return the labels that Felix accepts, by profile name; profiles without such labels are left out."""
         return self._read_part("labels", labels_from_json)
 
     def read_profile_tags(self) -> dict[str, list[str]]:
-        """Return the tags of each profile that has any which Felix takes, by the profile's name."""
+        """Return the tags that Felix accepts, by profile name; profiles without such tags are left out."""
         return self._read_part("tags", tags_from_json)
 
     def identities(self, felix_version: int) -> list[Identities]:
-        """Return the endpoints' identities, with labels and tags of their profiles: for one Felix, then the other."""
+        """Return identities with the labels and tags of profiles: for this version of Felix, then for the other."""
         labels = self.read_profile_labels()
         tags = self.read_profile_tags()
         versions = (FELIX_1, FELIX_2) if felix_version == FELIX_1 else (FELIX_2, FELIX_1)
@@ -158,13 +158,13 @@ class State:
     def _read(self, stored: Stored, decode: Callable[[str], Decoded]) -> Decoded | None:
         try:
             return stored.read(decode)
-        except ValueError as error:  # the base of MalformedEndpoint and its like
+        except ValueError as error:  # the base class of MalformedEndpoint and similar errors
             self.complaints.append(visible(f"Cannot read {stored.key}: {error}."))
             return None
 
 
 def read_state(environment: Environment) -> State:
-    """Read everything, in one request, and warn if Felix waits for a datastore that is not ready."""
+    """Read everything in one request, and warn if the datastore is not ready and Felix waits for it."""
     return State(read_snapshot(environment))
 
 
@@ -189,7 +189,7 @@ def snapshot_of(environment: Environment) -> Snapshot:
 
 
 def felix_version_of(arguments: Arguments) -> int:
-    """Return the version of Felix in the arguments. Raises CommandError for an unknown one."""
+    """Return the version of Felix in the arguments. Raises CommandError for an unknown version."""
     text: str = arguments["--felix"]
     if text not in ("1", "2"):
         raise CommandError(f'--felix is 1, for Felix 1.4, or 2, for Felix 2.2 and later; not "{visible(text)}".')
@@ -197,7 +197,7 @@ def felix_version_of(arguments: Arguments) -> int:
 
 
 def finish(state: State, environment: Environment) -> int:
-    """Report the objects that could not be read, and return the exit status: 1 if there are any."""
+    """Report the objects that could not be read, and return the exit status: 1 if there are any, otherwise 0."""
     for complaint in sorted(state.complaints):
         environment.complain(complaint)
     return 1 if state.complaints else 0
@@ -218,9 +218,9 @@ def full_title(endpoint: Endpoint) -> str:
 
 
 def _endpoint(name: EndpointName, text: str) -> Endpoint:
-    """Return an endpoint if all that a query needs of it can be read. Raises MalformedEndpoint, MalformedLabels.
+    """Return an endpoint. Raises MalformedEndpoint or MalformedLabels if a field that queries need cannot be read.
 
-    In place of the list of profiles, Felix takes the characters of a text and the keys of an object.
+    If profile_ids is a text or an object, Felix uses its characters or its keys as the list of profiles.
     """
     endpoint = Endpoint.from_json(name, text)
     profiles = endpoint.fields.get("profile_ids")
@@ -235,7 +235,7 @@ def _endpoint(name: EndpointName, text: str) -> Endpoint:
 
 
 def _as_felix_reads(read: Callable[[str], Decoded]) -> Callable[[str], Decoded]:
-    """Return a function that reads a value like ``read``, or else in the form in which Felix reads it."""
+    """Return a function that reads a value with ``read``; if that fails, it reads the value as Felix interprets it."""
 
     def read_it(text: str) -> Decoded:
         try:
@@ -254,7 +254,7 @@ def _as_felix_reads(read: Callable[[str], Decoded]) -> Callable[[str], Decoded]:
 
 
 def _refusal(stored: Stored, problems: Callable[[Any], Iterable[str]]) -> str:
-    """Say why Felix refuses a value that can be read; nothing if it takes it."""
+    """Return why Felix refuses a readable value; an empty text if Felix accepts it."""
     document, reason, _ = judged(stored, problems)
     return f"{stored.key}: {reason}" if reason and document is not None else ""
 

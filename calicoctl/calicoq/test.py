@@ -1,4 +1,4 @@
-"""calicoq test: whether the flows are as expected."""
+"""calicoq test: check that the flows are as expected."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ TAP, JUNIT = "tap", "junit"
 
 
 class _Outcome:
-    """An expectation and why it does not hold; empty if it does."""
+    """An expectation, and the reason why it does not hold; the reason is empty if it holds."""
 
     def __init__(self, expectation: Expectation, reason: str) -> None:
         self.expectation = expectation
         self.reason = reason
 
     def document(self) -> Document:
-        """Return it for a document."""
+        """Return the outcome as a document."""
         return {
             "name": self.expectation.name,
             "place": self.expectation.place,
@@ -46,7 +46,7 @@ class _Outcome:
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Show which expectations hold; the status is 1 if one does not. Raises CommandError for what is no expectation."""
+    """Show which expectations hold; return 1 if one does not, else 0. Raises CommandError for invalid expectations."""
     if bool(arguments["<file>"]) == arguments["--record"]:
         raise CommandError("Give the files with the expectations, or --record to print some.")
     if arguments["--record"]:
@@ -69,7 +69,7 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 def _outcomes(expected: list[Expectation], felix: Felix, felix_version: int) -> list[_Outcome]:
-    """Judge all expectations on one analysis."""
+    """Judge all expectations with a single analysis."""
     selections: dict[str, Selection] = {}
     nobody: dict[int, str] = {}
     for number, expectation in enumerate(expected):
@@ -88,7 +88,7 @@ def _outcomes(expected: list[Expectation], felix: Felix, felix_version: int) -> 
 
 
 def _violation(number: int, expectation: Expectation, analysis: Analysis, felix: Felix, felix_version: int) -> str:
-    """Return an example of what is not as expected, with what decides; nothing if all is as expected."""
+    """Return an example of a violation, with the step that decides; an empty text if the expectation holds."""
     wanted = 0
     for each in expectation.filters:
         wanted |= each.packets(analysis.space)

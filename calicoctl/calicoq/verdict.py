@@ -1,4 +1,4 @@
-"""calicoq verdict: would a packet pass from one endpoint to another, and which rule decides."""
+"""calicoq verdict: whether a packet passes from one endpoint to another, and which rule decides."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _OF_ONE_VERSION = {PROTOCOLS["icmp"]: 4, PROTOCOLS["icmpv6"]: 6}
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Answer for each IP version that both ends have.
+    """Print the verdict for each IP version that both ends have, and return the exit status.
 
-    The status is 0 if all of it is allowed, 1 if some of it is denied, and 2 if that is not certain.
+    The status is 0 if the packet is allowed for all IP versions, 1 if it is denied for one, otherwise 2: not certain.
     Raises CommandError for invalid or ambiguous arguments.
     """
     question = Question(arguments)
@@ -54,13 +54,13 @@ def run(arguments: Arguments, environment: Environment) -> int:
 
 
 def answer_to(question: Question, felix: Felix, snapshot: Snapshot) -> Answer:
-    """Return what Felix makes of a packet. Raises CommandError if there are no such ends."""
+    """Return how Felix treats a packet. Raises CommandError if an end does not exist."""
     source, destination = (find(end, felix, snapshot) for end in question.ends)
     return Answer(question, source, destination, felix, tunnel_problem(source, destination, felix, snapshot))
 
 
 class Question:
-    """The packet that the arguments describe, and between whom; omitted values are None."""
+    """The packet that the arguments describe, and its two ends; omitted values are None."""
 
     def __init__(self, arguments: Arguments) -> None:
         """Raises CommandError for invalid arguments."""
@@ -88,7 +88,7 @@ class Question:
 
 
 class _Packet:
-    """The answer for one IP version: the path of the packet with this version of Felix, and with the other one."""
+    """The answer for one IP version: the path of the packet with the requested version of Felix, and with the other."""
 
     def __init__(self, ip_version: int, question: Question, source: Party, destination: Party, felix: Felix) -> None:
         self.ip_version = ip_version
@@ -120,7 +120,7 @@ class _Packet:
             yield f"{other_felix} decides the same for IPv{version} by another rule; {theirs.last_text()}."
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of the text."""
+        """Yield the lines of the text output."""
         yield f"IPv{self.ip_version}, {self.addresses[0]} to {self.addresses[1]}"
         for side in self.sides:
             yield from side.lines()
@@ -140,7 +140,7 @@ class _Packet:
 
 
 def _reply_notes(journey: Journey, packet: Packet) -> Iterator[str]:
-    """Yield a note if untracked policies drop replies to a packet, or may do so."""
+    """Yield a note if untracked policies drop replies to a packet, or may drop them."""
     found: dict[str, None] = {}
 
     def dropped_by(chances: Chances) -> str:
@@ -191,7 +191,7 @@ class Answer:
         return NO_ANSWER if self.allowed is None else ALLOWED if self.allowed else DENIED
 
     def _doubts_of_refusals(self) -> list[str]:
-        """Return why it is not certain that the refusals are in force; nothing if one of them certainly is."""
+        """Return why the refusals may not be in force; an empty list if one of them certainly is."""
         if self._question.felix_versions[0] != FELIX_1:
             return []
         refused = (party.refused for party in (self._source, self._destination))
@@ -229,7 +229,7 @@ class Answer:
                     yield f'{name} is "{value}" on {host}: {note}.'
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of the text: first the reasons why the answer is not certain, if it is not."""
+        """Yield the lines of the text output; if the answer is not certain, the reasons come first."""
         yield from (f"Not certain: {doubt}." for doubt in self._doubts)
         yield from [""] if self._doubts else []
         yield f"From {self._source.title} to {self._destination.title}: {self._question.text()}"

@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Arguments, environment: Environment) -> int:
-    """Print the version; needs neither etcd nor a sound environment."""
+    """Print the version; needs neither etcd nor a valid environment."""
     environment.say(__version__)
     return 0

@@ -1,7 +1,7 @@
-"""Flows as one page for a browser: a matrix of the ends, which can be filtered and searched, without any network.
+"""Flows as a single HTML page: a matrix of the ends that can be filtered and searched, without network access.
 
-The page is ``flows.html`` with the data in it as JSON. Its script shows all texts of the data as text alone, so names
-in etcd cannot add to the page.
+The page is ``flows.html`` with the data embedded as JSON. Its script inserts all data as plain text, so names in etcd
+cannot inject markup.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 REACH, DIFF = "reach", "diff"
 _TITLES = {REACH: ("Allowed flows", "flow"), DIFF: ("Changes of flows", "change")}
 MOST_ENDS = 500
-_MOST_MEMBERS = 200  # that are listed of one end
+_MOST_MEMBERS = 200  # the number of members listed of one end
 
 
 class PageRow:
-    """A row as it is shown: ``packets`` from all ``sources`` to all ``destinations``, as bits of groups.
+    """A row as shown: ``packets`` from all ``sources`` to all ``destinations``, as bits of groups.
 
-    ``names`` has the names of these groups. ``change`` is ``+``, ``-`` or ``?``, or empty; ``remark`` says that it
-    comes or goes with its endpoints. ``example`` has lines on what decides.
+    ``names`` has the names of these groups. ``change`` is ``+``, ``-``, ``?`` or empty; ``remark`` is empty unless the
+    change is due to endpoints that are new or gone. ``example`` has lines on the rules that decide.
     """
 
     def __init__(
@@ -51,31 +51,31 @@ class PageRow:
 
 
 class Page:
-    """A page of rows, which is about what is allowed (``REACH``) or about changes (``DIFF``)."""
+    """A page of rows, which shows allowed flows (``REACH``) or changes of flows (``DIFF``)."""
 
     def __init__(self, kind: str, space: PacketSpace, rows: Sequence[PageRow]) -> None:
         self._kind = kind
         self._space = space
         self._rows = rows
         self._ends: list[tuple[Names, int]] = []
-        self._places: dict[tuple[int, int], int] = {}  # of ends, by the names and the group
+        self._places: dict[tuple[int, int], int] = {}  # places of ends, by the names and the group
         for names in {id(row.names): row.names for row in rows}.values():
             self._add_ends(names)
 
     def text(self) -> str:
-        """Return the page. Raises CommandError if it would have more ends than can be looked at."""
+        """Return the page. Raises CommandError if it has more than MOST_ENDS ends."""
         if len(self._ends) > MOST_ENDS:
             raise CommandError(
                 f"A page shows {MOST_ENDS} groups of endpoints and networks at most, and these flows have "
                 f"{len(self._ends):,}.\nGive <substring>, --from, --to or --only to look at a part of them."
             )
         text = json.dumps(self._document(), separators=(",", ":"))
-        for character in "<>&":  # in JSON they are in strings only
+        for character in "<>&":  # JSON has them only inside strings
             text = text.replace(character, f"\\u{ord(character):04x}")
         return read_text(sys.modules[__name__], "flows.html").replace("@DATA@", text).rstrip("\n")
 
     def _add_ends(self, names: Names) -> None:
-        """Make one end of all groups that are in the same rows."""
+        """Merge the groups that are in the same rows into one end each."""
         appearances: dict[int, list[int]] = {}
         for place, row in enumerate(self._rows):
             if row.names is names:
@@ -145,7 +145,7 @@ class Page:
 
 
 def _outside(names: Names, mask: int) -> Iterator[str]:
-    """Yield what an end without endpoints is."""
+    """Yield texts that describe an end without endpoints: imagined endpoints and networks."""
     yield from (group.imagined for group in names.groups_in(mask) if group.imagined)
     if names.is_outside(mask):
         yield from names.networks(mask)
