@@ -502,7 +502,7 @@ MOST_MODULES = {
     "calicoctl backup": 83,
     "calicoctl restore": 88,
     "calicoctl bgp": 83,
-    "calicoctl node": 93,
+    "calicoctl node": 95,
     "calicoctl node with Docker": 353,
     "calicoctl config": 83,
     "calicoctl get": 103,

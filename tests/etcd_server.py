@@ -24,7 +24,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 HOST = "127.0.0.1"
@@ -55,6 +55,9 @@ class EtcdServer:
     `arguments` are additional command line arguments of etcd. Keys are paths from the root, `/calico/...`; values are
     texts. Raises EtcdError if there is no etcd or it does not start.
     """
+
+    # The query that makes a read see every confirmed write. A single server needs none.
+    _up_to_date: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, arguments: Sequence[str] = ()) -> None:
         self.arguments = list(arguments)
@@ -143,7 +146,7 @@ class EtcdServer:
 
         etcd omits a key with a leading `_` from every listing; it is found only by its full key.
         """
-        status, _, body = self._exchange("GET", _path(prefix, recursive="true", sorted="true"))
+        status, _, body = self._exchange("GET", _path(prefix, recursive="true", sorted="true", **self._up_to_date))
         return {} if status == http.client.NOT_FOUND else dict(_flatten(_answer(status, body)["node"]))
 
     def get(self, key: str) -> str | None:
@@ -212,6 +215,9 @@ class EtcdServer:
 
 class EtcdMember(EtcdServer):
     """A server of an `EtcdCluster`, which starts and stops it; it can be killed, paused and restarted."""
+
+    # Without a quorum read even the leader may answer from before a write that a follower has confirmed.
+    _up_to_date = MappingProxyType({"quorum": "true"})
 
     def __init__(self, folder: tempfile.TemporaryDirectory[str], number: int, ports: Sequence[tuple[int, int]]) -> None:
         """`ports` are the client and peer ports of all members, `number` the position of this one."""
